@@ -1,0 +1,146 @@
+"""Reading documents page by page: PDF, Word, HTML, plain text and the pictures that `draw_image` drew."""
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+from pypdf import PageObject, PdfReader
+from pypdf.errors import PyPdfError
+from pypdf.generic import StreamObject
+
+from multiapi.simulator.media.pictures import describe_image
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+LARGEST_PART_BYTES = 50_000_000  # of a Word file, unpacked
+
+_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_BLOCKS = frozenset(
+    {"address", "article", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "pre", "section", "table"}
+    | {"td", "th", "title", "tr"}
+)
+_UNSEEN = frozenset({"script", "style", "template"})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of each page, with kind and size of the file."""
+
+    mime_type: str
+    pages: tuple[str, ...]
+    size_bytes: int
+
+
+def read_document(data: bytes) -> Document:
+    """The text of a PDF, a Word file, an HTML page, plain text (UTF-8), or a picture made by `draw_image`.
+
+    A page or picture without text gives "". A scanned page gives the prompts of the JPEGs in it that `draw_image` made.
+
+    Raises:
+        ValueError: the bytes are none of these, are damaged, or need a password.
+    """
+    if data[:1024].lstrip().startswith(b"%PDF-"):
+        return Document("application/pdf", _pdf_pages(data), len(data))
+    if data.startswith(b"PK\3\4"):
+        return Document(DOCX, _docx_pages(data), len(data))
+    text = _text(data)
+    if text is None:
+        facts = describe_image(data)
+        return Document(facts.mime_type, (facts.text or "",), len(data))
+    if text.lstrip()[:14].lower().startswith(("<!doctype html", "<html")):
+        return Document("text/html", (_html_text(text),), len(data))
+    return Document("text/plain", tuple(text.split("\f")), len(data))
+
+
+def _pdf_pages(data: bytes) -> tuple[str, ...]:
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        return tuple(page.extract_text().strip() or _drawn_text(page) for page in reader.pages)
+    except (
+        PyPdfError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OSError,
+    ) as error:
+        raise ValueError("the PDF is damaged or needs a password") from error
+
+
+def _drawn_text(page: PageObject) -> str:
+    """What `draw_image` drew on a scanned page; read from the JPEG itself, since unpacking it loses its metadata."""
+    texts = []
+    for image in page.images:
+        stream = image.indirect_reference.get_object() if image.indirect_reference is not None else None
+        if not isinstance(stream, StreamObject) or stream.get("/Filter") != "/DCTDecode":
+            continue
+        texts.append(describe_image(stream.get_data()).text or "")
+    return "\n".join(filter(None, texts))
+
+
+def _docx_pages(data: bytes) -> tuple[str, ...]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            part = archive.getinfo("word/document.xml")
+            if part.file_size > LARGEST_PART_BYTES:
+                raise ValueError("the Word file is too large")
+            tree = ElementTree.fromstring(archive.read(part))
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ElementTree.ParseError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise ValueError("not a Word file, or a damaged one") from error
+    pieces = []
+    for element in tree.iter():
+        if element.tag == f"{_WORD}t":
+            pieces.append(element.text or "")
+        elif element.tag == f"{_WORD}tab":
+            pieces.append("\t")
+        elif element.tag == f"{_WORD}br":
+            pieces.append("\f" if element.get(f"{_WORD}type") == "page" else "\n")
+        elif element.tag == f"{_WORD}p" and pieces:
+            pieces.append("\n")
+    return tuple(page.strip() for page in "".join(pieces).split("\f"))
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._unseen += tag in _UNSEEN
+        if tag in _BLOCKS:
+            self.pieces.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen = max(0, self._unseen - (tag in _UNSEEN))
+        if tag in _BLOCKS:
+            self.pieces.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.pieces.append(re.sub(r"\s+", " ", data))
+
+
+def _html_text(page: str) -> str:
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.pieces).splitlines())
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,165 @@
+"""How long one operation on a socket may wait: its own timeout, but never past the deadline of the request."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+import httpcore
+
+SHORTEST_WAIT_S = 0.001
+
+Extensions = MutableMapping[str, Any]
+
+
+class Timeouts:
+    """The timeouts of a request in seconds and its deadline on `time.monotonic()`; None means no limit."""
+
+    __slots__ = ("connect", "deadline", "pool", "read", "write")
+
+    def __init__(self, extensions: Extensions) -> None:
+        timeout = extensions.get("timeout") or {}
+        self.connect: float | None = timeout.get("connect")
+        self.read: float | None = timeout.get("read")
+        self.write: float | None = timeout.get("write")
+        self.pool: float | None = timeout.get("pool")
+        self.deadline: float | None = extensions.get("deadline")
+
+
+def left(timeout: float | None, deadline: float | None, too_late: type[Exception]) -> float | None:
+    """Seconds that one operation may wait.
+
+    Raises:
+        too_late: The deadline has passed.
+    """
+    if deadline is None:
+        return timeout
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise too_late("the time for the whole request is over")
+    if timeout is None or remaining < timeout:
+        return max(remaining, SHORTEST_WAIT_S)
+    return timeout
+
+
+class TimeoutUntil(float):
+    """A timeout that remembers the deadline on its way through httpcore, which hands timeouts on as they are."""
+
+    deadline: float
+
+    @classmethod
+    def of(cls, timeout: float | None, deadline: float) -> TimeoutUntil:
+        made = cls(float("inf") if timeout is None else timeout)
+        made.deadline = deadline
+        return made
+
+
+def with_deadline(extensions: Extensions) -> Extensions:
+    """Extensions whose timeouts carry the deadline along, for connections that are httpcore's own (proxies)."""
+    deadline = extensions.get("deadline")
+    if deadline is None:
+        return extensions
+    timeout = extensions.get("timeout") or {}
+    kinds = ("connect", "read", "write", "pool")
+    return {
+        **extensions,
+        "timeout": {kind: TimeoutUntil.of(timeout.get(kind), deadline) for kind in kinds},
+    }
+
+
+def _wait(timeout: float | None, too_late: type[Exception]) -> float | None:
+    return left(float(timeout), timeout.deadline, too_late) if isinstance(timeout, TimeoutUntil) else timeout
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A stream of httpcore's that keeps to the deadline within its timeouts."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _wait(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, wait))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """httpcore's sockets with deadlines, for connections through a proxy."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return DeadlineStream(self._backend.connect_tcp(host, port, wait, local_address, socket_options))
+
+
+class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
+    """A stream of httpcore's that keeps to the deadline within its timeouts."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, _wait(timeout, httpcore.WriteTimeout))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return AsyncDeadlineStream(await self._stream.start_tls(ssl_context, server_hostname, wait))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
+    """httpcore's asyncio sockets with deadlines, for connections through a proxy."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return AsyncDeadlineStream(await self._backend.connect_tcp(host, port, wait, local_address, socket_options))

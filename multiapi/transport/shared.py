@@ -1,0 +1,60 @@
+"""One transport per process and setting, so that every model and client shares its connections."""
+
+from __future__ import annotations
+
+import httpx
+
+from multiapi.transport.asynchronous import AsyncPooledTransport
+from multiapi.transport.blocking import PooledTransport
+from multiapi.transport.tls import DEFAULT_LIMITS, Verify
+
+_Setting = tuple[Verify, str | None, int | None, int | None, float | None]
+
+_blocking: dict[_Setting, PooledTransport] = {}
+_asynchronous: dict[_Setting, AsyncPooledTransport] = {}
+
+
+def _setting(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Setting:
+    return (
+        verify,
+        proxy,
+        limits.max_connections,
+        limits.max_keepalive_connections,
+        limits.keepalive_expiry,
+    )
+
+
+def shared_transport(
+    *,
+    verify: Verify = True,
+    proxy: str | None = None,
+    limits: httpx.Limits = DEFAULT_LIMITS,
+) -> PooledTransport:
+    """The process' transport for this setting, for all threads; after a fork the child opens its own connections.
+
+    It is never to be closed by one of its users.
+    """
+    setting = _setting(verify, proxy, limits)
+    found = _blocking.get(setting)
+    if found is None:
+        made = PooledTransport(verify=verify, proxy=proxy, limits=limits)
+        found = _blocking.setdefault(setting, made)
+    return found
+
+
+def shared_async_transport(
+    *,
+    verify: Verify = True,
+    proxy: str | None = None,
+    limits: httpx.Limits = DEFAULT_LIMITS,
+) -> AsyncPooledTransport:
+    """The process' transport for this setting, for all event loops, each of which has its own connections in it.
+
+    It is never to be closed by one of its users: connections end with the loop, or when they were idle for too long.
+    """
+    setting = _setting(verify, proxy, limits)
+    found = _asynchronous.get(setting)
+    if found is None:
+        made = AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
+        found = _asynchronous.setdefault(setting, made)
+    return found

@@ -1,0 +1,286 @@
+"""HTTP/1.1 as bytes: the head of a request, and an answer read piece by piece. No socket and no clock.
+
+Strict where a wrong guess would mix up two answers (lengths, chunks), forgiving elsewhere, and bounded everywhere.
+
+Source: RFC 9112, sections 2 to 9, https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from httpcore import LocalProtocolError, RemoteProtocolError
+
+MAX_HEAD_BYTES = 128 * 1024
+MAX_CHUNK_LINE_BYTES = 4 * 1024
+MAX_TRAILER_BYTES = 32 * 1024
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
+_HEAD_END = re.compile(rb"\n\r?\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,16}[ \t]*(?:;[^\r\n]*)?\r?")
+_TRAILERS = re.compile(rb"(?:[^\r\n]+\r?\n)*\r?\n")
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+
+_BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = range(3)
+# where a chunked body stands; above zero are the bytes that the chunk still lacks
+_CHUNK_ENDS, _CHUNK_BEGINS, _TRAILERS_BEGIN = 0, -1, -2
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class ResponseHead(NamedTuple):
+    """The first lines of an answer; `rest` is what arrived after them."""
+
+    http_version: bytes
+    status: int
+    reason: bytes
+    headers: Headers
+    rest: bytes
+
+
+def request_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The lines before the body.
+
+    Raises:
+        LocalProtocolError: Something in it would end a line. The message holds no value, as it may be a key.
+    """
+    lines = [b"%b %b HTTP/1.1" % (method, target)]
+    lines += [b"%b: %b" % header for header in headers]
+    head = b"\r\n".join(lines)
+    ends = len(headers)
+    if (
+        head.count(b"\n") != ends
+        or head.count(b"\r") != ends
+        or b"\0" in head
+        or head.count(b" ", 0, len(lines[0])) != 2
+    ):
+        raise LocalProtocolError("a header or the address holds a line end or another character that HTTP forbids")
+    if not all(_TOKEN.fullmatch(name) for name, _ in headers):
+        raise LocalProtocolError("a header has a name that HTTP forbids")
+    return head + b"\r\n\r\n"
+
+
+def is_chunked(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a request's body goes out in chunks, because its length was not known."""
+    return any(name.lower() == b"transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
+
+
+def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """A body of unknown length, as chunks."""
+    for part in parts:
+        if part:
+            yield b"%x\r\n%b\r\n" % (len(part), part)
+    yield b"0\r\n\r\n"
+
+
+class ResponseReader:
+    """Reads one answer. First `head` until it returns one, then `body` until `complete`; `end` when the server closed.
+
+    Attributes:
+        complete: The answer is there to its last byte.
+        reusable: The connection may serve another request, once the answer is complete.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_left",
+        "_mode",
+        "_no_body",
+        "_received",
+        "complete",
+        "reusable",
+    )
+
+    def __init__(self, method: bytes = b"POST") -> None:
+        self.complete = False
+        self.reusable = True
+        self._no_body = method == b"HEAD"
+        self._mode = -1
+        self._left = 0
+        self._received = 0
+        self._buffer: bytes | bytearray = b""
+
+    @property
+    def missing(self) -> int:
+        """Bytes that the body or the chunk at hand still lacks, as far as that is known."""
+        return max(self._left, 0)
+
+    def head(self, data: bytes) -> ResponseHead | None:
+        """Take in bytes; the head, once it is whole. Interim answers (1xx) are passed over."""
+        if self._buffer:
+            searched = max(len(self._buffer) - 3, 0)
+            assert isinstance(self._buffer, bytearray)
+            self._buffer += data
+            raw: bytes | bytearray = self._buffer
+        else:
+            searched = 0
+            raw = data
+        while True:
+            if raw[:5] != b"HTTP/"[: len(raw)]:
+                raise RemoteProtocolError("the server did not answer in HTTP")
+            end = _HEAD_END.search(raw, searched)
+            if end is None:
+                if len(raw) > MAX_HEAD_BYTES:
+                    raise RemoteProtocolError(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes")
+                self._buffer = raw if isinstance(raw, bytearray) else bytearray(raw)
+                return None
+            if end.start() > MAX_HEAD_BYTES:
+                raise RemoteProtocolError(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes")
+            head = self._parse(bytes(raw[: end.start()]), bytes(raw[end.end() :]))
+            if head.status >= 200:
+                self._buffer = b""
+                return head
+            raw, searched = head.rest, 0
+            if not raw:
+                self._buffer = b""
+                return None
+
+    def _parse(self, raw: bytes, rest: bytes) -> ResponseHead:
+        lines = raw.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
+        status_line = _STATUS_LINE.fullmatch(lines[0])
+        if status_line is None or b"\0" in raw or raw.count(b"\r") > raw.count(b"\r\n") + raw.endswith(b"\r"):
+            raise RemoteProtocolError("the head of the answer is not valid HTTP")
+        headers: Headers = []
+        framing: dict[bytes, list[bytes]] = {}
+        for line in lines[1:]:
+            if line[:1] in (b" ", b"\t") and headers:
+                name, value = headers.pop()
+                headers.append((name, value + b" " + line.strip()))
+                if name.lower() in _FRAMING:
+                    raise RemoteProtocolError("a header about the length of the answer is folded")
+                continue
+            name, colon, value = line.partition(b":")
+            if not colon or not _TOKEN.fullmatch(name):
+                raise RemoteProtocolError("a header line of the answer is not valid HTTP")
+            value = value.strip(b" \t")
+            headers.append((name, value))
+            lower = name.lower()
+            if lower in _FRAMING:
+                framing.setdefault(lower, []).append(value)
+        status = int(status_line[2])
+        if status < 100 or status == 101:
+            raise RemoteProtocolError(f"the server answered with the status {status}, which has no meaning here")
+        if status >= 200:
+            self._frame(status, status_line[1], framing)
+        return ResponseHead(b"HTTP/1." + status_line[1], status, status_line[3] or b"", headers, rest)
+
+    def _frame(self, status: int, minor_version: bytes, framing: dict[bytes, list[bytes]]) -> None:
+        connection = b",".join(framing.get(b"connection", ())).lower()
+        if minor_version == b"0" or b"close" in connection.replace(b" ", b"").split(b","):
+            self.reusable = False
+        encodings = framing.get(b"transfer-encoding")
+        lengths = framing.get(b"content-length")
+        if self._no_body or status in (204, 304):
+            self.complete = True
+        elif encodings is not None:
+            if len(encodings) > 1 or encodings[0].lower() != b"chunked":
+                raise RemoteProtocolError("the answer has a transfer encoding other than chunked")
+            self._mode, self._left = _CHUNKED, _CHUNK_BEGINS
+            if lengths is not None:
+                self.reusable = False
+        elif lengths is not None:
+            values = {value.strip() for item in lengths for value in item.split(b",")}
+            value = values.pop()
+            if values or not _DIGITS.fullmatch(value):
+                raise RemoteProtocolError("the answer announces a length that is none, or several")
+            self._mode, self._left = _BY_LENGTH, int(value)
+            self.complete = self._left == 0
+        else:
+            self._mode = _UNTIL_CLOSE
+            self.reusable = False
+
+    def body(self, data: bytes) -> bytes:
+        """Take in bytes after the head; what of the body is in them, without the chunk lines."""
+        if self.complete:
+            if data:
+                self.reusable = False
+            return b""
+        if self._mode == _CHUNKED:
+            return self._dechunk(bytes(self._buffer) + data if self._buffer else data)
+        self._received += len(data)
+        if self._mode == _UNTIL_CLOSE:
+            return data
+        left = self._left - len(data)
+        if left > 0:
+            self._left = left
+            return data
+        self._left, self.complete = 0, True
+        if left < 0:
+            self.reusable = False
+            return data[:left]
+        return data
+
+    def _dechunk(self, data: bytes) -> bytes:
+        position, left, size = 0, self._left, len(data)
+        parts: list[bytes] = []
+        while True:
+            if left == _CHUNK_BEGINS:
+                line = _CHUNK_LINE.match(data, position)
+                if line is None:
+                    if size - position > MAX_CHUNK_LINE_BYTES or not _CHUNK_LINE_BEGUN.fullmatch(data, position):
+                        raise RemoteProtocolError("the answer has a chunk of invalid size")
+                    break
+                left = int(line[1], 16) or _TRAILERS_BEGIN
+                position = line.end()
+            if left > 0:
+                end = position + left
+                if end > size:
+                    if position < size:
+                        parts.append(data[position:])
+                        left = end - size
+                        position = size
+                    break
+                parts.append(data[position:end])
+                position, left = end, _CHUNK_ENDS
+            if left == _CHUNK_ENDS:
+                line_end = data[position : position + 2]
+                if line_end == b"\r\n":
+                    position += 2
+                    left = _CHUNK_BEGINS
+                    continue
+                if line_end not in (b"", b"\r"):
+                    raise RemoteProtocolError("a chunk of the answer is longer than it says")
+                break
+            trailers = _TRAILERS.match(data, position)
+            if trailers is not None:
+                self.complete = True
+                if trailers.end() < size:
+                    self.reusable = False
+                position = size
+            elif size - position > MAX_TRAILER_BYTES:
+                raise RemoteProtocolError(f"the trailers of the answer are longer than {MAX_TRAILER_BYTES} bytes")
+            break
+        self._left = left
+        self._buffer = data[position:]
+        if len(parts) == 1:
+            return parts[0]
+        return b"".join(parts)
+
+    def end(self) -> None:
+        """The server closed the connection.
+
+        Raises:
+            RemoteProtocolError: The answer was not complete.
+        """
+        self.reusable = False
+        if self.complete:
+            return
+        if self._mode == _UNTIL_CLOSE:
+            self.complete = True
+        elif self._mode == -1:
+            raise RemoteProtocolError(
+                "the server closed the connection without an answer"
+                if not self._buffer
+                else "the server closed the connection within the head of the answer"
+            )
+        elif self._mode == _BY_LENGTH:
+            raise RemoteProtocolError(
+                f"the server closed the connection {self._left} bytes before the end of the answer"
+            )
+        else:
+            raise RemoteProtocolError("the server closed the connection before the last chunk of the answer")

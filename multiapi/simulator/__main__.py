@@ -1,0 +1,35 @@
+"""`python -m multiapi.simulator`: serve the five simulated vendors on a port."""
+
+import argparse
+import sys
+import threading
+import time
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the server until it is interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m multiapi.simulator", description="Serve five simulated vendors.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the ids that are given out (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        from multiapi.simulator.server import Server
+        from multiapi.simulator.simulator import Simulator
+    except ImportError as error:
+        print(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})", file=sys.stderr)
+        return 1
+    server = Server(Simulator(seed=options.seed), options.host, options.port)
+
+    def announce() -> None:
+        while not server.started:
+            time.sleep(0.005)
+        print(f"multiapi simulator on {server.origin}", flush=True)
+
+    threading.Thread(target=announce, daemon=True).start()
+    server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

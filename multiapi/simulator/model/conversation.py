@@ -1,0 +1,85 @@
+"""A conversation and the answer to it, whatever the vendor's form of them is."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file in a message: its bytes, or the address of a file that the simulator does not fetch."""
+
+    mime_type: str
+    data: bytes | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that the model made; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    tool_name: str = ""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that the model may call."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A request to a chat model.
+
+    `tool_choice` is `auto`, `none`, `required`, or `=NAME` for one tool. `schema` is the JSON schema that the answer
+    must match, `{}` for any JSON object, None for text. `max_tokens` counts the tokens of `tokens.split`.
+    """
+
+    model: str
+    turns: tuple[Turn, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool = True
+    schema: dict[str, Any] | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    n: int = 1
+    reasoning: bool = False
+
+    def with_turns(self, turns: tuple[Turn, ...]) -> "Conversation":
+        """The same request about other messages."""
+        return replace(self, turns=turns)
+
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer: text, tool calls or both."""
+
+    text: str | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    finish_reason: FinishReason = "stop"
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0

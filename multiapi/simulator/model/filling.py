@@ -1,0 +1,572 @@
+"""Values for JSON schemas, made out of a text: numbers, quotations, names, words that an enumeration knows."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from multiapi.simulator.model import words
+
+_QUOTED = re.compile(
+    r'"([^"\n]{1,400})"|“([^”]{1,400})”|「([^」]{1,400})」|『([^』]{1,400})』|«([^»]{1,400})»|`([^`\n]{1,400})`'
+    r"|(?<![\w])'([^'\n]{1,400})'(?!\w)|‘([^’]{1,400})’"
+)
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.])[-+]?\d+(?:\.\d+)?(?![\d]|\.\d)")
+_NAME = re.compile(
+    r"[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*(?:,? (?:(?:of|de|van|von|da|del|la|the|and(?= [A-Z][a-z]+ (?:Inc|Ltd|Co)\b)) )?[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*)*"
+)
+_EXPRESSION = re.compile(r"\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/×÷^%])\s*\(*-?\d+(?:\.\d+)?\)*)+")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_URL = re.compile(r"https?://[^\s\"'<>)\]]+[^\s\"'<>)\].,;:!?]")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
+_OBJECT_OF = re.compile(r"\b(?:in|at|for|about|of|to|on|with|named|called|from|near|by)\s+([^,.;:!?\n]{2,80})", re.IGNORECASE)
+_NUMBER_WORDS = dict(
+    zip("zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True)
+)
+_NOT_NAMES = frozenset(
+    """i what who whom whose where when why how which is are was were do does did can could will would should shall may might
+    please tell give show find search look get fetch call use make create build generate write draw calculate compute add
+    multiply subtract divide convert translate summarize summarise explain describe list extract return answer respond reply
+    say count name repeat check book send set open read play remember the a an this that these those my your his her its our
+    their it he she they we you if then and or but so also yes no not hello hi hey thanks thank today tomorrow using with in on
+    at for from to of there here let use question context query json schema output input first second finally after before
+    plan schedule add remove delete update start stop run turn provide include classify parse identify determine""".split()
+)
+_PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
+_TEXT = {"query", "question", "prompt", "input", "text", "message", "content", "q", "request", "task", "instruction", "body"}
+_PERSON = {"name", "person", "author", "customer", "user", "company", "vendor", "recipient", "title", "who", "employee"}
+_LONG = {"answer", "summary", "response", "explanation", "description", "reason", "reasoning", "text", "content", "result"}
+
+_CURRENCIES = {
+    r"\brupees?\b|₹|\bINR\b": "INR", r"\beuros?\b|€|\bEUR\b": "EUR", r"\bpounds?\b|£|\bGBP\b": "GBP", r"\byen\b|¥|\bJPY\b": "JPY",
+    r"\bkroner?\b|\bNOK\b": "NOK", r"\bdollars?\b|\$|\bUSD\b": "USD",
+}
+
+Missing = object()
+
+
+@dataclass
+class Evidence:
+    """What a text offers to fill a schema with; what has been used is not offered again."""
+
+    text: str
+    answer: str = ""
+    whole: str = ""
+    later_numbers: list[float] = field(default_factory=list)
+    quoted: list[str] = field(init=False)
+    numbers: list[tuple[float, int]] = field(init=False)
+    names: list[str] = field(init=False)
+    used: set[Any] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.whole = self.whole or self.text
+        self.quoted = [next(part for part in found if part is not None) for found in _groups(_QUOTED, self.text)]
+        bare = _DATE.sub(lambda found: " " * len(found[0]), self.text)
+        self.numbers = [(_number(found[0]), found.start()) for found in _NUMBER.finditer(bare)]
+        self.numbers += [
+            (float(_NUMBER_WORDS[found[0].lower()]), found.start())
+            for found in re.finditer(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", self.text, re.I)
+        ]
+        self.numbers.sort(key=lambda entry: entry[1])
+        self.names = _names(self.text)
+
+    def take(self, candidates: Iterable[str]) -> str | None:
+        """The first candidate not used yet."""
+        for candidate in candidates:
+            if candidate not in self.used:
+                self.used.add(candidate)
+                return candidate
+        return None
+
+    def part(self, text: str) -> "Evidence":
+        """What a part of the text offers."""
+        return Evidence(text, self.answer, self.whole)
+
+
+def fill(schema: dict[str, Any], text: str, *, answer: str = "", whole: str = "", every: bool = True,
+         later_numbers: list[float] | None = None) -> Any:
+    """A value that matches the schema, out of the text.
+
+    With `every` the optional properties that have no evidence are left out only where the schema gives a default or
+    allows null; without it, as for the arguments of a tool, they are always left out.
+    """
+    evidence = Evidence(text, answer, whole, list(later_numbers or []))
+    return _Filler(schema, evidence, every).value(schema, "", required=True, depth=0)
+
+
+def lacking(schema: dict[str, Any], text: str) -> int:
+    """How many required numbers of an object schema the text has no evidence for."""
+    properties = schema.get("properties") or {}
+    wanted = [
+        name
+        for name in schema.get("required", [])
+        if isinstance(properties.get(name), dict) and properties[name].get("type") in ("integer", "number")
+    ]
+    return max(0, len(wanted) - len(Evidence(text).numbers))
+
+
+def json_for_keys(keys: list[str], text: str, answer: str = "") -> dict[str, Any]:
+    """An object with the given keys, filled from the text."""
+    schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
+    value: dict[str, Any] = fill(schema, text, answer=answer)
+    return value
+
+
+class _Filler:
+    def __init__(self, root: dict[str, Any], evidence: Evidence, every: bool) -> None:
+        self.root = root
+        self.evidence = evidence
+        self.every = every
+        spoken = {_spoken(value) for value in _enumerated_values(root)}
+        evidence.used |= {name for name in evidence.names if name.lower() in spoken}
+
+    def resolved(self, schema: Any) -> dict[str, Any]:
+        """The schema with references followed and `allOf` merged."""
+        if not isinstance(schema, dict):
+            return {}
+        for _ in range(20):
+            if not isinstance(schema.get("$ref"), str):
+                break
+            target: Any = self.root
+            for part in schema["$ref"].removeprefix("#").strip("/").split("/"):
+                target = target.get(part.replace("~1", "/").replace("~0", "~"), {}) if part else target
+            schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+        if isinstance(schema.get("allOf"), list):
+            merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+            for branch in schema["allOf"]:
+                branch = self.resolved(branch)
+                merged = {
+                    **branch,
+                    **merged,
+                    "properties": {**branch.get("properties", {}), **merged.get("properties", {})},
+                    "required": [*branch.get("required", []), *merged.get("required", [])],
+                }
+            schema = {key: value for key, value in merged.items() if value not in ({}, [])}
+        return schema
+
+    def value(self, schema: Any, name: str, *, required: bool, depth: int) -> Any:
+        """A value for the schema of the property `name`, or `Missing` when it may be left out."""
+        schema = self.resolved(schema)
+        if "const" in schema:
+            return schema["const"]
+        if isinstance(schema.get("enum"), list) and schema["enum"]:
+            return self._enumerated(schema, name, required)
+        for keyword in ("anyOf", "oneOf"):
+            if isinstance(schema.get(keyword), list) and schema[keyword]:
+                return self._alternative(schema, schema[keyword], name, required, depth)
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            return self._alternative(schema, [{**schema, "type": one} for one in kind], name, required, depth)
+        if kind is None:
+            kind = "object" if "properties" in schema else "array" if "items" in schema else "string"
+        make = getattr(self, f"_{kind}", self._string)
+        return make(schema, name, required, depth)
+
+    def _alternative(self, schema: dict[str, Any], branches: list[Any], name: str, required: bool, depth: int) -> Any:
+        resolved = [self.resolved(branch) for branch in branches]
+        nullable = any(branch.get("type") == "null" for branch in resolved)
+        others = [branch for branch in resolved if branch.get("type") != "null"]
+        if not others:
+            return None
+        shared = {key: schema[key] for key in ("description", "title") if key in schema}
+        if nullable or not required:
+            optional = not (required and not nullable)
+            for branch in others:
+                value = self.value({**shared, **branch}, name, required=not optional, depth=depth)
+                if value is not Missing:
+                    return value
+            if "default" in schema:
+                return schema["default"] if required else Missing
+            return None if required and nullable else Missing
+        best = max(others, key=lambda branch: self._fit(branch))
+        return self.value({**shared, **best}, name, required=required, depth=depth)
+
+    def _fit(self, branch: dict[str, Any]) -> float:
+        """How well one alternative suits the text."""
+        described = [branch.get("title", ""), branch.get("description", ""), *branch.get("properties", {})]
+        kind = branch.get("type")
+        for inner in branch.get("properties", {}).values():
+            if isinstance(inner, dict):
+                described += [str(inner.get("const", "")), *map(str, inner.get("enum", []))]
+        shared = set(words.content_words(" ".join(described))) & set(words.content_words(self.evidence.text))
+        bonus = 0.5 if kind in ("integer", "number") and self.evidence.numbers else 0.0
+        return len(shared) + bonus + (0.1 if kind == "object" else 0)
+
+    def _enumerated(self, schema: dict[str, Any], name: str, required: bool) -> Any:
+        text = self.evidence.text.lower()
+        spoken = [(text.find(_spoken(value)), value) for value in schema["enum"] if _spoken(value)]
+        spoken = [
+            (place, value)
+            for place, value in spoken
+            if place >= 0 and re.search(rf"(?<!\w){re.escape(_spoken(value))}(?!\w)", text)
+        ]
+        if spoken:
+            return min(spoken, key=lambda entry: entry[0])[1]
+        stems = set(words.content_words(self.evidence.text))
+        for value in schema["enum"]:
+            if isinstance(value, str) and stems & set(words.content_words(value)):
+                return value
+        if not required and not (self.every and "default" not in schema):
+            return Missing
+        return schema.get("default", schema["enum"][0])
+
+    def _null(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        return None
+
+    def _boolean(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        spoken = " ".join(words.all_words(name))
+        text = " ".join(words.all_words(self.evidence.text))
+        found = re.search(rf"\b{re.escape(spoken)}\b(?: is| to|)? ?(true|false|on|off|yes|no)?", text) if spoken else None
+        if found and found[1]:
+            return found[1] in {"true", "on", "yes"}
+        if found:
+            return not re.search(rf"\b(?:no|not|without|disable|never)\b[^.]{{0,20}}\b{re.escape(spoken)}\b", text)
+        if "default" in schema:
+            return schema["default"] if required else Missing
+        return not re.search(r"\b(?:not|no|false|never)\b", text) if required or self.every else Missing
+
+    def _integer(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        value = self._measured(schema, name, required, whole=True)
+        return value if value is Missing else int(value)
+
+    def _number(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        value = self._measured(schema, name, required, whole=False)
+        return value if value is Missing else int(value) if value == int(value) else value
+
+    def _measured(self, schema: dict[str, Any], name: str, required: bool, *, whole: bool) -> Any:
+        low = schema.get("minimum", schema.get("exclusiveMinimum"))
+        high = schema.get("maximum", schema.get("exclusiveMaximum"))
+
+        def fits(value: float) -> bool:
+            return (
+                not (whole and value != int(value))
+                and (low is None or value > low or (value == low and "minimum" in schema))
+                and (high is None or value < high or (value == high and "maximum" in schema))
+                and not (schema.get("multipleOf") and value % schema["multipleOf"])
+            )
+
+        labels = [label for label in _labels(name) if len(label) > 1 or required]
+        labelled = None
+        for label in labels:
+            found = re.search(
+                rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({_NUMBER.pattern})", self.evidence.text, re.I
+            ) or re.search(rf"({_NUMBER.pattern})[ -]?(?:{re.escape(label)})\b", self.evidence.text, re.I)
+            if found:
+                labelled = _number(found[1])
+                break
+        if labelled is not None and fits(labelled):
+            self.evidence.used.add(("number", found.start(1) if found else 0))
+            return labelled
+        if not required and not (self.every and "default" not in schema):
+            return Missing
+        for value, place in self.evidence.numbers:
+            if ("number", place) not in self.evidence.used and fits(value):
+                self.evidence.used.add(("number", place))
+                return value
+        while self.evidence.later_numbers:
+            value = self.evidence.later_numbers.pop(0)
+            if fits(value):
+                return value
+        if not required:
+            return Missing
+        for value in (schema.get("default"), 1, low, high, (low or 0) + 1, (high or 0) - 1, schema.get("multipleOf")):
+            if isinstance(value, int | float) and fits(value):
+                return value
+        return low if low is not None else 1
+
+    def _array(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        if isinstance(schema.get("prefixItems"), list):
+            return [self.value(item, name, required=True, depth=depth + 1) for item in schema["prefixItems"]]
+        items = self.resolved(schema.get("items", {}))
+        least, most = schema.get("minItems", 0), schema.get("maxItems", 20)
+        if depth > 4:
+            found: list[Any] = []
+        else:
+            found = self._items(items, name, depth)
+        if not found and not required and not self.every:
+            return Missing
+        if not found and (depth <= 2 or least):
+            made = self.value(items, name, required=True, depth=depth + 1)
+            found = [] if made is Missing else [made]
+        while found and len(found) < least:
+            made = self.value(items, name, required=True, depth=depth + 1)
+            found.append(f"{made} {len(found) + 1}" if isinstance(made, str) and made in found else made)
+        if schema.get("uniqueItems"):
+            found = [value for place, value in enumerate(found) if value not in found[:place]]
+        return found[:most]
+
+    def _items(self, items: dict[str, Any], name: str, depth: int) -> list[Any]:
+        kind = items.get("type")
+        evidence = self.evidence
+        if "enum" in items:
+            text = evidence.text.lower()
+            return [value for value in items["enum"] if re.search(rf"(?<!\w){re.escape(_spoken(value))}(?!\w)", text)]
+        if kind in ("integer", "number"):
+            values = [value for value, place in evidence.numbers if ("number", place) not in evidence.used]
+            evidence.used |= {("number", place) for _, place in evidence.numbers}
+            return [int(value) if value == int(value) else value for value in values if kind == "number" or value == int(value)]
+        if kind == "object" or "properties" in items:
+            if depth > 3:
+                return []
+            parts = [part for part in re.split(r"[.;\n]+|,? and |, (?=[A-Z])", evidence.text) if part.strip()]
+            telling = [part for part in parts if (seen := Evidence(part)).names or seen.quoted or seen.numbers]
+            fillers = [_Filler(self.root, evidence.part(part), self.every) for part in telling[:20]]
+            return [filler.value(items, name, required=True, depth=depth + 1) for filler in fillers]
+        if kind in (None, "string"):
+            listed = re.search(r":\s*([^\n.]+(?:,[^\n.]+)+)", evidence.text)
+            for candidates in (evidence.quoted, evidence.names):
+                unused = [candidate for candidate in candidates if candidate not in evidence.used]
+                if unused:
+                    evidence.used |= set(unused)
+                    return list(unused)
+            if listed:
+                return [part.strip() for part in re.split(r",| and ", listed[1]) if part.strip()]
+            return list(dict.fromkeys(word for word in words.content_words(evidence.text)))[:5] if self.every else []
+        return []
+
+    def _object(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        properties = schema.get("properties") or {}
+        needed = schema.get("required") or []
+        if not required and not self.every:
+            return Missing
+        if depth > 8:
+            return {}
+        made: dict[str, Any] = {}
+        for key, inner in properties.items():
+            must = key in needed
+            value = self.value(inner, key, required=must, depth=depth + 1)
+            if value is not Missing:
+                made[key] = value
+        for key in needed:
+            if key not in made:
+                made[key] = self.value(properties.get(key, {}), key, required=True, depth=depth + 1)
+        rest = schema.get("additionalProperties")
+        if not properties and isinstance(rest, dict):
+            for key, text in re.findall(r"\b([A-Za-z_]\w*)\s*[:=]\s*([^,;\n]+)", self.evidence.text)[:20]:
+                filler = _Filler(self.root, self.evidence.part(text.strip()), self.every)
+                made[key] = filler.value(rest, key, required=True, depth=depth + 1)
+        while len(made) < schema.get("minProperties", 0):
+            made[f"item_{len(made) + 1}"] = self.value(
+                rest if isinstance(rest, dict) else {}, "item", required=True, depth=depth + 1
+            )
+        return made
+
+    def _string(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
+        text = self._string_by_format(schema, name)
+        if text is None:
+            text = self._labelled(name)
+        kinds = set(_labels(name)) | set(words.all_words(name))
+        if text is None and not required:
+            mentioned = name and re.search(rf"(?<!\w){re.escape(' '.join(words.all_words(name)))}(?!\w)", self.evidence.text.lower())
+            if not mentioned or not self.every:
+                return Missing
+        if text is None:
+            text = self._string_by_name(kinds) or self._string_by_place(kinds)
+        if text is None:
+            text = self._invented(schema, name, kinds)
+        return _fitted(text, schema)
+
+    def _string_by_format(self, schema: dict[str, Any], name: str) -> str | None:
+        form = schema.get("format") or ""
+        lowered = name.lower()
+        text, whole = self.evidence.text, self.evidence.whole
+        tests = (
+            (form == "email" or "email" in lowered, _EMAIL, "someone@example.com"),
+            (form in ("uri", "url") or lowered in ("url", "link", "uri"), _URL, "https://example.com/"),
+            (form == "date" or "date" in lowered.split("_"), _DATE, "2026-01-01" if form else None),
+            (form == "time" or "time" in lowered.split("_"), _TIME, "12:00:00" if form else None),
+            (form == "date-time", re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "2026-01-01T12:00:00Z"),
+            (form == "uuid", re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "00000000-0000-4000-8000-000000000000"),
+        )
+        for applies, pattern, otherwise in tests:
+            if applies:
+                found = pattern.search(text) or pattern.search(whole)
+                if found or (otherwise and form):
+                    return found[0] if found else otherwise
+        if lowered in ("expression", "formula", "equation", "expr", "calculation") and (found := _EXPRESSION.search(text)):
+            return found[0].strip()
+        return None
+
+    def _labelled(self, name: str) -> str | None:
+        """A value beside the name of the property: `name = "x"`, `name is x`, `name: x`."""
+        for label in _labels(name):
+            for found in re.finditer(
+                rf"(?<!\w){re.escape(label)}(?!\w)\s*(?:=|:|(?:is|named|called|being)\s|(?=[\"'“「『«`]))\s*(?:(?P<q>[\"'“「『«`])(?P<quoted>[^\"'”」』»`\n]+)|(?P<bare>[^\s,.;:!?\n][^,.;\n!?]*))",
+                self.evidence.text,
+                re.IGNORECASE,
+            ):
+                if found["quoted"]:
+                    self.evidence.used.add(found["quoted"])
+                    return found["quoted"]
+                bare = found["bare"].strip()
+                bare = re.split(r"\s+(?:and|with|in|at|for|to)\s+", bare)[0]
+                if bare and len(bare) <= 80 and bare.lower() not in words.STOPWORDS:
+                    self.evidence.used.add(bare)
+                    return str(bare)
+        return None
+
+    def _string_by_name(self, kinds: set[str]) -> str | None:
+        evidence = self.evidence
+        if kinds & _PLACE:
+            placed = [
+                found[1]
+                for found in re.finditer(rf"\b(?:in|at|for|to|from|near|of)\s+(?:the\s+)?({_NAME.pattern})", evidence.text)
+                if found[1] not in evidence.quoted
+            ]
+            small = re.findall(r"\b(?:in|at|for|near)\s+(?:the\s+)?([a-zæøåäöü]{3,})\b", evidence.text)
+            small = [word for word in small if word not in words.STOPWORDS | _NOT_NAMES]
+            return evidence.take([*placed, *evidence.names, *evidence.quoted, *small]) or None
+        if kinds & {"to", "recipient", "recipients", "cc", "mail"} and (found := _EMAIL.search(evidence.text)):
+            return found[0]
+        if kinds & {"description", "details", "notes"} and (found := re.search(r"\s[-–—]\s+(.+)$", evidence.text)):
+            return found[1]
+        if "currency" in kinds:
+            for word, code in _CURRENCIES.items():
+                if re.search(word, evidence.text, re.IGNORECASE):
+                    return code
+        if kinds & _TEXT:
+            quoted = evidence.take(evidence.quoted)
+            return quoted or evidence.text.strip() or None
+        if kinds & {"ticker", "symbol", "currency", "code"}:
+            upper = re.findall(r"\b[A-Z]{2,6}\b", evidence.text)
+            if taken := evidence.take(upper):
+                return taken
+        return None
+
+    def _string_by_place(self, kinds: set[str]) -> str | None:
+        evidence = self.evidence
+        taken = evidence.take(evidence.quoted)
+        if taken is None and not kinds & (_LONG - _PERSON):
+            taken = evidence.take(evidence.names)
+        if taken is None and not self.every:
+            objects = [_trimmed(found[1]) for found in _OBJECT_OF.finditer(evidence.text)]
+            taken = evidence.take(entry for entry in objects if entry and not any(str(used) in entry for used in evidence.used))
+        return taken
+
+    def _invented(self, schema: dict[str, Any], name: str, kinds: set[str]) -> str:
+        if "default" in schema and isinstance(schema["default"], str):
+            return schema["default"]
+        examples = schema.get("examples")
+        if isinstance(examples, list) and examples and isinstance(examples[0], str):
+            return examples[0]
+        if kinds & _LONG and self.evidence.answer:
+            return self.evidence.answer
+        about = topic(self.evidence.text)
+        spoken = " ".join(words.all_words(name))
+        if not self.every:
+            return about or self.evidence.text.strip() or spoken
+        return f"{spoken} about {about}".strip().capitalize() if spoken and about else about or spoken or "text"
+
+
+def topic(text: str) -> str:
+    """What a text is about, in a few words."""
+    about = re.search(r"\b(?:about|regarding|on|concerning)\s+([^,.;:!?\n]{2,60})", text, re.IGNORECASE)
+    if about:
+        return _trimmed(about[1])
+    kept = [word for word in re.findall(r"[^\W_]+", text) if word.lower() not in words.STOPWORDS | _NOT_NAMES]
+    return " ".join(kept[:6])
+
+
+def _enumerated_values(schema: Any) -> list[Any]:
+    """Every value of every enumeration in a schema."""
+    if isinstance(schema, dict):
+        own = schema["enum"] if isinstance(schema.get("enum"), list) else []
+        return [*own, *(value for inner in schema.values() for value in _enumerated_values(inner))]
+    return [value for inner in schema for value in _enumerated_values(inner)] if isinstance(schema, list) else []
+
+
+def _trimmed(text: str) -> str:
+    text = re.split(r"\s+(?:and|or|then|using|with the|by|in order|that|which|please)\s+", text.strip())[0]
+    return re.sub(r"^(?:the|a|an|my|your|this|that)\s+", "", text, flags=re.IGNORECASE).strip(" '\"")
+
+
+def _labels(name: str) -> list[str]:
+    """How a text may call a property: `customer_name`, `customer name`, and `name`."""
+    parts = words.all_words(name)
+    spoken = [name.lower(), " ".join(parts)]
+    return list(dict.fromkeys([label for label in [*spoken, *parts[-1:]] if label]))
+
+
+def _names(text: str) -> list[str]:
+    found = []
+    for match in _NAME.finditer(_URL.sub(" ", _EMAIL.sub(" ", text))):
+        name = match[0]
+        while (first := re.match(r"([\w'’-]+),?\s*", name)) and first[1].lower() in _NOT_NAMES:
+            name = name[first.end() :]
+        name = name.removesuffix("'s").removesuffix("’s")
+        if name and name not in found and not (len(name) == 1 and name.isalpha()):
+            found.append(name)
+    return found
+
+
+def _spoken(value: Any) -> str:
+    return str(value).lower().replace("_", " ") if isinstance(value, str) else json.dumps(value)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _groups(pattern: re.Pattern[str], text: str) -> list[tuple[str | None, ...]]:
+    return [found.groups() for found in pattern.finditer(text)]
+
+
+def _fitted(text: str, schema: dict[str, Any]) -> str:
+    """The text cut or lengthened to the limits of its schema; a pattern it does not match gets an example of it."""
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str):
+        try:
+            compiled = re.compile(pattern)
+            if not compiled.search(text):
+                found = [part for part in re.findall(r"\S+", text) if compiled.search(part)]
+                text = found[0] if found else example_of(pattern)
+        except re.error:
+            pass
+    if isinstance(schema.get("maxLength"), int):
+        text = text[: schema["maxLength"]]
+    if isinstance(schema.get("minLength"), int) and len(text) < schema["minLength"]:
+        text = (text or "text").ljust(schema["minLength"], ".")
+    return text
+
+
+def example_of(pattern: str) -> str:
+    """A short text that a regular expression matches."""
+    from re import _parser  # type: ignore[attr-defined]  # the only reader of patterns there is
+
+    return _example(_parser.parse(pattern))
+
+
+def _example(parsed: Any) -> str:
+    made: list[str] = []
+    for operation, argument in parsed:
+        kind = str(operation)
+        if kind == "LITERAL":
+            made.append(chr(argument))
+        elif kind == "ANY":
+            made.append("a")
+        elif kind == "NOT_LITERAL":
+            made.append("a" if argument != ord("a") else "b")
+        elif kind == "IN":
+            made.append(_one_of(argument))
+        elif kind == "BRANCH":
+            made.append(_example(argument[1][0]))
+        elif kind == "SUBPATTERN":
+            made.append(_example(argument[-1]))
+        elif kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            least, _, inner = argument
+            made.append(_example(inner) * max(least, 1 if least == 0 and len(parsed) == 1 else least))
+    return "".join(made)
+
+
+def _one_of(members: Any) -> str:
+    classes = {"CATEGORY_DIGIT": "1", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " "}
+    if str(members[0][0]) == "NEGATE":
+        return next(sign for sign in "a1 _-" if not re.match(f"[{re.escape(sign)}]", ""))
+    kind, argument = members[0]
+    if str(kind) == "RANGE":
+        return chr(argument[0])
+    if str(kind) == "CATEGORY":
+        return classes.get(str(argument), "a")
+    return chr(argument)

@@ -1,0 +1,395 @@
+"""What a prompt asks for, recognised by its structure.
+
+Frameworks put tools, context, schemas and evaluations into plain text. Nothing here compares whole sentences: it
+looks for JSON with names and parameters, for fences and labels, for the words that every form of a kind shares.
+"""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from multiapi.simulator.model import words
+from multiapi.simulator.model.conversation import Conversation, Tool, ToolCall, Turn
+
+_DECODER = json.JSONDecoder()
+
+
+def json_values(text: str, *, opening: str = "{[") -> list[tuple[Any, int, int]]:
+    """Each JSON object or array that stands in a text, outermost only, with its place."""
+    found = []
+    place = 0
+    pattern = re.compile(f"[{re.escape(opening)}]")
+    while (start := pattern.search(text, place)) is not None:
+        try:
+            value, end = _DECODER.raw_decode(text, start.start())
+        except (json.JSONDecodeError, RecursionError):
+            place = start.end()
+            continue
+        if isinstance(value, dict | list):
+            found.append((value, start.start(), end))
+        place = end
+    return found
+
+
+# ---------------------------------------------------------------- tools described in prose
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A conversation whose tools were written into its instructions; `form` says how calls are to be written."""
+
+    conversation: Conversation
+    form: str  # "json", "react"
+    final: str = "Answer:"
+
+
+def _as_tool(value: Any) -> Tool | None:
+    if isinstance(value, dict) and isinstance(value.get("function"), dict):
+        value = value["function"]
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        return None
+    parameters = value.get("parameters", value.get("input_schema"))
+    if not isinstance(parameters, dict):
+        return None
+    return Tool(value["name"], str(value.get("description") or ""), parameters)
+
+
+def prompted_tools(conversation: Conversation) -> Prompted | None:
+    """The conversation with the tools that its instructions describe as JSON, or None."""
+    for place, turn in enumerate(conversation.turns):
+        if turn.role in ("system", "user") and "tool_calls" in turn.text:
+            tools, end = _tools_in(turn.text)
+            if tools:
+                return _without_tool_instructions(conversation, place, tools, end)
+    return None
+
+
+def _tools_in(text: str) -> tuple[list[Tool], int]:
+    tools: list[Tool] = []
+    last = 0
+    for value, _, end in json_values(text):
+        entries = value if isinstance(value, list) else [value]
+        read = [tool for entry in entries if (tool := _as_tool(entry))]
+        if read:
+            tools += read
+            last = end
+    return tools, last
+
+
+def _without_tool_instructions(conversation: Conversation, place: int, tools: list[Tool], end: int) -> Prompted:
+    turn = conversation.turns[place]
+    head, rest = turn.text[:end], turn.text[end:]
+    instructions, kept = [head], []
+    paragraphs = re.split(r"\n\s*\n", rest)
+    telling = [number for number, paragraph in enumerate(paragraphs) if _about_tools(paragraph, tools)]
+    after = telling[-1] + 1 if telling else min(1, len(paragraphs))
+    instructions += paragraphs[:after]
+    kept = paragraphs[after:]
+    instruction_text = "\n".join(instructions)
+    turns: list[Turn] = []
+    for number, other in enumerate(conversation.turns):
+        if number == place:
+            before = _before_tools(head)
+            text = "\n\n".join(part for part in [before if turn.role == "system" else "", *kept] if part.strip())
+            if turn.role == "user" or text.strip():
+                turns += _results_as_turns(replace(other, text=text.strip()))
+        elif other.role == "assistant":
+            turns.append(_calls_as_turn(other))
+        elif other.role == "user":
+            turns += _results_as_turns(other)
+        else:
+            turns.append(other)
+    choice, parallel = _choice_in(instruction_text, tools)
+    return Prompted(
+        replace(
+            conversation, turns=tuple(turns), tools=tuple(tools), tool_choice=choice, parallel_tool_calls=parallel, schema=None
+        ),
+        "json",
+    )
+
+
+def _about_tools(paragraph: str, tools: list[Tool]) -> bool:
+    lowered = paragraph.lower()
+    return bool(
+        "tool_calls" in lowered
+        or re.search(r"\btools?\b.*\b(?:call|answer|result|json)|\b(?:call|use|answer|json)\b.*\btools?\b", lowered, re.DOTALL)
+        or (re.search(r"\bmust\b", lowered) and any(tool.name in paragraph for tool in tools))
+        or re.search(r"\bjson (?:object|form)\b", lowered)
+    )
+
+
+def _before_tools(head: str) -> str:
+    """What stands in front of the tool instructions: the paragraphs before the first that speaks of tools."""
+    paragraphs = re.split(r"\n\s*\n", head)
+    kept = []
+    for paragraph in paragraphs:
+        if re.search(r"\btools?\b|tool_calls", paragraph, re.IGNORECASE):
+            break
+        kept.append(paragraph)
+    return "\n\n".join(kept)
+
+
+def _choice_in(text: str, tools: list[Tool]) -> tuple[str, bool]:
+    choice, parallel = "auto", True
+    bare = text
+    for value, start, end in reversed(json_values(text)):
+        if isinstance(value, list | dict):
+            bare = bare[:start] + " " + bare[end:]
+    for sentence in re.split(r"(?<=[.!?:])\s+|\n+", bare):
+        lowered = sentence.lower()
+        conditional = re.match(r"\W*(?:if|when|to call|unless|in case)\b", lowered)
+        if conditional is None and re.search(r"\b(?:must|have to|are required to|need to)\b.{0,40}\b(?:call|use)\b", lowered):
+            if re.search(r"\b(?:must not|do not have to)\b", lowered):
+                choice = "none" if "must not" in lowered else choice
+            else:
+                named = [tool.name for tool in tools if re.search(rf"(?<![\w-]){re.escape(tool.name)}(?![\w-])", sentence)]
+                choice = f"={named[0]}" if len(named) == 1 else "required"
+        if re.search(r"\b(?:at most one|only one|one|a single) (?:tool )?call\b|\bone tool at a time\b", lowered) and "object" not in lowered:
+            parallel = False
+    return choice, parallel
+
+
+_RESULT = re.compile(
+    r"^[ \t]*(?:Tool result|Result)s? (?:for|of|from)(?: tool)? [`\"]?([\w.-]+)[`\"]?(?: ?[(\[]([^)\]\n]*)[)\]])?(?:[^:\n]{0,40})?:[ \t]*",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def _results_as_turns(turn: Turn) -> list[Turn]:
+    marks = list(_RESULT.finditer(turn.text))
+    if not marks:
+        return [turn]
+    made: list[Turn] = []
+    if before := turn.text[: marks[0].start()].strip():
+        if not re.search(r"\btools?\b", before, re.IGNORECASE) or len(before) > 200:
+            made.append(replace(turn, text=before))
+    for place, mark in enumerate(marks):
+        end = marks[place + 1].start() if place + 1 < len(marks) else len(turn.text)
+        made.append(
+            Turn("tool", turn.text[mark.end() : end].strip(), turn.attachments, (), mark[2] or "", mark[1])
+        )
+    return made
+
+
+def _calls_as_turn(turn: Turn) -> Turn:
+    for value, start, end in json_values(turn.text, opening="{"):
+        if isinstance(value, dict) and isinstance(value.get("tool_calls"), list):
+            calls = tuple(
+                ToolCall(str(call.get("name")), json.dumps(call.get("arguments", {}), ensure_ascii=False), str(call.get("id", "")))
+                for call in value["tool_calls"]
+                if isinstance(call, dict)
+            )
+            return replace(turn, text=(turn.text[:start] + turn.text[end:]).strip(), tool_calls=calls)
+    return turn
+
+
+# ---------------------------------------------------------------- ReAct
+
+
+_REACT_TOOL = re.compile(
+    r"Tool Name:\s*(?P<name>[^\n]+)\n\s*Tool Description:\s*(?P<description>.*?)\n\s*Tool Args:\s*(?=\{)", re.DOTALL | re.IGNORECASE
+)
+_REACT_LINE = re.compile(r"^[>\-* \t]*`?(?P<name>[A-Za-z_][\w-]*)`?(?P<signature>\([^\n]*?\)(?:\s*->\s*[^\n:]+)?)?\s*[:\-]\s*(?P<description>[^\n]+)", re.M)
+_STEP = re.compile(r"^[ \t]*Action:[ \t]*(?P<name>[^\n]+)\n[ \t]*Action Input:[ \t]*(?P<input>.*?)(?=^[ \t]*(?:Observation|Thought|Action):|\Z)", re.M | re.S)
+_OBSERVATION = re.compile(r"^[ \t]*Observation:[ \t]*(.*?)(?=^[ \t]*(?:Thought|Action|Question|Answer|Final Answer|Observation):|\Z)", re.M | re.S)
+
+
+def react(conversation: Conversation) -> Prompted | None:
+    """The conversation with the tools of a Thought / Action / Action Input / Observation prompt, or None."""
+    for place, turn in enumerate(conversation.turns):
+        text = turn.text
+        if turn.role in ("system", "user") and "Action Input:" in text and "Thought:" in text and "Action:" in text:
+            tools = _react_tools(text)
+            if tools:
+                return _without_react(conversation, place, tools)
+    return None
+
+
+def _react_tools(text: str) -> list[Tool]:
+    tools = []
+    for found in _REACT_TOOL.finditer(text):
+        try:
+            schema, _ = _DECODER.raw_decode(text, found.end())
+        except json.JSONDecodeError:
+            schema = {}
+        tools.append(Tool(found["name"].strip(), found["description"].strip(), schema))
+    if tools:
+        return tools
+    listed = re.search(r"one of \[?([\w ,'\"`-]+)\]?", text)
+    names = {name.strip(" '\"`") for name in listed[1].split(",")} if listed else set()
+    for found in _REACT_LINE.finditer(text):
+        if found["name"] in names and found["name"] not in {tool.name for tool in tools}:
+            schema = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+            tools.append(Tool(found["name"], found["description"], schema))
+    return tools
+
+
+def _without_react(conversation: Conversation, place: int, tools: list[Tool]) -> Prompted:
+    text = conversation.turns[place].text
+    final = "Final Answer:" if "Final Answer:" in text else "Answer:"
+    turns: list[Turn] = []
+    for number, turn in enumerate(conversation.turns):
+        if number == place:
+            if turn.role == "user":
+                turns += _react_scratchpad(text)
+        elif turn.role == "assistant":
+            calls = tuple(_react_call(found) for found in _STEP.finditer(turn.text))
+            answered = re.split(rf"^\s*{re.escape(final)}", turn.text, flags=re.MULTILINE)[-1].strip()
+            turns.append(replace(turn, text="" if calls else answered, tool_calls=calls))
+        elif turn.role == "user" and (seen := _OBSERVATION.findall(turn.text)):
+            turns += [Turn("tool", entry.strip()) for entry in seen]
+        else:
+            turns.append(turn)
+    return Prompted(replace(conversation, turns=tuple(turns), tools=tuple(tools), tool_choice="auto", schema=None), "react", final)
+
+
+def _react_call(found: re.Match[str]) -> ToolCall:
+    return ToolCall(found["name"].strip(), found["input"].strip())
+
+
+def _react_scratchpad(text: str) -> list[Turn]:
+    """The question and the steps so far, when all of it is one message."""
+    asked = list(re.finditer(r"^\s*(?:Question|Begin!.*?Question):\s*(.+?)(?=^\s*Thought:|\Z)", text, re.MULTILINE | re.DOTALL))
+    if not asked:
+        return [Turn("user", text)]
+    turns = [Turn("user", asked[-1][1].strip())]
+    rest = text[asked[-1].end() :]
+    for found in _STEP.finditer(rest):
+        turns.append(Turn("assistant", "", tool_calls=(_react_call(found),)))
+        if seen := _OBSERVATION.match(rest, found.end()):
+            turns.append(Turn("tool", seen[1].strip()))
+    return turns
+
+
+# ---------------------------------------------------------------- JSON asked for in prose
+
+
+def schema_in(text: str) -> dict[str, Any] | None:
+    """The last JSON schema that a text asks the answer to match, or None."""
+    if '"properties"' not in text and '"$defs"' not in text and '"type"' not in text:
+        return None
+    if not re.search(r"schema|json", text, re.IGNORECASE):
+        return None
+    found = None
+    for value, _, _ in json_values(text, opening="{"):
+        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+            properties = value["properties"].values()
+            if value["properties"] and all(isinstance(inner, dict) for inner in properties):
+                found = value
+        elif isinstance(value, dict) and value.get("type") == "array" and isinstance(value.get("items"), dict):
+            found = value
+    return found
+
+
+def keys_in(text: str) -> list[str]:
+    """The keys that a text wants in a JSON answer: those quoted, or those listed after `with` or `keys`."""
+    quoted = re.findall(r"['\"`“‘]([A-Za-z_][\w-]{0,40})['\"`”’]", text)
+    skipped = {"json", "json_object"}
+    if quoted:
+        return list(dict.fromkeys(key for key in quoted if key.lower() not in skipped))
+    listed = re.search(
+        r"\b(?:keys?|fields?|properties|json with|with)\s*:?\s+((?:the\s+)?[a-z_]\w*(?:(?:,\s*(?:and\s+)?|\s+and\s+)[a-z_]\w*)*)", text, re.IGNORECASE
+    )
+    if listed:
+        parts = re.split(r",\s*(?:and\s+)?|\s+and\s+", listed[1])
+        return [key for part in parts if (key := part.strip().split(" ")[-1]) and key.lower() not in words.STOPWORDS]
+    return []
+
+
+def wants_json(text: str) -> bool:
+    """Whether a text asks for JSON and nothing else."""
+    return bool(
+        re.search(r"\b(?:only|valid|as|in|one|a|single|following)\s+(?:a\s+)?(?:valid\s+)?json\b|\bjson\s+(?:object|format|only)\b", text, re.I)
+    )
+
+
+# ---------------------------------------------------------------- context and question
+
+_FENCE = re.compile(r"^[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,}\w*)[ \t]*\n(.*?)\n[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,})[ \t]*$", re.M | re.S)
+_TAGGED = re.compile(r"<(context|contexts|documents?|sources?|passages?|excerpts?)>(.*?)</\1>", re.S | re.I)
+_QUESTION = re.compile(r"^[ \t>*]*(?:\*\*)?(?:user )?(?:query|question|frage|user question|original query|input)(?:\*\*)?\s*(?:is as follows)?:(?:\*\*)?[ \t]*", re.M | re.I)
+_LABEL = re.compile(
+    r"^[^\n]{0,120}\b(?:context|documents?|sources?|passages?|excerpts?|background|information)\b[^\n:]{0,60}:[ \t]*", re.M | re.I
+)
+_END = re.compile(r"^\s*(?:instructions?|answer|helpful answer|response|question|query|assistant|existing answer)\s*:", re.M | re.I)
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """A question together with the text that the answer must come from."""
+
+    context: str
+    question: str
+
+
+def grounded(system: str, user: str) -> Grounded | None:
+    """The context and the question of a retrieval prompt, or None."""
+    for text in (user, system):
+        fences = [found[1].strip() for found in _FENCE.finditer(text) if found[1].strip()]
+        tagged = [found[2].strip() for found in _TAGGED.finditer(text) if found[2].strip()]
+        if text is user and (fences or tagged) and re.search(r"context|document|source|passage|information", user, re.I):
+            question = _question(user, _FENCE if fences else _TAGGED)
+            if question:
+                existing = re.search(r"existing answer:?[ \t]*(.+?)(?=\n\s*(?:We have|Given|\Z))", user, re.S | re.I)
+                context = "\n".join([*(fences or tagged), existing[1].strip() if existing else ""])
+                return Grounded(context, question)
+        if text is system and (fences or tagged) and user.strip():
+            return Grounded("\n".join(fences or tagged), user)
+    asked = list(_QUESTION.finditer(user))
+    labelled = _LABEL.search(user)
+    if asked and labelled and labelled.end() < asked[-1].start():
+        return Grounded(user[labelled.end() : asked[-1].start()].strip(), _cut(user[asked[-1].end() :]))
+    if asked and labelled and asked[-1].end() < labelled.start():
+        return Grounded(_cut(user[labelled.end() :]), user[asked[-1].end() : labelled.start()].strip())
+    if user.strip() and (labelled := _LABEL.search(system)):
+        context = system[labelled.end() :]
+        end = _END.search(context)
+        context = context[: end.start()] if end else context
+        if len(words.content_words(context)) >= 3:
+            return Grounded(context.strip(), user)
+    return None
+
+
+def _question(text: str, fence: re.Pattern[str]) -> str:
+    asked = list(_QUESTION.finditer(text))
+    if asked:
+        return _cut(text[asked[-1].end() :])
+    rest = [line for line in fence.sub("\n", text).splitlines() if line.strip()]
+    asking = [line for line in rest if line.rstrip().endswith("?")]
+    return (asking or rest or [""])[-1].strip()
+
+
+def _cut(text: str) -> str:
+    """The text up to the next label or blank line."""
+    end = _END.search(text)
+    text = (text[: end.start()] if end else text).strip()
+    return re.split(r"\n\s*\n", text)[0].strip()
+
+
+_METADATA = re.compile(r"^(?:page_label|file_path|file_name|file_type|file_size|creation_date|last_modified_date|source|doc_id)\s*:", re.I)
+
+
+def best_sentences(context: str, question: str, limit: int = 3) -> list[str]:
+    """The sentences of a context that share most with a question, in their order; none if nothing is shared."""
+    asked = set(words.content_words(question))
+    texts = [sentence for sentence in words.sentences(context) if not _METADATA.match(sentence)]
+    texts = list(dict.fromkeys(texts))
+    contents = [set(words.content_words(text)) for text in texts]
+    frequency = {word: sum(word in content for content in contents) for word in asked}
+    weight = {word: 1.0 / (1 + frequency[word]) ** 0.5 for word in asked}
+    rated = []
+    for place, content in enumerate(contents):
+        shared = sum(weight[word] for word in asked & content)
+        rated.append((shared / (1 + 0.01 * len(content)), place))
+    best = max(rated, default=(0.0, 0))
+    if best[0] <= 0 or len(asked & contents[best[1]]) < 0.25 * len(asked):
+        return []
+    chosen = sorted((entry for entry in rated if entry[0] >= 0.75 * best[0]), reverse=True)[:limit]
+    return [texts[place] for place in sorted(place for _, place in chosen)]
+
+
+def support(claim: str, context: str) -> float:
+    """The share of a claim's words that a context has."""
+    claimed = set(words.content_words(claim))
+    return len(claimed & set(words.content_words(context))) / len(claimed) if claimed else 0.0

@@ -1,0 +1,252 @@
+"""The answer of the simulated model to a conversation."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+from multiapi.simulator.model import attachments, filling, planning, prompts, tasks, tokens, words
+from multiapi.simulator.model.conversation import Conversation, FinishReason, Reply, ToolCall, Turn
+
+
+def reply(conversation: Conversation) -> Reply:
+    """The answer, cut at stop words and at the token limit, with its usage."""
+    thought = think(conversation)
+    return _limited(conversation, thought)
+
+
+def replies(conversation: Conversation) -> list[Reply]:
+    """As many answers as asked for; the second and further ones say which variant they are."""
+    first = think(conversation)
+    made = [_limited(conversation, first)]
+    for number in range(2, conversation.n + 1):
+        varied = first if first.tool_calls or conversation.schema is not None else replace(first, text=f"{first.text} (variant {number})")
+        made.append(_limited(conversation, varied))
+    return made
+
+
+def think(conversation: Conversation) -> Reply:
+    """The whole answer, before any limit cuts it."""
+    if conversation.tools:
+        return _reasoned(conversation, _answered(conversation))
+    prompted = prompts.prompted_tools(conversation) or prompts.react(conversation)
+    if prompted is None:
+        return _reasoned(conversation, _answered(conversation))
+    answer = _answered(prompted.conversation)
+    return _reasoned(conversation, _written(answer, prompted))
+
+
+def _written(answer: Reply, prompted: prompts.Prompted) -> Reply:
+    """Tool calls as the text that the instructions want."""
+    if prompted.form == "json":
+        if not answer.tool_calls:
+            return answer
+        calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in answer.tool_calls]
+        return Reply(json.dumps({"tool_calls": calls}, ensure_ascii=False))
+    if answer.tool_calls:
+        call = answer.tool_calls[0]
+        values = json.loads(call.arguments)
+        bare = values["input"] if list(values) == ["input"] and prompted.final == "Final Answer:" else call.arguments
+        return Reply(f"Thought: I need to use the tool {call.name}.\nAction: {call.name}\nAction Input: {bare}")
+    return Reply(f"Thought: I can answer without using any more tools.\n{prompted.final} {answer.text}")
+
+
+def _answered(conversation: Conversation) -> Reply:
+    """Tool calls, a form filled in, or text."""
+    turns = conversation.turns
+    last_user = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
+    since = turns[last_user + 1 :]
+    asked = turns[last_user] if last_user >= 0 else Turn("user", "")
+    text = asked.text
+    calls = planning.as_calls(planning.next_calls(conversation, text, since))
+    if calls:
+        return Reply(None, calls, finish_reason="tool_calls")
+    results = [turn for turn in since if turn.role == "tool"]
+    system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
+    schema = conversation.schema
+    if schema is None:
+        schema = prompts.schema_in(f"{system}\n\n{text}")
+        text = _without_json(text) if schema is not None else text
+        if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text) and (
+            keys := prompts.keys_in(text) or prompts.keys_in(system)
+        ):
+            schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
+    if schema is not None:
+        return Reply(_form(conversation, schema, system, text, results))
+    return Reply(_styled(system, _text(conversation, system, asked, results, turns[:max(last_user, 0)])))
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def _form(conversation: Conversation, schema: dict[str, Any], system: str, text: str, results: list[Turn]) -> str:
+    """JSON that matches the schema; for the empty schema the keys come from the prompt."""
+    asked = prompts.grounded(system, text)
+    source = "\n".join([*(turn.text for turn in results), asked.context if asked else text])
+    found = prompts.best_sentences(asked.context, asked.question) if asked else []
+    answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
+    if not schema:
+        keys = prompts.keys_in(text) or prompts.keys_in(system) or ["answer"]
+        value: Any = filling.json_for_keys(keys, _without_keys(text, keys), answer or _plain_answer(conversation, text))
+    else:
+        verdict = None if asked is None else prompts.support(asked.question, asked.context) >= 0.3
+        source = _with_verdict(schema, source, verdict)
+        value = filling.fill(schema, source, answer=answer, whole=f"{text}\n{system}")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _with_verdict(schema: dict[str, Any], source: str, verdict: bool | None) -> str:
+    """The text with the verdict of a yes-or-no grader in front, where the schema describes one."""
+    described = json.dumps(schema).lower()
+    if verdict is None or not re.search(r"\byes\b.*\bno\b", described):
+        return source
+    names = [name for name, inner in (schema.get("properties") or {}).items() if "yes" in json.dumps(inner).lower()]
+    return "".join(f"{name}: {'yes' if verdict else 'no'}. " for name in names) + source
+
+
+def _without_json(text: str) -> str:
+    """The text without the JSON documents in it and the lines that announce them."""
+    for _, start, end in reversed(prompts.json_values(text)):
+        text = text[:start] + " " + text[end:]
+    kept = [line for line in text.splitlines() if not re.search(r"\bjson\b|\bschema\b|```", line, re.IGNORECASE)]
+    return "\n".join(kept).strip() or text.strip()
+
+
+def _without_keys(text: str, keys: list[str]) -> str:
+    for key in keys:
+        text = re.sub(rf"['\"`“‘]{re.escape(key)}['\"`”’]", " ", text)
+    return " ".join(sentence for sentence in words.sentences(text) if not re.search(r"\bjson\b", sentence, re.IGNORECASE)) or text
+
+
+def _plain_answer(conversation: Conversation, text: str) -> str:
+    return tasks.answer(text) or filling.topic(text)
+
+
+# ---------------------------------------------------------------- text
+
+
+def _text(
+    conversation: Conversation, system: str, asked: Turn, results: list[Turn], earlier: tuple[Turn, ...]
+) -> str:
+    text = asked.text
+    if results:
+        return _from_results(results, text)
+    attached = attachments.describe(asked.attachments)
+    if attached:
+        return _from_attachments(attached, text)
+    if (done := tasks.answer(text)) is not None:
+        return done
+    if (found := prompts.grounded(system, text)) is not None:
+        sentences = prompts.best_sentences(found.context, found.question)
+        return " ".join(sentences) if sentences else "The context given does not answer this question."
+    if (remembered := tasks.remembered(text, earlier, system)) is not None:
+        return remembered
+    seen = [attachment for turn in earlier for attachment in turn.attachments]
+    if seen and (described := attachments.describe(tuple(seen))):
+        return _from_attachments(described, text)
+    return tasks.small_talk(text, conversation.model)
+
+
+def _from_results(results: list[Turn], question: str) -> str:
+    """An answer that quotes what the tools said; out of long results only what has to do with the question."""
+    parts = []
+    for turn in results:
+        text = " ".join([turn.text, *attachments.describe(turn.attachments)]).strip()
+        if len(text) > 600:
+            found = prompts.best_sentences(text, question)
+            text = " ".join(found) if found else text[:600] + " ..."
+        parts.append(text if text else "the tool returned nothing")
+    answer = "; ".join(dict.fromkeys(parts))
+    return f"Here is what I found: {answer}" if answer[-1:] in ".!?}]" else f"Here is what I found: {answer}."
+
+
+def _from_attachments(described: list[str], text: str) -> str:
+    whole = "\n".join(described)
+    if len(whole) > 600:
+        found = prompts.best_sentences(whole, text)
+        if found:
+            return " ".join([described[0].split("\n")[0], *found])
+    return whole
+
+
+def _styled(system: str, text: str) -> str:
+    """What the system text says about the form of every answer."""
+    if found := re.search(r"\b(?:always|only|just)\s+(?:answer|reply|respond|say)\w*\s+(?:with|by|the word|exactly)?[^\n'\"“]{0,30}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+        return found[1]
+    if re.search(r"\b(?:upper ?case|capital letters|all caps)\b", system, re.IGNORECASE):
+        text = text.upper()
+    if found := re.search(r"\b(?:start|begin)\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+        text = f"{found[1]} {text}"
+    if found := re.search(r"\bend\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+        text = f"{text} {found[1]}"
+    return text
+
+
+# ---------------------------------------------------------------- limits and usage
+
+
+def _reasoned(conversation: Conversation, answer: Reply) -> Reply:
+    if not conversation.reasoning:
+        return answer
+    asked = next((turn.text for turn in reversed(conversation.turns) if turn.role == "user"), "")
+    about = filling.topic(asked) or "the request"
+    if answer.tool_calls:
+        plan = f"I will call {', '.join(call.name for call in answer.tool_calls)}."
+    else:
+        plan = "I have what I need to answer."
+    return replace(answer, reasoning=f"The user asks about {about}. {plan}")
+
+
+def input_tokens(conversation: Conversation) -> int:
+    """How many tokens the request has: its text, its tools, and a fixed number for each file."""
+    total = 0
+    for turn in conversation.turns:
+        total += 3 + tokens.count(turn.text) + 85 * len(turn.attachments)
+        total += sum(tokens.count(call.name) + tokens.count(call.arguments) for call in turn.tool_calls)
+    for tool in conversation.tools:
+        total += tokens.count(tool.name) + tokens.count(tool.description) + tokens.count(json.dumps(tool.parameters))
+    return total + 3
+
+
+def _limited(conversation: Conversation, answer: Reply) -> Reply:
+    text, calls = answer.text, answer.tool_calls
+    finish: FinishReason = "tool_calls" if calls else "stop"
+    if text is not None and conversation.stop:
+        cuts = [place for stop in conversation.stop if stop and (place := text.find(stop)) >= 0]
+        text = text[: min(cuts)] if cuts else text
+    reasoning = answer.reasoning
+    left = conversation.max_tokens if conversation.max_tokens is not None else 1_000_000_000
+    reasoning, thought = _cut(reasoning, left)
+    left -= thought
+    used = thought
+    if text is not None:
+        whole = text
+        text, spoken = _cut(text, left)
+        left, used = left - spoken, used + spoken
+        finish = finish if text == whole else "length"
+    kept = []
+    for call in calls:
+        named = tokens.count(call.name)
+        if left < named:
+            finish = "length"
+            break
+        written, spoken = _cut(call.arguments, left - named)
+        left, used = left - named - spoken, used + named + spoken
+        kept.append(ToolCall(call.name, written, call.id))
+        if written != call.arguments:
+            finish = "length"
+            break
+    if reasoning != answer.reasoning:
+        finish = "length"
+    if answer.tool_calls and not kept and text is None:
+        text = ""
+    return Reply(text, tuple(kept), reasoning, finish, input_tokens(conversation), used, thought)
+
+
+def _cut(text: str, limit: int) -> tuple[str, int]:
+    if not text:
+        return text, 0
+    pieces = tokens.split(text)
+    if len(pieces) <= limit:
+        return text, len(pieces)
+    return "".join(pieces[: max(limit, 0)]), max(limit, 0)

@@ -1,0 +1,113 @@
+"""The simulator on a port: a lean ASGI application in a Starlette one, run by uvicorn."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from multiapi.simulator.exchange import Answer, Drop, Pause, Request
+from multiapi.simulator.simulator import Simulator
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Endpoint:
+    """The simulator as an ASGI application."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
+        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+        answer = self.simulator.answer(request)
+        await deliver(answer, send)
+
+
+async def deliver(answer: Answer, send: Send) -> None:
+    """Send an answer, each piece with a flush of its own."""
+    for step in answer.before:
+        await _act(step)
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    if answer.pieces is None:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for number, piece in enumerate(answer.pieces):
+        if isinstance(piece, bytes):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if number % 16 == 15:
+                await asyncio.sleep(0)
+        else:
+            await _act(piece)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _act(step: Pause | Drop) -> None:
+    if isinstance(step, Drop):
+        raise ConnectionAbortedError("dropped on request")
+    await asyncio.sleep(step.seconds)
+
+
+def application(simulator: Simulator) -> Starlette:
+    """The whole application."""
+    return Starlette(routes=[Mount("/", app=Endpoint(simulator))])
+
+
+class Server:
+    """A simulator on a port of this machine."""
+
+    def __init__(self, simulator: Simulator | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.simulator = simulator or Simulator()
+        self.host = host
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self.port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            application(self.simulator), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+
+    @property
+    def origin(self) -> str:
+        """The address of the simulator."""
+        return f"http://{self.host}:{self.port}"
+
+    def base_url(self, vendor: str) -> str:
+        """The address of a vendor's API on this simulator."""
+        return self.simulator.base_url(vendor, self.origin)
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        self._socket.listen(2048)
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Ask a running server to end."""
+        self._server.should_exit = True
+
+    @property
+    def started(self) -> bool:
+        """Whether it accepts requests."""
+        return self._server.started

@@ -1,0 +1,139 @@
+"""AICredits: a gateway in the OpenAI form, with its wallet in rupees."""
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from multiapi.simulator import embeddings
+from multiapi.simulator.exchange import Answer, Request
+from multiapi.simulator.ledger import number
+from multiapi.simulator.model import Reply, replies, tokens
+from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_funds",
+    403: "forbidden",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "internal_server_error",
+    502: "upstream_error",
+    503: "service_unavailable",
+    504: "gateway_timeout",
+}
+
+# Prices of the catalogue, in the unit that the vendor does not name; the wallet is charged by PRICES_INR.
+MODELS = (
+    ("openai/gpt-4o-mini", "GPT-4o Mini", 128000, 0.15, 0.60),
+    ("openai/gpt-4o", "GPT-4o", 128000, 2.5, 10.0),
+    ("openai/o1", "o1", 200000, 15.0, 60.0),
+    ("anthropic/claude-sonnet-4.6", "Claude Sonnet 4.6", 200000, 3.0, 15.0),
+    ("google/gemini-2.5-flash", "Gemini 2.5 Flash", 1000000, 0.3, 2.5),
+    ("deepseek/deepseek-chat", "DeepSeek Chat", 64000, 0.27, 1.1),
+    ("openai/text-embedding-3-small", "Text Embedding 3 Small", 8191, 0.02, 0.0),
+    ("openai/text-embedding-3-large", "Text Embedding 3 Large", 8191, 0.13, 0.0),
+    ("openai/tts-1", "TTS 1", None, None, None),
+    ("openai/whisper-1", "Whisper 1", None, None, None),
+    ("dall-e-3", "DALL-E 3", None, None, None),
+)
+_INPUT_INR, _OUTPUT_INR = Decimal("0.000025"), Decimal("0.0001")
+
+
+def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
+    if not reply.reasoning_tokens:
+        return {}
+    details = {"reasoning_tokens": reply.reasoning_tokens, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
+    return {"completion_tokens_details": details}
+
+
+class Aicredits(Vendor):
+    """The simulated AICredits."""
+
+    name: ClassVar[str] = "aicredits"
+    deposit = Decimal(500)
+    unit = "INR"
+    max_body_bytes = 10_000_000
+    shape = chat_format.Shape(usage_details=_usage_details)
+
+    def refusal(self, refusal: Refusal, request: Request) -> Answer:
+        """`{"error": {message, type, code}}` with the status as the code."""
+        status = 400 if refusal.status in (404, 405, 415, 422) and refusal.status not in _TYPES else refusal.status
+        kind = _TYPES.get(status, "invalid_request_error")
+        return Answer.json({"error": {"message": refusal.message, "type": kind, "code": refusal.status}}, refusal.status)
+
+    def check_key(self, key: str | None) -> None:
+        """An expired key is a 403 here."""
+        if key == EXPIRED_KEY:
+            raise Refusal(403, "API key expired")
+        super().check_key(key)
+
+    def on_createChatCompletion(self, call: Call) -> Answer:  # noqa: N802
+        """Chat, whole or streamed. The answer names the model without its provider."""
+        self.require_money(call)
+        self._known(call.body["model"])
+        made = replies(chat_format.conversation(call.body))
+        head = {"id": call.reference, "created": self.now(), "model": _short(call.body["model"])}
+        ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
+        given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
+        price = money(given * _INPUT_INR + output_tokens * _OUTPUT_INR)
+        self.book(call, call.body["model"], price, input_tokens=given, output_tokens=output_tokens)
+        if call.body.get("stream"):
+            return Answer.events(chat_format.chunks(head, made, ids, self.shape, call.body))
+        return Answer.json(chat_format.completion(head, made, ids, self.shape, call.body))
+
+    def on_createEmbedding(self, call: Call) -> Answer:  # noqa: N802
+        """Embeddings, one for each text, in order."""
+        self.require_money(call)
+        self._known(call.body["model"])
+        texts = [call.body["input"]] if isinstance(call.body["input"], str) else call.body["input"]
+        size = call.body.get("dimensions") or embeddings.width(call.body["model"])
+        vectors = [embeddings.embed(text, size) for text in texts]
+        packed = call.body.get("encoding_format") == "base64"
+        data = [
+            {"object": "embedding", "index": index, "embedding": embeddings.as_base64(vector) if packed else list(vector)}
+            for index, vector in enumerate(vectors)
+        ]
+        given = sum(tokens.count(text) for text in texts)
+        self.book(call, call.body["model"], money(given * Decimal("0.000002")), input_tokens=given)
+        usage = {"prompt_tokens": given, "total_tokens": given}
+        return Answer.json({"object": "list", "data": data, "model": _short(call.body["model"]), "usage": usage})
+
+    def on_listModels(self, call: Call) -> Answer:  # noqa: N802
+        """The public catalogue."""
+        data = [
+            {
+                "id": model,
+                "name": name,
+                "provider": model.split("/")[0] if "/" in model else "openai",
+                "context_window": window,
+                "input_cost_per_1m": given,
+                "output_cost_per_1m": made,
+            }
+            for model, name, window, given, made in MODELS
+        ]
+        return Answer.json({"object": "list", "data": data})
+
+    def on_getCredits(self, call: Call) -> Answer:  # noqa: N802
+        """The wallet."""
+        return Answer.json({"balance": number(self.account(call.key).balance), "currency": "INR"})
+
+    def on_getHealth(self, call: Call) -> Answer:  # noqa: N802
+        """Running."""
+        return Answer.json({"status": "ok"})
+
+    def on_getReadiness(self, call: Call) -> Answer:  # noqa: N802
+        """Ready."""
+        return Answer.json({"status": "ready", "db": "ok", "redis": "ok"})
+
+    def on_getLiveness(self, call: Call) -> Answer:  # noqa: N802
+        """Alive."""
+        return Answer.json({"status": "ok"})
+
+    def _known(self, model: str) -> None:
+        if model == UNKNOWN_MODEL:
+            raise Refusal(503, "No provider for this model")
+
+
+def _short(model: str) -> str:
+    return model.rsplit("/", 1)[-1]

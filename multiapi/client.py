@@ -1,0 +1,701 @@
+"""The only place that sends: one client, and its async twin.
+
+Both run the flows of `multiapi.flow`; they differ in how they wait and nothing else. A client is cheap to make and holds no
+connection: connections are shared by all clients of a process (sync) or of an event loop (async), see `multiapi.transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+
+from multiapi import flow as flows
+from multiapi.errors import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    MissingApiKeyError,
+    MultiApiError,
+    RequestTimeoutError,
+    ResponseFormatError,
+    ResponseTooLargeError,
+    StreamInterruptedError,
+)
+from multiapi.flow import Flow, Parallel, Policy, Setting, Sleep
+from multiapi.http import HttpRequest, HttpResponse, dump_json
+from multiapi.keys import ApiKey
+from multiapi.negotiation import DeltaFilter, Plan, Refusals
+from multiapi.provider import Provider, StreamDecoder, operation_of
+from multiapi.providers import find_provider
+from multiapi.retry_budget import RetryBudget
+from multiapi.stream import whole_answer
+from multiapi.transport import shared_async_transport, shared_transport
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Limits, Timeout
+
+logger = logging.getLogger("multiapi")
+
+T = TypeVar("T")
+
+DEFAULT_READ_S = 60.0
+CHAT_READ_S = 120.0
+DRAIN_S = 0.1
+"""How long the end of a body is waited for after the vendor said that the stream is done."""
+
+REFUSALS = Refusals()
+"""What vendors refused, for the life of the process."""
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Settings:
+    """What both clients are made of: a vendor, a key, an address and limits. No connection, so it copies and pickles."""
+
+    def __init__(
+        self,
+        provider: str | Provider,
+        *,
+        api_key: Any = None,
+        base_url: str | None = None,
+        timeout: Any = None,
+        max_retries: int | None = None,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, str] | None = None,
+        http_client: Any = None,
+        proxy: str | None = None,
+        verify: Any = True,
+        allow_http: bool = False,
+    ) -> None:
+        self.provider = find_provider(provider)
+        self.base_url = checked_base_url(self.provider, base_url, allow_http=allow_http)
+        self.key = ApiKey.find(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        self.timeout = Timeout.of(timeout)
+        self.limits = limits or Limits()
+        self.policy = policy or Policy() if max_retries is None else Policy(max_retries=max_retries)
+        self.default_headers = {name.lower(): value for name, value in (default_headers or {}).items()}
+        self.default_query = tuple((default_query or {}).items())
+        self.http_client = http_client
+        self.proxy = proxy
+        self.verify = verify
+        self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS)
+        parts = urlsplit(self.base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.provider.name!r}, base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: value for name, value in self.__dict__.items() if name not in {"_budget", "_setting", "http_client"}
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, http_client=None)
+        self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS)
+
+    # ------------------------------------------------------------------------------------ one request
+
+    def _httpx_request(self, request: HttpRequest, key: str | None, deadline: float | None) -> httpx.Request:
+        """The request with host and key: the one place where the key enters."""
+        url = (self._origin if request.from_host_root else self.base_url) + request.target()
+        if self.default_query:
+            url = str(httpx.URL(url).copy_merge_params(dict(self.default_query)))
+        headers = {"accept": "text/event-stream, application/json" if request.stream else "application/json, */*"}
+        headers["accept-encoding"] = "identity" if request.stream else "gzip, deflate"
+        headers["user-agent"] = USER_AGENT
+        headers.update(self.default_headers)
+        for name, value in request.headers.items():
+            headers[name.lower()] = value
+        id_header = self.provider.request_id_header
+        if id_header is not None and request.method != "GET" and id_header not in headers:
+            headers[id_header] = uuid4().hex
+        if key is not None and not request.public:
+            name, prefix = self.provider.auth_header
+            headers[name] = prefix + key
+        read = self.timeout.read
+        if read is None:
+            read = CHAT_READ_S if request.json is not None else DEFAULT_READ_S
+        if request.stream and self.timeout.idle is not None:
+            read = min(read, self.timeout.idle) if self.timeout.read is not None else self.timeout.idle
+        extensions: dict[str, Any] = {
+            "timeout": {
+                "connect": self.timeout.connect,
+                "read": read,
+                "write": self.timeout.write,
+                "pool": self.timeout.pool,
+            },
+        }
+        if deadline is not None:
+            extensions["deadline"] = deadline
+        if request.json is not None:
+            headers["content-type"] = "application/json"
+            return httpx.Request(
+                request.method, url, headers=headers, content=dump_json(request.json), extensions=extensions
+            )
+        if request.files or request.form:
+            files = [(part.field, (part.filename, part.data, part.mime_type)) for part in request.files]
+            return httpx.Request(
+                request.method, url, headers=headers, data=dict(request.form), files=files, extensions=extensions
+            )
+        return httpx.Request(request.method, url, headers=headers, extensions=extensions)
+
+    def _failure(self, error: Exception, *, request: HttpRequest) -> MultiApiError:
+        """A transport's exception as one of ours, without the request that it holds."""
+        name = self.provider.name
+        paid = request.method not in {"GET", "HEAD"}
+        if isinstance(error, MultiApiError):
+            error.provider = error.provider or name
+            return error
+        if isinstance(error, httpx.TimeoutException):
+            phase = _PHASES.get(type(error), "read")
+            wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
+            unknown = paid and phase in {"read", "write"}
+            timed_out = RequestTimeoutError(
+                f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
+            )
+            return _with_hint(timed_out)
+        if isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
+            return ConnectionFailedError(f"{name} cannot be reached: {_cause(error)}", provider=name)
+        if isinstance(error, (httpx.HTTPError, OSError)):
+            broke = ConnectionFailedError(
+                f"the connection to {name} broke: {type(error).__name__}", provider=name, outcome_unknown=paid
+            )
+            return _with_hint(broke)
+        return ConnectionFailedError(
+            f"the request to {name} could not be sent: {type(error).__name__}", provider=name, outcome_unknown=paid
+        )
+
+    def _head(self, response: httpx.Response) -> HttpResponse:
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in response.headers.raw}
+        return HttpResponse(response.status_code, headers)
+
+    def _body_reader(self, head: HttpResponse, request: HttpRequest) -> BodyReader:
+        limit = request.limit if head.status < 400 else "error_bytes"
+        return BodyReader(head, getattr(self.limits, limit), self.provider.name)
+
+    def _sleep_s(self, step: Sleep, deadline: float | None) -> tuple[float, str | None]:
+        """How long to wait, or why not to."""
+        seconds = random.uniform(step.least_s, step.most_s)
+        if deadline is not None and time.monotonic() + seconds >= deadline:
+            return 0.0, "no time is left of the total limit"
+        if self.policy.use_budget and not self._budget.take():
+            return 0.0, "too many repetitions have failed lately"
+        return seconds, None
+
+    def _deadline(self) -> float | None:
+        return None if self.timeout.total is None else time.monotonic() + self.timeout.total
+
+    def _decoder(self, head: HttpResponse) -> StreamDecoder:
+        assert self.provider.chat_stream is not None
+        return self.provider.chat_stream.decoder(head, self.limits)
+
+    def _broken(self, error: MultiApiError, decoder: StreamDecoder) -> MultiApiError:
+        """A transport failure in the middle of a stream, with what had arrived."""
+        partial = decoder.partial()
+        if isinstance(error, RequestTimeoutError):
+            error.partial = partial
+            error.outcome_unknown = True
+            return error
+        return StreamInterruptedError(
+            f"{self.provider.name} broke the stream off: {error}",
+            provider=self.provider.name,
+            partial=partial,
+            request_id=partial.request_id,
+            outcome_unknown=True,
+        )
+
+
+USER_AGENT = "multiapi/" + __import__("multiapi._version", fromlist=["__version__"]).__version__
+
+_PHASES: dict[type[Exception], str] = {
+    httpx.ConnectTimeout: "connect",
+    httpx.ReadTimeout: "read",
+    httpx.WriteTimeout: "write",
+    httpx.PoolTimeout: "pool",
+}
+
+
+def _cause(error: BaseException) -> str:
+    inner = error.__cause__ or error.__context__
+    return str(inner or error)[:200] or type(error).__name__
+
+
+def _with_hint(error: MultiApiError) -> MultiApiError:
+    if error.outcome_unknown:
+        error.message += (
+            "; it may have been carried out and charged, so it is not repeated: look at the vendor's usage or logs"
+        )
+        error.args = (error.message,)
+    return error
+
+
+RETRY_BUDGETS: dict[str, RetryBudget] = {}
+"""One per vendor address."""
+
+
+def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
+    """The API root: given, from the vendor's own variable, or as documented.
+
+    Raises:
+        InvalidRequestError: No address, or plain http to a host that is not this machine.
+    """
+    address = given or os.environ.get(provider.base_url_env) or provider.base_url
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in {"http", "https"} or not host or parts.username or parts.query or parts.fragment:
+        raise InvalidRequestError(
+            f"{provider.name}: base_url must be an address like {provider.base_url}, without user, query and fragment",
+            provider=provider.name,
+        )
+    if parts.scheme == "http" and host not in _LOOPBACK and not host.startswith("127.") and not allow_http:
+        raise InvalidRequestError(
+            f"{provider.name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
+            "use https, or pass allow_http=True",
+            provider=provider.name,
+        )
+    return provider.settle_base_url(address.rstrip("/"))
+
+
+class StreamReading:
+    """One streamed answer while it is read: bytes in, deltas out, with the clock that the decoder lacks."""
+
+    def __init__(self, settings: _Settings, head: HttpResponse, plan: Plan, live: Live) -> None:
+        self._settings = settings
+        self._decoder = settings._decoder(head)
+        self._filters: list[DeltaFilter] = plan.filters()
+        self._idle = settings.timeout.idle
+        self._last_event_at = time.monotonic()
+        self._extensions = live.extensions
+        # The total limit was for the beginning of the answer; from here on the limit between events holds.
+        live.extensions.pop("deadline", None)
+
+    @property
+    def done(self) -> bool:
+        """The vendor said that this was all."""
+        return self._decoder.done
+
+    def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
+        """The deltas that these bytes complete.
+
+        Raises:
+            RequestTimeoutError: Only keep-alives for longer than the idle limit; `partial` is what had arrived.
+        """
+        decoder = self._decoder
+        events = decoder.events
+        deltas = decoder.feed(chunk)
+        if decoder.events != events:
+            self._last_event_at = time.monotonic()
+        elif self._idle is not None and time.monotonic() - self._last_event_at > self._idle:
+            raise RequestTimeoutError(
+                f"{self._settings.provider.name}: no event for {self._idle:g} s",
+                provider=self._settings.provider.name,
+                partial=decoder.partial(),
+                outcome_unknown=True,
+                phase="idle",
+            )
+        if decoder.done:
+            self._extensions["deadline"] = time.monotonic() + DRAIN_S
+        return self._filtered(deltas) if self._filters else deltas
+
+    def close(self) -> Sequence[ChatDelta]:
+        """The end of the body."""
+        return self._filtered(self._decoder.close())
+
+    def broken(self, error: Exception, request: HttpRequest) -> Sequence[ChatDelta]:
+        """A failure of the connection: nothing is lost after the finish reason, else it is raised with what had arrived."""
+        if not isinstance(error, MultiApiError):
+            if getattr(self._decoder, "is_complete", False):
+                return self.close()
+            failure = self._settings._failure(error, request=request)
+            raise self._settings._broken(failure, self._decoder) from None
+        error.provider = error.provider or self._settings.provider.name
+        raise error
+
+    def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
+        for each in self._filters:
+            deltas = each.take(deltas)
+        return deltas
+
+
+class Live:
+    """An answer that is still open, and the settings of its request that may change while it is read."""
+
+    __slots__ = ("extensions", "pieces", "response")
+
+    def __init__(self, response: httpx.Response, extensions: dict[str, Any]) -> None:
+        self.response = response
+        self.extensions = extensions
+
+        # One iterator for reading and draining: a second one would close the connection.
+        self.pieces: Any = [response.content] if response.is_stream_consumed else response.stream
+
+
+class BodyReader:
+    """Collects a body within a limit, decompressing it itself so that a bomb is met with a limit too."""
+
+    def __init__(self, head: HttpResponse, most: int, provider: str) -> None:
+        self._most = most
+        self._provider = provider
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._is_error = head.status >= 400
+        encoding = head.headers.get("content-encoding", "identity").strip().lower()
+        self._inflate: Any = None
+        self._deflate_probe = encoding == "deflate"
+        if encoding in {"gzip", "x-gzip"}:
+            self._inflate = zlib.decompressobj(31)
+        elif encoding not in {"identity", "", "deflate"}:
+            raise ResponseFormatError(
+                f"{provider} answered in the encoding {encoding!r}, which was not asked for", provider=provider
+            )
+        length = head.headers.get("content-length", "")
+        if not self._is_error and length.isascii() and length.isdigit() and int(length[:18]) > most:
+            raise self._too_large()
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take some bytes; False when no more are wanted (an error's body is only begun)."""
+        if self._deflate_probe and chunk:
+            self._deflate_probe = False
+            is_zlib = chunk[0] & 0x0F == 8 and (len(chunk) < 2 or int.from_bytes(chunk[:2]) % 31 == 0)
+            self._inflate = zlib.decompressobj(15 if is_zlib else -15)
+        if self._inflate is not None:
+            try:
+                chunk = self._inflate.decompress(chunk, self._most - self._size + 1)
+            except zlib.error:
+                if self._is_error:
+                    return False
+                raise ResponseFormatError(
+                    f"{self._provider} answered with compressed data that is broken", provider=self._provider
+                ) from None
+        self._size += len(chunk)
+        if self._size > self._most:
+            if not self._is_error:
+                raise self._too_large()
+            self._pieces.append(chunk[: len(chunk) - (self._size - self._most)])
+            return False
+        self._pieces.append(chunk)
+        return True
+
+    def body(self) -> bytes:
+        """What was collected."""
+        if (
+            self._inflate is not None
+            and not self._inflate.eof
+            and not self._is_error
+            and self._size + len(self._pieces)
+        ):
+            raise ResponseFormatError(
+                f"{self._provider} answered with compressed data that is cut off", provider=self._provider
+            )
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def _too_large(self) -> ResponseTooLargeError:
+        return ResponseTooLargeError(
+            f"{self._provider} answered with more than {self._most} bytes", provider=self._provider
+        )
+
+
+class Client(_Settings):
+    """One vendor, called and waited for.
+
+    Args:
+        provider: Name of the vendor, or a `Provider`.
+        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable.
+        base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
+        timeout: Seconds, (connect, read), a `Timeout` or an `httpx.Timeout`.
+        max_retries: At most so many repetitions of a call, so n + 1 HTTP requests.
+        policy: More of the same; see `multiapi.flow.Policy`.
+        limits: How much is read at most.
+        default_headers: Sent with every request.
+        http_client: An `httpx.Client` to send with; it is never closed by us.
+        allow_http: Permit plain http to hosts that are not this machine.
+
+    Raises:
+        MissingApiKeyError: No key.
+        InvalidRequestError: An unknown vendor, or an address that cannot be one.
+    """
+
+    def chat(self, request: ChatRequest) -> ChatResponse:
+        """One answer to a conversation."""
+        return self.run(flows.chat(self._setting, request))
+
+    def chat_stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
+        if self.provider.chat_stream is None:
+            yield from whole_answer(self.chat(request))
+            return
+        opened: list[Live] = []
+        head, plan = self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
+        live = opened[-1]
+        reading = StreamReading(self, head, plan, live)
+        pieces = iter(live.pieces)
+        try:
+            try:
+                for chunk in pieces:
+                    yield from reading.feed(chunk)
+                    if reading.done:
+                        break
+                yield from reading.close()
+            except Exception as error:
+                yield from reading.broken(error, STREAM)
+            if reading.done:
+                _drain(pieces)
+        finally:
+            live.response.close()
+
+    def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
+        """One vector per text, in batches of which so many run side by side."""
+        return self.run(flows.embed(self._setting, request, max_concurrency=max_concurrency))
+
+    def call(self, name: str, request: Any = None) -> Any:
+        """Any operation of the vendor by its name in `provider.operations`."""
+        return self.run(flows.call(self._setting, operation_of(self.provider, name), request))
+
+    # ------------------------------------------------------------------------------------ running flows
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end."""
+        return self._run(flow, self._deadline())
+
+    def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
+        outcome: Any = None
+        while True:
+            try:
+                step = flow.throw(outcome) if isinstance(outcome, MultiApiError) else flow.send(outcome)
+            except StopIteration as end:
+                self._budget.succeeded()
+                return end.value  # type: ignore[no-any-return]
+            if type(step) is HttpRequest:
+                outcome = self._send(step, deadline, opened)
+            elif type(step) is Sleep:
+                seconds, outcome = self._sleep_s(step, deadline)
+                if outcome is None:
+                    time.sleep(seconds)
+            else:
+                outcome = self._run_parallel(step, deadline)
+
+    def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
+        def outcome(flow: Flow[Any]) -> Any:
+            try:
+                return self._run(flow, deadline)
+            except MultiApiError as error:
+                return error
+
+        if len(step.flows) == 1 or step.max_concurrency == 1:
+            return [outcome(flow) for flow in step.flows]
+        with ThreadPoolExecutor(min(step.max_concurrency, len(step.flows))) as pool:
+            return list(pool.map(outcome, step.flows))
+
+    def _send(
+        self, request: HttpRequest, deadline: float | None, opened: list[Live] | None
+    ) -> HttpResponse | MultiApiError:
+        """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
+        live = self._open(request, deadline)
+        if isinstance(live, MultiApiError):
+            return live
+        head = self._head(live.response)
+        if request.stream and opened is not None and 200 <= head.status < 300:
+            opened.append(live)
+            return head
+        try:
+            reader = self._body_reader(head, request)
+            try:
+                for chunk in live.pieces:
+                    if not reader.feed(chunk):
+                        break
+            finally:
+                live.response.close()
+            return head._replace(body=reader.body())
+        except Exception as error:
+            return head if head.status >= 400 else self._failure(error, request=request)
+
+    def _open(self, request: HttpRequest, deadline: float | None) -> Live | MultiApiError:
+        try:
+            key = self.key.reveal()
+            if not isinstance(key, str):
+                key.close()
+                return MissingApiKeyError(
+                    "the key comes from an async function; use the async calls", provider=self.provider.name
+                )
+            sent = self._httpx_request(request, key, deadline)
+            if self.http_client is not None:
+                response = self.http_client.send(sent, stream=True, follow_redirects=False)
+            else:
+                response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
+        except Exception as error:
+            return self._failure(error, request=request)
+        return Live(response, sent.extensions)
+
+
+class AsyncClient(_Settings):
+    """One vendor, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
+    async function.
+    """
+
+    async def chat(self, request: ChatRequest) -> ChatResponse:
+        """One answer to a conversation."""
+        return await self.run(flows.chat(self._setting, request))
+
+    async def chat_stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
+        if self.provider.chat_stream is None:
+            for delta in whole_answer(await self.chat(request)):
+                yield delta
+            return
+        opened: list[Live] = []
+        head, plan = await self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
+        live = opened[-1]
+        reading = StreamReading(self, head, plan, live)
+        pieces = _async_pieces(live)
+        try:
+            try:
+                async for chunk in pieces:
+                    for delta in reading.feed(chunk):
+                        yield delta
+                    if reading.done:
+                        break
+                for delta in reading.close():
+                    yield delta
+            except Exception as error:
+                for delta in reading.broken(error, STREAM):
+                    yield delta
+            if reading.done:
+                await _async_drain(pieces)
+        finally:
+            await live.response.aclose()
+
+    async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
+        """One vector per text, in batches of which so many run side by side."""
+        return await self.run(flows.embed(self._setting, request, max_concurrency=max_concurrency))
+
+    async def call(self, name: str, request: Any = None) -> Any:
+        """Any operation of the vendor by its name in `provider.operations`."""
+        return await self.run(flows.call(self._setting, operation_of(self.provider, name), request))
+
+    # ------------------------------------------------------------------------------------ running flows
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end."""
+        return await self._run(flow, self._deadline())
+
+    async def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
+        outcome: Any = None
+        while True:
+            try:
+                step = flow.throw(outcome) if isinstance(outcome, MultiApiError) else flow.send(outcome)
+            except StopIteration as end:
+                self._budget.succeeded()
+                return end.value  # type: ignore[no-any-return]
+            if type(step) is HttpRequest:
+                outcome = await self._send(step, deadline, opened)
+            elif type(step) is Sleep:
+                seconds, outcome = self._sleep_s(step, deadline)
+                if outcome is None:
+                    await asyncio.sleep(seconds)
+            else:
+                outcome = await self._run_parallel(step, deadline)
+
+    async def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
+        free = asyncio.Semaphore(step.max_concurrency)
+
+        async def outcome(flow: Flow[Any]) -> Any:
+            async with free:
+                try:
+                    return await self._run(flow, deadline)
+                except MultiApiError as error:
+                    return error
+
+        return list(await asyncio.gather(*(outcome(flow) for flow in step.flows)))
+
+    async def _send(
+        self, request: HttpRequest, deadline: float | None, opened: list[Live] | None
+    ) -> HttpResponse | MultiApiError:
+        """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
+        live = await self._open(request, deadline)
+        if isinstance(live, MultiApiError):
+            return live
+        head = self._head(live.response)
+        if request.stream and opened is not None and 200 <= head.status < 300:
+            opened.append(live)
+            return head
+        try:
+            reader = self._body_reader(head, request)
+            try:
+                async for chunk in _async_pieces(live):
+                    if not reader.feed(chunk):
+                        break
+            finally:
+                await live.response.aclose()
+            return head._replace(body=reader.body())
+        except Exception as error:
+            return head if head.status >= 400 else self._failure(error, request=request)
+
+    async def _open(self, request: HttpRequest, deadline: float | None) -> Live | MultiApiError:
+        try:
+            key = self.key.reveal()
+            if not isinstance(key, str):
+                key = await self.key.resolve(key)
+            sent = self._httpx_request(request, key, deadline)
+            if self.http_client is not None:
+                response = await self.http_client.send(sent, stream=True, follow_redirects=False)
+            else:
+                transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
+                response = await transport.handle_async_request(sent)
+        except Exception as error:
+            return self._failure(error, request=request)
+        return Live(response, sent.extensions)
+
+
+STREAM = HttpRequest("POST", "/", stream=True)
+
+
+async def _async_pieces(live: Live) -> AsyncIterator[bytes]:
+    pieces = live.pieces
+    if isinstance(pieces, list):
+        for chunk in pieces:
+            yield chunk
+    else:
+        async for chunk in pieces:
+            yield chunk
+
+
+def _drain(pieces: Iterator[bytes]) -> None:
+    """Read what little remains after the vendor's last word, so that the connection can be used again."""
+    try:
+        for count, _ in enumerate(pieces):
+            if count > MAX_DRAINED_CHUNKS:
+                break
+    except (httpx.HTTPError, httpx.StreamError, OSError):
+        logger.debug("the connection was not kept: its body did not end")
+
+
+async def _async_drain(pieces: AsyncIterator[bytes]) -> None:
+    """As `_drain`."""
+    try:
+        count = 0
+        async for _ in pieces:
+            count += 1
+            if count > MAX_DRAINED_CHUNKS:
+                break
+    except (httpx.HTTPError, httpx.StreamError, OSError):
+        logger.debug("the connection was not kept: its body did not end")
+
+
+MAX_DRAINED_CHUNKS = 8

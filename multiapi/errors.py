@@ -1,0 +1,278 @@
+"""What can go wrong, as one tree.
+
+```
+MultiApiError
+├── StatusError                    the vendor answered 4xx or 5xx (or said so inside a 200)
+│   ├── InvalidRequestError        400, 409, 415, 422; also raised before sending, then without a status
+│   │   └── ContextLengthError     the conversation is longer than the model takes
+│   ├── AuthenticationError        401
+│   ├── InsufficientCreditsError   402, or the vendor's own way to say it
+│   ├── PermissionDeniedError      403
+│   ├── NotFoundError              404
+│   ├── RequestTooLargeError       413
+│   ├── RateLimitError             429
+│   └── ServerError                5xx and whatever else is no success
+├── MissingApiKeyError             no key was given, or one that cannot be sent
+├── UnsupportedError               the vendor does not have this; says who has
+├── ConnectionFailedError          never connected, or the connection broke
+├── RequestTimeoutError            one of the time limits passed; `phase` says which
+├── StreamInterruptedError         a stream broke off; what had arrived is on it
+├── ResponseFormatError            an answer that cannot be read
+│   └── ResponseTooLargeError      an answer above the limits
+├── EmbeddingBatchError            one batch of an embedding run failed; the finished ones are on it
+├── JobFailedError                 the vendor gave up on a job
+└── JobTimeoutError                we gave up waiting; the job goes on
+```
+
+Every error carries `provider`, `status`, `code`, `request_id`, `retryable`, `retry_after_s`, `attempts`, `outcome_unknown`,
+`body` (shortened) and, where there are any, `job_id` and `partial`. Every error pickles. None holds a key, a prompt or a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+MAX_MESSAGE_CHARS = 2_000
+
+
+class MultiApiError(Exception):
+    """The root of all errors of this library.
+
+    Attributes:
+        message: What happened, in the vendor's own words where there are any.
+        provider: Name of the vendor, if one was involved.
+        status: HTTP status, if an answer arrived.
+        code: The vendor's own code or type word.
+        request_id: The vendor's id of the request, or ours where the vendor takes one.
+        retryable: Whether the same call may succeed when it is made again, without the risk of paying twice.
+        retry_after_s: How many seconds the vendor asked to wait.
+        attempts: How many HTTP requests were sent.
+        outcome_unknown: The request was sent and may have been carried out and charged.
+        body: The answer's body, shortened.
+        job_id: The job that this is about.
+        partial: What had arrived before it broke off.
+        not_repeated: Why it was not tried (again).
+    """
+
+    retryable_by_default = False
+    not_repeated: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+        retry_after_s: float | None = None,
+        attempts: int = 0,
+        outcome_unknown: bool = False,
+        body: str | None = None,
+        job_id: str | None = None,
+        partial: Any = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retryable = self.retryable_by_default if retryable is None else retryable
+        self.retry_after_s = retry_after_s
+        self.attempts = attempts
+        self.outcome_unknown = outcome_unknown
+        self.body = body
+        self.job_id = job_id
+        self.partial = partial
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.message, dict(self.__dict__))
+
+
+class StatusError(MultiApiError):
+    """The vendor refused, with an HTTP status or with an error inside a success."""
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return self.message
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.provider} answered {self.status}: {self.message}{request}"
+
+    def as_class(self, cls: type[StatusError], **facts: Any) -> StatusError:
+        """The same facts as another class, for vendors whose status does not say what their code says."""
+        return cls(
+            self.message,
+            **{name: value for name, value in self.__dict__.items() if name not in {"message", "retryable"}} | facts,
+        )
+
+
+class InvalidRequestError(StatusError):
+    """The request cannot be right as it is; raised before sending wherever that can be known."""
+
+
+class ContextLengthError(InvalidRequestError):
+    """The conversation does not fit into the model's context."""
+
+
+class AuthenticationError(StatusError):
+    """The key is missing, wrong or revoked."""
+
+
+class InsufficientCreditsError(StatusError):
+    """The account has too little money; `required` and `balance` are set where the vendor says them."""
+
+    required: float | None = None
+    balance: float | None = None
+
+
+class PermissionDeniedError(StatusError):
+    """The key may not do this."""
+
+
+class NotFoundError(StatusError):
+    """No such model, job or route; a job may also belong to another key."""
+
+
+class RequestTooLargeError(StatusError):
+    """The request's body is larger than the vendor takes."""
+
+
+class RateLimitError(StatusError):
+    """Too many requests, or too many at once."""
+
+    retryable_by_default = True
+
+
+class ServerError(StatusError):
+    """The vendor or somebody behind it failed."""
+
+    retryable_by_default = True
+
+
+class MissingApiKeyError(MultiApiError):
+    """No key, or a value that cannot be one; names the environment variable."""
+
+
+class UnsupportedError(MultiApiError):
+    """The vendor has no such operation, parameter or content; names the vendors that have."""
+
+
+class ConnectionFailedError(MultiApiError):
+    """Never connected, or the connection broke; `outcome_unknown` says whether the request may have arrived."""
+
+
+class RequestTimeoutError(MultiApiError):
+    """A time limit passed; `phase` is one of connect, read, write, pool, total, idle."""
+
+    phase: str = "read"
+
+
+class StreamInterruptedError(MultiApiError):
+    """A stream ended or broke before it was complete; `partial` is a `ChatResponse` of what had arrived."""
+
+
+class ResponseFormatError(MultiApiError):
+    """An answer that cannot be read; the message has the facts and `body` an excerpt."""
+
+
+class ResponseTooLargeError(ResponseFormatError):
+    """An answer above one of the limits in `Limits`."""
+
+
+class EmbeddingBatchError(MultiApiError):
+    """One batch failed.
+
+    Attributes:
+        done: Vectors by position of the text, for every finished batch.
+        failed_index: Position of the first text without a vector.
+    """
+
+    done: dict[int, list[float]]
+    failed_index: int | None = None
+
+
+class JobFailedError(MultiApiError):
+    """The vendor reports that a job failed or was cancelled."""
+
+
+class JobTimeoutError(MultiApiError):
+    """A job was not finished in time; it goes on, and `job_id` lets you wait again."""
+
+
+def _restore(cls: type[MultiApiError], message: str, state: dict[str, Any]) -> MultiApiError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+def printable(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:
+    """Vendor text as it may stand in a message: shortened, control and bidi characters escaped."""
+    if len(text) > limit:
+        text = text[:limit] + "..."
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(
+        character
+        if character == "\n" or (character.isprintable() and character not in _BIDI_CONTROLS)
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+_CLASS_OF_STATUS: dict[int, type[StatusError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: InvalidRequestError,
+    413: RequestTooLargeError,
+    415: InvalidRequestError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+
+# Phrases of the model families behind the vendors. A vendor's code decides first; the phrases are for gateways that pass an
+# upstream error on as text.
+_CONTEXT_CODES = frozenset(
+    {"context_length_exceeded", "string_above_max_length", "ContextWindowExceededError", "context_window_exceeded"}
+)
+_CONTEXT_PHRASES = (
+    "context_length_exceeded",
+    "maximum context length",
+    "prompt is too long",
+    "exceeds the context window",
+    "contextwindowexceedederror",
+    "context window exceeded",
+    "exceed context limit",
+    "exceeds the maximum number of tokens",
+    "reduce the length of the messages",
+)
+
+
+def is_context_overflow(code: str | None, message: str) -> bool:
+    """Whether a refusal means that the conversation is too long, by code or by the phrases of the upstream families."""
+    if code in _CONTEXT_CODES:
+        return True
+    text = message.lower()
+    return any(phrase in text for phrase in _CONTEXT_PHRASES) or ("input token count" in text and "exceed" in text)
+
+
+def status_error_class(status: int, code: str | None = None, message: str = "") -> type[StatusError]:
+    """The one place where a status becomes a class."""
+    found = _CLASS_OF_STATUS.get(status)
+    if found is None:
+        found = InvalidRequestError if 400 <= status < 500 and status != 408 else ServerError
+    if found in (InvalidRequestError, RequestTooLargeError) and is_context_overflow(code, message):
+        return ContextLengthError
+    return found

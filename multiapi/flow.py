@@ -1,0 +1,399 @@
+"""Exchanges of more than one request, as generators: retry, stepping down, batches, jobs.
+
+A flow yields what it wants done and is given the outcome; it holds no client and no clock, so both clients run it and a test can
+play it by hand:
+
+- `HttpRequest`: send it. Given back: the `HttpResponse`, or a `MultiApiError` is raised at the `yield`.
+- `Sleep`: wait. Given back: None, or why there is no time (or no budget) for it.
+- `Parallel`: run these flows side by side. Given back: their outcomes, in order, each a result or an exception.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
+
+from multiapi.errors import (
+    ConnectionFailedError,
+    EmbeddingBatchError,
+    InvalidRequestError,
+    MultiApiError,
+    RequestTimeoutError,
+    ResponseFormatError,
+    StatusError,
+)
+from multiapi.http import HttpRequest, HttpResponse, Retry
+from multiapi.negotiation import Plan, Refusals, adjusted, plan, refused_part
+from multiapi.provider import Operation, Provider, operation_of
+from multiapi.retry_after import retry_after_s
+from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage
+
+T = TypeVar("T")
+Flow = Generator[Any, Any, T]
+
+logger = logging.getLogger("multiapi")
+
+MAX_RETRY_AFTER_S = 60.0
+_BACKOFF_S = 0.5
+_BACKOFF_MAX_S = 8.0
+
+
+class Sleep(NamedTuple):
+    """Wait for a random time between these two."""
+
+    least_s: float
+    most_s: float
+
+
+class Parallel(NamedTuple):
+    """Run flows side by side, at most so many at once."""
+
+    flows: Sequence[Flow[Any]]
+    max_concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often and what is repeated.
+
+    Attributes:
+        max_retries: At most this many repetitions, whatever the reason; one HTTP request more than that in all.
+        repeat_unknown: Also repeat what may have been carried out and charged. Off, unless you know that it does no harm.
+        repeat_media: Also repeat paid media calls after a 5xx.
+        max_retry_after_s: A longer wait than this is not obeyed but raised.
+        use_budget: Stop repeating while a vendor's address fails most of the time; see `multiapi.retry_budget`.
+    """
+
+    max_retries: int = 2
+    repeat_unknown: bool = False
+    repeat_media: bool = False
+    max_retry_after_s: float = MAX_RETRY_AFTER_S
+    use_budget: bool = True
+
+
+class Setting(NamedTuple):
+    """What a flow needs to know of the client that runs it."""
+
+    provider: Provider
+    base_url: str
+    policy: Policy
+    refusals: Refusals
+
+
+# ------------------------------------------------------------------------------------------------ one operation
+
+
+def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
+    """Build, send, read; and again after each failure worth it."""
+    http = operation.build(request)
+    if operation.limit != http.limit:
+        http = replace(http, limit=operation.limit)
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            response = yield http
+            return read(setting, operation, response)
+        except MultiApiError as error:
+            failure = error
+        yield from again(setting, operation.retry, http, failure, attempt)
+
+
+def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse) -> T:
+    """The result of an answer, or its error."""
+    if 200 <= response.status < 300:
+        return operation.parse(response)
+    raise refusal(setting, response)
+
+
+def refusal(setting: Setting, response: HttpResponse) -> StatusError:
+    """The typed error for an answer that is no success; API calls never follow a redirect."""
+    if 300 <= response.status < 400:
+        return redirected(setting.provider, response)
+    error = setting.provider.read_error(response)
+    error.retry_after_s = retry_after_s(response.headers)
+    if response.headers.get("x-should-retry", "").lower() == "false":
+        error.retryable = False
+    return error
+
+
+def redirected(provider: Provider, response: HttpResponse) -> StatusError:
+    """A redirect is not followed: key and prompt stay with the vendor."""
+    from urllib.parse import urlsplit
+
+    try:
+        host = urlsplit(response.headers.get("location", "")).hostname or "an address that cannot be read"
+    except ValueError:
+        host = "an address that cannot be read"
+    return StatusError(
+        f"redirected to {host}, which is not followed; if that is the vendor's new address, set base_url",
+        provider=provider.name,
+        status=response.status,
+        retryable=False,
+    )
+
+
+def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError, attempt: int) -> Flow[None]:
+    """Wait before the next attempt, or raise the error if there is to be none."""
+    error.attempts = attempt
+    error.provider = error.provider or setting.provider.name
+    repeatable, reason = may_repeat(setting, kind, error)
+    error.retryable = repeatable
+    if isinstance(error, StatusError) and http.method != "GET" and kind is Retry.JOB and (error.status or 0) >= 500:
+        error.outcome_unknown = True
+    wait = error.retry_after_s
+    if repeatable and attempt > setting.policy.max_retries:
+        repeatable, reason = False, f"{attempt} attempts were made"
+    elif repeatable and wait is not None and wait > setting.policy.max_retry_after_s:
+        repeatable, reason = False, f"the vendor asks to wait {wait:.0f} s"
+    if repeatable:
+        most = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1))
+        refused = yield Sleep(0.0, most) if wait is None else Sleep(wait, wait + 0.1)
+        if not refused:
+            logger.info(
+                "%s %s: attempt %d after %s", setting.provider.name, http.path, attempt + 1, type(error).__name__
+            )
+            return
+        reason = refused
+    error.not_repeated = reason
+    logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)
+    raise error
+
+
+def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
+    """Whether a failure may be followed by the same request again, and why (not). The table in `docs/errors.md`."""
+    provider, policy = setting.provider, setting.policy
+    if isinstance(error, ConnectionFailedError) and not error.outcome_unknown:
+        return True, "nothing was sent"
+    if isinstance(error, RequestTimeoutError) and error.phase == "connect":
+        return True, "nothing was sent"
+    if isinstance(error, RequestTimeoutError) and error.phase in {"pool", "total"}:
+        return False, f"the {error.phase} limit passed"
+    if isinstance(error, StatusError) and error.status is not None:
+        return _may_repeat_status(setting, kind, error)
+    if isinstance(error, (ConnectionFailedError, RequestTimeoutError, ResponseFormatError)):
+        if kind is Retry.READ:
+            return True, "reading changes nothing"
+        if policy.repeat_unknown:
+            return True, "repeat_unknown is set"
+        return False, "it may have been carried out and charged"
+    return False, "it would fail again"
+
+
+def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tuple[bool, str]:
+    provider, policy, status = setting.provider, setting.policy, error.status or 0
+    inside = error.partial is not None
+    if inside:
+        return False, "the answer had begun"
+    if not error.retryable and status == 429:
+        return False, "the vendor says that a repetition is of no use"
+    if status == 429:
+        if provider.rate_limit_is_final and error.retry_after_s is None:
+            return False, "the limit is a daily one"
+        return True, "too many requests"
+    if status == 408:
+        return kind is Retry.READ, "the vendor gave up waiting for the request"
+    if status < 500 or not isinstance(error, StatusError):
+        return False, f"{status} would come again"
+    if kind is Retry.JOB:
+        return status == 503 and error.retry_after_s is not None, "a second job could be started"
+    if kind is Retry.MEDIA and not policy.repeat_media:
+        return False, "a paid call may have been carried out"
+    if status == 503 or kind is not Retry.READ:
+        known = status if status in {500, 502, 503, 504} else 500
+        return known in provider.retry_statuses, f"{status} as {provider.name} documents it"
+    return True, "reading changes nothing"
+
+
+# ------------------------------------------------------------------------------------------------ chat
+
+
+def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+    """One answer; steps down once from what the vendor refuses, and remembers it."""
+    operation = setting.provider.chat
+    attempt = 0
+    while True:
+        attempt += 1
+        refused = setting.refusals.of(setting.base_url, request.model)
+        used = plan(setting.provider, request, refused)
+        http = adjusted(operation.build(used.request), refused)
+        try:
+            response = yield http
+            return used.read(read(setting, operation, response))
+        except MultiApiError as error:
+            failure = error
+        if not step_down(setting, request, failure, http, used, attempt):
+            yield from again(setting, operation.retry, http, failure, attempt)
+
+
+def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
+    """Ask for a streamed answer until it begins; the client then reads it."""
+    operation = setting.provider.chat_stream
+    assert operation is not None
+    attempt = 0
+    while True:
+        attempt += 1
+        refused = setting.refusals.of(setting.base_url, request.model)
+        used = plan(setting.provider, request, refused)
+        http = replace(adjusted(operation.build(used.request), refused), stream=True)
+        try:
+            response = yield http
+            if 200 <= response.status < 300:
+                return response, used
+            raise refusal(setting, response)
+        except MultiApiError as error:
+            failure = error
+        if not step_down(setting, request, failure, http, used, attempt):
+            yield from again(setting, Retry.ANSWER, http, failure, attempt)
+
+
+def step_down(
+    setting: Setting, request: ChatRequest, error: MultiApiError, http: HttpRequest, used: Plan, attempt: int
+) -> bool:
+    """Whether the refusal was about something that can be left out or said otherwise; it is then remembered."""
+    if attempt > setting.policy.max_retries:
+        return False
+    part = refused_part(error, http, used)
+    if part is None or part in setting.refusals.of(setting.base_url, request.model):
+        return False
+    setting.refusals.remember(setting.base_url, request.model, part)
+    return True
+
+
+# ------------------------------------------------------------------------------------------------ embeddings
+
+MAX_BATCH_TEXTS = 256
+MAX_BATCH_CHARS = 600_000
+
+
+def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) -> Flow[EmbedResponse]:
+    """Vectors for any number of texts, in batches side by side.
+
+    Raises:
+        InvalidRequestError: A text that is empty or none; nothing was sent.
+        EmbeddingBatchError: One batch failed; the vectors of the others are on it.
+    """
+    operation = operation_of(setting.provider, "embed")
+    for index, text in enumerate(request.texts):
+        if not isinstance(text, str) or not text:
+            what = "is empty" if isinstance(text, str) else f"is {type(text).__name__}, not text"
+            raise InvalidRequestError(f"{setting.provider.name}: text {index} {what}", provider=setting.provider.name)
+    if not request.model:
+        raise InvalidRequestError(
+            f"{setting.provider.name} needs a model for embeddings", provider=setting.provider.name
+        )
+    if not request.texts:
+        return EmbedResponse(provider=setting.provider.name, model=request.model, vectors=[])
+    spans = batches(request.texts, request.batch_size or MAX_BATCH_TEXTS)
+    flows = [_embed_span(setting, operation, request, start, end) for start, end in spans]
+    if len(flows) == 1:
+        parts = yield from flows[0]
+        return _together(setting, request, [parts])
+    concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
+    outcomes = yield Parallel(flows, concurrency)
+    failed = [
+        (span, outcome) for span, outcome in zip(spans, outcomes, strict=True) if isinstance(outcome, BaseException)
+    ]
+    if failed:
+        raise _batch_error(setting, spans, outcomes, failed)
+    return _together(setting, request, outcomes)
+
+
+def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:
+    """Where each batch begins and ends: bounded by count and by size."""
+    spans: list[tuple[int, int]] = []
+    start = chars = 0
+    for index, text in enumerate(texts):
+        if index > start and (index - start >= most or chars + len(text) > MAX_BATCH_CHARS):
+            spans.append((start, index))
+            start, chars = index, 0
+        chars += len(text)
+    spans.append((start, len(texts)))
+    return spans
+
+
+def _embed_span(
+    setting: Setting, operation: Operation[Any, EmbedResponse], request: EmbedRequest, start: int, end: int
+) -> Flow[EmbedResponse]:
+    """One batch; a refused one is halved until the text that is at fault stands alone."""
+    try:
+        response = yield from call(setting, operation, replace(request, texts=request.texts[start:end]))
+    except InvalidRequestError as error:
+        if end - start < 2 or error.status is None:
+            error.failed_index = start  # type: ignore[attr-defined]
+            raise
+    except StatusError as error:
+        if end - start < 2 or error.status != 413:
+            raise
+    else:
+        if len(response.vectors) != end - start:
+            raise ResponseFormatError(
+                f"{setting.provider.name} answered {end - start} texts with {len(response.vectors)} vectors",
+                provider=setting.provider.name,
+                request_id=response.request_id,
+            )
+        return response
+    middle = (start + end) // 2
+    first = yield from _embed_span(setting, operation, request, start, middle)
+    second = yield from _embed_span(setting, operation, request, middle, end)
+    return _together(setting, request, [first, second])
+
+
+def _together(setting: Setting, request: EmbedRequest, parts: Sequence[EmbedResponse]) -> EmbedResponse:
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    lengths = {len(part.vectors[0]) for part in parts}
+    if len(lengths) != 1:
+        raise ResponseFormatError(
+            f"{setting.provider.name} answered batches with vectors of different lengths: {sorted(lengths)}",
+            provider=setting.provider.name,
+        )
+    costs = [part.cost for part in parts if part.cost is not None]
+    cost = costs[-1]._replace(amount=sum(entry.amount for entry in costs)) if len(costs) == len(parts) else None  # type: ignore[arg-type]
+    return replace(
+        first, vectors=[vector for part in parts for vector in part.vectors], usage=added_usage(parts), cost=cost
+    )
+
+
+def added_usage(parts: Sequence[EmbedResponse]) -> Usage | None:
+    """Token counts of all batches; None where one did not say."""
+    counted = [part.usage for part in parts]
+    if any(usage is None for usage in counted):
+        return None
+
+    def total(name: str) -> int | None:
+        values = [getattr(usage, name) for usage in counted]
+        return None if None in values else sum(values)
+
+    return Usage(total("input_tokens"), total("output_tokens"), total("total_tokens"))
+
+
+def _batch_error(
+    setting: Setting, spans: list[tuple[int, int]], outcomes: Sequence[Any], failed: list[tuple[tuple[int, int], Any]]
+) -> BaseException:
+    span, cause = failed[0]
+    done = {
+        start + offset: vector
+        for (start, _), outcome in zip(spans, outcomes, strict=True)
+        if isinstance(outcome, EmbedResponse)
+        for offset, vector in enumerate(outcome.vectors)
+    }
+    if not isinstance(cause, MultiApiError) or not done:
+        return cause  # type: ignore[no-any-return]
+    facts = {
+        name: value
+        for name, value in cause.__dict__.items()
+        if name not in {"message", "partial", "done", "failed_index"}
+    }
+    error = EmbeddingBatchError(
+        f"{len(done)} texts are embedded, but the batch of texts {span[0]} to {span[1] - 1} failed: {cause}",
+        **facts,
+        partial=done,
+        done=done,
+        failed_index=getattr(cause, "failed_index", None) or span[0],
+    )
+    error.__cause__ = cause
+    return error

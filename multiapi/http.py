@@ -1,0 +1,251 @@
+"""Requests, answers and server-sent events as values: no sending, no clock."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from multiapi.errors import ResponseFormatError, ResponseTooLargeError, printable
+
+JSON_DEPTH_LIMIT = 500
+BODY_EXCERPT_CHARS = 500
+
+
+class Retry(Enum):
+    """What may be repeated; the columns of the table in `docs/errors.md`."""
+
+    READ = "read"
+    """GET and HEAD: nothing is charged."""
+    ANSWER = "answer"
+    """Chat, embeddings, transcription, moderation: charged per answer."""
+    MEDIA = "media"
+    """Images, speech, music that come at once: paid, expensive."""
+    JOB = "job"
+    """Starts a job: a repetition may start, and later charge, a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """One file of a multipart body."""
+
+    field: str
+    filename: str
+    data: bytes
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request to a vendor, without host and key.
+
+    Attributes:
+        path: Below the vendor's API root, or an absolute path from the host's root when `from_host_root` is set.
+        json: A body for `orjson`; None means no JSON body.
+        form: Text fields of a multipart body, with `files`.
+        stream: Whether the answer is to be read event by event.
+        from_host_root: The path starts at the host's root and not at the API root.
+        public: The operation needs no key; none is sent.
+        limit: Which of `Limits` bounds the answer.
+    """
+
+    method: str
+    path: str
+    json: Any = None
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form: tuple[tuple[str, str], ...] = ()
+    files: tuple[FilePart, ...] = ()
+    stream: bool = False
+    from_host_root: bool = False
+    public: bool = False
+    limit: str = "answer_bytes"
+
+    def target(self) -> str:
+        """Path and query, percent-encoded."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+def path_segment(value: str) -> str:
+    """One value as one segment of a path, nothing in it able to climb out."""
+    if value in {"", ".", ".."}:
+        raise ValueError(value)
+    return quote(value, safe="")
+
+
+class HttpResponse(NamedTuple):
+    """One answer, decoded to plain bytes. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self, *, provider: str) -> Any:
+        """The body as JSON; every failure is a `ResponseFormatError`."""
+        try:
+            return parse_json(self.body)
+        except ValueError as error:
+            kind = self.content_type or "no content type"
+            raise ResponseFormatError(
+                f"{provider} answered {self.status} with a body that is no JSON ({kind}, {len(self.body)} bytes): {error}",
+                provider=provider,
+                status=self.status,
+                body=excerpt(self.body),
+            ) from None
+
+
+def excerpt(body: bytes, limit: int = BODY_EXCERPT_CHARS) -> str:
+    """The beginning of a body as printable text without markup."""
+    text = body[: limit * 8].decode("utf-8", "replace")
+    if "<" in text[:200] and ("<html" in text[:2000].lower() or "<!doctype" in text[:200].lower()):
+        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)", " ", text)
+        text = re.sub(r"(?s)<[^>]*(>|$)", " ", text)
+        text = " ".join(text.split())
+    return printable(text, limit)
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON from bytes: UTF-8 with or without a BOM, whatever the label says.
+
+    Text that no UTF-8 writer can hold (lone surrogates) and raw control characters are tolerated by a second, slower reading.
+
+    Raises:
+        ValueError: Nothing that can be read: not JSON, nested too deeply, a number that is none.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        reason = str(error)
+    if data[:3] == b"\xef\xbb\xbf":
+        return parse_json(data[3:])
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return parse_json(data.decode("utf-16", "replace").encode("utf-8", "surrogatepass"))
+    if _depth_above(data, JSON_DEPTH_LIMIT):
+        raise ValueError(f"nested more than {JSON_DEPTH_LIMIT} levels deep")
+    try:
+        return stdlib_json.loads(data.decode("utf-8", "replace"), strict=False, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError, MemoryError):
+        raise ValueError(reason) from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _depth_above(data: bytes, limit: int) -> bool:
+    """An upper bound of the nesting depth is enough to keep the recursive parser from overflowing."""
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    depth = 0
+    for character in re.finditer(rb"[\[\]{}]", data):
+        depth += 1 if character.group() in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def dump_json(value: Any) -> bytes:
+    """A body as UTF-8 JSON; non-ASCII text stays as it is, lone surrogates become U+FFFD."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError) as error:
+        if "surrogates" in str(error) or "UTF-8" in str(error):
+            return stdlib_json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        raise
+
+
+class SseEvent(NamedTuple):
+    """One event: its `event:` word (`message` if none was sent) and its data."""
+
+    event: str
+    data: bytes
+
+
+class SseDecoder:
+    """Cuts bytes into server-sent events, whatever the packets were.
+
+    Takes LF, CR and CRLF, several `data:` lines, comments, a BOM, and knows no `id` or `retry`. Only bytes are split, so a
+    character cut in two by a packet, or U+2028 inside of JSON, does no harm. Cost is linear in the bytes fed.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    __slots__ = ("_buffer", "_data", "_event", "_last_was_cr", "_limit", "_size", "_started")
+
+    def __init__(self, max_event_bytes: int = 16_000_000) -> None:
+        self._buffer: list[bytes] = []
+        self._size = 0
+        self._data: list[bytes] = []
+        self._event = ""
+        self._limit = max_event_bytes
+        self._started = False
+        self._last_was_cr = False
+
+    def feed(self, chunk: bytes) -> Iterator[SseEvent]:
+        """The events that became complete with these bytes.
+
+        Raises:
+            ResponseTooLargeError: A line or an event is longer than the limit.
+        """
+        if not self._started and chunk:
+            self._started = True
+            if chunk.startswith(b"\xef\xbb\xbf"):
+                chunk = chunk[3:]
+        if self._last_was_cr and chunk:
+            self._last_was_cr = False
+            if chunk.startswith(b"\n"):
+                chunk = chunk[1:]
+        if b"\r" in chunk:
+            self._last_was_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        head, newline, rest = chunk.partition(b"\n")
+        if not newline:
+            if chunk:
+                self._buffer.append(chunk)
+                self._size += len(chunk)
+                if self._size > self._limit:
+                    raise ResponseTooLargeError(f"an event is longer than {self._limit} bytes")
+            return
+        if self._buffer:
+            self._buffer.append(head)
+            head = b"".join(self._buffer)
+            self._buffer.clear()
+        lines = rest.split(b"\n")
+        tail = lines.pop()
+        self._size = len(tail) + sum(map(len, self._data))
+        if tail:
+            self._buffer.append(tail)
+        yield from self._lines(head, lines)
+
+    def _lines(self, head: bytes, lines: list[bytes]) -> Iterator[SseEvent]:
+        data = self._data
+        for line in (head, *lines):
+            if line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif not line:
+                if data:
+                    yield SseEvent(self._event or "message", data[0] if len(data) == 1 else b"\n".join(data))
+                    data.clear()
+                elif self._event:
+                    yield SseEvent(self._event, b"")
+                self._event = ""
+            elif line.startswith(b"event:"):
+                self._event = line[6:].strip().decode("utf-8", "replace")
+            elif line == b"data":
+                data.append(b"")
+
+    def close(self) -> Iterator[SseEvent]:
+        """An event that the end of the body completed without its blank line."""
+        yield from self._lines(b"".join(self._buffer), [b""])
+        self._buffer.clear()

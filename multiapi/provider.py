@@ -1,0 +1,157 @@
+"""What a vendor is to us: names, an address, and pure functions that build requests and parse answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from multiapi.errors import StatusError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse, Retry
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Limits, StructuredMethod
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+Status = Literal["documented", "assumed", "none", "legacy", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Q, R]):
+    """One thing a vendor does: how to ask for it and how to read the answer. Neither function sends, waits or knows a key.
+
+    Attributes:
+        capability: The word for it in `Provider.capabilities`.
+        retry: What may be repeated when it fails.
+        limit: Which of `Limits` bounds its answer.
+    """
+
+    name: str
+    build: Callable[[Q], HttpRequest]
+    parse: Callable[[HttpResponse], R]
+    retry: Retry = Retry.ANSWER
+    limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes"] = "answer_bytes"
+
+
+class StreamDecoder(Protocol):
+    """Turns the bytes of one streamed answer into deltas; see `multiapi.stream.ChatStream`."""
+
+    done: bool
+    """The vendor said that this was all."""
+
+    def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
+        """The deltas that became complete with these bytes."""
+
+    def close(self) -> Sequence[ChatDelta]:
+        """The end of the body. Raises `StreamInterruptedError` if it came too early."""
+
+    def partial(self) -> ChatResponse:
+        """What has arrived so far."""
+
+    @property
+    def events(self) -> int:
+        """How many events were read; keep-alives do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOperation:
+    """A streamed answer: how to ask for it, and what reads it."""
+
+    build: Callable[[ChatRequest], HttpRequest]
+    decoder: Callable[[HttpResponse, Limits], StreamDecoder]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """One vendor.
+
+    Attributes:
+        name: What users type.
+        title: What the vendor calls itself.
+        base_url: The API root as documented.
+        auth_header: Header that carries the key, and what stands before it.
+        chat_stream: None where the vendor documents no streaming; the whole answer is then one delta.
+        operations: Everything but chat, by name.
+        retry_statuses: Which statuses are worth a repetition (chat, embeddings), from the contract's `x-retry`.
+        rate_limit_is_final: A 429 means a limit that a short wait cannot help; repeated only with a Retry-After.
+        native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
+        cuts_stop: Stop words are not documented, and are cut off on our side.
+        structured: Ways to structured output, best first.
+        capabilities: What it has, by the contract's words.
+        settle_base_url: Brings a configured address into the form that paths are appended to.
+        request_id_header: Header in which the vendor takes an id of ours.
+        max_concurrency: Calls the vendor lets run at once.
+        requests_per_minute: The documented rate.
+    """
+
+    name: str
+    title: str
+    base_url: str
+    api_key_env: str
+    base_url_env: str
+    chat: Operation[ChatRequest, ChatResponse]
+    read_error: Callable[[HttpResponse], StatusError]
+    auth_header: tuple[str, str] = ("authorization", "Bearer ")
+    chat_stream: StreamOperation | None = None
+    operations: Mapping[str, Operation[Any, Any]] = field(default_factory=dict)
+    retry_statuses: frozenset[int] = frozenset({500, 502, 503, 504})
+    rate_limit_is_final: bool = False
+    native_tools: bool = True
+    cuts_stop: bool = False
+    structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
+    capabilities: Mapping[str, Status] = field(default_factory=dict)
+    settle_base_url: Callable[[str], str] = str
+    request_id_header: str | None = None
+    max_concurrency: int | None = None
+    requests_per_minute: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Provider {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _find, (self.name,)
+
+    def has(self, capability: str) -> bool:
+        """Whether the vendor has it, documented or by a stated assumption."""
+        return self.capabilities.get(capability, "none") in {"documented", "assumed", "legacy"}
+
+
+def _find(name: str) -> Provider:
+    from multiapi.providers import find_provider
+
+    return find_provider(name)
+
+
+_NOUN_OF_OPERATION = {"embed": ("embeddings", "embeddings")}
+
+
+def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:
+    """The vendor's operation of this name.
+
+    Raises:
+        UnsupportedError: It has none; the message names the vendors that have.
+    """
+    found = provider.operations.get(name)
+    if found is None:
+        noun, capability = _NOUN_OF_OPERATION.get(name, (name.replace("_", " "), name))
+        raise unsupported(provider.name, noun, capability)
+    return found
+
+
+def names(items: Iterable[str]) -> str:
+    """A list as it stands in a sentence."""
+    listed = sorted(items)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else "none"
+
+
+def unsupported(provider: str, what: str, capability: str | None = None, *, hint: str = "") -> UnsupportedError:
+    """The error for what a vendor lacks, with the vendors that have it."""
+    message = f"{provider} has no {what}"
+    if capability is not None:
+        from multiapi.providers import PROVIDERS
+
+        having = [other.name for other in PROVIDERS.values() if other.name != provider and other.has(capability)]
+        message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no vendor has"
+    if hint:
+        message += f"; {hint}"
+    return UnsupportedError(message, provider=provider)

@@ -1,0 +1,53 @@
+"""AICredits: the shared format, billed in rupees.
+
+- 503 is final (no provider serves the model); 502 and 504 are worth a repetition.
+- `/api/models` and `/health` lie outside `/v1`, so the API root is the host and the paths carry `/v1`.
+- At most five calls of one user may run at once.
+
+Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from multiapi.openai_format import Dialect, openai_compatible, usage_cost
+
+
+def settle_base_url(address: str) -> str:
+    """The host's root, also where the address was given with the closing `/v1`."""
+    return address.rstrip("/").removesuffix("/v1")
+
+
+AICREDITS = openai_compatible(
+    name="aicredits",
+    title="AICredits",
+    base_url="https://api.aicredits.in",
+    api_key_env="AICREDITS_API_KEY",
+    base_url_env="AICREDITS_BASE_URL",
+    dialect=Dialect(provider="aicredits"),
+    read_cost=partial(usage_cost, unit=None),
+    chat_path="/v1/chat/completions",
+    embed_path="/v1/embeddings",
+    retry_statuses=frozenset({500, 502, 504}),
+    settle_base_url=settle_base_url,
+    max_concurrency=5,
+    requests_per_minute=60,
+    capabilities={
+        "chat": "documented",
+        "streaming": "documented",
+        "tools": "documented",
+        "structured_output": "documented",
+        "json_mode": "documented",
+        "vision": "assumed",
+        "embeddings": "documented",
+        "image": "documented",
+        "speech": "documented",
+        "transcription": "documented",
+        "models": "documented",
+        "balance": "documented",
+        "credits": "documented",
+        "health": "documented",
+        "responses": "documented",
+    },
+)

@@ -1,0 +1,244 @@
+"""Bineric: a format of its own.
+
+- The key goes into the header `api-key`; settings stand under `options`; roles are user and assistant only.
+- Files travel as data URLs in `attachments`; the answer is one text in `response`.
+- No streaming is documented, but an event stream may come unasked: how an answer is read follows from its content type.
+- 429 is a daily limit: repeated only with a Retry-After. Stop words are cut off on our side.
+
+Facts and sources: multiapi/simulator/contracts/bineric.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from multiapi import openai_format
+from multiapi.assembly import Assembly, decimal_of
+from multiapi.errors import InvalidRequestError, ResponseFormatError
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
+from multiapi.openai_format import check_request, merged
+from multiapi.provider import Operation, Provider, StreamOperation, unsupported
+from multiapi.stream import ChatStream
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits, MediaPart, Message, Part, TextPart
+
+_UNKNOWN_SETTINGS = (
+    "top_k",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "user",
+    "service_tier",
+)
+_DEFAULT_MIME_TYPES = {"image": "image/png", "audio": "audio/mpeg", "file": "application/pdf"}
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_chat(request: ChatRequest) -> HttpRequest:
+    """Settings under `options`, instructions in front of the first user message, media as attachments.
+
+    Raises:
+        InvalidRequestError: A temperature above 1, a tool message, or media by URL.
+        UnsupportedError: A setting that is not documented, native tools, video.
+    """
+    check_request(request, "bineric")
+    if request.temperature is not None and request.temperature > 1:
+        raise InvalidRequestError(
+            f"bineric takes a temperature from 0 to 1, not {request.temperature}", provider="bineric"
+        )
+    if request.tools:
+        raise unsupported(
+            "bineric", "native tools", "tools", hint="tool_calling='prompted' asks for calls in the prompt"
+        )
+    for name in _UNKNOWN_SETTINGS:
+        if getattr(request, name) is not None:
+            raise unsupported("bineric", f"setting {name}", hint="pass it in `extra` to send it all the same")
+    body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request.messages)}
+    options = {
+        name: value for name in ("temperature", "max_tokens", "top_p") if (value := getattr(request, name)) is not None
+    }
+    if options:
+        body["options"] = options
+    return HttpRequest("POST", "/ai/chat/completions", json=merged(body, request.extra), headers=request.headers)
+
+
+def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """User and assistant messages; all instructions stand in front of the first user message, after a blank line."""
+    instructions = [_text_of(message) for message in messages if message.role in {"system", "developer"}]
+    wire = [_message_to_wire(message) for message in messages if message.role not in {"system", "developer"}]
+    text = "\n\n".join(part for part in instructions if part)
+    if not text:
+        return wire
+    first = next((message for message in wire if message["role"] == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": text}, *wire]
+    first["content"] = f"{text}\n\n{first['content']}" if first["content"] else text
+    return wire
+
+
+def _text_of(message: Message) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
+
+
+def _message_to_wire(message: Message) -> dict[str, Any]:
+    if message.role not in {"user", "assistant"} or message.tool_calls:
+        raise InvalidRequestError(
+            f"bineric takes user and assistant messages only, not {'tool calls' if message.tool_calls else message.role}; "
+            "tool_calling='prompted' writes tool messages as text",
+            provider="bineric",
+        )
+    wire: dict[str, Any] = {"role": message.role, "content": _text_of(message)}
+    if not isinstance(message.content, str):
+        attachments = [_attachment(part) for part in message.content if not isinstance(part, TextPart)]
+        if attachments:
+            wire["attachments"] = attachments
+    return wire
+
+
+def _attachment(part: Part) -> str:
+    if not isinstance(part, MediaPart):
+        raise InvalidRequestError(
+            "bineric takes text and attachments, no content parts of another form", provider="bineric"
+        )
+    if part.kind == "video":
+        raise unsupported("bineric", "video input", "video_in")
+    if part.data is not None:
+        return f"data:{part.mime_type or _DEFAULT_MIME_TYPES[part.kind]};base64,{part.data}"
+    if part.url is not None and part.url.startswith("data:"):
+        return part.url
+    raise InvalidRequestError(
+        f"bineric takes a {part.kind} as base64 data only, not by URL or id; download it first", provider="bineric"
+    )
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def read_cost(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Cost | None:
+    """A bare number: the vendor names no currency."""
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    amount = decimal_of(usage.get("total_cost"))
+    account = usage.get("account_info")
+    balance = decimal_of(account.get("balance")) if isinstance(account, dict) else None
+    return None if amount is None else Cost(amount, None, balance)
+
+
+class BinericAssembly:
+    """Events with `text` (a piece) or `response` (the whole, which wins); a body with `response`, or in OpenAI's form."""
+
+    def __init__(self, head: HttpResponse) -> None:
+        self.provider = "bineric"
+        self.finished = False
+        self._inner = Assembly("bineric", headers=head.headers, read_cost=read_cost)
+        self._pieces = ""
+
+    def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        whole = event.get("response")
+        if isinstance(whole, str):
+            rest = whole[len(self._pieces) :] if whole.startswith(self._pieces) else None
+            self.finished = True
+            if rest is None:
+                self._inner = Assembly("bineric", headers=self._inner.headers, read_cost=read_cost)
+            self._pieces = whole
+            self._inner.add(_as_shared(event, whole if rest is None else rest))
+            return ChatDelta(rest) if rest else None
+        piece = event.get("text")
+        if isinstance(piece, str):
+            self._pieces += piece
+            return self._inner.add(_as_shared(event, piece))
+        if isinstance(event.get("choices"), list):
+            delta = self._inner.add(event)
+            self.finished = self._inner.finished
+            return delta
+        self._inner.add({key: value for key, value in event.items() if key != "choices"})
+        return None
+
+    def response(self, *, interrupted: bool = False) -> ChatResponse:
+        return self._inner.response(interrupted=interrupted)
+
+
+def _as_shared(event: Mapping[str, Any], text: str) -> dict[str, Any]:
+    rest = {key: value for key, value in event.items() if key not in {"text", "response"}}
+    return {**rest, "choices": [{"delta": {"content": text}}]}
+
+
+def parse_chat(response: HttpResponse) -> ChatResponse:
+    """The text in `response`, the answer in OpenAI's form, or an event stream that nobody asked for."""
+    if response.content_type == "text/event-stream":
+        stream = stream_decoder(HttpResponse(response.status, response.headers), Limits())
+        deltas = [*stream.feed(response.body), *stream.close()]
+        answer = deltas[-1].response
+        assert answer is not None
+        return answer
+    body = openai_format.parse_object(response, "bineric")
+    assembly = BinericAssembly(response)
+    if not isinstance(body.get("response"), str):
+        if "choices" not in body:
+            raise ResponseFormatError(
+                f"bineric answered without `response` (fields: {', '.join(map(str, body)) or 'none'})",
+                provider="bineric",
+                status=response.status,
+                body=excerpt(response.body),
+            )
+        return openai_format.parse_chat(response, provider="bineric", read_cost=read_cost)
+    assembly.add(body)
+    answer = assembly.response()
+    object.__setattr__(answer, "raw", body)
+    return answer
+
+
+def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
+    """Reads what comes; the end of the body is the end of the answer, because no other is documented."""
+    return ChatStream(
+        head,
+        limits,
+        accumulator=BinericAssembly(head),
+        parse=parse_chat,
+        read_event_error=partial(openai_format.read_event_error, provider="bineric"),
+        needs_finish=False,
+    )
+
+
+BINERIC = Provider(
+    name="bineric",
+    title="Bineric",
+    base_url="https://api.bineric.com/api/v1",
+    api_key_env="BINERIC_API_KEY",
+    base_url_env="BINERIC_BASE_URL",
+    auth_header=("api-key", ""),
+    chat=Operation("chat", build_chat, parse_chat, Retry.ANSWER),
+    chat_stream=StreamOperation(build_chat, stream_decoder),
+    read_error=partial(openai_format.read_error, provider="bineric"),
+    retry_statuses=frozenset({500}),
+    rate_limit_is_final=True,
+    native_tools=False,
+    cuts_stop=True,
+    structured=("prompted",),
+    capabilities={
+        "chat": "documented",
+        "streaming": "assumed",
+        "vision": "documented",
+        "documents": "documented",
+        "audio_in": "documented",
+        "image": "assumed",
+        "speech": "documented",
+        "transcription": "documented",
+        "models": "documented",
+        "usage": "documented",
+        "balance": "documented",
+        "file_to_base64": "documented",
+        "decode_base64": "documented",
+    },
+)

@@ -1,0 +1,99 @@
+"""Binobox: chat in the shared format, plain text only; every answer says what it cost in diamonds.
+
+- Four request fields are documented: model, messages, max_tokens, temperature. No streaming, tools or content parts; stop
+  words are cut off on our side.
+- A lack of diamonds is known by its code, whatever the status.
+
+Facts and sources: multiapi/simulator/contracts/binobox.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from multiapi import openai_format
+from multiapi.assembly import decimal_of
+from multiapi.errors import InsufficientCreditsError, StatusError
+from multiapi.http import HttpResponse, parse_json
+from multiapi.openai_format import Dialect, openai_compatible
+from multiapi.types import ChatRequest, Cost, TextPart
+
+
+def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
+    """The shared body without stop words, and with content as plain text."""
+    messages = [
+        message._replace(content="\n".join(part.text for part in message.content))  # type: ignore[union-attr]
+        if not isinstance(message.content, str) and all(isinstance(part, TextPart) for part in message.content)
+        else message
+        for message in request.messages
+    ]
+    return openai_format.chat_body(replace(request, messages=messages, stop=None), dialect)
+
+
+def read_cost(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Cost | None:
+    """Diamonds charged, and how many remain."""
+    charge = body.get("binobox")
+    if not isinstance(charge, dict):
+        return None
+    amount = decimal_of(charge.get("diamonds_charged"))
+    return None if amount is None else Cost(amount, "diamonds", decimal_of(charge.get("balance_remaining")))
+
+
+def read_error(response: HttpResponse) -> StatusError:
+    """The shared reading; a lack of diamonds by its code, with what is required and what is there."""
+    error = openai_format.read_error(response, "binobox")
+    if error.code != "INSUFFICIENT_DIAMONDS":
+        return error
+    details = parse_json(response.body)["error"]
+    return error.as_class(InsufficientCreditsError, required=details.get("required"), balance=details.get("balance"))
+
+
+BINOBOX = openai_compatible(
+    name="binobox",
+    title="Binobox",
+    base_url="https://api.binobox.ir/api/v1",
+    api_key_env="BINOBOX_API_KEY",
+    base_url_env="BINOBOX_BASE_URL",
+    dialect=Dialect(
+        provider="binobox",
+        media=frozenset(),
+        unknown_settings=frozenset(
+            {
+                "top_k",
+                "seed",
+                "n",
+                "presence_penalty",
+                "frequency_penalty",
+                "logit_bias",
+                "logprobs",
+                "top_logprobs",
+                "reasoning_effort",
+                "user",
+                "service_tier",
+                "parallel_tool_calls",
+            }
+        ),
+        takes_names=False,
+    ),
+    build_body=chat_body,
+    read_vendor_error=read_error,
+    read_cost=read_cost,
+    streaming=False,
+    native_tools=False,
+    cuts_stop=True,
+    structured=("prompted",),
+    requests_per_minute=60,
+    capabilities={
+        "chat": "documented",
+        "image": "documented",
+        "speech": "documented",
+        "music": "documented",
+        "video": "documented",
+        "jobs": "documented",
+        "models": "documented",
+        "usage": "documented",
+        "balance": "documented",
+    },
+)

@@ -1,0 +1,32 @@
+"""Binom.Router: one chat operation in the shared format.
+
+Five request fields are documented beside a claim of full OpenAI compatibility: tools, JSON mode, images and token counts of
+streams are sent only when they are asked for, and a refusal is passed on.
+
+Facts and sources: multiapi/simulator/contracts/binom_router.yaml.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from multiapi.openai_format import Dialect, openai_compatible, usage_cost
+
+BINOM_ROUTER = openai_compatible(
+    name="binom_router",
+    title="Binom.Router",
+    base_url="https://api.binom-router.com/v1",
+    api_key_env="BINOM_ROUTER_API_KEY",
+    base_url_env="BINOM_ROUTER_BASE_URL",
+    dialect=Dialect(provider="binom_router"),
+    read_cost=partial(usage_cost, unit="credits"),
+    retry_statuses=frozenset({500, 503}),
+    capabilities={
+        "chat": "documented",
+        "streaming": "documented",
+        "tools": "assumed",
+        "structured_output": "assumed",
+        "json_mode": "assumed",
+        "vision": "assumed",
+    },
+)

@@ -24,6 +24,7 @@ from multiapi.transport.deadline import (
     left,
     with_deadline,
 )
+from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
 from multiapi.transport.wire import (
@@ -63,7 +64,8 @@ class Wire(asyncio.Protocol):
     # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        self.transport = cast("asyncio.Transport", transport)
+        self._something_came = readiness(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
@@ -99,18 +101,18 @@ class Wire(asyncio.Protocol):
 
     # Waiting
 
-    async def _wait(self, timeout: float | None, too_late: type[Exception]) -> None:
+    async def _wait(self, seconds: float | None, too_late: type[Exception]) -> None:
         self._waiter = waiter = self.loop.create_future()
-        if timeout is None:
+        if seconds is None:
             self._expires = None
         else:
             self._too_late = too_late
-            self._expires = expires = time.monotonic() + timeout
+            self._expires = expires = time.monotonic() + seconds
             if self._timer is None:
-                self._set_timer(expires, timeout)
+                self._set_timer(expires, seconds)
             elif self._timer_at > expires:
                 self._timer.cancel()
-                self._set_timer(expires, timeout)
+                self._set_timer(expires, seconds)
         try:
             await waiter
         finally:
@@ -172,6 +174,10 @@ class Wire(asyncio.Protocol):
         """Something came, or the server closed."""
         return self.lost or bool(self._received) or self.transport is None or self.transport.is_closing()
 
+    def readable_unseen(self) -> bool:
+        """The same, also if it came while the event loop was held up and could not look."""
+        return self.readable() or self._something_came()
+
     def abort(self) -> None:
         """Close at once."""
         self.lost = True
@@ -199,7 +205,7 @@ def _bury(transport: asyncio.Transport) -> None:
             inner._sock = None
             opened.close()
         if inner is not transport:
-            cast(Any, transport)._closed = True
+            cast("Any", transport)._closed = True
 
 
 class LoopConnection(httpcore.AsyncConnectionInterface):
@@ -328,7 +334,7 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
 
     def has_expired(self) -> bool:
         # Nothing may arrive while nothing was asked: if there is something, it is the end of the connection.
-        return self._idle and (self._wire is None or self._wire.readable())
+        return self._idle and (self._wire is None or self._wire.readable_unseen())
 
     def is_idle(self) -> bool:
         return self._idle
@@ -420,7 +426,7 @@ class AsyncDirectConnection(httpcore.AsyncHTTPConnection):
 
     def __init__(self, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> None:
         super().__init__(origin)
-        self._request_lock = cast(Any, _NO_LOCK)
+        self._request_lock = cast("Any", _NO_LOCK)
         self._connection: LoopConnection = LoopConnection(origin, ssl_context)
 
     def close(self) -> None:
@@ -460,7 +466,7 @@ class AsyncProxiedConnection:
             self._closing = asyncio.get_running_loop().create_task(self._connection.aclose())
 
     def when_lost(self, call: Callable[[], None]) -> None:
-        """httpcore does not tell; the pool asks before it uses the connection."""
+        """Nobody tells here; the pool asks before it uses the connection."""
 
 
 AsyncConnection = AsyncDirectConnection | AsyncProxiedConnection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import ssl
 import threading
@@ -17,6 +16,7 @@ import httpcore
 import httpx
 
 from multiapi.transport.deadline import DeadlineBackend, Timeouts, left, with_deadline
+from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
 from multiapi.transport.wire import (
@@ -93,7 +93,7 @@ class SocketConnection(httpcore.ConnectionInterface):
                 raise httpcore.ConnectError(str(error)) from error
             raise
         self._timeout = -1.0
-        self._poll = _readiness(connected)
+        self._poll = readiness(connected)
         return connected
 
     def _first_that_answers(self, host: str, port: int, until: float | None) -> socket.socket:
@@ -201,8 +201,7 @@ class SocketConnection(httpcore.ConnectionInterface):
             opened, self._socket = self._socket, None
             opened.close()
 
-    def forget(self) -> None:
-        """After a fork: let go of the parent's socket without a word on the wire."""
+    def __del__(self) -> None:
         self.close()
 
     def has_expired(self) -> bool:
@@ -223,15 +222,6 @@ class SocketConnection(httpcore.ConnectionInterface):
 
     def info(self) -> str:
         return "idle" if self._idle else "closed" if self._closed else "new" if self._socket is None else "active"
-
-
-def _readiness(opened: socket.socket) -> Callable[[], bool]:
-    """A question that costs one system call: is there anything to be read?"""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(opened, select.POLLIN)
-        return lambda: bool(poll.poll(0))
-    return lambda: bool(select.select([opened], [], [], 0)[0])
 
 
 class ResponseBody(httpx.SyncByteStream):

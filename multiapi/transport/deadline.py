@@ -1,5 +1,7 @@
 """How long one operation on a socket may wait: its own timeout, but never past the deadline of the request."""
 
+# ruff: noqa: ASYNC109 (the signatures are those of httpcore)
+
 from __future__ import annotations
 
 import ssl

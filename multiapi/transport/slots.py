@@ -77,6 +77,8 @@ class Slots(Generic[C, W]):
 
     def give_back(self, origin: Origin, connection: C | None, now: float) -> Returned[C, W]:
         """Return a connection that can be used again, or only its slot (None) because it is closed."""
+        if connection is not None:
+            connection.idle_since = now
         if self._waiting:
             waiter, wanted = self._waiting.popitem(last=False)
             if connection is None or wanted == origin:
@@ -88,24 +90,14 @@ class Slots(Generic[C, W]):
         stack = self._idle.get(origin)
         if stack is None:
             stack = self._idle[origin] = deque()
-        connection.idle_since = now
         stack.append(connection)
         self.idle_count += 1
-        if self.idle_count > self.max_idle or now - stack[0].idle_since > self.keepalive_expiry:
+        surplus: list[C] = []
+        while self.idle_count > self.max_idle or (stack and now - stack[0].idle_since > self.keepalive_expiry):
             self.idle_count -= 1
             self.open -= 1
-            return Returned(None, None, (stack.popleft(),))
-        return Returned(None, None, ())
-
-    def expired(self, now: float) -> list[C]:
-        """Take out all connections that were idle for too long."""
-        found: list[C] = []
-        for stack in self._idle.values():
-            while stack and now - stack[0].idle_since > self.keepalive_expiry:
-                found.append(stack.popleft())
-        self.idle_count -= len(found)
-        self.open -= len(found)
-        return found
+            surplus.append(stack.popleft())
+        return Returned(None, None, tuple(surplus))
 
     def discard(self, origin: Origin, connection: C) -> bool:
         """Take out an idle connection that its server has closed; False if it was not idle."""

@@ -1,0 +1,60 @@
+# Each target makes or reuses .venv by itself; nothing is needed but Python >= 3.11, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz soak docs notebooks clean
+
+help:  ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(INSTALLED): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group lint
+	@touch $@
+
+install: $(INSTALLED)  ## The development environment in .venv
+
+demo: $(INSTALLED)  ## All five vendors in LangChain and LlamaIndex, on the simulator (LIVE=1: on the vendors; DOCS=folder: your documents)
+	@$(BIN)/python examples/demo.py $(if $(DOCS),--docs "$(DOCS)") $(if $(LIVE),--live)
+
+test: $(INSTALLED)  ## All tests, offline
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(INSTALLED)  ## ruff, mypy and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED)  ## Format and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## The benchmark against the incumbents, short
+	@$(BIN)/python -m benchmarks.run --short
+
+bench-full: $(INSTALLED)  ## The same in full; writes docs/performance.md
+	@$(BIN)/python -m benchmarks.run --full
+
+record: $(INSTALLED)  ## Record the cassettes from the simulator (PROVIDER=name LIVE=1 LIMIT=amount: from the vendor)
+	@$(BIN)/python -m tests.cassettes.record $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(LIVE),--live --limit $(or $(LIMIT),0))
+
+diff-contract: $(INSTALLED)  ## Where the live cassettes differ from the contracts
+	@$(BIN)/python -m tests.cassettes.diff_contract
+
+fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),300)
+
+soak: $(INSTALLED)  ## Ten minutes on the simulator with random faults
+	@$(BIN)/python -m tests.soak.run --minutes $(or $(MINUTES),10)
+
+docs: $(INSTALLED)  ## The documentation site into site/
+	@$(BIN)/python -m pip install --quiet --group docs
+	@$(BIN)/mkdocs build --strict
+
+clean:  ## Everything that was made
+	rm -rf $(VENV) .demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

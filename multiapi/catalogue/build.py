@@ -7,6 +7,7 @@ sets of parameters once, and a text model's set is completed from the common one
 import gzip
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def packed_bytes(packed: dict[str, Any]) -> bytes:
 def from_contracts() -> dict[str, Any]:
     """Pack what lies in the contracts' folder."""
     models = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
-    contract = yaml.load((CONTRACTS / "aimlapi.yaml").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    contract = yaml.safe_load((CONTRACTS / "aimlapi.yaml").read_bytes())
     return pack(models, contract)
 
 
@@ -134,4 +135,4 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     PACKED.write_bytes(packed_bytes(from_contracts()))
-    print(f"{PACKED.name}: {PACKED.stat().st_size} bytes")
+    sys.stdout.write(f"{PACKED.name}: {PACKED.stat().st_size} bytes\n")

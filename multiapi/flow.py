@@ -289,15 +289,17 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
     spans = batches(request.texts, request.batch_size or MAX_BATCH_TEXTS)
     flows = [_embed_span(setting, operation, request, start, end) for start, end in spans]
     if len(flows) == 1:
-        parts = yield from flows[0]
-        return _together(setting, request, [parts])
+        try:
+            return (yield from flows[0])
+        except MultiApiError as error:
+            raise _batch_error(spans, [error], [(spans[0], error)]) from error.__cause__
     concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
     outcomes = yield Parallel(flows, concurrency)
     failed = [
         (span, outcome) for span, outcome in zip(spans, outcomes, strict=True) if isinstance(outcome, BaseException)
     ]
     if failed:
-        raise _batch_error(setting, spans, outcomes, failed)
+        raise _batch_error(spans, outcomes, failed)
     return _together(setting, request, outcomes)
 
 
@@ -336,9 +338,31 @@ def _embed_span(
             )
         return response
     middle = (start + end) // 2
-    first = yield from _embed_span(setting, operation, request, start, middle)
-    second = yield from _embed_span(setting, operation, request, middle, end)
-    return _together(setting, request, [first, second])
+    return (yield from _embed_halves(setting, operation, request, [(start, middle), (middle, end)]))
+
+
+def _embed_halves(
+    setting: Setting, operation: Operation[Any, EmbedResponse], request: EmbedRequest, halves: list[tuple[int, int]]
+) -> Flow[EmbedResponse]:
+    """Both halves of a refused batch; what one of them gave is on the error of the other."""
+    parts: list[EmbedResponse] = []
+    done: dict[int, list[float]] = {}
+    failure: MultiApiError | None = None
+    for start, end in halves:
+        try:
+            part = yield from _embed_span(setting, operation, request, start, end)
+        except MultiApiError as error:
+            done.update(getattr(error, "done", {}))
+            failure = failure or error
+            if not isinstance(error, InvalidRequestError):
+                break
+        else:
+            parts.append(part)
+            done.update(enumerate(part.vectors, start))
+    if failure is None:
+        return _together(setting, request, parts)
+    failure.done = done  # type: ignore[attr-defined]
+    raise failure
 
 
 def _together(setting: Setting, request: EmbedRequest, parts: Sequence[EmbedResponse]) -> EmbedResponse:
@@ -372,28 +396,26 @@ def added_usage(parts: Sequence[EmbedResponse]) -> Usage | None:
 
 
 def _batch_error(
-    setting: Setting, spans: list[tuple[int, int]], outcomes: Sequence[Any], failed: list[tuple[tuple[int, int], Any]]
+    spans: list[tuple[int, int]], outcomes: Sequence[Any], failed: list[tuple[tuple[int, int], Any]]
 ) -> BaseException:
+    """The first failure, together with every vector that there is; the failure itself if there is none."""
     span, cause = failed[0]
-    done = {
-        start + offset: vector
-        for (start, _), outcome in zip(spans, outcomes, strict=True)
-        if isinstance(outcome, EmbedResponse)
-        for offset, vector in enumerate(outcome.vectors)
-    }
+    done: dict[int, list[float]] = {}
+    for (start, _), outcome in zip(spans, outcomes, strict=True):
+        done.update(
+            enumerate(outcome.vectors, start) if isinstance(outcome, EmbedResponse) else getattr(outcome, "done", {})
+        )
     if not isinstance(cause, MultiApiError) or not done:
         return cause  # type: ignore[no-any-return]
-    facts = {
-        name: value
-        for name, value in cause.__dict__.items()
-        if name not in {"message", "partial", "done", "failed_index"}
-    }
+    at = getattr(cause, "failed_index", None)
+    kept = ("message", "partial", "done", "failed_index")
     error = EmbeddingBatchError(
-        f"{len(done)} texts are embedded, but the batch of texts {span[0]} to {span[1] - 1} failed: {cause}",
-        **facts,
+        f"{len(done)} texts are embedded, but {f'text {at}' if at is not None else f'the batch of texts {span[0]} to {span[1] - 1}'} "
+        f"failed: {cause}",
+        **{name: value for name, value in cause.__dict__.items() if name not in kept},
         partial=done,
         done=done,
-        failed_index=getattr(cause, "failed_index", None) or span[0],
+        failed_index=span[0] if at is None else at,
     )
     error.__cause__ = cause
     return error

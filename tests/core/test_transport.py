@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
-import vcr  # type: ignore[import-untyped]
+import vcr
 
 from multiapi.transport import (
     DEFAULT_LIMITS,
@@ -542,6 +542,34 @@ def test_a_dripping_answer_ends_at_the_deadline(
     with pytest.raises(httpx.ReadTimeout):
         sender.fetch(ask(serve(script).url, deadline_s=0.4))
     assert 0.3 < time.monotonic() - began < 1.5
+
+
+def test_a_deadline_may_be_moved_while_the_answer_is_read(serve: Callable[..., Server]) -> None:
+    server = serve(answers(CHUNKED, *[b"1\r\nx\r\n"] * 10, b"0\r\n\r\n", pause_s=0.05))
+    for moved in (False, True):
+        request = ask(server.url, deadline_s=0.2)
+        response = PooledTransport().handle_request(request)
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        if moved:
+            del request.extensions["deadline"]
+            assert b"".join(response.stream) == b"x" * 10
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                list(response.stream)
+
+
+async def test_a_deadline_may_be_moved_while_the_answer_is_read_in_a_loop(serve: Callable[..., Server]) -> None:
+    server = serve(answers(CHUNKED, *[b"1\r\nx\r\n"] * 10, b"0\r\n\r\n", pause_s=0.05))
+    for moved in (False, True):
+        request = ask(server.url, deadline_s=0.2)
+        response = await AsyncPooledTransport().handle_async_request(request)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        if moved:
+            del request.extensions["deadline"]
+            assert b"".join([part async for part in response.stream]) == b"x" * 10
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                [part async for part in response.stream]
 
 
 def test_a_server_that_does_not_read_is_a_write_timeout(sender: Sender, serve: Callable[..., Server]) -> None:

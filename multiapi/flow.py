@@ -292,7 +292,8 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
         try:
             return (yield from flows[0])
         except MultiApiError as error:
-            raise _batch_error(spans, [error], [(spans[0], error)]) from error.__cause__
+            failure = error
+        raise _batch_error(spans, [failure], [(spans[0], failure)])
     concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
     outcomes = yield Parallel(flows, concurrency)
     failed = [

@@ -117,7 +117,7 @@ class TextModel:
 
     Attributes:
         accepts: The names of all parameters of its schema.
-        response_formats: text, json_object, json_schema as far as it takes them.
+        response_formats: text, json_object, json_schema as far as it takes them (in `text.format` on `/v1/responses`).
         reasoning_efforts: The words that `reasoning_effort` takes.
         search_modes: The words that `search_mode` takes; the schema's default is "academic".
         audio_out: It can answer with sound.
@@ -202,7 +202,7 @@ def text_model(model_id: str) -> TextModel | None:
         accepts=frozenset(params),
         tools="tools" in params,
         parallel_tools="parallel_tool_calls" in params,
-        response_formats=params["response_format"].kinds if "response_format" in params else (),
+        response_formats=next((params[name].kinds for name in ("response_format", "text") if name in params), ()),
         reasoning_efforts=words("reasoning_effort"),
         search_modes=words("search_mode"),
         vision="image" in entry.inputs,

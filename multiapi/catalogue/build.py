@@ -6,7 +6,6 @@ sets of parameters once, and a text model's set is completed from the common one
 
 import gzip
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,14 +104,10 @@ def _model_ids(contract: dict[str, Any], schema: dict[str, Any]) -> Iterator[str
 
 
 def _plain(param: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter without what goes without saying, and with numbers for numerals ("5" as the default of an integer)."""
+    """A parameter without what goes without saying."""
     plain = {name: value for name, value in param.items() if _IMPLIED.get(name) is not value}
     if "props" in plain:
         plain["props"] = {name: _plain(prop) for name, prop in plain["props"].items()}
-    default = plain.get("default")
-    types = plain["type"].split("|")
-    if isinstance(default, str) and "string" not in types and re.fullmatch(r"-?\d+", default):
-        plain["default"] = int(default)
     return dict(sorted(plain.items()))
 
 

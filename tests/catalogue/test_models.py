@@ -90,6 +90,7 @@ def test_models_of_the_responses_operation_are_known() -> None:
     assert len(only) == 10 and "openai/gpt-5-pro" in only and "openai/o3-pro" in only
     model = catalogue.text_model("openai/o3-pro")
     assert model is not None and model.max_tokens_field == "max_output_tokens"
+    assert "json_schema" in model.response_formats
 
 
 def test_text_facts_are_only_for_text_models() -> None:

@@ -211,6 +211,11 @@ PICKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"prompt": "x", "aspect_ratio": "16:9", "resolution": "4K"},
         {"prompt": "x", "image_size": {"width": 4096, "height": 2304}},
     ),
+    (
+        "bytedance/dola-seedream-5-0-pro",
+        {"prompt": "x", "aspect_ratio": "16:9"},
+        {"prompt": "x", "image_size": {"width": 1920, "height": 1080}},
+    ),
     ("bytedance/seedream-4-5", {"prompt": "x", "resolution": "2k"}, {"prompt": "x", "image_size": "2K"}),
     (
         "openai/gpt-image-1",
@@ -234,6 +239,11 @@ PICKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "google/veo-3.0-fast",
         {"prompt": "x", "width": 1280, "height": 720, "duration_s": 8.0},
         {"prompt": "x", "aspect_ratio": "16:9", "resolution": "720P", "duration": 8},
+    ),
+    (
+        "alibaba/wan-2-6-t2v",
+        {"prompt": "x", "width": 1080, "height": 1920},
+        {"prompt": "x", "aspect_ratio": "9:16", "resolution": "1080p"},
     ),
     (
         "minimax/h3",
@@ -388,6 +398,8 @@ REFUSED: list[tuple[str, dict[str, Any], type[MultiApiError], str]] = [
         "does not take width and height 512x512; allowed: 1024x1024, 1024x1536, 1536x1024",
     ),
     ("google/nano-banana-pro", {"width": 512, "height": 512}, InvalidRequestError, "512x512; allowed: 1K, 2K, 4K"),
+    ("alibaba/wan-2-6-t2v", {"width": 1600, "height": 900}, InvalidRequestError, "1600x900; allowed: 720p, 1080p"),
+    ("alibaba/wan-2-6-t2v", {"width": 1400, "height": 900}, InvalidRequestError, "1400x900; allowed: 16:9, 9:16"),
     ("minimax/hailuo-02", {"duration_s": 7}, InvalidRequestError, "does not take duration_s 7; allowed: 6, 10"),
     ("minimax/hailuo-02", {"width": 1280, "height": 720}, UnsupportedError, "has no field for width and height; its fields are prompt, image_url"),
     ("openai/gpt-image-1", {"images": [PICTURE]}, UnsupportedError, "has no field for images"),

@@ -17,9 +17,12 @@ Extensions = MutableMapping[str, Any]
 
 
 class Timeouts:
-    """The timeouts of a request in seconds and its deadline on `time.monotonic()`; None means no limit."""
+    """The timeouts of a request in seconds and its deadline on `time.monotonic()`; None means no limit.
 
-    __slots__ = ("connect", "deadline", "pool", "read", "write")
+    The deadline is looked up for each wait, so the holder of the request may still move it while the answer is read.
+    """
+
+    __slots__ = ("_extensions", "connect", "pool", "read", "write")
 
     def __init__(self, extensions: Extensions) -> None:
         timeout = extensions.get("timeout") or {}
@@ -27,7 +30,12 @@ class Timeouts:
         self.read: float | None = timeout.get("read")
         self.write: float | None = timeout.get("write")
         self.pool: float | None = timeout.get("pool")
-        self.deadline: float | None = extensions.get("deadline")
+        self._extensions = extensions
+
+    @property
+    def deadline(self) -> float | None:
+        """When all has to be over."""
+        return self._extensions.get("deadline")
 
 
 def left(timeout: float | None, deadline: float | None, too_late: type[Exception]) -> float | None:
@@ -47,32 +55,30 @@ def left(timeout: float | None, deadline: float | None, too_late: type[Exception
 
 
 class TimeoutUntil(float):
-    """A timeout that remembers the deadline on its way through httpcore, which hands timeouts on as they are."""
+    """A timeout that knows the deadline on its way through httpcore, which hands timeouts on as they are."""
 
-    deadline: float
+    extensions: Extensions
 
     @classmethod
-    def of(cls, timeout: float | None, deadline: float) -> TimeoutUntil:
+    def of(cls, timeout: float | None, extensions: Extensions) -> TimeoutUntil:
+        """This timeout, None being endless."""
         made = cls(float("inf") if timeout is None else timeout)
-        made.deadline = deadline
+        made.extensions = extensions
         return made
 
 
 def with_deadline(extensions: Extensions) -> Extensions:
     """Extensions whose timeouts carry the deadline along, for connections that are httpcore's own (proxies)."""
-    deadline = extensions.get("deadline")
-    if deadline is None:
-        return extensions
     timeout = extensions.get("timeout") or {}
     kinds = ("connect", "read", "write", "pool")
-    return {
-        **extensions,
-        "timeout": {kind: TimeoutUntil.of(timeout.get(kind), deadline) for kind in kinds},
-    }
+    return {**extensions, "timeout": {kind: TimeoutUntil.of(timeout.get(kind), extensions) for kind in kinds}}
 
 
 def _wait(timeout: float | None, too_late: type[Exception]) -> float | None:
-    return left(float(timeout), timeout.deadline, too_late) if isinstance(timeout, TimeoutUntil) else timeout
+    if not isinstance(timeout, TimeoutUntil):
+        return timeout
+    own = None if timeout == float("inf") else float(timeout)
+    return left(own, timeout.extensions.get("deadline"), too_late)
 
 
 class DeadlineStream(httpcore.NetworkStream):

@@ -17,12 +17,16 @@ MAX_HEAD_BYTES = 128 * 1024
 MAX_CHUNK_LINE_BYTES = 4 * 1024
 MAX_TRAILER_BYTES = 32 * 1024
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_VALUE = rb"[\t -~\x80-\xff]*"
+_TOKEN = re.compile(_NAME)
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _HEAD_END = re.compile(rb"\n\r?\n")
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
-_CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,16}[ \t]*(?:;[^\r\n]*)?\r?")
-_TRAILERS = re.compile(rb"(?:[^\r\n]+\r?\n)*\r?\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t -~]*)?\r\n")
+_CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,16}[ \t]*(?:;[\t -~]*)?\r?")
+_TRAILERS = re.compile(rb"(?:%b:%b\r?\n)*\r?\n" % (_NAME, _VALUE))
+_TRAILERS_BEGUN = re.compile(rb"(?:%b:%b\r?\n)*[^\r\n]*\r?" % (_NAME, _VALUE))
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
@@ -143,7 +147,7 @@ class ResponseReader:
     def _parse(self, raw: bytes, rest: bytes) -> ResponseHead:
         lines = raw.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
         status_line = _STATUS_LINE.fullmatch(lines[0])
-        if status_line is None or b"\0" in raw or raw.count(b"\r") > raw.count(b"\r\n") + raw.endswith(b"\r"):
+        if status_line is None or any(map(_FORBIDDEN.search, lines)):
             raise RemoteProtocolError("the head of the answer is not valid HTTP")
         headers: Headers = []
         framing: dict[bytes, list[bytes]] = {}
@@ -173,22 +177,20 @@ class ResponseReader:
         connection = b",".join(framing.get(b"connection", ())).lower()
         if minor_version == b"0" or b"close" in connection.replace(b" ", b"").split(b","):
             self.reusable = False
-        encodings = framing.get(b"transfer-encoding")
-        lengths = framing.get(b"content-length")
+        encodings = framing.get(b"transfer-encoding", [])
+        if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
+            raise RemoteProtocolError("the answer has a transfer encoding other than chunked")
+        lengths = {value.strip() for item in framing.get(b"content-length", ()) for value in item.split(b",")}
+        if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
+            raise RemoteProtocolError("the answer announces a length that is none, or several")
         if self._no_body or status in (204, 304):
             self.complete = True
-        elif encodings is not None:
-            if len(encodings) > 1 or encodings[0].lower() != b"chunked":
-                raise RemoteProtocolError("the answer has a transfer encoding other than chunked")
+        elif encodings:
             self._mode, self._left = _CHUNKED, _CHUNK_BEGINS
-            if lengths is not None:
+            if lengths:
                 self.reusable = False
-        elif lengths is not None:
-            values = {value.strip() for item in lengths for value in item.split(b",")}
-            value = values.pop()
-            if values or not _DIGITS.fullmatch(value):
-                raise RemoteProtocolError("the answer announces a length that is none, or several")
-            self._mode, self._left = _BY_LENGTH, int(value)
+        elif lengths:
+            self._mode, self._left = _BY_LENGTH, int(lengths.pop())
             self.complete = self._left == 0
         else:
             self._mode = _UNTIL_CLOSE
@@ -252,8 +254,8 @@ class ResponseReader:
                 if trailers.end() < size:
                     self.reusable = False
                 position = size
-            elif size - position > MAX_TRAILER_BYTES:
-                raise RemoteProtocolError(f"the trailers of the answer are longer than {MAX_TRAILER_BYTES} bytes")
+            elif size - position > MAX_TRAILER_BYTES or not _TRAILERS_BEGUN.fullmatch(data, position):
+                raise RemoteProtocolError("the answer ends with trailers that are not valid HTTP, or too long")
             break
         self._left = left
         self._buffer = data[position:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import h11
@@ -110,7 +109,7 @@ def test_reads_what_h11_reads(answer: bytes, seed: int) -> None:
 
 
 @given(whole_answers(), st.integers(), st.integers(min_value=0, max_value=400), st.binary(max_size=3), st.booleans())
-@settings(max_examples=int(os.environ.get("EX", "600")), deadline=None)
+@settings(max_examples=600, deadline=None)
 @example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 1, 61, b"x", True)
 def test_takes_no_damaged_answer_that_h11_refuses(
     answer: bytes, seed: int, place: int, damage: bytes, ends: bool

@@ -306,6 +306,9 @@ def test_damaged_documents_are_value_errors(bad: bytes) -> None:
 def test_a_zip_that_is_no_word_file_and_a_locked_pdf_are_value_errors() -> None:
     with pytest.raises(ValueError, match="Word"):
         read_document(zipped({"readme.txt": b"hello"}))
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+    with pytest.raises(ValueError, match="Word"):
+        read_document(zipped({"word/document.xml": bomb}))
     writer = PdfWriter()
     writer.add_blank_page(100, 100)
     writer.encrypt("secret", algorithm="RC4-128")

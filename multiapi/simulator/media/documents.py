@@ -5,7 +5,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import PyPdfError
@@ -87,11 +87,14 @@ def _docx_pages(data: bytes) -> tuple[str, ...]:
             part = archive.getinfo("word/document.xml")
             if part.file_size > LARGEST_PART_BYTES:
                 raise ValueError("the Word file is too large")
-            tree = ElementTree.fromstring(archive.read(part))
+            xml = archive.read(part)
+        if b"<!DOCTYPE" in xml:
+            raise ValueError("a Word file has no document type of its own")  # and none of its entities
+        tree = ET.fromstring(xml)  # noqa: S314
     except (
         zipfile.BadZipFile,
         KeyError,
-        ElementTree.ParseError,
+        ET.ParseError,
         NotImplementedError,
         RuntimeError,
     ) as error:
@@ -123,7 +126,7 @@ class _Reader(HTMLParser):
         self.pieces: list[str] = []
         self._unseen = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         self._unseen += tag in _UNSEEN
         if tag in _BLOCKS:
             self.pieces.append("\n")

@@ -66,7 +66,6 @@ class Dialect:
         replay_reasoning: Send a model's own reasoning back to it.
         stream_usage: Ask for token counts of streams by default, because the vendor documents the switch.
         system_role: The role of instructions; "developer" messages become it where the vendor knows no such role.
-        max_tokens: The field for the limit of the answer's length, by model.
         takes_names: Messages may carry a name.
     """
 
@@ -76,7 +75,6 @@ class Dialect:
     replay_reasoning: bool = False
     stream_usage: bool = False
     knows_developer: bool = False
-    max_tokens: Callable[[str], str] = lambda _model: "max_tokens"
     takes_names: bool = True
 
 
@@ -101,7 +99,7 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
                 )
             body[name] = value
     if request.max_tokens is not None:
-        body[dialect.max_tokens(request.model)] = request.max_tokens
+        body["max_tokens"] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
     if request.tools:

@@ -54,7 +54,7 @@ soak: $(INSTALLED)  ## Ten minutes on the simulator with random faults
 
 docs: $(INSTALLED)  ## The documentation site into site/
 	@$(BIN)/python -m pip install --quiet --group docs
-	@$(BIN)/mkdocs build --strict
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs site
 
 clean:  ## Everything that was made
 	rm -rf $(VENV) .demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

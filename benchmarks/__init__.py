@@ -1,0 +1,1 @@
+"""How fast the product is, against the incumbents and the frameworks' own cost; see README.md."""

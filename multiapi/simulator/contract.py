@@ -199,7 +199,9 @@ class Contract:
         for path, item in self.document["paths"].items():
             for method in _METHODS:
                 if method in item:
-                    self._add(method.upper(), path, item[method])
+                    shared = item.get("parameters", [])
+                    spec = {**item[method], "parameters": [*shared, *item[method].get("parameters", [])]}
+                    self._add(method.upper(), path, spec)
         # The longest fixed text wins: /threads/runs is not /threads/{threadId}.
         self._templates.sort(key=lambda entry: -len(re.sub(r"\{[^}]*\}", "", entry[2].path)))
 
@@ -283,11 +285,21 @@ def _deepest(error: Any) -> tuple[list[Any], str]:
     """Path and message of the most telling error: inside the branch of an alternative that got furthest."""
     path = list(error.instance_path)
     branches = getattr(error.kind, "context", None) or []
-    candidates = [_deepest(inner) for branch in branches for inner in branch]
+    # A branch that fails on its own tag (`type`, `role`) is not the one that was meant.
+    meant = [branch for branch in branches if not any(_is_tag(inner) for inner in branch)]
+    candidates = [_deepest(inner) for branch in meant or branches for inner in branch]
+    if meant and len(meant) == 1 and candidates:
+        return max(candidates, key=lambda candidate: len(candidate[0]))
     deeper = [candidate for candidate in candidates if len(candidate[0]) > len(path)]
     if deeper:
         return max(deeper, key=lambda candidate: len(candidate[0]))
     return path, _shortened(error.message)
+
+
+def _is_tag(error: Any) -> bool:
+    """Whether an error is about the word that says which alternative a value is."""
+    path = list(error.instance_path)
+    return bool(path) and path[-1] in ("type", "role") and type(error.kind).__name__ in ("Constant", "Enum")
 
 
 def _shortened(message: str, limit: int = 300) -> str:

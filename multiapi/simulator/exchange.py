@@ -3,7 +3,7 @@
 An answer is either one body or pieces that are delivered one after the other, each with a flush of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +21,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     host: str = ""
+    origin: str = ""
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -55,6 +56,13 @@ class Answer:
     body: bytes = b""
     pieces: Iterable[Piece] | None = None
     before: list[Pause | Drop] = field(default_factory=list)
+    on_close: Callable[[], None] | None = None
+
+    def closed(self) -> None:
+        """Say that the answer has been delivered, or that nobody wants it any more."""
+        if self.on_close is not None:
+            self.on_close()
+            self.on_close = None
 
     @classmethod
     def json(cls, body: Any, status: int = 200, **headers: str) -> "Answer":

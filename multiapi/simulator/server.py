@@ -37,9 +37,26 @@ class Endpoint:
                 break
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
-        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+        origin = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
+        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body, origin=origin)
         answer = self.simulator.answer(request)
-        await deliver(answer, send)
+        try:
+            await deliver(answer, send)
+        except Dropped:
+            await cut_off(scope, send)
+        finally:
+            answer.closed()
+
+
+class Dropped(Exception):  # noqa: N818  (it is a wish, not an error)
+    """The connection is to be closed."""
+
+
+async def cut_off(scope: Scope, send: Send) -> None:
+    """Close the connection under the client, without the proper end of an answer."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort()
 
 
 async def deliver(answer: Answer, send: Send) -> None:
@@ -48,7 +65,8 @@ async def deliver(answer: Answer, send: Send) -> None:
         await _act(step)
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if answer.pieces is None:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+        if "content-length" not in answer.headers:
+            headers.append((b"content-length", str(len(answer.body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
         return
@@ -65,7 +83,7 @@ async def deliver(answer: Answer, send: Send) -> None:
 
 async def _act(step: Pause | Drop) -> None:
     if isinstance(step, Drop):
-        raise ConnectionAbortedError("dropped on request")
+        raise Dropped
     await asyncio.sleep(step.seconds)
 
 

@@ -5,22 +5,36 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import httpx
 import orjson
 
 from multiapi._version import __version__
+from multiapi.simulator import control, faults
 from multiapi.simulator.clock import Clock
 from multiapi.simulator.contract import HOSTS, SERVERS, VENDORS, Operation, contract
-from multiapi.simulator.exchange import Answer, Request
+from multiapi.simulator.exchange import Answer, Request, event
+from multiapi.simulator.files import Files, StoredFile, extension
+from multiapi.simulator.jobs import Jobs
+from multiapi.simulator.ledger import iso
+from multiapi.simulator.limits import Limits
 from multiapi.simulator.vendors import ALL, Vendor
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, EXPIRED_KEY, INVALID_KEY, Call, FilePart, Refusal
 
 HEADER = "x-multiapi-simulator"
+
+_FILE_PLACES = {
+    "aimlapi": ("https://cdn.aimlapi.com", "/generations"),
+    "aicredits": ("https://images.aicredits.in", "/generated"),
+    "binobox": ("https://api.binobox.ir", "/uploads/private"),
+    "bineric": ("https://files.bineric.com", "/files"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +53,27 @@ class Answered:
 
 
 class Simulator:
-    """Five simulated vendors. Everything it knows is in the object; nothing is written anywhere."""
+    """Five simulated vendors. Everything it knows is in the object; nothing is written anywhere.
 
-    def __init__(self, seed: int = 0, clock: Clock | None = None) -> None:
+    `job_wait_s` and `job_run_s` say how long a job waits and runs on the simulator's clock.
+    """
+
+    def __init__(
+        self, seed: int = 0, clock: Clock | None = None, *, job_wait_s: float = 0.5, job_run_s: float = 1.5
+    ) -> None:
         self.seed = seed
         self.clock = clock or Clock()
+        self.job_wait_s = job_wait_s
+        self.job_run_s = job_run_s
+        self.faults = faults.Faults()
+        self.limits = Limits()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every request, account, job and file; the clock and the switches stay as they are."""
         self.log: deque[Answered] = deque(maxlen=1000)
+        self.jobs = Jobs()
+        self.files = Files()
         self.answered = 0
         self._count = 0
         self._vendors: dict[str, Vendor] = {}
@@ -75,56 +104,76 @@ class Simulator:
             self._vendors[name] = ALL[name](self)
         return self._vendors[name]
 
-    # -------------------------------------------------------------- ids
+    # -------------------------------------------------------------- ids and files
 
     def new_id(self, prefix: str, length: int = 24) -> str:
         """An id that follows from the seed and from how many were given before."""
         self._count += 1
-        return prefix + hashlib.blake2b(f"{self.seed}:{self._count}".encode(), digest_size=16).hexdigest()[:length]
+        return prefix + hashlib.blake2b(b"%d:%d" % (self.seed, self._count), digest_size=16).hexdigest()[:length]
 
     def new_uuid(self) -> str:
         """The same in the form of a UUID."""
         return str(uuid.UUID(self.new_id("", 32), version=4))
+
+    def keep(self, vendor: str, mime_type: str, data: bytes, about: str = "") -> StoredFile:
+        """Keep a file to be handed out later."""
+        name = f"{self.new_id('', 21)}.{extension(mime_type)}"
+        return self.files.add(StoredFile(name, mime_type, data, vendor, self.clock.now(), about))
+
+    def url_of(self, file: StoredFile, request: Request, folder: str = "") -> str:
+        """The address of a file, on the simulator itself or, when the vendor's own host was called, on its file host."""
+        host, path = _FILE_PLACES.get(file.vendor, ("https://files.example.com", "/files"))
+        start = host if request.host in HOSTS else f"{request.origin}/{file.vendor}"
+        return f"{start}{path}{folder}/{file.name}"
+
+    def fetch(self, url: str) -> tuple[str, bytes] | None:
+        """Media type and bytes behind an address, if the simulator has them; it never opens a connection."""
+        from multiapi.simulator.vendors.chat_format import from_url
+
+        if not url.startswith(("http://", "https://")):
+            found = from_url(url, "application/octet-stream")
+            return (found.mime_type, found.data) if found.data else None
+        file = self.files.get(url.split("?")[0].rsplit("/", 1)[-1])
+        return (file.mime_type, file.data) if file else None
 
     # -------------------------------------------------------------- answers
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request."""
         started = time.perf_counter()
-        name, path = self._sort(request)
-        if name is None:
-            answer = Answer.json({"error": f"nothing is here; the vendors are below {', '.join('/' + v for v in VENDORS)}"}, 404)
-            answer.headers[HEADER] = __version__
-            return answer
-        vendor = self.vendor(name)
-        request.path = path
-        key = vendor.key_of(request)
-        operation: Operation | None = None
-        model = ""
-        try:
-            matched = contract(name).match(request.method, path)
-            if matched is None or matched[0].status == "removed":
-                raise Refusal(404, f"Cannot {request.method} {path}", bare=True)
-            operation, parameters = matched
-            if operation.needs_key:
-                vendor.check_key(key)
-            call = self._read(vendor, operation, request, parameters, key or "")
-            if isinstance(call.body, dict):
-                model = str(call.body.get("model", ""))
-            answer = vendor.answer(call)
-            vendor.finish(answer, call)
-        except Refusal as refusal:
-            answer = vendor.refusal(refusal, request)
+        answer = self._special(request)
+        if answer is None:
+            name, path = self._sort(request)
+            if name is None:
+                places = ", ".join(f"/{vendor}" for vendor in VENDORS)
+                answer = Answer.json({"error": f"nothing is here; the vendors are below {places}"}, 404)
+            else:
+                request.path = path
+                answer = self._of_vendor(self.vendor(name), request, started)
         answer.headers[HEADER] = __version__
-        took_ms = (time.perf_counter() - started) * 1000
-        self.answered += 1
-        self.log.append(
-            Answered(
-                self.clock.now(), name, request.method, path, operation.id if operation else "", answer.status,
-                masked(key), took_ms, model,
-            )
-        )
         return answer
+
+    def _special(self, request: Request) -> Answer | None:
+        """The page, the controls and the files."""
+        if request.host not in HOSTS:
+            if request.path in ("", "/"):
+                from multiapi.simulator.page import page
+
+                return page(self)
+            if request.path.startswith("/_simulator"):
+                return control.answer(self, request)
+        if request.method in ("GET", "HEAD") and (file := self.files.get(request.path.rsplit("/", 1)[-1])):
+            return self._file(file, request)
+        return None
+
+    def _file(self, file: StoredFile, request: Request) -> Answer:
+        if file.signature:
+            query = request.query
+            if query.get("s") != [file.signature] or query.get("e") != [str(int(file.expires_at))]:
+                return Answer.json({"error": {"message": "Signature missing or wrong", "code": "FORBIDDEN"}}, 403)
+            if self.clock.now() > file.expires_at:
+                return Answer.json({"error": {"message": "The address has expired", "code": "EXPIRED"}}, 403)
+        return Answer(200, {"content-type": file.mime_type}, file.data if request.method == "GET" else b"")
 
     def _sort(self, request: Request) -> tuple[str | None, str]:
         """Whose request it is, and its path below the vendor's server."""
@@ -136,7 +185,83 @@ class Simulator:
                 return None, request.path
             vendor, path = first, f"/{rest}"
         prefix = contract(vendor).prefix
-        return vendor, path[len(prefix) :] if prefix and path.startswith(f"{prefix}/") else path if not prefix else f"/?{path}"
+        if not prefix:
+            return vendor, path
+        return vendor, path[len(prefix) :] if path.startswith(f"{prefix}/") else f"/?{path}"
+
+    def _of_vendor(self, vendor: Vendor, request: Request, started: float) -> Answer:
+        key = vendor.key_of(request)
+        operation: Operation | None = None
+        call: Call | None = None
+        fault: faults.Fault | None = None
+        try:
+            matched = vendor.contract.match(request.method, request.path)
+            if matched is None or matched[0].status == "removed":
+                raise Refusal(404, f"Cannot {request.method} {request.path}", bare=True)
+            operation, path = matched
+            fault = self.faults.take(vendor.name, operation.id, request.headers.get(faults.HEADER))
+            if fault is not None and fault.status is not None and fault.get("body") is None:
+                message = fault.get("message") or vendor.documented_message(operation, fault.status)
+                raise Refusal(fault.status, message, fault=True)
+            if operation.needs_key:
+                vendor.check_key(key)
+            self._limit(vendor, key or "")
+            call = self._read(vendor, operation, request, path, key or "")
+            call.fault = fault
+            vendor.check(call)
+            answer = vendor.answer(call)
+            vendor.finish(answer, call)
+        except Refusal as refusal:
+            answer = vendor.refusal(refusal, request)
+            vendor.after_refusal(answer, refusal, operation, key, request)
+        except faults.FaultError as error:
+            answer = Answer.json({"error": f"x-multiapi-fault: {error}"}, 400)
+        if fault is not None:
+            self._break(vendor, fault, answer, request)
+        if vendor.name in self.limits.in_force:
+            self._count_active(vendor.name, key or "", answer)
+        model = call.body.get("model", "") if call is not None and isinstance(call.body, dict) else ""
+        self.answered += 1
+        self.log.append(
+            Answered(
+                self.clock.now(),
+                vendor.name,
+                request.method,
+                request.path,
+                operation.id if operation else "",
+                answer.status,
+                masked(key),
+                (time.perf_counter() - started) * 1000,
+                str(model),
+            )
+        )
+        return answer
+
+    def _break(self, vendor: Vendor, fault: faults.Fault, answer: Answer, request: Request) -> None:
+        """Do to an answer what a fault asks for."""
+        status = int(fault.get("status") or 500)
+        refused = vendor.refusal(Refusal(status, fault.get("message") or "The model failed", fault=True), request)
+        error_event = b"data: " + refused.body + b"\n\n" if refused.body else event({"error": "failed"})
+        if fault.get("body") is not None and fault.get("status"):
+            answer.status = int(fault.get("status") or 200)
+        faults.apply(fault, answer, error_event)
+
+    def _limit(self, vendor: Vendor, key: str) -> None:
+        if vendor.name in self.limits.in_force:
+            exceeded = self.limits.enter(vendor.name, key, self.clock.now())
+            if exceeded is not None:
+                left = self.limits.left(vendor.name, key, self.clock.now())
+                raise Refusal(429, exceeded, retry_after_s=max(1, left[2]))
+
+    def _count_active(self, vendor: str, key: str, answer: Answer) -> None:
+        """Count a call as running until its answer has been delivered."""
+        window = self.limits.window(vendor, key)
+        window.active += 1
+
+        def over() -> None:
+            window.active -= 1
+
+        answer.on_close = over
 
     def _read(self, vendor: Vendor, operation: Operation, request: Request, path: dict[str, str], key: str) -> Call:
         """The call, if the contract allows it."""
@@ -155,9 +280,10 @@ class Simulator:
                 continue
             value = parameter.read(texts)
             if not parameter.validator.is_valid(value):
-                raise Refusal(400, f"{parameter.name} is not valid")
+                raise Refusal(400, f"{parameter.name}: {texts[-1][:80]!r} is not valid")
             query[parameter.name] = value
-        call = Call(operation, request, path, query, None, key, reference=self.new_id(_PREFIXES.get(vendor.name, ""), 24))
+        reference = self.new_id(vendor.reference_prefix, 24)
+        call = Call(operation, request, path, query, None, key, reference=reference)
         if operation.content_types:
             self._read_body(vendor, call)
         return call
@@ -171,9 +297,11 @@ class Simulator:
             call.body = {}
             return
         if media_type not in operation.content_types:
-            raise Refusal(400, f"Content-Type must be {' or '.join(operation.content_types)}, not {media_type or 'empty'}")
+            wanted = " or ".join(operation.content_types)
+            raise Refusal(400, f"Content-Type must be {wanted}, not {media_type or 'empty'}")
         if media_type == "multipart/form-data":
             call.body, call.files = read_multipart(request)
+            call.body = typed(call.body, operation.contract, operation.body_schemas[media_type])
         else:
             try:
                 call.body = orjson.loads(request.body)
@@ -182,8 +310,10 @@ class Simulator:
         if (violation := operation.check_body(call.body, media_type)) is not None:
             raise Refusal(400, str(violation))
 
-
-_PREFIXES = {"bineric": "req_", "binom_router": "chatcmpl-", "aicredits": "chatcmpl-", "binobox": "chatcmpl-"}
+    def charges_of(self, vendor: str) -> list[tuple[str, str, str]]:
+        """Masked key, balance and time of each account of a vendor, for the page."""
+        accounts = self.vendor(vendor).accounts.values()
+        return [(masked(account.key), f"{account.balance:f}", iso(account.opened_at)) for account in accounts]
 
 
 def masked(key: str | None) -> str:
@@ -196,23 +326,57 @@ def masked(key: str | None) -> str:
 
 
 def read_multipart(request: Request) -> tuple[dict[str, Any], dict[str, list[FilePart]]]:
-    """The fields and files of a form."""
-    head = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
-    message = BytesParser(policy=HTTP).parsebytes(head + request.body)
+    """The fields and files of a form; `image[]` is read as `image`."""
+    head = Message()
+    head["content-type"] = request.headers["content-type"]
+    boundary = head.get_param("boundary")
+    if not isinstance(boundary, str):
+        raise Refusal(400, "The form has no boundary")
     fields: dict[str, Any] = {}
     files: dict[str, list[FilePart]] = {}
-    for part in message.iter_parts():
-        name = str(part.get_param("name", header="content-disposition") or "")
-        data = part.get_payload(decode=True)
-        assert isinstance(data, bytes)
-        filename = part.get_filename()
+    for part in (b"\r\n" + request.body).split(b"\r\n--" + boundary.encode())[1:]:
+        top, separator, data = part.partition(b"\r\n\r\n")
+        if not separator:
+            continue
+        described = BytesParser(policy=HTTP).parsebytes(top.lstrip(b"\r\n") + b"\r\n\r\n", headersonly=True)
+        name = str(described.get_param("name", header="content-disposition") or "").removesuffix("[]")
+        filename = described.get_filename()
+        value: Any = data.decode("utf-8", "replace") if filename is None else filename
         if filename is not None:
-            files.setdefault(name, []).append(FilePart(filename, part.get_content_type(), data))
-            value: Any = filename
-        else:
-            value = data.decode("utf-8", "replace")
-        fields[name] = value if name not in fields else [*_listed(fields[name]), value]
+            files.setdefault(name, []).append(FilePart(filename, described.get_content_type(), data))
+        fields[name] = value if name not in fields else list(chain(_listed(fields[name]), [value]))
+    if not fields:
+        raise Refusal(400, "The form cannot be read")
     return fields, files
+
+
+def typed(fields: dict[str, Any], document: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """The texts of a form as the values that the schema wants."""
+    properties = _properties(document, schema)
+    return {name: _typed(value, properties.get(name, {})) for name, value in fields.items()}
+
+
+def _properties(document: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    schema = document.resolve(schema)
+    found = dict(schema.get("properties", {}))
+    for branch in schema.get("allOf", []):
+        found.update(_properties(document, branch))
+    return found
+
+
+def _typed(value: Any, schema: dict[str, Any]) -> Any:
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if not isinstance(value, str) or "string" in kinds:
+        return value
+    if "boolean" in kinds and value in ("true", "false"):
+        return value == "true"
+    if {"integer", "number"} & set(kinds) or {"array", "object"} & set(kinds):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
 
 
 def _listed(value: Any) -> list[Any]:

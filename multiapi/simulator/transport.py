@@ -22,12 +22,13 @@ def to_request(request: httpx.Request, body: bytes) -> Request:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
         host=request.url.host,
+        origin=f"{request.url.scheme}://{request.url.netloc.decode()}",
     )
 
 
 def _from_answer(answer: Answer, request: httpx.Request, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
     headers = list(answer.headers.items())
-    if answer.pieces is None:
+    if answer.pieces is None and "content-length" not in answer.headers:
         headers.append(("content-length", str(len(answer.body))))
     return httpx.Response(answer.status, headers=headers, stream=stream, request=request)
 
@@ -53,6 +54,9 @@ class _Pieces(httpx.SyncByteStream):
             else:
                 _act(piece, self._request)
 
+    def close(self) -> None:
+        self._answer.closed()
+
 
 class _AsyncPieces(httpx.AsyncByteStream):
     def __init__(self, answer: Answer, request: httpx.Request) -> None:
@@ -69,6 +73,9 @@ class _AsyncPieces(httpx.AsyncByteStream):
                 await asyncio.sleep(0)
             else:
                 await _act_async(piece, self._request)
+
+    async def aclose(self) -> None:
+        self._answer.closed()
 
 
 def _act(piece: Pause | Drop, request: httpx.Request) -> None:

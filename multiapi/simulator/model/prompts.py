@@ -111,6 +111,8 @@ def _without_tool_instructions(conversation: Conversation, place: int, tools: li
 
 def _about_tools(paragraph: str, tools: list[Tool]) -> bool:
     lowered = paragraph.lower()
+    if "tool_calls" not in lowered and schema_in(paragraph) is not None:
+        return False
     return bool(
         "tool_calls" in lowered
         or re.search(r"\btools?\b.*\b(?:call|answer|result|json)|\b(?:call|use|answer|json)\b.*\btools?\b", lowered, re.DOTALL)
@@ -151,7 +153,7 @@ def _choice_in(text: str, tools: list[Tool]) -> tuple[str, bool]:
 
 
 _RESULT = re.compile(
-    r"^[ \t]*(?:Tool result|Result)s? (?:for|of|from)(?: tool)? [`\"]?([\w.-]+)[`\"]?(?: ?[(\[]([^)\]\n]*)[)\]])?(?:[^:\n]{0,40})?:[ \t]*",
+    r"^[ \t]*(?:Tool results?|Tool errors?|Results?) (?:for|of|from)(?: tool)? [`\"]?([\w.-]+)[`\"]?(?: ?[(\[]([^)\]\n]*)[)\]])?(?:[^:\n]{0,40})?:[ \t]*",
     re.MULTILINE | re.IGNORECASE,
 )
 
@@ -284,7 +286,8 @@ def schema_in(text: str) -> dict[str, Any] | None:
 
 def keys_in(text: str) -> list[str]:
     """The keys that a text wants in a JSON answer: those quoted, or those listed after `with` or `keys`."""
-    quoted = re.findall(r"['\"`“‘]([A-Za-z_][\w-]{0,40})['\"`”’]", text)
+    telling = [sentence for sentence in words.sentences(text) if re.search(r"\bjson\b|\bkeys?\b|\bfields?\b|\bpropert", sentence, re.I)]
+    quoted = re.findall(r"['\"`“‘]([A-Za-z_][\w-]{0,40})['\"`”’]", "\n".join(telling))
     skipped = {"json", "json_object"}
     if quoted:
         return list(dict.fromkeys(key for key in quoted if key.lower() not in skipped))

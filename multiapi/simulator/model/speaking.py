@@ -67,10 +67,11 @@ def _answered(conversation: Conversation) -> Reply:
     if schema is None:
         schema = prompts.schema_in(f"{system}\n\n{text}")
         text = _without_json(text) if schema is not None else text
-        if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text) and (
-            keys := prompts.keys_in(text) or prompts.keys_in(system)
-        ):
-            schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
+        if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text):
+            keys = prompts.keys_in(text) or prompts.keys_in(system)
+            strictly = re.search(r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object", f"{system}\n{text}", re.IGNORECASE)
+            if keys or strictly:
+                schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys} if keys else {}
     if schema is not None:
         return Reply(_form(conversation, schema, system, text, results))
     return Reply(_styled(system, _text(conversation, system, asked, results, turns[:max(last_user, 0)])))

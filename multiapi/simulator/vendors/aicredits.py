@@ -1,13 +1,15 @@
 """AICredits: a gateway in the OpenAI form, with its wallet in rupees."""
 
+import base64
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from multiapi.simulator import embeddings
+from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import number
-from multiapi.simulator.model import Reply, replies, tokens
-from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.model import Reply, replies, reply, tokens
+from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
 _TYPES = {
@@ -129,6 +131,80 @@ class Aicredits(Vendor):
     def on_getLiveness(self, call: Call) -> Answer:  # noqa: N802
         """Alive."""
         return Answer.json({"status": "ok"})
+
+    def on_createResponse(self, call: Call) -> Answer:  # noqa: N802
+        """The Responses endpoint, in outline."""
+        self.require_money(call)
+        self._known(call.body["model"])
+        made = reply(responses_format.conversation(call.body))
+        price = money(made.input_tokens * _INPUT_INR + made.output_tokens * _OUTPUT_INR)
+        self.book(call, call.body["model"], price, input_tokens=made.input_tokens, output_tokens=made.output_tokens)
+        head = {"id": self.new_id("resp_"), "created_at": self.now(), "model": _short(call.body["model"])}
+        answer = responses_format.response(head, made, call.body, self.new_id)
+        if call.body.get("stream"):
+            return Answer.events(responses_format.events(answer))
+        return Answer.json(answer)
+
+    def on_createImage(self, call: Call) -> Answer:  # noqa: N802
+        """Images by link or as base64."""
+        from multiapi.simulator import media
+
+        self.require_money(call)
+        model = call.body.get("model", "dall-e-3")
+        self._known(model)
+        width, height = (int(part) for part in call.body.get("size", "1024x1024").split("x"))
+        data: list[dict[str, str]] = []
+        for _ in range(call.body.get("n", 1)):
+            image = media.draw_image(call.body["prompt"], width, height)
+            file = self.simulator.keep(self.name, "image/png", image, call.body["prompt"])
+            if call.body.get("response_format") == "b64_json":
+                data.append({"b64_json": base64.b64encode(image).decode()})
+            else:
+                data.append({"url": self.simulator.url_of(file, call.request)})
+        price = Decimal("7" if call.body.get("quality") == "hd" else "3.5") * len(data)
+        self.book(call, model, price)
+        return Answer.json({"created": self.now(), "data": data})
+
+    def on_createSpeech(self, call: Call) -> Answer:  # noqa: N802
+        """Speech as raw bytes in the asked format."""
+        from multiapi.simulator import media
+
+        self.require_money(call)
+        mime_type = {"mp3": "audio/mpeg"}.get(form := call.body.get("response_format", "mp3"), f"audio/{form}")
+        audio = media.speak(call.body["input"], mime_type, rate=call.body.get("speed") or 1.0)
+        self.simulator.keep(self.name, mime_type, audio, call.body["input"])
+        self.book(call, call.body["model"], money(len(call.body["input"]) * Decimal("0.0013")))
+        return Answer(200, {"content-type": mime_type}, audio)
+
+    def on_createTranscription(self, call: Call) -> Answer:  # noqa: N802
+        """The text of a recording."""
+        from multiapi.simulator import media
+
+        self.require_money(call)
+        try:
+            heard = media.transcribe(base64.b64decode(call.body["input_audio"]["data"]))
+        except ValueError as error:
+            raise Refusal(400, f"input_audio.data cannot be read: {error}") from None
+        self.book(call, call.body["model"], money(Decimal("0.008") * Decimal(str(round(heard.duration_s, 2)))))
+        return Answer.json({"text": heard.text})
+
+    def finish(self, answer: Answer, call: Call) -> None:
+        """The rate headers, with every answer of the API."""
+        if call.operation.needs_key:
+            self._rate_headers(answer, call.key)
+
+    def after_refusal(
+        self, answer: Answer, refusal: Refusal, operation: Operation | None, key: str | None, request: Request
+    ) -> None:
+        """The rate headers are sent with errors too; the wait after a 429 is told by them alone."""
+        super().after_refusal(answer, refusal, operation, key, request)
+        self._rate_headers(answer, key or "")
+
+    def _rate_headers(self, answer: Answer, key: str) -> None:
+        limit, left, reset_s = self.simulator.limits.left(self.name, key, self.simulator.clock.now())
+        answer.headers["x-ratelimit-limit"] = str(limit)
+        answer.headers["x-ratelimit-remaining"] = str(left)
+        answer.headers["x-ratelimit-reset"] = str(reset_s)
 
     def _known(self, model: str) -> None:
         if model == UNKNOWN_MODEL:

@@ -2,17 +2,23 @@
 
 import zlib
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from multiapi.simulator import embeddings
 from multiapi.simulator.contract import aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import Reply, replies, tokens
-from multiapi.simulator.vendors import chat_format
-from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.model import Reply, Turn, replies, reply, tokens
+from multiapi.simulator.vendors import chat_format, messages_format, responses_format
+from multiapi.simulator.vendors.aimlapi_account import AccountPages
+from multiapi.simulator.vendors.aimlapi_assistants import Assistants
+from multiapi.simulator.vendors.aimlapi_media import Media
+from multiapi.simulator.vendors.aimlapi_models import check_model
+from multiapi.simulator.vendors.vendor import Call, Refusal
 
-CREDITS_PER_USD = 2_000_000
+if TYPE_CHECKING:
+    from multiapi.simulator.simulator import Simulator
+
 _INPUT_USD, _OUTPUT_USD = Decimal("0.0000025"), Decimal("0.00001")
 
 _MESSAGES = {
@@ -40,15 +46,26 @@ def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
     }
 
 
-class Aimlapi(Vendor):
+class Aimlapi(Media, AccountPages, Assistants):
     """The simulated AI/ML API."""
 
     name: ClassVar[str] = "aimlapi"
     deposit = Decimal(20)
     unit = "USD"
+    reference_prefix = ""
     shape = chat_format.Shape(
         reasoning_content=True, logprobs=True, usage_details=_usage_details, refusal=True
     )
+
+    def __init__(self, simulator: "Simulator") -> None:
+        super().__init__(simulator)
+        tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses")
+        self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}
+
+    def check(self, call: Call) -> None:
+        """What the catalogue says of the model."""
+        if isinstance(call.body, dict) and "model" in call.body:
+            check_model(call)
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
         """The gateway's error body. No money is a 403 here."""
@@ -101,23 +118,51 @@ class Aimlapi(Vendor):
         usage = {"prompt_tokens": given, "total_tokens": given}
         return self._priced(Answer.json({"object": "list", "model": body["model"], "data": data, "usage": usage, "meta": meta}), meta)
 
+    def on_createResponse(self, call: Call) -> Answer:  # noqa: N802
+        """The Responses protocol; a stored response can be gone on from."""
+        self.require_money(call)
+        self._known(call)
+        body = call.body
+        earlier: tuple[Turn, ...] = ()
+        if before := body.get("previous_response_id"):
+            stored = self.records["responses"].get(before)
+            if stored is None or stored["owner"] != call.key:
+                raise Refusal(400, f"Previous response with id '{before}' not found.", bare=True)
+            earlier = stored["turns"]
+        asked = responses_format.conversation(body, earlier)
+        made = reply(asked)
+        meta = self._book_text(call, made.input_tokens, made.output_tokens)
+        head = {"id": f"resp_{call.reference}", "created_at": self.now(), "model": body["model"]}
+        extra = {"output_text": made.text, "previous_response_id": before, "background": bool(body.get("background")), "meta": meta}
+        whole = responses_format.response(head, made, body, self.new_id, extra)
+        if body.get("store"):
+            turns = tuple(turn for turn in asked.turns if turn.role != "system")
+            self.records["responses"][whole["id"]] = {"owner": call.key, "turns": (*turns, Turn("assistant", made.text or ""))}
+        if body.get("stream"):
+            return Answer.events(responses_format.events(whole))
+        return self._priced(Answer.json(whole), meta)
+
+    def on_createMessage(self, call: Call) -> Answer:  # noqa: N802
+        """The Anthropic protocol."""
+        self.require_money(call)
+        self._known(call)
+        body = call.body
+        made = reply(messages_format.conversation(body))
+        meta = self._book_text(call, made.input_tokens, made.output_tokens)
+        head = {"id": f"msg_{call.reference}", "model": body["model"].rsplit("/", 1)[-1]}
+        whole = {**messages_format.message(head, made, self.new_id, body), "meta": meta}
+        if body.get("stream"):
+            return Answer.events(messages_format.events(whole))
+        return self._priced(Answer.json(whole), meta)
+
     # -------------------------------------------------------------- catalogue
 
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The catalogue, filtered."""
-        found = [_listed(entry, call.query) for entry in aimlapi_catalogue().values() if entry["status"] == "current"]
+        found = [_listed(entry) for entry in aimlapi_catalogue().values() if entry["status"] == "current"]
         wanted = {name: _values(call, name) for name in ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")}
         found = [model for model in found if all(not values or values & _offered(model, name) for name, values in wanted.items())]
-        include = _values(call, "include")
-        everything = "all" in include or call.query.get("details") in ("true", "1")
-        shown = [
-            {
-                name: value
-                for name, value in model.items()
-                if name not in ("modalities", "capabilities", "pricing") or everything or name in include
-            }
-            for model in found
-        ]
+        shown = [_included(call, model) for model in found]
         answer = Answer.json({"object": "list", "data": shown})
         tag = f'"{zlib.crc32(answer.body):08x}"'
         if call.request.headers.get("if-none-match") == tag:
@@ -125,34 +170,46 @@ class Aimlapi(Vendor):
         answer.headers["etag"] = tag
         return answer
 
-    # -------------------------------------------------------------- money
+    def on_getModel(self, call: Call) -> Answer:  # noqa: N802
+        """One model by id or alias."""
+        wanted = call.path["id"].lower()
+        for entry in aimlapi_catalogue().values():
+            if wanted in (entry["id"].lower(), str(entry.get("schema_id", "")).lower()):
+                return Answer.json({"object": "model", "data": _included(call, _listed(entry))})
+        raise Refusal(404, f"Model {call.path['id']} not found", bare=True)
 
-    def _known(self, call: Call) -> None:
-        if call.body["model"] == UNKNOWN_MODEL:
-            raise Refusal(404, f"Model {UNKNOWN_MODEL} not found", bare=True)
+    def on_getModelMetrics(self, call: Call) -> Answer:  # noqa: N802
+        """How fast the models were in the last five minutes, as far as they were used."""
+        for name in call.request.query:
+            if name != "aliases":
+                raise Refusal(400, f"Unrecognized key(s) in object: '{name}'")
+        now = self.simulator.clock.now()
+        wanted = call.query.get("aliases")
+        used: dict[str, list[float]] = {}
+        for entry in self.simulator.log:
+            if entry.vendor == self.name and entry.operation == "createChatCompletion" and entry.status == 200 and entry.at > now - 300:
+                used.setdefault(entry.model, []).append(entry.took_ms)
+        models = [
+            {"alias": model, "endpoint": "/v1/chat/completions", "metrics": {"ttft_ms": _percentiles(took), "duration_ms": _percentiles(took)}}
+            for model, took in used.items()
+            if wanted is None or model in wanted
+        ]
+        return Answer.json({"window_seconds": 300, "generated_at": iso(now), "models": models})
 
     def _book_text(self, call: Call, given: int, made: int) -> dict[str, Any]:
-        price = money(given * _INPUT_USD + made * _OUTPUT_USD, "0.0000005")
-        self.book(call, call.body["model"], price, input_tokens=given, output_tokens=made)
-        return price_of(price)
-
-    def _priced(self, answer: Answer, meta: dict[str, Any]) -> Answer:
-        usage = meta["usage"]
-        answer.headers["x-aimlapi-credits-used"] = str(usage["credits_used"])
-        answer.headers["x-aimlapi-usd-spent"] = f"{usage['usd_spent']:.9f}"
-        return answer
-
-    def finish(self, answer: Answer, call: Call) -> None:
-        """The ids for tracing."""
-        if call.operation.method == "POST":
-            answer.headers["x-inference-id"] = call.reference
-        if mine := call.request.headers.get("x-client-request-id"):
-            answer.headers["x-client-request-id"] = mine
+        return self._charge(call, given * _INPUT_USD + made * _OUTPUT_USD, input_tokens=given, output_tokens=made)
 
 
-def price_of(price: Decimal) -> dict[str, Any]:
-    """The price as it stands under `meta`."""
-    return {"usage": {"credits_used": int(price * CREDITS_PER_USD), "usd_spent": float(price)}}
+def _percentiles(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {f"p{share}": round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 3) for share in (50, 75, 90, 99)}
+
+
+def _included(call: Call, model: dict[str, Any]) -> dict[str, Any]:
+    include = _values(call, "include")
+    everything = "all" in include or call.query.get("details") in ("true", "1")
+    optional = ("modalities", "capabilities", "pricing")
+    return {name: value for name, value in model.items() if name not in optional or everything or name in include}
 
 
 def _values(call: Call, name: str) -> set[str]:
@@ -178,7 +235,7 @@ def _offered(model: dict[str, Any], name: str) -> set[str]:
 _OUTPUTS = {"tts": "audio", "music": "audio", "embedding": "embedding", "image": "image", "video": "video", "3d": "3d"}
 
 
-def _listed(entry: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+def _listed(entry: dict[str, Any]) -> dict[str, Any]:
     """A model as the catalogue shows it."""
     family = entry["family"]
     capabilities = {

@@ -1,10 +1,15 @@
 """Bineric: one chat operation for everything, its own form, and a platform with usage figures."""
 
+import base64
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import DONE, Answer, Request, event
-from multiapi.simulator.ledger import day_start, number
+from multiapi.simulator.files import extension
+from multiapi.simulator.ledger import Charge, day_start, iso, number
 from multiapi.simulator.model import Conversation, Reply, Turn, reply, tokens
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, UNKNOWN_MODEL, Call, Refusal, Vendor, money
@@ -30,6 +35,7 @@ class Bineric(Vendor):
     name: ClassVar[str] = "bineric"
     deposit = Decimal(100)
     unit = ""
+    reference_prefix = "req_"
 
     def key_of(self, request: Request) -> str | None:
         """The key is sent as it is, in a header of its own."""
@@ -38,6 +44,8 @@ class Bineric(Vendor):
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
         """The envelope with `success: false`."""
         kind = refusal.details.get("kind") or _TYPES.get(refusal.status, "ProcessingError")
+        if refusal.status == 500 and request.path == "/media/base64":
+            kind = "ConversionError"
         error = {"type": kind, "message": refusal.message, "code": refusal.status}
         if kind == "ConversionError":
             error["details"] = refusal.details.get("details", refusal.message)
@@ -56,8 +64,173 @@ class Bineric(Vendor):
             raise Refusal(400, f"Unknown model {model}")
         if call.key != FREE_KEY:
             self.require_money(call)
-        made = reply(conversation(call.body))
+        made = self._made(call, model)
+        if call.fault is not None and "openai-style" in call.fault:
+            self.book(call, model, Decimal(0), input_tokens=made.input_tokens, output_tokens=made.output_tokens)
+            return Answer.json({"choices": [{"message": {"role": "assistant", "content": made.text}}]})
         return self._answer(call, model, made)
+
+    def _made(self, call: Call, model: str) -> Reply:
+        """What the model makes of the request: speech, a transcript, an image, or text."""
+        from multiapi.simulator import media
+
+        asked = conversation(call.body)
+        last = asked.turns[-1]
+        if model == "text-to-speech":
+            options = call.body.get("options") or {}
+            rate = float(options["rate"]) if re.fullmatch(r"\d+(\.\d+)?", options.get("rate", "")) else 1.0
+            audio = media.speak(last.text, "audio/mpeg", rate=rate or 1.0)
+            self.simulator.keep(self.name, "audio/mpeg", audio, last.text)
+            return Reply(_data_url("audio/mp3", audio), input_tokens=tokens.count(last.text))
+        if model == "stability-ai":
+            image = media.draw_image(last.text, 1024, 1024)
+            self.simulator.keep(self.name, "image/png", image, last.text)
+            return Reply(_data_url("image/png", image), input_tokens=tokens.count(last.text))
+        if model == "speech-to-text":
+            recordings = [file.data for file in last.attachments if file.data and file.mime_type.startswith("audio/")]
+            if not recordings:
+                raise Refusal(400, "speech-to-text needs an audio attachment")
+            try:
+                text = "\n".join(media.transcribe(data).text for data in recordings)
+            except ValueError as error:
+                raise Refusal(400, f"The audio cannot be read: {error}") from None
+            return Reply(text, input_tokens=50, output_tokens=tokens.count(text))
+        return reply(asked)
+
+    def check(self, call: Call) -> None:
+        """The sizes and kinds of attachments, and paid features of free accounts."""
+        if call.operation.id != "createChatCompletion":
+            return
+        if call.key == FREE_KEY and call.body["model"] in ("stability-ai", "text-to-speech"):
+            raise Refusal(403, "This feature needs a paid account")
+        limits = self.contract.document["x-limits"]
+        for message in call.body["messages"]:
+            for url in message.get("attachments") or ():
+                size_mb = len(url) * 3 / 4 / 1_000_000
+                family = {"image": "chat_image", "audio": "chat_audio"}.get(url[5:].split("/")[0], "chat_document")
+                if size_mb > limits[family]["max_file_mb"]:
+                    raise Refusal(400, f"File size exceeds {limits[family]['max_file_mb']}MB")
+
+    def after_refusal(
+        self, answer: Answer, refusal: Refusal, operation: Operation | None, key: str | None, request: Request
+    ) -> None:
+        """Failed calls are not in the figures of this vendor."""
+
+    # -------------------------------------------------------------- files
+
+    def on_convertFileToBase64(self, call: Call) -> Answer:  # noqa: N802
+        """One uploaded file as base64."""
+        uploaded = call.files.get("file", [])
+        if len(uploaded) != 1:
+            raise Refusal(400, "Exactly one file is needed")
+        file = uploaded[0]
+        if len(file.data) > 50_000_000:
+            raise Refusal(400, "File size exceeds 50MB")
+        ending = file.name.rpartition(".")[2].lower() if "." in file.name else extension(file.mime_type)
+        limits = self.contract.document["x-limits"]["file_conversion"]
+        category = next((kind for kind in ("image", "document", "audio") if ending in limits[kind]), None)
+        if category is None:
+            raise Refusal(400, f"Files of type .{ending} are not supported")
+        if not file.data:
+            raise Refusal(500, "Failed to convert file", kind="ConversionError", details="The file is empty")
+        text = _data_url(_mime_type(ending, file.mime_type), file.data)
+        data = {
+            "base64String": text,
+            "originalName": file.name,
+            "fileInfo": {"extension": f".{ending}", "mimeType": _mime_type(ending, file.mime_type), "category": category},
+            "size": {"original": len(file.data), "base64": len(text.partition(",")[2])},
+        }
+        return Answer.json({"success": True, "request_id": call.reference, "data": data})
+
+    def on_decodeBase64(self, call: Call) -> Answer:  # noqa: N802
+        """The file that base64 stands for, with the media type that its bytes show."""
+        text = call.body["data"].partition(",")[2] if call.body["data"].startswith("data:") else call.body["data"]
+        try:
+            data = base64.b64decode(text, validate=True)
+        except ValueError:
+            raise Refusal(400, "Invalid base64 data") from None
+        mime_type = sniffed(data)
+        name = f"file_{call.reference[4:14]}.{extension(mime_type)}"
+        return Answer(200, {"content-type": mime_type, "content-disposition": f'inline; filename="{name}"'}, data)
+
+    # -------------------------------------------------------------- figures
+
+    def on_getUsageStatistics(self, call: Call) -> Answer:  # noqa: N802
+        """Usage per model over a period; without dates it is the last thirty days."""
+        now = self.simulator.clock.now()
+        today = day_start(now)
+        start = _day(call.query["startDate"]) if "startDate" in call.query else today - 29 * 86400
+        end = _day(call.query["endDate"]) if "endDate" in call.query else today
+        if start > end:
+            raise Refusal(400, "startDate must not be after endDate")
+        account = self.account(call.key)
+        charges = account.between(start, end + 86400)
+        by_model = [
+            {
+                "model": model,
+                "usage": {
+                    "input_tokens": sum(charge.input_tokens for charge in made),
+                    "output_tokens": sum(charge.output_tokens for charge in made),
+                    "total_cost": _cost(made),
+                    "request_count": len(made),
+                },
+            }
+            for model, made in account.by_model(charges)
+        ]
+        total = {
+            "total_cost": _cost(charges),
+            "total_tokens": sum(charge.input_tokens + charge.output_tokens for charge in charges),
+            "total_requests": len(charges),
+        }
+        period = {"start": iso(start)[:10], "end": iso(end)[:10]}
+        return Answer.json({"success": True, "data": {"by_model": by_model, "total_usage": total, "period": period}})
+
+    def on_getDailyUsage(self, call: Call) -> Answer:  # noqa: N802
+        """Today's figures."""
+        account, today = self._today(call)
+        last = account.charges[-1] if account.charges else None
+        shown = None if last is None else {"time": iso(last.at), "model": last.model, "cost": number(last.amount)}
+        usage = {
+            "requests": len(today),
+            "input_tokens": sum(charge.input_tokens for charge in today),
+            "output_tokens": sum(charge.output_tokens for charge in today),
+            "total_cost": _cost(today),
+        }
+        status = self._payment(call, "expires_at")
+        return Answer.json({"success": True, "data": {"payment_status": status, "today_usage": usage, "last_request": shown}})
+
+    def on_getBalance(self, call: Call) -> Answer:  # noqa: N802
+        """The balance with the figures of the day and of all time."""
+        account, today = self._today(call)
+        given = sum(charge.input_tokens for charge in account.charges)
+        made = sum(charge.output_tokens for charge in account.charges)
+        daily_tokens = {
+            "input": sum(charge.input_tokens for charge in today),
+            "output": sum(charge.output_tokens for charge in today),
+        }
+        data = {
+            "balance": number(account.balance),
+            "inputTokens": given,
+            "outputTokens": made,
+            "lastUpdated": iso(account.charges[-1].at if account.charges else account.opened_at),
+            "payment_status": self._payment(call, "expires"),
+            "usage": {
+                "daily": {"requests": len(today), "tokens": daily_tokens, "cost": _cost(today)},
+                "total": {"input_tokens": given, "output_tokens": made},
+            },
+        }
+        return Answer.json({"success": True, "data": data})
+
+    def _today(self, call: Call) -> tuple[Any, list[Charge]]:
+        account = self.account(call.key)
+        start = day_start(self.simulator.clock.now())
+        return account, account.between(start, start + 86400)
+
+    def _payment(self, call: Call, name: str) -> dict[str, Any]:
+        """Whether the account is paid; the two operations call the end of that differently."""
+        if call.key in (FREE_KEY, EMPTY_WALLET):
+            return {"active": False}
+        return {"active": True, name: iso(self.account(call.key).opened_at + 365 * 86400)}
 
     def _answer(self, call: Call, model: str, made: Reply) -> Answer:
         price = money(made.input_tokens * _INPUT / 1000 + made.output_tokens * _OUTPUT / 1000)
@@ -107,6 +280,50 @@ def conversation(body: dict[str, Any]) -> Conversation:
     )
     limit = (body.get("options") or {}).get("max_tokens") or body.get("max_tokens")
     return Conversation(body["model"], turns, max_tokens=limit)
+
+
+def _data_url(mime_type: str, data: bytes) -> str:
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
+
+
+def _cost(charges: list[Charge]) -> float | int:
+    return number(sum((charge.amount for charge in charges), Decimal(0)))
+
+
+def _day(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+_ENDINGS = {
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
+    "mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "ogg": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac",
+    "pdf": "application/pdf", "txt": "text/plain", "csv": "text/csv",
+}
+
+_SIGNS = (
+    (b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", "application/pdf"),
+    (b"ID3", "audio/mpeg"), (b"\xff\xfb", "audio/mpeg"), (b"fLaC", "audio/flac"), (b"OggS", "audio/ogg"), (b"PK\x03\x04", "application/zip"),
+)
+
+
+def _mime_type(ending: str, sent: str) -> str:
+    return _ENDINGS.get(ending) or (sent if "/" in sent else "application/octet-stream")
+
+
+def sniffed(data: bytes) -> str:
+    """The media type that the first bytes of a file show."""
+    for sign, mime_type in _SIGNS:
+        if data.startswith(sign):
+            return mime_type
+    if data[:4] == b"RIFF":
+        return "image/webp" if data[8:12] == b"WEBP" else "audio/wav"
+    if data[4:8] == b"ftyp":
+        return "video/mp4"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    return "text/plain"
 
 
 def _model(entry: dict[str, Any]) -> dict[str, Any]:

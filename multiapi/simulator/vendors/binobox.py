@@ -1,10 +1,14 @@
 """Binobox: lean answers, media as base64 in JSON, video as a job, and every price in diamonds."""
 
+import base64
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from multiapi.simulator.exchange import Answer, Request
-from multiapi.simulator.ledger import number
+from multiapi.simulator.files import StoredFile
+from multiapi.simulator.jobs import FINAL, Job
+from multiapi.simulator.ledger import Account, iso, number
 from multiapi.simulator.model import reply
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
@@ -39,6 +43,7 @@ class Binobox(Vendor):
     name: ClassVar[str] = "binobox"
     deposit = Decimal(5000)
     unit = "diamonds"
+    sends_retry_after = True
     shape = chat_format.Shape()
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
@@ -82,6 +87,157 @@ class Binobox(Vendor):
             }
         )
 
+    # -------------------------------------------------------------- media
+
+    def on_createImage(self, call: Call) -> Answer:  # noqa: N802
+        """Images, as many as asked for, in the shape asked for."""
+        from multiapi.simulator import media
+
+        settings = call.body.get("settings") or {}
+        count = settings.get("numberOfImages", 1)
+        if count > 8:
+            raise Refusal(400, "settings.numberOfImages must be at most 8")
+        width, height = _shape(settings.get("aspectRatio", "1:1"))
+        model, price, _ = self._paid(call, "image", count)
+        images = [media.draw_image(call.body["prompt"], width, height) for _ in range(count)]
+        account = self.book(call, model, price)
+        data = [self._item("image/png", image, call.body["prompt"]) for image in images]
+        return Answer.json({"created": self.now(), "data": data, "binobox": charge(price, account.balance)})
+
+    def on_createSpeech(self, call: Call) -> Answer:  # noqa: N802
+        """Speech as MP3."""
+        from multiapi.simulator import media
+
+        model, price, _ = self._paid(call, "audio")
+        audio = media.speak(call.body["input"])
+        account = self.book(call, model, price)
+        data = [self._item("audio/mpeg", audio, call.body["input"])]
+        binobox = charge(price, account.balance)
+        return Answer.json({"object": "audio.speech", "model": model, "data": data, "binobox": binobox})
+
+    def on_createMusic(self, call: Call) -> Answer:  # noqa: N802
+        """Music of the asked length."""
+        from multiapi.simulator import media
+
+        length_s = (call.body.get("settings") or {}).get("duration", 30)
+        if length_s > 300:
+            raise Refusal(400, "settings.duration must be at most 300")
+        model, price, _ = self._paid(call, "music")
+        audio = media.compose_music(call.body["prompt"], length_s)
+        account = self.book(call, model, price)
+        return Answer.json(
+            {
+                "object": "audio.music",
+                "model": model,
+                "duration": length_s,
+                "data": [self._item("audio/mpeg", audio, call.body["prompt"])],
+                "binobox": charge(price, account.balance),
+            }
+        )
+
+    def _item(self, mime_type: str, data: bytes, about: str) -> dict[str, str]:
+        self.simulator.keep(self.name, mime_type, data, about)
+        return {"b64_json": base64.b64encode(data).decode(), "mime_type": mime_type}
+
+    def _paid(self, call: Call, scope: str, count: int = 1) -> tuple[str, Decimal, Account]:
+        model = self._model(call, scope)
+        price = self._price(model, scope) * count
+        return model, price, self.require_money(call, price)
+
+    # -------------------------------------------------------------- jobs
+
+    def on_createVideo(self, call: Call) -> Answer:  # noqa: N802
+        """Start a video; it is charged when it is done."""
+        length_s = (call.body.get("settings") or {}).get("duration", 5)
+        if length_s > 60:
+            raise Refusal(400, "settings.duration must be at most 60")
+        model, price, account = self._paid(call, "video")
+        now = self.simulator.clock.now()
+        mine = [job for job in self.simulator.jobs.all.values() if job.vendor == self.name and job.key == call.key]
+        if sum(job.state(now) not in FINAL for job in mine) >= MAX_PENDING_VIDEOS:
+            raise Refusal(429, "Too many pending video jobs", retry_after_s=5)
+        prompt = call.body["prompt"]
+        job = self.start_job(call, "video", self.simulator.new_uuid(), model, lambda: _film(prompt, length_s))
+        job.details = {"price": price, "prompt": prompt, "length_s": length_s}
+        job.on_completed = lambda done: self._delivered(call, done)
+        return Answer.json(
+            {
+                "object": "video.generation",
+                "id": job.id,
+                "status": "pending",
+                "model": model,
+                "estimated_cost_diamonds": number(price),
+                "poll_url": f"/api/v1/jobs/{job.id}",
+                "binobox": charge(Decimal(0), account.balance),
+            }
+        )
+
+    def _delivered(self, call: Call, job: Job) -> None:
+        """Charge a finished video and sign its file."""
+        file = self.simulator.keep(self.name, "video/mp4", job.result, job.details["prompt"])
+        file.signature = self.simulator.new_id("", 12)
+        file.expires_at = float(int(self.simulator.clock.now()) + 3600)
+        job.details["file"] = file
+        self.book(call, job.model, job.details["price"])
+
+    def on_getJob(self, call: Call) -> Answer:  # noqa: N802
+        """The state of a job of this key."""
+        job = self.simulator.jobs.find(call.path["id"], vendor=self.name, kind="video", key=call.key)
+        if job is None:
+            raise Refusal(404, "Job not found")
+        now = self.simulator.clock.now()
+        state = job.state(now)
+        file: StoredFile | None = job.details.get("file")
+        output = None
+        if file is not None:
+            url = self.simulator.url_of(file, call.request, f"/video/{iso(file.made_at)[:10]}")
+            query = urlencode({"e": int(file.expires_at), "s": file.signature})
+            output = {
+                "url": url,
+                "signed_url": f"{url}?{query}",
+                "mime_type": file.mime_type,
+                "size_bytes": len(file.data),
+                "duration_seconds": job.details["length_s"],
+            }
+        failed = {"message": "The video could not be made", "code": "GENERATION_FAILED"}
+        return Answer.json(
+            {
+                "object": "job",
+                "id": job.id,
+                "type": "video",
+                "status": {"queued": "pending", "running": "processing"}.get(state, state),
+                "model": job.model,
+                "provider": "google",
+                "estimated_cost_diamonds": number(job.details["price"]),
+                "charged_cost_diamonds": number(job.details["price"]) if state == "completed" else None,
+                "refunded_cost_diamonds": None,
+                "output": output,
+                "error": failed if state == "failed" else None,
+                "created_at": iso(job.created_at),
+                "started_at": iso(job.started_at) if now >= job.started_at else None,
+                "completed_at": iso(job.ended_at) if state in FINAL else None,
+            }
+        )
+
+    def on_getUsage(self, call: Call) -> Answer:  # noqa: N802
+        """The last thirty days of this key."""
+        now = self.simulator.clock.now()
+        self.simulator.jobs.settle(self.name, call.key, now)
+        account = self.account(call.key)
+        charges = account.between(now - 30 * 86400, now + 1)
+        good = sum(charge.ok for charge in charges)
+        return Answer.json(
+            {
+                "object": "usage",
+                "period_days": 30,
+                "request_count": len(charges),
+                "success_count": good,
+                "error_count": len(charges) - good,
+                "diamonds_charged": number(sum((charge.amount for charge in charges), Decimal(0))),
+                "balance_remaining": number(account.balance),
+            }
+        )
+
     def _model(self, call: Call, scope: str) -> str:
         """The model, which must fit the scope of the operation."""
         model = str(call.body["model"])
@@ -92,6 +248,22 @@ class Binobox(Vendor):
 
     def _price(self, model: str, scope: str) -> Decimal:
         return _PRICES.get(model, _SCOPE_PRICES[scope])
+
+
+MAX_PENDING_VIDEOS = 3
+
+
+def _film(prompt: str, length_s: float) -> bytes:
+    from multiapi.simulator import media
+
+    return media.film(prompt, length_s)
+
+
+def _shape(ratio: str) -> tuple[int, int]:
+    """Width and height in pixels of an aspect ratio, about a megapixel."""
+    across, down = (max(1, int(part)) for part in ratio.split(":"))
+    scale = (1024 * 1024 / (across * down)) ** 0.5
+    return max(64, min(4096, round(across * scale / 8) * 8)), max(64, min(4096, round(down * scale / 8) * 8))
 
 
 def charge(amount: Decimal, balance: Decimal) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the simulated vendors share: sorting a call to its handler, keys, and the reading of bodies."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -8,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from multiapi.simulator.contract import Contract, Operation, contract
 from multiapi.simulator.exchange import Answer, Request
+from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge
 
 if TYPE_CHECKING:
+    from multiapi.simulator.faults import Fault
     from multiapi.simulator.simulator import Simulator
 
 INVALID_KEY = "invalid-key"
@@ -50,6 +53,7 @@ class Call:
     key: str
     files: dict[str, list[FilePart]] = field(default_factory=dict)
     reference: str = ""
+    fault: "Fault | None" = None
 
 
 class Vendor:
@@ -59,6 +63,8 @@ class Vendor:
     deposit: ClassVar[Decimal]
     unit: ClassVar[str]
     max_body_bytes: ClassVar[int] = 600_000_000
+    reference_prefix: ClassVar[str] = "chatcmpl-"
+    sends_retry_after: ClassVar[bool] = False
 
     def __init__(self, simulator: "Simulator") -> None:
         self.simulator = simulator
@@ -110,6 +116,17 @@ class Vendor:
         )
         return account
 
+    def start_job(self, call: Call, kind: str, job_id: str, model: str, work: Callable[[], Any]) -> Job:
+        """Start a job of this key. A fault can make it fail, end as cancelled, or never end."""
+        asked = call.fault.get("job") if call.fault is not None else None
+        endings: dict[str | None, Any] = {"fail": "failed", "cancel": "cancelled", "stuck": "stuck"}
+        simulator = self.simulator
+        job = Job(
+            job_id, kind, self.name, call.key, model, simulator.clock.now(), simulator.job_wait_s, simulator.job_run_s,
+            ending=endings.get(asked, "completed"), work=work,
+        )
+        return simulator.jobs.add(job)
+
     # -------------------------------------------------------------- answers
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
@@ -123,8 +140,39 @@ class Vendor:
             raise Refusal(501, f"{call.operation.id} is not simulated yet")
         return handler(call)
 
+    def check(self, call: Call) -> None:
+        """Refuse what the contract's schemas cannot say."""
+
     def finish(self, answer: Answer, call: Call) -> None:
         """Add the headers that the vendor sends with every answer."""
+
+    def after_refusal(
+        self, answer: Answer, refusal: Refusal, operation: Operation | None, key: str | None, request: Request
+    ) -> None:
+        """Add headers to an error, and count the call as failed where a good key made it."""
+        if self.sends_retry_after and (wait_s := refusal.details.get("retry_after_s")) is not None:
+            answer.headers["retry-after"] = str(wait_s)
+        if operation is None or not key or not operation.needs_key or answer.status in (401, 404) or operation.method == "GET":
+            return
+        self.account(key).charge(
+            Charge(
+                self.simulator.clock.now(), operation.id, _model_in(request), Decimal(0), ok=False, status=answer.status,
+                reference=self.new_id(self.reference_prefix),
+                client_reference=request.headers.get("x-client-request-id", ""),
+            )
+        )
+
+    def documented_message(self, operation: Operation, status: int) -> str:
+        """The message that the contract shows for a status."""
+        for shown, _, _, value in operation.response_examples():
+            error = value.get("error", value) if isinstance(value, dict) else {}
+            if isinstance(error, dict) and shown in (str(status), "default") and status >= 400:
+                code = error.get("code", error.get("statusCode", status))
+                if isinstance(error.get("message"), str) and (code == status or isinstance(code, str)) and shown != "default":
+                    return str(error["message"])
+                if shown == "default" and error.get("statusCode") == status:
+                    return str(error["message"])
+        return _REASONS.get(status, "The request failed")
 
     def now(self) -> int:
         """The time in whole seconds."""
@@ -133,6 +181,27 @@ class Vendor:
     def new_id(self, prefix: str, length: int = 24) -> str:
         """An id that no other thing of this simulator has."""
         return self.simulator.new_id(prefix, length)
+
+
+_REASONS = {
+    403: "Forbidden",
+    404: "Not found",
+    408: "Request timeout",
+    409: "Conflict",
+    413: "Request too large",
+    422: "Unprocessable",
+    429: "Too many requests",
+    500: "Internal server error",
+    502: "Bad Gateway",
+    503: "Service unavailable",
+    504: "Generation timeout",
+}
+
+
+def _model_in(request: Request) -> str:
+    """The model of a request that was refused, as far as it can be read."""
+    found = re.search(rb'"model"\s*:\s*"([^"]{1,200})"', request.body[:2000])
+    return found[1].decode("utf-8", "replace") if found else "unknown"
 
 
 def money(amount: float | Decimal, places: str = "0.000001") -> Decimal:

@@ -1,0 +1,117 @@
+"""The controls below `/_simulator`: faults, clock, limits, state. They are the simulator's own, no vendor has them.
+
+- `POST /_simulator/faults` with `{"fault": "status=503", "vendor": "aicredits", "operation": null, "times": 2}`; `GET`, `DELETE`
+- `POST /_simulator/clock` with `{"advance": 30}`; `GET`
+- `POST /_simulator/limits` with `{"vendor": "aicredits", "on": true}`, and `requests`, `window_s`, `concurrency` for other limits
+- `POST /_simulator/reset`
+- `GET /_simulator/state`: what was answered, balances, jobs, files
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from multiapi.simulator.contract import VENDORS
+from multiapi.simulator.exchange import Answer, Request
+from multiapi.simulator.faults import FaultError
+from multiapi.simulator.limits import DOCUMENTED, Limit
+
+if TYPE_CHECKING:
+    from multiapi.simulator.simulator import Simulator
+
+
+def answer(simulator: "Simulator", request: Request) -> Answer:
+    """Do what is asked, or say what can be asked."""
+    what = request.path.removeprefix("/_simulator").strip("/")
+    handlers = {"faults": _faults, "clock": _clock, "limits": _limits, "reset": _reset, "state": _state}
+    if what not in handlers:
+        return Answer.json({"controls": [f"/_simulator/{name}" for name in handlers]}, 404)
+    try:
+        body = orjson.loads(request.body) if request.body else {}
+        return handlers[what](simulator, request.method, body)
+    except (orjson.JSONDecodeError, FaultError, KeyError, TypeError, ValueError) as error:
+        return Answer.json({"error": str(error) or type(error).__name__}, 400)
+
+
+def _faults(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    if method == "DELETE":
+        simulator.faults.clear()
+    elif method == "POST":
+        vendor = body.get("vendor")
+        if vendor is not None and vendor not in VENDORS:
+            raise ValueError(f"vendor must be one of {', '.join(VENDORS)}")
+        simulator.faults.add(
+            body["fault"], vendor=vendor, operation=body.get("operation"), times=body.get("times", 1)
+        )
+    planned = [
+        {"fault": entry.text, "vendor": entry.vendor, "operation": entry.operation, "times": entry.times}
+        for entry in simulator.faults.planned
+    ]
+    return Answer.json({"faults": planned})
+
+
+def _clock(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    if method == "POST":
+        simulator.clock.advance(float(body["advance"]))
+    return Answer.json({"now": simulator.clock.now()})
+
+
+def _limits(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    if method == "POST":
+        vendor = body["vendor"]
+        usual = DOCUMENTED[vendor]
+        if body.get("on", True):
+            limit = Limit(
+                body.get("requests", usual.requests),
+                body.get("window_s", usual.window_s),
+                body.get("concurrency", usual.concurrency),
+            )
+            simulator.limits.switch_on(vendor, limit)
+        else:
+            simulator.limits.switch_off(vendor)
+    elif method == "DELETE":
+        simulator.limits.switch_off()
+    in_force = {
+        name: {"requests": limit.requests, "window_s": limit.window_s, "concurrency": limit.concurrency}
+        for name, limit in simulator.limits.in_force.items()
+    }
+    return Answer.json({"limits": in_force})
+
+
+def _reset(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    simulator.reset()
+    return Answer.json({"reset": True})
+
+
+def _state(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    now = simulator.clock.now()
+    return Answer.json(
+        {
+            "now": now,
+            "answered": simulator.answered,
+            "balances": {
+                vendor: [{"key": key, "balance": balance} for key, balance, _ in simulator.charges_of(vendor)]
+                for vendor in VENDORS
+            },
+            "jobs": [
+                {"id": job.id, "vendor": job.vendor, "kind": job.kind, "state": job.state(now)}
+                for job in simulator.jobs.all.values()
+            ],
+            "files": [
+                {"name": file.name, "mime_type": file.mime_type, "bytes": len(file.data)}
+                for file in simulator.files.kept.values()
+            ],
+            "requests": [
+                {
+                    "vendor": entry.vendor,
+                    "method": entry.method,
+                    "path": entry.path,
+                    "operation": entry.operation,
+                    "status": entry.status,
+                    "key": entry.key,
+                    "model": entry.model,
+                }
+                for entry in simulator.log
+            ],
+        }
+    )

@@ -1,0 +1,81 @@
+"""Jobs: work that the vendor does after it has answered, and that passes through states as time goes by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["queued", "running", "completed", "failed", "cancelled"]
+FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass
+class Job:
+    """One job. It waits, then runs, then ends as `ending` says; `stuck` never ends."""
+
+    id: str
+    kind: str
+    vendor: str
+    key: str
+    model: str
+    created_at: float
+    wait_s: float
+    run_s: float
+    ending: Literal["completed", "failed", "cancelled", "stuck"] = "completed"
+    work: Callable[[], Any] = lambda: None
+    on_completed: Callable[["Job"], None] = lambda job: None
+    details: dict[str, Any] = field(default_factory=dict)
+    expires_at: float | None = None
+    cancelled_at: float | None = None
+    result: Any = None
+    done: bool = False
+
+    @property
+    def started_at(self) -> float:
+        """When it began to run, or will."""
+        return self.created_at + self.wait_s
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended, or will."""
+        return self.cancelled_at if self.cancelled_at is not None else self.started_at + self.run_s
+
+    def state(self, now: float) -> State:
+        """The state at a time. The first look after the end does the work."""
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if now < self.started_at:
+            return "queued"
+        if now < self.started_at + self.run_s or self.ending == "stuck":
+            return "running"
+        if self.ending == "completed" and not self.done:
+            self.done = True
+            self.result = self.work()
+            self.on_completed(self)
+        return self.ending
+
+    def cancel(self, now: float) -> None:
+        """Stop it."""
+        self.cancelled_at = now
+
+
+@dataclass
+class Jobs:
+    """All jobs."""
+
+    all: dict[str, Job] = field(default_factory=dict)
+
+    def add(self, job: Job) -> Job:
+        """Start a job."""
+        self.all[job.id] = job
+        return job
+
+    def find(self, job_id: str, *, vendor: str, kind: str, key: str) -> Job | None:
+        """The job of this key, or None: a job of another key does not exist for it."""
+        job = self.all.get(job_id)
+        return job if job is not None and (job.vendor, job.kind, job.key) == (vendor, kind, key) else None
+
+    def settle(self, vendor: str, key: str, now: float) -> None:
+        """Bring every job of a key up to date, so that what it costs is booked."""
+        for job in self.all.values():
+            if job.vendor == vendor and job.key == key and not job.done:
+                job.state(now)

@@ -1,0 +1,3 @@
+"""Fixtures for tests against the simulator; loading this costs nothing until one of them is used."""
+
+from __future__ import annotations

@@ -1,0 +1,40 @@
+"""What all parts of the simulated AI/ML API need: prices, and models that are not there."""
+
+from decimal import Decimal
+from typing import Any
+
+from multiapi.simulator.exchange import Answer
+from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
+
+CREDITS_PER_USD = 2_000_000
+
+
+class Shared(Vendor):
+    """The base of the parts; `records` are the things that users made, table by table."""
+
+    records: dict[str, dict[str, Any]]
+
+    def _known(self, call: Call) -> None:
+        if call.body.get("model") == UNKNOWN_MODEL:
+            raise Refusal(404, f"Model {UNKNOWN_MODEL} not found", bare=True)
+
+    def _charge(
+        self, call: Call, price: Decimal, model: str | None = None, *, input_tokens: int = 0, output_tokens: int = 0
+    ) -> dict[str, Any]:
+        """Book a call and give its price as it stands under `meta`."""
+        price = money(price, "0.0000005")
+        model = model or str(call.body.get("model") or "unknown")
+        self.book(call, model, price, input_tokens=input_tokens, output_tokens=output_tokens)
+        return price_of(price)
+
+    def _priced(self, answer: Answer, meta: dict[str, Any]) -> Answer:
+        """Put the price into the headers."""
+        usage = meta["usage"]
+        answer.headers["x-aimlapi-credits-used"] = str(usage["credits_used"])
+        answer.headers["x-aimlapi-usd-spent"] = f"{usage['usd_spent']:.9f}"
+        return answer
+
+
+def price_of(price: Decimal) -> dict[str, Any]:
+    """A price as it stands under `meta`."""
+    return {"usage": {"credits_used": int(price * CREDITS_PER_USD), "usd_spent": float(price)}}

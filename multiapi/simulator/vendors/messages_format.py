@@ -1,0 +1,98 @@
+"""The Anthropic Messages form: content blocks in, content blocks out, and named events when streamed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from multiapi.simulator.model import Conversation, Reply, tokens
+from multiapi.simulator.vendors import chat_format
+
+_STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+
+def conversation(body: dict[str, Any]) -> Conversation:
+    """The request as a conversation; a message of tool results is one turn for each of them."""
+    messages: list[dict[str, Any]] = []
+    for message in body["messages"]:
+        content = message.get("content")
+        blocks = content if isinstance(content, list) else []
+        results = [block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_result"]
+        messages += [{"role": message["role"], "content": [block]} for block in results]
+        rest = [block for block in blocks if block not in results]
+        if not results or rest:
+            messages.append({**message, "content": rest} if results else message)
+    return chat_format.conversation({**body, "messages": messages})
+
+
+def message(head: dict[str, Any], reply: Reply, new_id: Callable[[str], str], body: dict[str, Any]) -> dict[str, Any]:
+    """A whole answer; `head` has id and model."""
+    content: list[dict[str, Any]] = []
+    if reply.reasoning and (body.get("thinking") or {}).get("type") in ("enabled", "adaptive"):
+        content.append({"type": "thinking", "thinking": reply.reasoning, "signature": new_id("sig_")})
+    if reply.text:
+        content.append({"type": "text", "text": reply.text})
+    for call in reply.tool_calls:
+        content.append({"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": _object(call.arguments)})
+    return {
+        **head,
+        "type": "message",
+        "role": "assistant",
+        "content": content,
+        "stop_reason": _STOPS[reply.finish_reason],
+        "stop_sequence": None,
+        "usage": usage(reply),
+    }
+
+
+def usage(reply: Reply, tier: str = "standard") -> dict[str, Any]:
+    """The token counts."""
+    return {
+        "input_tokens": reply.input_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": reply.output_tokens,
+        "service_tier": tier,
+        "inference_geo": "not_available",
+    }
+
+
+def events(whole: dict[str, Any]) -> Iterator[bytes]:
+    """The answer as named events."""
+
+    def made(kind: str, **fields: Any) -> bytes:
+        return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps({"type": kind, **fields}) + b"\n\n"
+
+    begun = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 0}}
+    begun.pop("meta", None)
+    yield made("message_start", message=begun)
+    for index, block in enumerate(whole["content"]):
+        kind = block["type"]
+        if kind == "text":
+            empty, form, name, text = {"text": ""}, "text_delta", "text", block["text"]
+        elif kind == "thinking":
+            empty, form, name, text = {"thinking": "", "signature": ""}, "thinking_delta", "thinking", block["thinking"]
+        else:
+            empty, form, name, text = {"input": {}}, "input_json_delta", "partial_json", orjson.dumps(block["input"]).decode()
+        yield made("content_block_start", index=index, content_block={**block, **empty})
+        for piece in tokens.split(text):
+            yield made("content_block_delta", index=index, delta={"type": form, name: piece})
+        if kind == "thinking":
+            delta = {"type": "signature_delta", "signature": block["signature"]}
+            yield made("content_block_delta", index=index, delta=delta)
+        yield made("content_block_stop", index=index)
+    delta = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    yield made("message_delta", delta=delta, usage={"output_tokens": whole["usage"]["output_tokens"]})
+    yield made("message_stop")
+    if "meta" in whole:
+        yield b"data: " + orjson.dumps({"meta": whole["meta"]}) + b"\n\n"
+
+
+def _object(arguments: str) -> dict[str, Any]:
+    """The arguments as an object; those that a token limit cut off are lost."""
+    try:
+        value = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,82 +1,336 @@
-"""Pictures, sounds, films and files, as they come from a vendor or go to one."""
+"""Pictures, sounds, films, meshes and files, as they come from a vendor or go to one."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+import html
+import os
+import secrets
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from multiapi.errors import ResponseFormatError
+from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
+from multiapi.media_kinds import (
+    MediaGroup,
+    extension_of,
+    group_of,
+    mime_type_of,
+    mime_type_of_name,
+    normal,
+)
 
-_EXTENSIONS = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "image/gif": ".gif",
-    "audio/mpeg": ".mp3",
-    "audio/wav": ".wav",
-    "audio/ogg": ".ogg",
-    "audio/opus": ".opus",
-    "audio/aac": ".aac",
-    "audio/flac": ".flac",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "model/gltf-binary": ".glb",
-    "application/pdf": ".pdf",
-    "text/plain": ".txt",
-}
+M = TypeVar("M", bound="Media")
+
+SHOWN_BYTES = 24_000_000
+"""Larger media are not put into a notebook."""
+MEGABYTE = 1_000_000
+"""Vendors' sizes are read as the smaller of the two megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, sound, film or file: its bytes, or the address they can be had from.
+    """A picture, sound, film, mesh or file: its bytes, or the address they can be had from.
 
-    Its kind follows from its bytes where it has any, else from what the vendor said.
+    Its kind follows from its bytes where they show one, else from what the vendor or the file's name said. A notebook shows
+    pictures and plays sound and film.
 
     Attributes:
         data: The bytes, or None while there is only an address.
         url: Where the vendor keeps it; such addresses expire.
         mime_type: As found in the bytes, else as the vendor said, else None.
         metadata: What else the vendor said of it: size, seed, revised prompt, ...
+        name: A file name for uploads.
+        path: Where it lies on this machine, once it was saved.
     """
 
     data: bytes | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)
     mime_type: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)
+    name: str | None = field(default=None, repr=False)
+    path: Path | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        said = normal(self.mime_type)
+        found = mime_type_of(self.data) if self.data else None
+        # Text shows that it is text, but only its name or its sender knows whether it is CSV or Markdown.
+        if found is None or (found == "text/plain" and said is not None and group_of(said) == "text"):
+            found = said
+        object.__setattr__(self, "mime_type", found)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: str | None = None, mime_type: str | None = None) -> Media:
+        """Media to be sent, from memory.
+
+        Raises:
+            InvalidRequestError: There are no bytes.
+        """
+        if not data:
+            raise InvalidRequestError("this media is empty")
+        if mime_type is None and name is not None:
+            mime_type = mime_type_of_name(name)
+        return Media(data=bytes(data), mime_type=mime_type, name=name)
+
+    @classmethod
+    def from_path(cls, path: str | Path, *, max_bytes: int | None = None) -> Media:
+        """Media to be sent, from a file.
+
+        Raises:
+            InvalidRequestError: Not a regular file, empty, or larger than `max_bytes`.
+            OSError: It cannot be read.
+        """
+        source = Path(path)
+        with open(source, "rb", opener=_opened_without_waiting) as file:  # noqa: PTH123 (Path.open takes no opener)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidRequestError(f"{source.name} is not a regular file")
+            if max_bytes is not None and status.st_size > max_bytes:
+                raise InvalidRequestError(
+                    f"{source.name} has {megabytes(status.st_size)}, more than {megabytes(max_bytes)}"
+                )
+            media = cls.from_bytes(file.read(), name=source.name)
+        return replace(media, path=source)
+
+    @classmethod
+    def from_url(cls, url: str, *, mime_type: str | None = None) -> Media:
+        """Media at an address (nothing is fetched), or inside a data URL.
+
+        Raises:
+            InvalidRequestError: Neither an http(s) address nor a data URL.
+        """
+        if url[:5].lower() == "data:":
+            try:
+                return from_data_url(url, provider="the data URL")
+            except ResponseFormatError as error:
+                raise InvalidRequestError(error.message) from None
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if not good:
+            raise InvalidRequestError(f"{printable(url, 80)!r} is no http(s) address")
+        return Media(url=url, mime_type=mime_type or mime_type_of_name(parts.path))
+
+    # ------------------------------------------------------------------------------------ what it is
+
+    @property
+    def kind(self) -> MediaGroup:
+        """image, audio, video, mesh, document, text or file."""
+        return group_of(self.mime_type)
 
     @property
     def extension(self) -> str:
         """The file name's ending that belongs to the kind, from a fixed table; `.bin` for what is not in it."""
-        return _EXTENSIONS.get(self.mime_type or "", ".bin")
+        return extension_of(self.mime_type)
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes it has, where they are at hand or the vendor said it."""
+        if self.data is not None:
+            return len(self.data)
+        said = self.metadata.get("size_bytes", self.metadata.get("file_size"))
+        return said if isinstance(said, int) else None
+
+    def describe(self) -> str:
+        """A few words for people and models: kind, format and size."""
+        form = self.extension[1:].upper() if self.extension != ".bin" else (self.mime_type or "unknown format")
+        size = f", {megabytes(self.size)}" if self.size is not None else ""
+        return f"{self.kind} ({form}{size})"
+
+    # ------------------------------------------------------------------------------------ its bytes
+
+    def read(self) -> bytes:
+        """The bytes, from memory or from the file it was saved to.
+
+        Raises:
+            InvalidRequestError: There is only an address; `client.download(media)` fetches it.
+        """
+        if self.data is not None:
+            return self.data
+        if self.path is not None:
+            return self.path.read_bytes()
+        raise InvalidRequestError("this media has only an address; fetch it with client.download(media) first")
+
+    def base64(self) -> str:
+        """The bytes as base64 text."""
+        return base64.b64encode(self.read()).decode("ascii")
+
+    def data_url(self, default_mime_type: str = "application/octet-stream") -> str:
+        """The bytes as a data URL."""
+        return f"data:{self.mime_type or default_mime_type};base64,{self.base64()}"
 
     def save(self, path: str | Path) -> Path:
-        """Write the bytes; a path without an ending gets the right one."""
-        if self.data is None:
-            raise ResponseFormatError("this media has only an address; fetch it with client.download(media) first")
-        target = Path(path)
-        if not target.suffix:
-            target = target.with_suffix(self.extension)
-        target.write_bytes(self.data)
+        """Write the bytes to a file, whole or not at all.
+
+        A path without an ending gets the right one; a folder gets a file with a name made here.
+
+        Raises:
+            InvalidRequestError: There is only an address; `client.save(media, path)` fetches it to disk.
+        """
+        if self.data is None and self.path is None:
+            raise InvalidRequestError("this media has only an address; client.save(media, path) fetches it to disk")
+        target = self.target(path)
+        with written_whole(target) as file:
+            file.write(self.read())
         return target
 
+    def target(self, path: str | Path) -> Path:
+        """The file that `save` writes for a path."""
+        target = Path(path)
+        if target.is_dir():
+            return target / new_name(self.kind, self.extension)
+        return target if target.suffix else target.with_suffix(self.extension)
 
-def from_base64(text: str, *, provider: str, mime_type: str | None = None) -> Media:
+    # ------------------------------------------------------------------------------------ how it looks
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """What a notebook shows."""
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        data = self.data if self.data is not None and len(self.data) <= SHOWN_BYTES else None
+        if data is not None and self.mime_type in {"image/png", "image/jpeg"}:
+            bundle[self.mime_type] = base64.b64encode(data).decode("ascii")
+            return bundle
+        if self.kind not in {"image", "audio", "video"}:
+            return bundle
+        source = self.data_url() if data is not None else self.url
+        if source is None or not source.startswith(("data:", "https://", "http://")):
+            return bundle
+        address = html.escape(source, quote=True)
+        bundle["text/html"] = {
+            "image": f'<img src="{address}" style="max-width: 100%">',
+            "audio": f'<audio controls preload="none" src="{address}"></audio>',
+            "video": f'<video controls preload="none" style="max-width: 100%" src="{address}"></video>',
+        }[self.kind]
+        return bundle
+
+
+def source_of(value: Media | str) -> Media:
+    """What users pass as a picture, sound or document: `Media`, or an address or data URL as text."""
+    return value if isinstance(value, Media) else Media.from_url(value)
+
+
+def from_base64(text: Any, *, provider: str, mime_type: str | None = None) -> Media:
     """Media out of base64 text or a data URL, decoded strictly (line breaks are tolerated).
 
     Raises:
         ResponseFormatError: Nothing there, or no base64.
     """
-    if text.startswith("data:"):
-        head, _, text = text.partition(",")
-        mime_type = head[5:].partition(";")[0] or mime_type
-    compact = "".join(text.split())
+    if not isinstance(text, str):
+        raise ResponseFormatError(f"{provider} sent {type(text).__name__} where media should be", provider=provider)
+    if text[:5].lower() == "data:":
+        return from_data_url(text, provider=provider, mime_type=mime_type)
+    return Media(data=_decoded(text, provider), mime_type=mime_type)
+
+
+def from_data_url(url: str, *, provider: str, mime_type: str | None = None) -> Media:
+    """Media out of a data URL, base64 or percent-encoded.
+
+    Raises:
+        ResponseFormatError: Nothing there, or no base64.
+    """
+    head, comma, rest = url[5:].partition(",")
+    if not comma:
+        raise ResponseFormatError(f"{provider} sent a data URL without data", provider=provider)
+    words = head.split(";")
+    if "base64" in (word.strip().lower() for word in words[1:]):
+        data = _decoded(rest, provider)
+    else:
+        data = unquote_to_bytes(rest)
+        if not data:
+            raise ResponseFormatError(f"{provider} sent empty media", provider=provider)
+    return Media(data=data, mime_type=normal(words[0]) or mime_type)
+
+
+def _decoded(text: str, provider: str) -> bytes:
+    compact = text if text.isalnum() else "".join(text.split())
     try:
         data = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ResponseFormatError(f"{provider} sent media that is no base64", provider=provider) from None
     if not data:
         raise ResponseFormatError(f"{provider} sent empty media", provider=provider)
-    return Media(data=data, mime_type=mime_type)
+    return data
+
+
+# ------------------------------------------------------------------------------------------------ before sending
+
+
+def check_upload(
+    media: Media,
+    *,
+    provider: str,
+    what: str,
+    formats: Collection[str] = (),
+    max_bytes: int | None = None,
+) -> None:
+    """Whether a vendor takes this file, by format (as an ending without its dot) and size, before it is sent.
+
+    Raises:
+        InvalidRequestError: It does not; the message says what is taken.
+    """
+    ending = media.extension[1:]
+    if formats and ending not in formats:
+        shown = media.mime_type or "a format that its bytes do not show"
+        raise InvalidRequestError(f"{provider} takes {what} as {', '.join(formats)}, not {shown}", provider=provider)
+    if max_bytes is not None and media.size is not None and media.size > max_bytes:
+        raise InvalidRequestError(
+            f"{provider} takes {what} of at most {megabytes(max_bytes)}; this has {megabytes(media.size)}",
+            provider=provider,
+        )
+
+
+def needs_bytes(media: Media, *, provider: str, what: str) -> Media:
+    """The media, if its bytes are at hand.
+
+    Raises:
+        InvalidRequestError: There is only an address, which the vendor does not take.
+    """
+    if media.data is None and media.path is None:
+        raise InvalidRequestError(
+            f"{provider} takes {what} as data, not by address; fetch it with client.download(media) first",
+            provider=provider,
+        )
+    return media
+
+
+def megabytes(size: int) -> str:
+    """A size as people read it."""
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:.1f} kB" if size < MEGABYTE else f"{size / MEGABYTE:.1f} MB"
+
+
+# ------------------------------------------------------------------------------------------------ on disk
+
+
+def new_name(kind: str, extension: str) -> str:
+    """A file name that is made here and nowhere else: the kind, six random bytes, and an ending from the fixed table."""
+    return f"{kind}-{secrets.token_hex(6)}{extension}"
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[IO[bytes]]:
+    """A file that is there in full afterwards, or not at all: written beside its place under a name of its own, then renamed."""
+    partial = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(partial, flags, 0o644), "wb")
+    try:
+        with file:
+            yield file
+        partial.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def _opened_without_waiting(path: str, flags: int) -> int:
+    """A FIFO would otherwise be waited for until somebody writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -70,3 +70,13 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def partial_json(text: str) -> str:
+    """The JSON object at the end of a text that is still being written, without thoughts, fence and what stands before it."""
+    text = _THINK.sub("", text)
+    start = text.find("{")
+    if start < 0:
+        return ""
+    end = text.find("\n```", start)
+    return text[start:] if end < 0 else text[start:end]

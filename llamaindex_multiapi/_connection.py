@@ -1,0 +1,164 @@
+"""What the LLM and the embeddings share: a vendor, a key, and clients that follow the fields as they are at each call."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from multiapi.keys import ApiKey
+from multiapi.providers import find_provider, split_model
+
+if TYPE_CHECKING:
+    from multiapi.client import AsyncClient, Client
+
+_SHARED = frozenset({"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "verify", "timeout"})
+"""What a deep copy has in common with its original: connections, keys, observers and budgets."""
+_NOT_PICKLED = frozenset({"http_client", "http_async_client"})
+
+
+class Connected:
+    """Comes before the framework's class in the bases of a model.
+
+    No client is a field: clients are made when they are needed and made anew when a field they depend on has changed, so copies,
+    pickles and assignments have no old client to hold on to. Making one is cheap; connections belong to the process or loop.
+    """
+
+    def __init__(self, **data: Any) -> None:
+        settled = _settled(data)
+        provider = find_provider(settled["provider"])
+        if settled.get("base_url") is None:
+            settled["base_url"] = os.environ.get(provider.base_url_env)
+        ApiKey.find(settled.get("api_key"), provider=provider.name, variable=provider.api_key_env)
+        super().__init__(**settled)
+        if settled["base_url"] is not None:
+            self._client({})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "api_key":
+            value = _held_key(value, self.__dict__.get("provider", ""))
+        elif name == "model" and self.__dict__.get("model") is not None:
+            provider, value = split_model(value, self.__dict__["provider"])
+            if provider.name != self.__dict__["provider"]:
+                super().__setattr__("provider", provider.name)
+        elif name == "provider":
+            value = find_provider(value).name
+        super().__setattr__(name, value)
+
+    # ------------------------------------------------------------------------------------ copies
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied: Any = super().model_copy(deep=deep)  # type: ignore[misc]
+        for name, value in (update or {}).items():
+            setattr(copied, name, value)
+        return copied  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copied: Any = copy.copy(self)
+        fields = copied.__dict__
+        fields.update({name: copy.deepcopy(value, memo) for name, value in fields.items() if name not in _SHARED})
+        return copied  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
+        if not _pickles(fields.get("callback_manager")):
+            fields.pop("callback_manager")
+        limiter = fields.get("rate_limiter")
+        if limiter is not None and not _pickles(limiter):
+            fields["rate_limiter"] = _Rebuilt(type(limiter), limiter.model_dump())
+        return {"__dict__": fields}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        fields = dict(state["__dict__"])
+        if isinstance(fields.get("rate_limiter"), _Rebuilt):
+            fields["rate_limiter"] = fields["rate_limiter"].make()
+        super().__init__(**fields)
+
+    # ------------------------------------------------------------------------------------ clients
+
+    def _client(self, options: dict[str, Any]) -> Client:
+        """The client for the fields as they are; `options` of a call may hold another `timeout`, which is taken out of them."""
+        return self._made("_sync", "http_client", options)  # type: ignore[no-any-return]
+
+    def _async_client(self, options: dict[str, Any]) -> AsyncClient:
+        """As `_client`."""
+        return self._made("_async", "http_async_client", options)  # type: ignore[no-any-return]
+
+    def _made(self, slot: str, http_client: str, options: dict[str, Any]) -> Any:
+        fields = self.__dict__
+        provider = fields["provider"]
+        key = fields["api_key"]
+        timeout = options.pop("timeout", None) or fields["timeout"]
+        settings = (
+            provider,
+            key if key is not None else os.environ.get(find_provider(provider).api_key_env),
+            fields["base_url"],
+            timeout,
+            fields["max_retries"],
+            _frozen(fields["default_headers"]),
+            _frozen(fields["default_query"]),
+            fields["proxy"],
+            fields["verify"],
+            fields["allow_http"],
+            fields[http_client],
+        )
+        private = self.__pydantic_private__  # type: ignore[attr-defined]
+        held = private[slot]
+        if held is not None and held[0] == settings:
+            return held[1]
+        from multiapi import client as clients
+
+        made = (clients.Client if slot == "_sync" else clients.AsyncClient)(
+            provider,
+            api_key=key,
+            base_url=fields["base_url"],
+            timeout=timeout,
+            max_retries=fields["max_retries"],
+            default_headers=fields["default_headers"],
+            default_query=fields["default_query"],
+            http_client=fields[http_client],
+            proxy=fields["proxy"],
+            verify=fields["verify"],
+            allow_http=fields["allow_http"],
+        )
+        private[slot] = (settings, made)
+        return made
+
+
+class _Rebuilt:
+    """A rate limiter on its way to another process: its class and its settings, because its lock cannot travel."""
+
+    def __init__(self, kind: type, settings: dict[str, Any]) -> None:
+        self.kind = kind
+        self.settings = settings
+
+    def make(self) -> Any:
+        return self.kind(**self.settings)
+
+
+def _settled(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor arguments with the vendor apart from the model, and the key where it cannot be seen."""
+    settled = dict(data)
+    provider, model = split_model(settled.get("model") or "", settled.get("provider"))
+    settled["provider"], settled["model"] = provider.name, model
+    if settled.get("api_key") is not None:
+        settled["api_key"] = _held_key(settled["api_key"], provider.name)
+    return settled
+
+
+def _held_key(given: Any, provider: str) -> ApiKey | None:
+    return None if given is None else ApiKey.find(given, provider=provider, variable="")
+
+
+def _frozen(mapping: Mapping[str, str] | None) -> Any:
+    return tuple(mapping.items()) if mapping else None
+
+
+def _pickles(value: Any) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,160 @@
+"""JSON answers as pydantic objects: what is asked, how an answer is read, and how a half-written one is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
+from llama_index.core.program.utils import FlexibleModel, create_flexible_model
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from multiapi.errors import ResponseFormatError
+from multiapi.structured import partial_json, read_structured
+from multiapi.types import ChatResponse as Answer
+from multiapi.types import InvalidToolCall, ResponseFormat, ToolCall
+
+
+class StructuredAnswerError(ResponseFormatError, ValueError):
+    """An answer that is not of the wanted form; `partial` is the `ChatResponse` it was read from."""
+
+
+def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseModel]) -> BaseModel:
+    """The object in a response.
+
+    Raises:
+        StructuredAnswerError: There is none, or it is not valid; the message says what is wrong with it.
+    """
+    try:
+        value = read_structured(_answer(response), wanted)
+        return output_cls.model_validate(value)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors())
+        message = f"the answer is no valid {output_cls.__name__}: {wrong}"
+        cause: Exception = error
+    except ResponseFormatError as error:
+        message, cause = str(error), error
+    facts = response.additional_kwargs
+    raise StructuredAnswerError(
+        message,
+        provider=facts.get("provider"),
+        request_id=facts.get("request_id"),
+        body=(response.message.content or "")[:500],
+        partial=response,
+    ) from cause
+
+
+def _answer(response: ChatResponse) -> Answer:
+    """As much of the core's answer as the reading of JSON looks at."""
+    blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    facts = response.additional_kwargs
+    plain = {call["id"]: call["function"]["arguments"] for call in response.message.additional_kwargs.get("tool_calls") or ()}
+    valid = [block for block in blocks if isinstance(block.tool_kwargs, dict)]
+    return Answer(
+        provider=facts.get("provider") or "",
+        text=response.message.content or "",
+        tool_calls=tuple(
+            ToolCall(block.tool_call_id or "", block.tool_name, plain[block.tool_call_id]) for block in valid
+        ),
+        invalid_tool_calls=tuple(InvalidToolCall(**call) for call in facts.get("invalid_tool_calls") or ()),
+        refusal=facts.get("refusal"),
+        finish_reason=facts.get("finish_reason"),
+        request_id=facts.get("request_id"),
+    )
+
+
+class Question:
+    """A conversation whose answer shall be an object of a class."""
+
+    def __init__(self, messages: Sequence[ChatMessage], wanted: ResponseFormat, output_cls: type[BaseModel]) -> None:
+        self.messages = messages
+        self.wanted = wanted
+        self.output_cls = output_cls
+
+    def read(self, response: ChatResponse, *, is_last: bool) -> BaseModel | None:
+        """The object in a response; None where it is none and is to be asked for again, with what was wrong.
+
+        Raises:
+            StructuredAnswerError: It is none, and this was the last attempt.
+        """
+        try:
+            return read(response, self.wanted, self.output_cls)
+        except StructuredAnswerError as error:
+            if is_last:
+                raise
+            self.messages = repair(self.messages, error)
+            return None
+
+    def objects(self, responses: Iterable[ChatResponse]) -> Generator[Any, None, None]:
+        """The object as it grows; the last one is whole and valid."""
+        growing = Growing(self.wanted, self.output_cls)
+        last = None
+        for last in responses:
+            found = growing.object_in(last)
+            if found is not None:
+                yield found
+        yield self._whole(last)
+
+    async def async_objects(self, responses: AsyncIterable[ChatResponse]) -> AsyncGenerator[Any, None]:
+        """As `objects`."""
+        growing = Growing(self.wanted, self.output_cls)
+        last = None
+        async for last in responses:
+            found = growing.object_in(last)
+            if found is not None:
+                yield found
+        yield self._whole(last)
+
+    def _whole(self, last: ChatResponse | None) -> BaseModel:
+        return read(last or ChatResponse(message=ChatMessage()), self.wanted, self.output_cls)
+
+
+def repair(messages: Sequence[ChatMessage], error: StructuredAnswerError) -> list[ChatMessage]:
+    """The conversation that asks once more, with what was wrong."""
+    said = error.partial.message.content or error.body or ""
+    return [
+        *messages,
+        ChatMessage(role=MessageRole.ASSISTANT, content=said or "(no answer)"),
+        ChatMessage(
+            role=MessageRole.USER,
+            content=f"That answer cannot be used: {error.message}. Answer again, in the demanded form only.",
+        ),
+    ]
+
+
+class Growing:
+    """A JSON answer while it is being written: with each response the object so far, if it says anything new."""
+
+    def __init__(self, wanted: ResponseFormat, output_cls: type[BaseModel]) -> None:
+        self._wanted = wanted
+        self._output_cls = output_cls
+        self._flexible = create_flexible_model(output_cls)
+        self._text = ""
+        self._value: Any = None
+
+    def object_in(self, response: ChatResponse) -> BaseModel | FlexibleModel | None:
+        """The object so far, of the wanted class as soon as it is valid; None where nothing has changed."""
+        text = self._text_in(response)
+        if not text or text == self._text:
+            return None
+        self._text = text
+        try:
+            value = from_json(text, allow_partial="trailing-strings")
+        except ValueError:
+            return None
+        if not isinstance(value, dict) or value == self._value:
+            return None
+        self._value = value
+        try:
+            return self._output_cls.model_validate(value)
+        except ValidationError:
+            return self._flexible.model_validate(value)
+
+    def _text_in(self, response: ChatResponse) -> str:
+        for call in response.message.additional_kwargs.get("tool_calls") or ():
+            if call["function"]["name"] == self._wanted.name:
+                return str(call["function"]["arguments"])
+        return partial_json(response.message.content or "")
+
+

@@ -1,0 +1,123 @@
+"""Tools on their way into a call, and tool calls out of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
+from llama_index.core.llms.llm import ToolSelection
+from pydantic_core import from_json
+
+from llamaindex_multiapi._convert import INVALID_ARGUMENTS, tool_to_dict
+from multiapi.errors import ResponseFormatError
+
+
+class NoToolCallError(ResponseFormatError, ValueError):
+    """A tool call was demanded and none that can be carried out has come."""
+
+
+def prepare(
+    tools: Sequence[Any],
+    user_msg: str | ChatMessage | None,
+    chat_history: Sequence[ChatMessage] | None,
+    *,
+    allow_parallel_tool_calls: bool,
+    tool_required: bool,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """The arguments of `chat` for a conversation with tools; the caller's history is copied.
+
+    What is demanded by name wins over `tool_required`; "auto" is what vendors do anyway and is not said.
+    """
+    messages = list(chat_history or [])
+    if user_msg is not None:
+        messages.append(
+            user_msg if isinstance(user_msg, ChatMessage) else ChatMessage(role=MessageRole.USER, content=user_msg)
+        )
+    arguments: dict[str, Any] = {"messages": messages, **options}
+    if not tools:
+        arguments.pop("tool_choice", None)
+        return arguments
+    arguments["tools"] = [tool_to_dict(tool) for tool in tools]
+    choice = arguments.pop("tool_choice", None)
+    if choice is None and tool_required:
+        choice = "required"
+    if choice is not None and choice != "auto":
+        arguments["tool_choice"] = choice
+    if not allow_parallel_tool_calls:
+        arguments["allow_parallel_tool_calls"] = False
+    return arguments
+
+
+def with_one_call(response: ChatResponse) -> ChatResponse:
+    """The response with the first of its tool calls and not the others."""
+    blocks = response.message.blocks
+    calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
+    plain = response.message.additional_kwargs.get("tool_calls") or []
+    if len(calls) < 2 and len(plain) < 2:
+        return response
+    kept = [block for block in blocks if not isinstance(block, ToolCallBlock) or block is calls[0]]
+    beside = {**response.message.additional_kwargs, "tool_calls": list(plain[:1])}
+    message = response.message.model_copy(update={"blocks": kept, "additional_kwargs": beside})
+    return response.model_copy(update={"message": message})
+
+
+def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]:
+    """The tool calls of a response; arguments that are still being written are read as far as they go.
+
+    Raises:
+        NoToolCallError: `demanded`, and there is none that can be carried out.
+    """
+    found = [
+        ToolSelection(tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_kwargs(block.tool_kwargs))
+        for block in response.message.blocks
+        if isinstance(block, ToolCallBlock)
+    ]
+    if not found:
+        found = [_legacy(call) for call in response.message.additional_kwargs.get("tool_calls") or ()]
+    if demanded and not any(INVALID_ARGUMENTS not in selection.tool_kwargs for selection in found):
+        raise NoToolCallError(_reason(response), provider=response.additional_kwargs.get("provider"))
+    return found
+
+
+def _reason(response: ChatResponse) -> str:
+    facts = response.additional_kwargs
+    for call in facts.get("invalid_tool_calls") or ():
+        return f"no tool call that can be carried out: {call['error']}"
+    if facts.get("refusal"):
+        return f"no tool call: the model refused: {facts['refusal']}"
+    if facts.get("finish_reason") == "length":
+        return "no tool call: the answer was cut off at max_tokens"
+    text = response.message.content or ""
+    return f"no tool call: the model answered in words: {text[:200]!r}" if text else "no tool call: the answer is empty"
+
+
+def _legacy(call: Any) -> ToolSelection:
+    read: Mapping[str, Any] = call if isinstance(call, Mapping) else call.model_dump()
+    function = read.get("function") or {}
+    return ToolSelection(
+        tool_id=read.get("id") or "",
+        tool_name=function.get("name") or "",
+        tool_kwargs=_kwargs(function.get("arguments") or {}),
+    )
+
+
+def _kwargs(arguments: dict[str, Any] | str) -> dict[str, Any]:
+    if isinstance(arguments, dict):
+        return arguments
+    return dict(_read(arguments)) if arguments.strip() else {}
+
+
+@lru_cache(maxsize=16)
+def _read(text: str) -> Mapping[str, Any]:
+    """A JSON object, as far as it is written; text that is no beginning of one stands under a name that no tool takes.
+
+    Agents ask for the calls with each piece of a stream, mostly with nothing new in them.
+    """
+    try:
+        value = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return {INVALID_ARGUMENTS: text}
+    return value if isinstance(value, dict) else {INVALID_ARGUMENTS: text}

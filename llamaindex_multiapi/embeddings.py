@@ -1,0 +1,341 @@
+"""`MultiApiEmbedding`: the embedding models of AI/ML API and AICredits as one LlamaIndex embedding."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.callbacks.schema import CBEventType, EventPayload
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.events import BaseEvent
+from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
+from llama_index.core.utils import get_tqdm_iterable
+
+from llamaindex_multiapi._connection import Connected
+from multiapi.errors import EmbeddingBatchError, MultiApiError
+from multiapi.types import EmbedRequest, EmbedResponse, Usage
+
+dispatcher = get_dispatcher(__name__)
+
+COLLECTION = "embeddings"
+
+
+class EmbeddingUsageEvent(BaseEvent):
+    """What one embedding request was counted and charged, in the vendor's words."""
+
+    provider: str
+    model: str
+    texts: int
+    prompt_tokens: int | None = None
+    total_tokens: int | None = None
+    cost: dict[str, Any] | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "EmbeddingUsageEvent"
+
+
+class MultiApiEmbedding(Connected, BaseEmbedding):
+    """An embedding model of AI/ML API or AICredits.
+
+    ```
+    embed_model = MultiApiEmbedding(provider="aimlapi", model="text-embedding-3-small")
+    ```
+
+    Texts are sent as they are. Vectors come back in the order of the texts, one for each, all of one length and finite, or an
+    error says what is wrong. A batch that is refused is halved until the text at fault stands alone; when one fails, the finished
+    ones are on the error (`EmbeddingBatchError.done`, by position of the text) and in the cache.
+
+    Args:
+        provider: One of aimlapi, aicredits; may also stand before the model, with a colon.
+        model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
+        dimensions: The length of the vectors, where the model lets one choose.
+        input_type: What the texts are, where the model asks ("document"); `query_input_type` the same for queries.
+        embed_batch_size: Texts per request.
+        max_concurrency: Requests side by side.
+        embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
+        rate_limiter: One of LlamaIndex's, asked once per request.
+        api_key: Also `base_url`, `timeout`, `max_retries` and the rest of how requests are sent: as for `MultiApiLLM`.
+
+    Raises:
+        UnsupportedError: The vendor has no embeddings (when something is embedded).
+    """
+
+    provider: str
+    model: str
+    base_url: str | None = None
+    dimensions: int | None = None
+    input_type: str | None = None
+    query_input_type: str | None = None
+    encoding_format: str | None = None
+    extra_body: dict[str, Any] | None = None
+    embed_batch_size: int = Field(default=256, gt=0, le=2048)
+
+    max_concurrency: int = Field(default=4, exclude=True, repr=False)
+    embeddings_cache: Any = Field(default=None, exclude=True, repr=False)
+    num_workers: int | None = Field(default=4, exclude=True, repr=False)
+    api_key: Any = Field(default=None, exclude=True, repr=False)
+    timeout: Any = Field(default=None, exclude=True, repr=False)
+    max_retries: int = Field(default=2, exclude=True, repr=False)
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    default_query: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    verify: Any = Field(default=True, exclude=True, repr=False)
+    allow_http: bool = Field(default=False, exclude=True, repr=False)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+
+    _sync: Any = PrivateAttr(default=None)
+    _async: Any = PrivateAttr(default=None)
+    _last_usage: Usage | None = PrivateAttr(default=None)
+
+    def __init__(self, **data: Any) -> None:
+        data["model"] = data.get("model") or data.get("model_name")
+        super().__init__(**data)
+        self.model_name = self.model
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__("model" if name == "model_name" else name, value)
+        if name in {"model", "model_name"}:
+            self.__dict__["model_name"] = self.__dict__["model"]
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "MultiApiEmbedding"
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events say of this model: settings, and nothing secret."""
+        return {
+            "class_name": self.class_name(),
+            "provider": self.provider,
+            "model_name": self.model,
+            "embed_batch_size": self.embed_batch_size,
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def last_usage(self) -> Usage | None:
+        """Token counts of the last call, all its requests together; None where the vendor did not say."""
+        return self._last_usage
+
+    # ------------------------------------------------------------------------------------ requests
+
+    def _request(self, texts: Sequence[str], *, query: bool = False) -> EmbedRequest:
+        return EmbedRequest(
+            model=self.model,
+            texts=texts,
+            dimensions=self.dimensions,
+            input_type=(self.query_input_type if query else None) or self.input_type,
+            encoding_format=self.encoding_format,  # type: ignore[arg-type]
+            batch_size=self.embed_batch_size,
+            extra=self.extra_body or {},
+        )
+
+    def _vectors(self, response: EmbedResponse) -> list[list[float]]:
+        usage = response.usage or Usage()
+        self._last_usage = response.usage
+        cost = response.cost
+        dispatcher.event(
+            EmbeddingUsageEvent(
+                provider=response.provider,
+                model=self.model,
+                texts=len(response.vectors),
+                prompt_tokens=usage.input_tokens,
+                total_tokens=usage.total_tokens,
+                cost=None if cost is None else {"amount": str(cost.amount), "unit": cost.unit},
+                request_id=response.request_id,
+            )
+        )
+        return response.vectors
+
+    def _embed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
+        request = self._request(texts, query=query)
+        return self._vectors(self._client({}).embed(request, max_concurrency=self.max_concurrency))
+
+    async def _aembed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
+        request = self._request(texts, query=query)
+        return self._vectors(await self._async_client({}).embed(request, max_concurrency=self.max_concurrency))
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._embed([query], query=True)[0]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return (await self._aembed([query], query=True))[0]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._embed([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return (await self._aembed([text]))[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return self._embed(texts)
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return await self._aembed(texts)
+
+    # ------------------------------------------------------------------------------------ cache, events, batches
+
+    def get_query_embedding(self, query: str) -> list[float]:
+        return self._run([query], query=True)[0]
+
+    async def aget_query_embedding(self, query: str) -> list[float]:
+        return (await self._arun([query], query=True))[0]
+
+    def get_text_embedding(self, text: str) -> list[float]:
+        return self._run([text])[0]
+
+    async def aget_text_embedding(self, text: str) -> list[float]:
+        return (await self._arun([text]))[0]
+
+    def get_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for start in get_tqdm_iterable(self._starts(texts), show_progress, "Generating embeddings"):
+            with _counted_from(vectors):
+                vectors += self._run(texts[start : start + self._stride()])
+        return vectors
+
+    async def aget_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for start in get_tqdm_iterable(self._starts(texts), show_progress, "Generating embeddings"):
+            with _counted_from(vectors):
+                vectors += await self._arun(texts[start : start + self._stride()])
+        return vectors
+
+    def _stride(self) -> int:
+        """As many texts as are on their way at once."""
+        return self.embed_batch_size * self.max_concurrency
+
+    def _starts(self, texts: Sequence[str]) -> list[int]:
+        return list(range(0, len(texts), self._stride()))
+
+    def _run(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
+        with self._reported(texts) as vectors:
+            cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
+            if cache is not None:
+                _fill(vectors, texts, [cache.get(key=prefix + text, collection=COLLECTION) for text in texts])
+            missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+            if missing:
+                if self.rate_limiter is not None:
+                    for _ in range(self._requests_for(missing)):
+                        self.rate_limiter.acquire()
+                try:
+                    vectors.update(zip(missing, self._embed(missing, query=query), strict=True))
+                except MultiApiError as error:
+                    fresh = _finished(error, missing, texts, vectors)
+                    for text in fresh if cache is not None else ():
+                        cache.put(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+                    raise
+                for text in missing if cache is not None else ():
+                    cache.put(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+        return [vectors[text] for text in texts]
+
+    async def _arun(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
+        with self._reported(texts) as vectors:
+            cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
+            if cache is not None:
+                _fill(vectors, texts, [await cache.aget(key=prefix + text, collection=COLLECTION) for text in texts])
+            missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+            if missing:
+                if self.rate_limiter is not None:
+                    for _ in range(self._requests_for(missing)):
+                        await self.rate_limiter.async_acquire()
+                try:
+                    vectors.update(zip(missing, await self._aembed(missing, query=query), strict=True))
+                except MultiApiError as error:
+                    fresh = _finished(error, missing, texts, vectors)
+                    for text in fresh if cache is not None else ():
+                        await cache.aput(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+                    raise
+                for text in missing if cache is not None else ():
+                    await cache.aput(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+        return [vectors[text] for text in texts]
+
+    def _requests_for(self, texts: Sequence[str]) -> int:
+        return -(-len(texts) // self.embed_batch_size)
+
+    def _cache_prefix(self, *, query: bool) -> str:
+        """What an entry depends on beside its text."""
+        if self.embeddings_cache is None:
+            return ""
+        request = self._request([], query=query)
+        address = self._client({}).base_url
+        return f"{self.provider} {address} {self.model} {self.dimensions} {request.input_type} {self.extra_body}\n"
+
+    @contextmanager
+    def _reported(self, texts: list[str]) -> Generator[dict[str, list[float]], None, None]:
+        """The framework's events around one run; what is filled in between are the vectors by text."""
+        vectors: dict[str, list[float]] = {}
+        described = self.to_payload()
+        dispatcher.event(EmbeddingStartEvent(model_dict=described))
+        with self.callback_manager.event(
+            CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: described}
+        ) as event:
+            yield vectors
+            found = [vectors[text] for text in texts]
+            event.on_end(payload={EventPayload.CHUNKS: texts, EventPayload.EMBEDDINGS: found})
+        dispatcher.event(EmbeddingEndEvent(chunks=texts, embeddings=found))
+
+
+def _entry(vector: list[float]) -> dict[str, Any]:
+    return {str(uuid.uuid4()): vector}
+
+
+def _fill(vectors: dict[str, list[float]], texts: Sequence[str], entries: Sequence[Any]) -> None:
+    for text, entry in zip(texts, entries, strict=True):
+        if entry:
+            vectors[text] = next(iter(entry.values()))
+
+
+def _finished(
+    error: MultiApiError, missing: Sequence[str], texts: Sequence[str], vectors: dict[str, list[float]]
+) -> list[str]:
+    """Take over what a failed run has finished, and number it by the texts that the caller gave; the fresh texts."""
+    if not isinstance(error, EmbeddingBatchError):
+        return []
+    fresh = {missing[index]: vector for index, vector in error.done.items()}
+    vectors.update(fresh)
+    error.done = error.partial = {index: vectors[text] for index, text in enumerate(texts) if text in vectors}
+    if error.failed_index is not None:
+        error.failed_index = texts.index(missing[error.failed_index])
+    return list(fresh)
+
+
+@contextmanager
+def _counted_from(before: list[list[float]]) -> Generator[None, None, None]:
+    """A failure in a later part of a run has the vectors of the earlier parts on it too."""
+    try:
+        yield
+    except MultiApiError as error:
+        start = len(before)
+        if not start:
+            raise
+        done = dict(enumerate(before))
+        if isinstance(error, EmbeddingBatchError):
+            done |= {start + index: vector for index, vector in error.done.items()}
+            error.done = error.partial = done
+            error.failed_index = None if error.failed_index is None else start + error.failed_index
+            raise
+        facts = {name: value for name, value in error.__dict__.items() if name not in {"message", "partial", "failed_index"}}
+        raise EmbeddingBatchError(
+            f"{start} texts are embedded, but what comes after them failed: {error}",
+            **facts,
+            partial=done,
+            done=done,
+            failed_index=start + getattr(error, "failed_index", 0),
+        ) from error

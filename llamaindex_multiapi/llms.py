@@ -1,0 +1,337 @@
+"""`MultiApiLLM`: the chat models of all five vendors as one LlamaIndex LLM."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.bridge.pydantic import BaseModel, Field, PrivateAttr
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.types import PydanticProgramMode
+
+from llamaindex_multiapi import _tool_calls
+from llamaindex_multiapi._connection import Connected
+from llamaindex_multiapi._convert import (
+    SETTINGS,
+    Call,
+    Views,
+    from_answer,
+    response_format_of,
+    to_call,
+    to_completion,
+)
+from multiapi.context_windows import context_window_of
+from multiapi.types import ChatDelta, StructuredMethod, ToolCalling
+
+if TYPE_CHECKING:
+    from llamaindex_multiapi._structured import Question
+
+dispatcher = get_dispatcher(__name__)
+
+
+class MultiApiLLM(Connected, FunctionCallingLLM):
+    """A chat model of Bineric, Binom.Router, AI/ML API, AICredits or Binobox.
+
+    ```
+    llm = MultiApiLLM(provider="aimlapi", model="openai/gpt-4o")
+    llm = MultiApiLLM(model="aimlapi:openai/gpt-4o")
+    ```
+
+    Nothing optional is sent unless it is set. What is given with a call wins over what is set here; arguments that are not
+    known go into the body of the request unchanged, as `extra_body` does. Fields may be changed at any time and take effect
+    with the next call.
+
+    Args:
+        provider: One of bineric, binom_router, aimlapi, aicredits, binobox; may also stand before the model, with a colon.
+        model: The vendor's id of the model, passed on unchanged.
+        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, read at
+            each call. Never shown, dumped or logged; pickled only if it was given here.
+        base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
+        temperature: Also `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
+            `logprobs`, `top_logprobs`, `reasoning_effort`, `user`, `service_tier`, `parallel_tool_calls`: as the vendor takes them.
+        extra_body: Merged deeply into the body of each request.
+        stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
+        tool_calling: "native" or "prompted" instead of what the vendor documents.
+        structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused.
+        structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
+        promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
+        context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
+        is_function_calling_model: Whether agents may give it tools; vendors without tools are asked in the prompt.
+        timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
+        max_retries: At most so many repetitions of a call, whatever the reason.
+        rate_limiter: One of LlamaIndex's, asked once per call.
+        http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
+
+    Raises:
+        MissingApiKeyError: No key.
+        InvalidRequestError: No such provider, or an address that cannot be one.
+    """
+
+    provider: str
+    model: str
+    base_url: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] | str | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    service_tier: str | None = None
+    parallel_tool_calls: bool | None = None
+    extra_body: dict[str, Any] | None = None
+    stream_usage: bool | None = None
+    tool_calling: ToolCalling = "auto"
+    structured_method: StructuredMethod = "auto"
+    structured_retries: int = 0
+    promote_reasoning_to_content: bool = False
+    context_window: int | None = None
+    is_function_calling_model: bool = True
+
+    api_key: Any = Field(default=None, exclude=True, repr=False)
+    timeout: Any = Field(default=None, exclude=True, repr=False)
+    max_retries: int = Field(default=2, exclude=True, repr=False)
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    default_query: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    verify: Any = Field(default=True, exclude=True, repr=False)
+    allow_http: bool = Field(default=False, exclude=True, repr=False)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+
+    _sync: Any = PrivateAttr(default=None)
+    _async: Any = PrivateAttr(default=None)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "MultiApiLLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(
+            context_window=self.context_window or context_window_of(self.provider, self.model),
+            num_output=self.max_tokens or -1,
+            is_chat_model=True,
+            is_function_calling_model=self.is_function_calling_model,
+            model_name=self.model,
+        )
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events say of this model: settings, and nothing secret."""
+        settings = {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
+        return {
+            "class_name": self.class_name(),
+            "provider": self.provider,
+            "model": self.model,
+            "model_name": self.model,
+            "context_window": self.context_window or context_window_of(self.provider, self.model),
+            "num_output": self.max_tokens or -1,
+            "is_chat_model": True,
+            "is_function_calling_model": self.is_function_calling_model,
+            "system_role": MessageRole.SYSTEM.value,
+            **settings,
+        }
+
+    def _call(self, messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
+        return to_call(self.model, self.__dict__, messages, options)
+
+    # ------------------------------------------------------------------------------------------------ chat
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        client, call = self._client(kwargs), self._call(messages, kwargs)
+        return from_answer(client.chat(call.request), call)
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        client, call = self._async_client(kwargs), self._call(messages, kwargs)
+        return from_answer(await client.chat(call.request), call)
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        client, call = self._client(kwargs), self._call(messages, kwargs)
+        return _views(client.chat_stream(call.request), call)
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        client, call = self._async_client(kwargs), self._call(messages, kwargs)
+        return _async_views(client.chat_stream(call.request), call)
+
+    # ------------------------------------------------------------------------------------------------ completion
+
+    def _prompt(self, prompt: str, formatted: bool) -> list[ChatMessage]:  # noqa: FBT001
+        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
+        return [ChatMessage(role=MessageRole.USER, content=text)]
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        client, call = self._client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
+        return to_completion(from_answer(client.chat(call.request), call))
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
+        return to_completion(from_answer(await client.chat(call.request), call))
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        client, call = self._client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
+        return (to_completion(view) for view in _views(client.chat_stream(call.request), call))
+
+    @llm_completion_callback()
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseAsyncGen:
+        client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
+        return _async_completions(_async_views(client.chat_stream(call.request), call))
+
+    # ------------------------------------------------------------------------------------------------ tools
+
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[Any],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        return _tool_calls.prepare(
+            tools,
+            user_msg,
+            chat_history,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            tool_required=tool_required,
+            options=kwargs,
+        )
+
+    def _validate_chat_with_tools_response(
+        self,
+        response: ChatResponse,
+        tools: Sequence[Any],  # noqa: ARG002
+        allow_parallel_tool_calls: bool = False,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> ChatResponse:
+        return response if allow_parallel_tool_calls else _tool_calls.with_one_call(response)
+
+    def get_tool_calls_from_response(
+        self,
+        response: ChatResponse,
+        error_on_no_tool_call: bool = True,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> list[ToolSelection]:
+        return _tool_calls.selections(response, demanded=error_on_no_tool_call)
+
+
+    # ------------------------------------------------------------------------------------------------ structured output
+
+    def _by_program(self) -> bool:
+        """The user has chosen one of the framework's own ways."""
+        return self.pydantic_program_mode != PydanticProgramMode.DEFAULT
+
+    def _wanted(self, output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> Question:
+        from llamaindex_multiapi._structured import Question
+
+        messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+        return Question(messages, response_format_of(output_cls, self.structured_method), output_cls)
+
+    def structured_predict(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        if self._by_program():
+            return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
+        question = self._wanted(output_cls, prompt, prompt_args)
+        for attempt in range(self.structured_retries + 1):
+            response = self.chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
+            found = question.read(response, is_last=attempt == self.structured_retries)
+            if found is not None:
+                dispatcher.event(LLMStructuredPredictEndEvent(output=found))
+                return found
+        raise AssertionError("unreachable")
+
+    async def astructured_predict(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        if self._by_program():
+            return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
+        question = self._wanted(output_cls, prompt, prompt_args)
+        for attempt in range(self.structured_retries + 1):
+            response = await self.achat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
+            found = question.read(response, is_last=attempt == self.structured_retries)
+            if found is not None:
+                dispatcher.event(LLMStructuredPredictEndEvent(output=found))
+                return found
+        raise AssertionError("unreachable")
+
+    def _structured_stream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        if self._by_program():
+            return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        question = self._wanted(output_cls, prompt, prompt_args)
+        return question.objects(
+            self.stream_chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
+        )
+
+    async def _structured_astream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        if self._by_program():
+            return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        question = self._wanted(output_cls, prompt, prompt_args)
+        return question.async_objects(
+            await self.astream_chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
+        )
+
+def _views(deltas: Iterator[ChatDelta], call: Call) -> Generator[ChatResponse, None, None]:
+    """Each delta as a response. Closing this closes the connection."""
+    view = Views(call).view
+    try:
+        for delta in deltas:
+            yield view(delta)
+    finally:
+        cast("Generator[ChatDelta, None, None]", deltas).close()
+
+
+async def _async_views(deltas: AsyncIterator[ChatDelta], call: Call) -> AsyncGenerator[ChatResponse, None]:
+    """As `_views`."""
+    view = Views(call).view
+    try:
+        async for delta in deltas:
+            yield view(delta)
+    finally:
+        await cast("AsyncGenerator[ChatDelta, None]", deltas).aclose()
+
+
+async def _async_completions(
+    views: AsyncGenerator[ChatResponse, None],
+) -> AsyncGenerator[CompletionResponse, None]:
+    try:
+        async for view in views:
+            yield to_completion(view)
+    finally:
+        await views.aclose()

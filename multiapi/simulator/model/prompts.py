@@ -84,6 +84,8 @@ def _without_tool_instructions(conversation: Conversation, place: int, tools: li
     paragraphs = re.split(r"\n\s*\n", rest)
     telling = [number for number, paragraph in enumerate(paragraphs) if _about_tools(paragraph, tools)]
     after = telling[-1] + 1 if telling else min(1, len(paragraphs))
+    if turn.role == "user" and after == len(paragraphs) > 1 and "tool_calls" not in paragraphs[-1]:
+        after -= 1  # what the user asks stands last, also where it speaks of tools
     instructions += paragraphs[:after]
     kept = paragraphs[after:]
     instruction_text = "\n".join(instructions)

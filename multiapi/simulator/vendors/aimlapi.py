@@ -1,5 +1,6 @@
 """AI/ML API: the largest of the five; text in the OpenAI form, media as jobs, an account with logs and keys."""
 
+import base64
 import zlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,7 +9,7 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import Reply, Turn, replies, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, Turn, replies, reply, tokens
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format
 from multiapi.simulator.vendors.aimlapi_account import AccountPages
 from multiapi.simulator.vendors.aimlapi_assistants import Assistants
@@ -39,11 +40,20 @@ _TYPES = {
 }
 
 
+_CACHE_BLOCK, _CACHE_LEAST = 128, 1024
+
+
 def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
     return {
         "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens, "audio_tokens": 0},
     }
+
+
+def _audio_in(asked: Conversation) -> int:
+    """The tokens of the recordings in a conversation: part of those of the prompt."""
+    files = [file for turn in asked.turns for file in turn.attachments if file.mime_type.startswith("audio/")]
+    return 50 * len(files)
 
 
 class Aimlapi(Media, AccountPages, Assistants):
@@ -59,7 +69,7 @@ class Aimlapi(Media, AccountPages, Assistants):
 
     def __init__(self, simulator: "Simulator") -> None:
         super().__init__(simulator)
-        tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses")
+        tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses", "prompts")
         self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}
 
     def check(self, call: Call) -> None:
@@ -91,14 +101,20 @@ class Aimlapi(Media, AccountPages, Assistants):
         self.require_money(call)
         self._known(call)
         body = call.body
-        made = replies(chat_format.conversation(body))
+        asked = chat_format.conversation(body)
+        made = replies(asked)
+        cached = self._cached(call, asked, made[0].input_tokens)
         head = {"id": f"chatcmpl-{call.reference}", "created": self.now(), "model": body["model"]}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
         meta = self._book_text(call, given, output_tokens)
+        spoken = "audio" in (body.get("modalities") or ())
         if body.get("stream"):
-            return Answer.events(chat_format.chunks(head, made, ids, self.shape, body, closing={"meta": meta}))
-        answer = chat_format.completion(head, made, ids, self.shape, body)
+            return Answer.events(chat_format.chunks(head, made, ids, self.shape, body, cached, closing={"meta": meta}))
+        answer = chat_format.completion(head, made, ids, self.shape, body, cached)
+        answer["usage"]["prompt_tokens_details"]["audio_tokens"] = _audio_in(asked)
+        if spoken:
+            self._speak(answer, body)
         return self._priced(Answer.json({**answer, "meta": meta}), meta)
 
     def on_createEmbedding(self, call: Call) -> Answer:  # noqa: N802
@@ -117,6 +133,35 @@ class Aimlapi(Media, AccountPages, Assistants):
         meta = self._book_text(call, given, 0)
         usage = {"prompt_tokens": given, "total_tokens": given}
         return self._priced(Answer.json({"object": "list", "model": body["model"], "data": data, "usage": usage, "meta": meta}), meta)
+
+    def _cached(self, call: Call, asked: Conversation, given: int) -> int:
+        """How many tokens at the start of the prompt this key has sent before, in blocks, from 1024 tokens on."""
+        if given < _CACHE_LEAST:
+            return 0
+        pieces = tokens.split("\n".join(turn.text for turn in asked.turns))
+        known: set[int] = self.records["prompts"].setdefault(call.key, set())
+        matched, digest, going = 0, 0, True
+        for start in range(0, len(pieces) - _CACHE_BLOCK + 1, _CACHE_BLOCK):
+            digest = zlib.crc32("".join(pieces[start : start + _CACHE_BLOCK]).encode("utf-8", "replace"), digest)
+            going = going and digest in known
+            matched += _CACHE_BLOCK if going else 0
+            known.add(digest)
+        return matched if matched >= _CACHE_LEAST else 0
+
+    def _speak(self, answer: dict[str, Any], body: dict[str, Any]) -> None:
+        """Say the answer aloud: the audio replaces the text, which becomes its transcript."""
+        from multiapi.simulator import media
+
+        form = (body.get("audio") or {}).get("format", "wav")
+        mime_type = {"mp3": "audio/mpeg", "pcm16": "audio/pcm"}.get(form, f"audio/{form}")
+        for choice in answer["choices"]:
+            text = choice["message"]["content"]
+            if text:
+                audio = base64.b64encode(media.speak(text, mime_type)).decode()
+                choice["message"]["content"] = None
+                choice["message"]["audio"] = {"id": self.new_id("audio_"), "data": audio, "transcript": text, "expires_at": self.now() + 3600}
+        made = answer["usage"]["completion_tokens"]
+        answer["usage"]["completion_tokens_details"]["audio_tokens"] = made // 2
 
     def on_createResponse(self, call: Call) -> Answer:  # noqa: N802
         """The Responses protocol; a stored response can be gone on from."""

@@ -39,7 +39,8 @@ MODELS = {
     "binobox": "gemini-3.1-flash-lite",
 }
 EMBEDDINGS = {"aimlapi": "text-embedding-3-small", "aicredits": "openai/text-embedding-3-small"}
-QUESTION = "What must happen with the key when a request is redirected to another host?"
+READ = (".md", ".txt", ".pdf", ".yaml")
+QUESTION = "How many requests a minute are allowed for each Binobox key by default, and what status answers above that?"
 
 
 class City(BaseModel):
@@ -77,8 +78,12 @@ class Spent:
             self.unit, self.known = cost["unit"], True
 
     def __str__(self) -> str:
-        money = f"{self.cost.normalize():f} {self.unit or '(no unit)'}" if self.known else "cost not said"
-        return f"{self.tokens} tokens, {money}"
+        money = (
+            f"{self.cost.quantize(Decimal('0.00001')).normalize():f} {self.unit or '(no unit)'}"
+            if self.known
+            else "cost not said"
+        )
+        return f"{self.tokens} tokens\n{money}"
 
 
 @dataclass
@@ -195,13 +200,16 @@ class Library:
         if self._documents is None:
             from llama_index.core import SimpleDirectoryReader
 
+            found = [folder for folder in self.folders if any(path.suffix in READ for path in folder.rglob("*"))]
+            if not found:
+                raise FileNotFoundError(f"no {', '.join(READ)} files below {', '.join(map(str, self.folders))}")
             self._documents = [
                 document
-                for folder in self.folders
+                for folder in found
                 for document in SimpleDirectoryReader(
                     str(folder),
                     recursive=True,
-                    required_exts=[".md", ".txt", ".pdf", ".yaml"],
+                    required_exts=list(READ),
                     file_extractor={".pdf": pdf_reader()},
                     raise_on_error=True,
                 ).load_data()
@@ -360,6 +368,7 @@ def main() -> int:
         if name.startswith(("LANGSMITH_", "LANGCHAIN_TRACING")):
             del os.environ[name]
     console = Console()
+    console.width = max(console.width, 120)
     if chosen.live:
         names = [name for name, provider in PROVIDERS.items() if os.environ.get(provider.api_key_env)]
         names = [name for name in names if not chosen.provider or name in chosen.provider]
@@ -394,6 +403,7 @@ def report(console: Console, names: list[str], folders: list[Path], available: l
         table.add_row(
             PROVIDERS[name].title,
             *(f"{'[green]ok[/]' if cell.ok else '[red]FAILED[/]'} {cell.seconds:.2f} s\n{cell.spent}" for cell in row),
+            end_section=True,
         )
     console.print()
     console.print(table)

@@ -14,7 +14,9 @@ from multiapi.providers import find_provider, split_model
 if TYPE_CHECKING:
     from multiapi.client import AsyncClient, Client
 
-_SHARED = frozenset({"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "verify", "timeout"})
+_SHARED = frozenset(
+    {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "verify", "timeout"}
+)
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
 

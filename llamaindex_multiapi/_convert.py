@@ -33,6 +33,7 @@ from llama_index.core.base.llms.types import (
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import parse_json
 from multiapi.openai_format import merged
+from multiapi.stream import all_calls
 from multiapi.types import (
     ChatDelta,
     ChatRequest,
@@ -449,7 +450,7 @@ def _to_reasoning(blocks: Sequence[ThinkingBlock]) -> Reasoning:
 
 def from_answer(answer: Answer, call: Call) -> ChatResponse:
     """A whole answer: the message, what agents and counters look for beside it, and the body in OpenAI's shape."""
-    calls = (*answer.tool_calls, *answer.invalid_tool_calls)[: 1 if call.single else None]
+    calls = all_calls(answer)[: 1 if call.single else None]
     promoted = call.promote and not answer.text and not calls and answer.reasoning is not None
     text = answer.reasoning.text if promoted and answer.reasoning else answer.text
     blocks: list[Any] = []
@@ -573,9 +574,7 @@ def _logprobs(found: Any) -> list[list[LogProb]] | None:
 
 
 def _logprob(token: Mapping[str, Any]) -> LogProb:
-    return LogProb(
-        token=token.get("token") or "", logprob=token.get("logprob") or 0.0, bytes=token.get("bytes") or []
-    )
+    return LogProb(token=token.get("token") or "", logprob=token.get("logprob") or 0.0, bytes=token.get("bytes") or [])
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:

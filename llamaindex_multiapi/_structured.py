@@ -30,7 +30,9 @@ def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseMo
         value = read_structured(_answer(response), wanted)
         return output_cls.model_validate(value)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()
+        )
         message = f"the answer is no valid {output_cls.__name__}: {wrong}"
         cause: Exception = error
     except ResponseFormatError as error:
@@ -49,7 +51,9 @@ def _answer(response: ChatResponse) -> Answer:
     """As much of the core's answer as the reading of JSON looks at."""
     blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     facts = response.additional_kwargs
-    plain = {call["id"]: call["function"]["arguments"] for call in response.message.additional_kwargs.get("tool_calls") or ()}
+    plain = {
+        call["id"]: call["function"]["arguments"] for call in response.message.additional_kwargs.get("tool_calls") or ()
+    }
     valid = [block for block in blocks if isinstance(block.tool_kwargs, dict)]
     return Answer(
         provider=facts.get("provider") or "",
@@ -156,5 +160,3 @@ class Growing:
             if call["function"]["name"] == self._wanted.name:
                 return str(call["function"]["arguments"])
         return partial_json(response.message.content or "")
-
-

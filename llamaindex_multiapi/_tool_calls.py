@@ -71,7 +71,9 @@ def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]
         NoToolCallError: `demanded`, and there is none that can be carried out.
     """
     found = [
-        ToolSelection(tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_kwargs(block.tool_kwargs))
+        ToolSelection(
+            tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_kwargs(block.tool_kwargs)
+        )
         for block in response.message.blocks
         if isinstance(block, ToolCallBlock)
     ]

@@ -10,10 +10,10 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
 from llama_index.core.utils import get_tqdm_iterable
+from llama_index_instrumentation import get_dispatcher
 
 from llamaindex_multiapi._connection import Connected
 from multiapi.errors import EmbeddingBatchError, MultiApiError
@@ -228,46 +228,49 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         with self._reported(texts) as vectors:
             cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
             if cache is not None:
-                _fill(vectors, texts, [cache.get(key=prefix + text, collection=COLLECTION) for text in texts])
-            missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+                _fill(vectors, [cache.get(key=prefix + text, collection=COLLECTION) for text in texts])
+            missing = [index for index in range(len(texts)) if index not in vectors]
             if missing:
                 if self.rate_limiter is not None:
                     for _ in range(self._requests_for(missing)):
                         self.rate_limiter.acquire()
                 try:
-                    vectors.update(zip(missing, self._embed(missing, query=query), strict=True))
-                except MultiApiError as error:
-                    fresh = _finished(error, missing, texts, vectors)
-                    for text in fresh if cache is not None else ():
-                        cache.put(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+                    found = self._embed([texts[index] for index in missing], query=query)
+                    vectors.update(zip(missing, found, strict=True))
+                except EmbeddingBatchError as error:
+                    _renumber(error, missing, vectors)
                     raise
-                for text in missing if cache is not None else ():
-                    cache.put(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
-        return [vectors[text] for text in texts]
+                finally:
+                    for index in missing if cache is not None else ():
+                        if index in vectors:
+                            cache.put(key=prefix + texts[index], val=_entry(vectors[index]), collection=COLLECTION)
+        return [vectors[index] for index in range(len(texts))]
 
     async def _arun(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
         with self._reported(texts) as vectors:
             cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
             if cache is not None:
-                _fill(vectors, texts, [await cache.aget(key=prefix + text, collection=COLLECTION) for text in texts])
-            missing = [text for text in dict.fromkeys(texts) if text not in vectors]
+                _fill(vectors, [await cache.aget(key=prefix + text, collection=COLLECTION) for text in texts])
+            missing = [index for index in range(len(texts)) if index not in vectors]
             if missing:
                 if self.rate_limiter is not None:
                     for _ in range(self._requests_for(missing)):
                         await self.rate_limiter.async_acquire()
                 try:
-                    vectors.update(zip(missing, await self._aembed(missing, query=query), strict=True))
-                except MultiApiError as error:
-                    fresh = _finished(error, missing, texts, vectors)
-                    for text in fresh if cache is not None else ():
-                        await cache.aput(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
+                    found = await self._aembed([texts[index] for index in missing], query=query)
+                    vectors.update(zip(missing, found, strict=True))
+                except EmbeddingBatchError as error:
+                    _renumber(error, missing, vectors)
                     raise
-                for text in missing if cache is not None else ():
-                    await cache.aput(key=prefix + text, val=_entry(vectors[text]), collection=COLLECTION)
-        return [vectors[text] for text in texts]
+                finally:
+                    for index in missing if cache is not None else ():
+                        if index in vectors:
+                            entry = _entry(vectors[index])
+                            await cache.aput(key=prefix + texts[index], val=entry, collection=COLLECTION)
+        return [vectors[index] for index in range(len(texts))]
 
-    def _requests_for(self, texts: Sequence[str]) -> int:
-        return -(-len(texts) // self.embed_batch_size)
+    def _requests_for(self, missing: Sequence[int]) -> int:
+        return -(-len(missing) // self.embed_batch_size)
 
     def _cache_prefix(self, *, query: bool) -> str:
         """What an entry depends on beside its text."""
@@ -278,16 +281,14 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         return f"{self.provider} {address} {self.model} {self.dimensions} {request.input_type} {self.extra_body}\n"
 
     @contextmanager
-    def _reported(self, texts: list[str]) -> Generator[dict[str, list[float]], None, None]:
-        """The framework's events around one run; what is filled in between are the vectors by text."""
-        vectors: dict[str, list[float]] = {}
+    def _reported(self, texts: list[str]) -> Generator[dict[int, list[float]], None, None]:
+        """The framework's events around one run; what is filled in between are the vectors by position."""
+        vectors: dict[int, list[float]] = {}
         described = self.to_payload()
         dispatcher.event(EmbeddingStartEvent(model_dict=described))
-        with self.callback_manager.event(
-            CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: described}
-        ) as event:
+        with self.callback_manager.event(CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: described}) as event:
             yield vectors
-            found = [vectors[text] for text in texts]
+            found = [vectors[index] for index in range(len(texts))]
             event.on_end(payload={EventPayload.CHUNKS: texts, EventPayload.EMBEDDINGS: found})
         dispatcher.event(EmbeddingEndEvent(chunks=texts, embeddings=found))
 
@@ -296,24 +297,18 @@ def _entry(vector: list[float]) -> dict[str, Any]:
     return {str(uuid.uuid4()): vector}
 
 
-def _fill(vectors: dict[str, list[float]], texts: Sequence[str], entries: Sequence[Any]) -> None:
-    for text, entry in zip(texts, entries, strict=True):
+def _fill(vectors: dict[int, list[float]], entries: Sequence[Any]) -> None:
+    for index, entry in enumerate(entries):
         if entry:
-            vectors[text] = next(iter(entry.values()))
+            vectors[index] = next(iter(entry.values()))
 
 
-def _finished(
-    error: MultiApiError, missing: Sequence[str], texts: Sequence[str], vectors: dict[str, list[float]]
-) -> list[str]:
-    """Take over what a failed run has finished, and number it by the texts that the caller gave; the fresh texts."""
-    if not isinstance(error, EmbeddingBatchError):
-        return []
-    fresh = {missing[index]: vector for index, vector in error.done.items()}
-    vectors.update(fresh)
-    error.done = error.partial = {index: vectors[text] for index, text in enumerate(texts) if text in vectors}
+def _renumber(error: EmbeddingBatchError, missing: Sequence[int], vectors: dict[int, list[float]]) -> None:
+    """Take over what a failed run has finished, and number it by the texts that the caller gave."""
+    vectors.update({missing[index]: vector for index, vector in error.done.items()})
+    error.done = error.partial = dict(vectors)
     if error.failed_index is not None:
-        error.failed_index = texts.index(missing[error.failed_index])
-    return list(fresh)
+        error.failed_index = missing[error.failed_index]
 
 
 @contextmanager
@@ -331,7 +326,9 @@ def _counted_from(before: list[list[float]]) -> Generator[None, None, None]:
             error.done = error.partial = done
             error.failed_index = None if error.failed_index is None else start + error.failed_index
             raise
-        facts = {name: value for name, value in error.__dict__.items() if name not in {"message", "partial", "failed_index"}}
+        facts = {
+            name: value for name, value in error.__dict__.items() if name not in {"message", "partial", "failed_index"}
+        }
         raise EmbeddingBatchError(
             f"{start} texts are embedded, but what comes after them failed: {error}",
             **facts,

@@ -17,12 +17,12 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.bridge.pydantic import BaseModel, Field, PrivateAttr
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.types import PydanticProgramMode
+from llama_index_instrumentation import get_dispatcher
 
 from llamaindex_multiapi import _tool_calls
 from llamaindex_multiapi._connection import Connected
@@ -180,7 +180,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
 
     # ------------------------------------------------------------------------------------------------ completion
 
-    def _prompt(self, prompt: str, formatted: bool) -> list[ChatMessage]:  # noqa: FBT001
+    def _prompt(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
         return [ChatMessage(role=MessageRole.USER, content=text)]
 
@@ -200,15 +200,13 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         return (to_completion(view) for view in _views(client.chat_stream(call.request), call))
 
     @llm_completion_callback()
-    async def astream_complete(
-        self, prompt: str, formatted: bool = False, **kwargs: Any
-    ) -> CompletionResponseAsyncGen:
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
         return _async_completions(_async_views(client.chat_stream(call.request), call))
 
     # ------------------------------------------------------------------------------------------------ tools
 
-    def _prepare_chat_with_tools(
+    def _prepare_chat_with_tools(  # noqa: PLR0917
         self,
         tools: Sequence[Any],
         user_msg: str | ChatMessage | None = None,
@@ -244,7 +242,6 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     ) -> list[ToolSelection]:
         return _tool_calls.selections(response, demanded=error_on_no_tool_call)
 
-
     # ------------------------------------------------------------------------------------------------ structured output
 
     def _by_program(self) -> bool:
@@ -262,7 +259,9 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     ) -> Any:
         if self._by_program():
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-        dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
+        dispatcher.event(
+            LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
+        )
         question = self._wanted(output_cls, prompt, prompt_args)
         for attempt in range(self.structured_retries + 1):
             response = self.chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
@@ -277,7 +276,9 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     ) -> Any:
         if self._by_program():
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-        dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
+        dispatcher.event(
+            LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
+        )
         question = self._wanted(output_cls, prompt, prompt_args)
         for attempt in range(self.structured_retries + 1):
             response = await self.achat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
@@ -306,6 +307,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         return question.async_objects(
             await self.astream_chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
         )
+
 
 def _views(deltas: Iterator[ChatDelta], call: Call) -> Generator[ChatResponse, None, None]:
     """Each delta as a response. Closing this closes the connection."""

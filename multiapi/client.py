@@ -12,7 +12,7 @@ import os
 import random
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -436,7 +436,7 @@ class Client(_Settings):
         """One answer to a conversation."""
         return self.run(flows.chat(self._setting, request))
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+    def chat_stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         if self.provider.chat_stream is None:
             yield from whole_answer(self.chat(request))
@@ -553,7 +553,7 @@ class AsyncClient(_Settings):
         """One answer to a conversation."""
         return await self.run(flows.chat(self._setting, request))
 
-    async def chat_stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         if self.provider.chat_stream is None:
             for delta in whole_answer(await self.chat(request)):

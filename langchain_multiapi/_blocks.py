@@ -1,0 +1,74 @@
+"""Content blocks of our messages: LangChain asks here for what `content_blocks` shows, and streams of blocks are written here.
+
+Blocks of streams carry string indices, because LangChain joins the blocks of chunks by index without looking at their types:
+with numbers, text 0 and tool call 0 would become one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import content as blocks_module
+from langchain_core.messages.block_translators import PROVIDER_TRANSLATORS, register_translator
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
+_HAS_REFUSAL_BLOCK = hasattr(blocks_module, "RefusalContentBlock")
+
+
+def register(provider: str) -> None:
+    """Let LangChain ask us for the blocks of messages with this `model_provider`."""
+    if provider not in PROVIDER_TRANSLATORS:
+        register_translator(provider, message_blocks, chunk_blocks)
+
+
+def message_blocks(message: AIMessage) -> list[Any]:
+    """Reasoning, text with its sources, media, refusal and calls of a whole message."""
+    if not isinstance(message.content, str):
+        raise NotImplementedError
+    return [*_blocks_of(message.content, message.additional_kwargs), *map(dict, message.tool_calls)]
+
+
+def chunk_blocks(chunk: AIMessageChunk) -> list[Any]:
+    """The same for one chunk of a stream, or for several that were added up."""
+    if not isinstance(chunk.content, str):
+        raise NotImplementedError
+    if chunk.chunk_position == "last":
+        return message_blocks(chunk)
+    return indexed_blocks(chunk.content, chunk.additional_kwargs, chunk.tool_call_chunks)
+
+
+_INDEX_NAMES = {"reasoning": "rs", "text": "txt", "refusal": "rf", "non_standard": "rf"}
+
+
+def indexed_blocks(text: str, extras: Mapping[str, Any], fragments: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The blocks of one chunk, with the indices by which LangChain joins them."""
+    counts: dict[str, int] = {}
+    blocks = _blocks_of(text, extras)
+    for block in blocks:
+        name = _INDEX_NAMES.get(block["type"], "media")
+        block["index"] = f"lc_{name}_{counts.get(name, 0)}"
+        counts[name] = counts.get(name, 0) + 1
+    return [*blocks, *({**fragment, "index": f"lc_tc_{fragment['index']}"} for fragment in fragments)]
+
+
+def _blocks_of(text: str, extras: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not extras:
+        return [{"type": "text", "text": text}] if text else []
+    blocks: list[dict[str, Any]] = []
+    reasoning = extras.get("reasoning_content")
+    if reasoning:
+        blocks.append({"type": "reasoning", "reasoning": reasoning})
+    citations = extras.get("citations")
+    if citations:
+        blocks.append({"type": "text", "text": text, "annotations": [dict(citation) for citation in citations]})
+    elif text:
+        blocks.append({"type": "text", "text": text})
+    blocks += (dict(media) for media in extras.get("media") or ())
+    refusal = extras.get("refusal")
+    if refusal:
+        block = {"type": "refusal", "refusal": refusal}
+        blocks.append(block if _HAS_REFUSAL_BLOCK else {"type": "non_standard", "value": block})
+    return blocks

@@ -1,0 +1,67 @@
+"""A vendor's key as a model holds it: a LangChain secret that knows whose it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pydantic import SecretStr
+
+from multiapi.errors import MissingApiKeyError
+from multiapi.keys import ApiKey
+from multiapi.provider import Provider
+
+
+class VendorKey(SecretStr):
+    """A key that goes to one vendor only.
+
+    When a model is made again with another vendor (configurable fields do that), the key is not taken along. One that came from
+    the environment is pickled and copied as the name of the variable.
+    """
+
+    def __init__(self, value: str, provider: str, variable: str | None = None) -> None:
+        super().__init__(value)
+        self.provider = provider
+        self.variable = variable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.variable is not None:
+            return _from_environment, (self.provider, self.variable)
+        return VendorKey, (self._secret_value, self.provider)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> VendorKey:
+        return self
+
+    def to_core(self) -> ApiKey:
+        """The key as the core's client takes it."""
+        return ApiKey(self._secret_value, provider=self.provider, variable=self.variable)
+
+
+def find_key(given: Any, provider: Provider) -> Any:
+    """The key to use: the one given if it is this vendor's, a function that gives it, else the vendor's own variable.
+
+    Raises:
+        MissingApiKeyError: None of them; the message names the variable.
+    """
+    if isinstance(given, VendorKey) and given.provider == provider.name:
+        return given
+    if given is None or isinstance(given, VendorKey):
+        return _from_environment(provider.name, provider.api_key_env)
+    if isinstance(given, ApiKey):
+        return find_key(given.reveal(), provider)
+    secret = getattr(given, "get_secret_value", None)
+    value = given if secret is None else secret()
+    if callable(value):
+        return value
+    ApiKey(value, provider=provider.name)
+    return VendorKey(value, provider.name)
+
+
+def _from_environment(provider: str, variable: str) -> VendorKey:
+    value = os.environ.get(variable)
+    if not value:
+        raise MissingApiKeyError(
+            f"{provider} needs a key: set the environment variable {variable} or pass api_key=...", provider=provider
+        )
+    ApiKey(value, provider=provider, variable=variable)
+    return VendorKey(value, provider, variable)

@@ -1,0 +1,234 @@
+"""`bind_tools` and `with_structured_output`: what is bound to the model, and what reads its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.json import parse_partial_json
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from langchain_multiapi._convert import to_tool_choice
+from langchain_multiapi.errors import RefusalError
+from multiapi.http import parse_json
+from multiapi.structured import json_text
+
+if TYPE_CHECKING:
+    from langchain_multiapi.chat_models import ChatMultiApi
+
+METHODS = ("auto", "function_calling", "json_schema", "json_mode", "prompted")
+
+
+def bound_tools(
+    tools: Sequence[Any],
+    *,
+    tool_choice: Any,
+    strict: bool | None,
+    parallel_tool_calls: bool | None,
+    response_format: Any,
+) -> dict[str, Any]:
+    """The settings that bind tools to a model.
+
+    Raises:
+        ValueError: `tool_choice` names a tool that is not there, or is of no known form.
+    """
+    formatted = [
+        tool if _is_of_a_vendor(tool) else convert_to_openai_tool(tool, strict=_strict(tool, strict)) for tool in tools
+    ]
+    bound: dict[str, Any] = {"tools": formatted}
+    choice = to_tool_choice(tool_choice)
+    if choice not in {None, "auto", "none", "required"}:
+        known = [name for tool in formatted if (name := _name(tool))]
+        if choice not in known:
+            raise ValueError(f"tool_choice {choice!r} is none of the tools: {', '.join(known) or 'there are none'}")
+    if choice is not None and formatted:
+        bound["tool_choice"] = choice
+    if parallel_tool_calls is not None:
+        bound["parallel_tool_calls"] = parallel_tool_calls
+    if response_format is not None:
+        bound["response_format"] = response_format
+        if strict is not None:
+            bound["strict"] = strict
+    return bound
+
+
+def _is_of_a_vendor(tool: Any) -> bool:
+    """A tool that the vendor itself has, such as a search: a dict with a type of its own."""
+    return (
+        isinstance(tool, dict)
+        and "type" in tool
+        and tool["type"] != "function"
+        and "input_schema" not in tool
+        and "function" not in tool
+        and "properties" not in tool
+    )
+
+
+def _strict(tool: Any, strict: bool | None) -> bool | None:
+    """A tool that says for itself whether it is strict is left as it is."""
+    return None if isinstance(tool, dict) and "function" in tool and "strict" in tool["function"] else strict
+
+
+def _name(tool: dict[str, Any]) -> str | None:
+    function = tool.get("function")
+    return function.get("name") if isinstance(function, dict) else tool.get("name") or tool.get("type")
+
+
+def structured(
+    model: ChatMultiApi,
+    schema: Any,
+    *,
+    method: str | None,
+    include_raw: bool,
+    strict: bool | None,
+    call: dict[str, Any],
+) -> Runnable[Any, Any]:
+    """The model, bound to give answers of one form, and what reads them.
+
+    Raises:
+        ValueError: An unknown method, or arguments that do not go together.
+    """
+    how = method or "auto"
+    if how not in METHODS:
+        raise ValueError(f"method {method!r} is none of {', '.join(METHODS)}")
+    if schema is None and how not in {"json_mode", "auto"}:
+        raise ValueError(f"method {how!r} needs a schema")
+    if strict is not None and how == "json_mode":
+        raise ValueError("strict does not go with method 'json_mode': there is no schema to keep to")
+    traced: dict[str, Any] = {"kwargs": {"method": how, **({} if strict is None else {"strict": strict})}}
+    name: str | None = None
+    if schema is None:
+        bound: dict[str, Any] = {"response_format": {"type": "json_object"}, "response_format_method": how}
+    else:
+        tool = convert_to_openai_tool(_as_plain(schema), strict=strict)
+        function = tool["function"]
+        name = function["name"]
+        traced["schema"] = tool
+        if how == "function_calling":
+            bound = bound_tools([tool], tool_choice=name, strict=None, parallel_tool_calls=None, response_format=None)
+        elif how == "json_mode":
+            bound = {"response_format": {"type": "json_object"}, "response_format_method": how}
+        else:
+            wanted = {"name": name, "schema": function.get("parameters") or {}}
+            if function.get("description"):
+                wanted["description"] = function["description"]
+            if strict is not None:
+                wanted["strict"] = strict
+            bound = {
+                "response_format": {"type": "json_schema", "json_schema": wanted},
+                "response_format_method": how,
+            }
+        bound["ls_structured_output_format"] = traced
+    llm = model.bind(**{**bound, **call})
+    parser = AnswerParser(schema_class=schema if _is_class(schema) else None, name=name)
+    if not include_raw:
+        return llm | parser
+    parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=llm) | parse.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def _is_class(schema: Any) -> bool:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def _as_plain(schema: Any) -> Any:
+    """A JSON schema without a title gets one, because LangChain takes the name from there."""
+    if isinstance(schema, dict) and not ({"title", "name", "function"} & schema.keys()):
+        inner = schema.get("json_schema") if schema.get("type") == "json_schema" else None
+        if isinstance(inner, dict):
+            return {"title": inner.get("name") or "answer", **(inner.get("schema") or {})}
+        return {"title": "answer", **schema}
+    return schema
+
+
+class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
+    """Reads the value out of an answer, wherever the model put it: a tool call, plain JSON, or JSON among other words.
+
+    Attributes:
+        schema_class: The pydantic class of the value; None leaves it a dict.
+        name: The tool whose arguments are the value.
+    """
+
+    schema_class: Any = None
+    name: str | None = None
+
+    @property
+    def _type(self) -> str:
+        return "multiapi_answer"
+
+    def parse(self, text: str) -> Any:
+        return self._read(AIMessage(content=text), partial=False)
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The value; while a stream runs, as much of it as there is.
+
+        Raises:
+            RefusalError: The model refused.
+            OutputParserException: There is no JSON, or it does not fit the schema.
+        """
+        generation = result[0]
+        message = generation.message if isinstance(generation, ChatGeneration) else AIMessage(content=generation.text)
+        return self._read(message, partial=partial)
+
+    def _read(self, message: Any, *, partial: bool) -> Any:
+        refusal = message.additional_kwargs.get("refusal")
+        if refusal and not partial:
+            raise RefusalError(
+                f"the model refused: {refusal}", provider=message.response_metadata.get("model_provider")
+            )
+        value = self._value(message, partial=partial)
+        if value is None or self.schema_class is None:
+            return value
+        try:
+            return _validated(self.schema_class, value)
+        except (ValueError, TypeError) as error:
+            if partial:
+                return None
+            raise OutputParserException(
+                f"the answer does not fit {self.schema_class.__name__}: {error}", llm_output=message.text
+            ) from error
+
+    def _value(self, message: Any, *, partial: bool) -> Any:
+        for call in message.tool_calls:
+            if self.name is None or call["name"] == self.name:
+                return call["args"]
+        text = message.text
+        if partial:
+            return _partial_value(text)
+        found = json_text(text)
+        if found is not None:
+            return parse_json(found.encode("utf-8", "replace"))
+        raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=text)
+
+
+def _why(message: Any) -> str:
+    reason = message.response_metadata.get("finish_reason")
+    if message.invalid_tool_calls:
+        why = message.invalid_tool_calls[0].get("error") or "the arguments of its tool call cannot be read"
+    else:
+        why = "it is empty" if not message.text else f"it begins {message.text[:80]!r}"
+    return f"{why}; it was cut off at max_tokens" if reason == "length" else why
+
+
+def _partial_value(text: str) -> Any:
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        value = parse_partial_json(text[start:])
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _validated(cls: Callable[..., Any], value: Any) -> Any:
+    validate = getattr(cls, "model_validate", None) or cls.parse_obj  # type: ignore[attr-defined]
+    return validate(value)

@@ -1,0 +1,488 @@
+"""`ChatMultiApi`: the vendors' chat as a LangChain chat model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import Field, SecretStr, model_validator
+
+from langchain_multiapi import _blocks
+from langchain_multiapi._convert import (
+    ChunkWriter,
+    OnTruncated,
+    combined_outputs,
+    from_response,
+    to_json,
+    to_messages,
+    to_request,
+    to_tools,
+    without_secrets,
+)
+from langchain_multiapi._errors import langchain_errors
+from langchain_multiapi._keys import VendorKey, find_key
+from multiapi._version import __version__
+from multiapi.client import AsyncClient, Client
+from multiapi.errors import InvalidRequestError
+from multiapi.providers import PROVIDERS, find_provider, split_model
+from multiapi.types import ChatRequest, Timeout, ToolCalling
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.base import LanguageModelInput
+    from langchain_core.language_models.model_profile import ModelProfile
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+
+for _provider in PROVIDERS:
+    _blocks.register(_provider)
+
+_ALIASES = {
+    "model_name": "model",
+    "max_completion_tokens": "max_tokens",
+    "request_timeout": "timeout",
+    "stop_sequences": "stop",
+}
+_CONNECTION_FIELDS = frozenset(
+    {
+        "provider",
+        "api_key",
+        "base_url",
+        "timeout",
+        "max_retries",
+        "stream_chunk_timeout",
+        "default_headers",
+        "default_query",
+        "http_client",
+        "http_async_client",
+        "allow_http",
+    }
+)
+_CLIENTS = ("client", "async_client")
+
+
+class ChatMultiApi(BaseChatModel):
+    """A chat model of one of the vendors.
+
+        model = ChatMultiApi(provider="aimlapi", model="openai/gpt-4o")
+        model = ChatMultiApi(model="aimlapi:openai/gpt-4o")
+        model.invoke("hello").text
+
+    Nothing optional is sent unless it is set here or in the call; a setting of the call beats one of the model. Keys come from
+    `api_key` or the vendor's own environment variable, and go to that vendor only.
+
+    Args:
+        provider: bineric, binom_router, aimlapi, aicredits or binobox; may also stand before the model's id.
+        model: The vendor's id of the model, passed on unchanged. (Also `model_name`.)
+        api_key: Text, `SecretStr`, or a function (sync or async) that gives it. None: the vendor's environment variable.
+        base_url: The vendor's API root. None: the vendor's environment variable, else as documented.
+        temperature, top_p, top_k, max_tokens, stop, seed, n, presence_penalty, frequency_penalty, logit_bias, logprobs,
+            top_logprobs, reasoning_effort, user, service_tier: As the vendors call them; one that a vendor has no field for is
+            refused before anything is sent. (Also `max_completion_tokens`, `stop_sequences`.)
+        reasoning: An object of that name in the body, for vendors that take one.
+        timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.)
+        max_retries: At most so many repetitions of a call; 2 unless set.
+        stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
+        streaming: Stream also when `invoke` is called; False never streams.
+        stream_usage: Ask for token counts of streams. None: as the vendor documents it.
+        tool_calling: "native" or "prompted" overrules what the vendor documents.
+        on_truncated_tool_call: What a call becomes that `max_tokens` cut off: among the invalid ones, an error, or kept as far as it
+            can be read.
+        split_thinking: Take `<think>...</think>` out of the text and hand it out as reasoning.
+        include_response_headers: Put the answer's headers into `response_metadata`.
+        default_headers, default_query: Sent with every request; not shown and not serialized.
+        model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
+        disabled_params: Parameters that are never sent, as {"parallel_tool_calls": None}.
+        http_client, http_async_client: An `httpx.Client` and `httpx.AsyncClient` to send with; never closed here.
+        allow_http: Permit plain http to hosts that are not this machine.
+        custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
+    """
+
+    provider: str = ""
+    model: str
+    api_key: SecretStr | Callable[[], Any] | None = Field(default=None)
+    base_url: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+    seed: int | None = None
+    n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = None
+    reasoning: dict[str, Any] | None = None
+    user: str | None = None
+    service_tier: str | None = None
+    timeout: Any = None
+    max_retries: int | None = None
+    stream_chunk_timeout: float | None = None
+    streaming: bool | None = None
+    stream_usage: bool | None = None
+    tool_calling: ToolCalling | None = None
+    on_truncated_tool_call: OnTruncated = "invalid"
+    split_thinking: bool | None = None
+    include_response_headers: bool = False
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    model_kwargs: dict[str, Any] | None = None
+    extra_body: dict[str, Any] | None = None
+    disabled_params: dict[str, Any] | None = None
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    allow_http: bool = False
+
+    # ------------------------------------------------------------------------------------ making one
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_arguments(cls, values: Any) -> Any:
+        """Aliases, the vendor before the model's id, arguments that are no fields, and the key."""
+        if not isinstance(values, dict):
+            return values
+        values = {_ALIASES.get(name, name): value for name, value in values.items()}
+        provider, values["model"] = split_model(_model_id(values.get("model")), values.get("provider") or None)
+        values["provider"] = provider.name
+        values["api_key"] = find_key(values.get("api_key"), provider)
+        if isinstance(values.get("stop"), str):
+            values["stop"] = [values["stop"]]
+        unknown = values.keys() - cls.model_fields.keys()
+        if unknown or values.get("model_kwargs"):
+            values["model_kwargs"] = _with_unknown(cls.model_fields.keys(), values, unknown)
+        return values
+
+    @model_validator(mode="after")
+    def _set_multiapi_version(self) -> Self:
+        self._add_version("multiapi", __version__)
+        return self
+
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        """Our own profiles need no check; one that was given gets it."""
+        if "profile" in self.model_fields_set and self.profile:
+            from langchain_core.language_models.model_profile import _warn_unknown_profile_keys
+
+            _warn_unknown_profile_keys(self.profile)
+        return self
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        from langchain_multiapi.profiles import find_profile
+
+        return find_profile(self.provider, self.model)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CONNECTION_FIELDS:
+            for client in _CLIENTS:
+                self.__dict__.pop(client, None)
+            if name == "api_key":
+                value = find_key(value, find_provider(self.provider))
+        super().__setattr__(name, value)
+
+    @cached_property
+    def client(self) -> Client:
+        """The core's client that this model calls: also for what LangChain has no class for."""
+        return Client(self.provider, **self._connection(), http_client=self.http_client)
+
+    @cached_property
+    def async_client(self) -> AsyncClient:
+        """The same, awaited."""
+        return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
+
+    def _connection(self) -> dict[str, Any]:
+        timeout = Timeout.of(self.timeout)
+        if self.stream_chunk_timeout is not None:
+            timeout = replace(timeout, idle=self.stream_chunk_timeout)
+        key = self.api_key
+        return {
+            "api_key": key.to_core() if isinstance(key, VendorKey) else key,
+            "base_url": self.base_url,
+            "timeout": timeout,
+            "max_retries": self.max_retries,
+            "default_headers": self.default_headers,
+            "default_query": self.default_query,
+            "allow_http": self.allow_http,
+        }
+
+    # ------------------------------------------------------------------------------------ copies
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        for client in _CLIENTS:
+            copied.__dict__.pop(client, None)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Everything is copied but what is made to be shared: httpx clients, the rate limiter and the cache."""
+        memo = {} if memo is None else memo
+        for shared in (self.http_client, self.http_async_client, self.rate_limiter, self.cache):
+            memo[id(shared)] = shared
+        return super(ChatMultiApi, self.__copy__()).__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        held = {name: value for name, value in state["__dict__"].items() if name not in _CLIENTS}
+        return {**state, "__dict__": {**held, "http_client": None, "http_async_client": None}}
+
+    # ------------------------------------------------------------------------------------ calls
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            return from_response(self.client.chat(request), request.model, **self._reading())
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            return from_response(await self.async_client.chat(request), request.model, **self._reading())
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            writer = self._writer(request.model, run_manager)
+            with closing(self.client.chat_stream(request)) as deltas:
+                for delta in deltas:
+                    chunk = writer.chunk(delta)
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(delta.text, chunk=chunk)
+                    yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with langchain_errors():
+            request = self._request(messages, stop, kwargs)
+            writer = self._writer(request.model, run_manager)
+            async with aclosing(self.async_client.chat_stream(request)) as deltas:
+                async for delta in deltas:
+                    chunk = writer.chunk(delta)
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(delta.text, chunk=chunk)
+                    yield chunk
+
+    def _request(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, call: dict[str, Any]
+    ) -> ChatRequest:
+        return to_request(self.__dict__, find_provider(self.provider), messages, stop, call)
+
+    def _reading(self) -> dict[str, Any]:
+        return {"include_headers": self.include_response_headers, "on_truncated": self.on_truncated_tool_call}
+
+    def _writer(self, model: str, run_manager: Any) -> ChunkWriter:
+        """A run manager comes here only where v3 events are made of the chunks."""
+        as_blocks = self.output_version == "v1" or run_manager is not None
+        return ChunkWriter(self.provider, model, as_blocks=as_blocks, **self._reading())
+
+    # ------------------------------------------------------------------------------------ tools and forms of answers
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: dict[str, Any] | type | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the model call tools, on every vendor: natively, or asked for in the prompt where the vendor has none.
+
+        Args:
+            tools: Functions, classes, `BaseTool`s or schemas; a dict in another form than OpenAI's or Anthropic's is sent as it is.
+            tool_choice: "auto", "none", "any" or "required" or True, a tool's name, or OpenAI's object.
+            strict: Ask the vendor to keep to the schemas.
+            parallel_tool_calls: Sent only if set.
+            response_format: The form of the final answer; said otherwise where the vendor has no such field.
+
+        Raises:
+            ValueError: `tool_choice` names a tool that is not there.
+        """
+        from langchain_multiapi._structured import bound_tools
+
+        return self.bind(
+            **bound_tools(
+                tools,
+                tool_choice=tool_choice,
+                strict=strict,
+                parallel_tool_calls=parallel_tool_calls,
+                response_format=response_format,
+            ),
+            **kwargs,
+        )
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Literal["auto", "function_calling", "json_schema", "json_mode", "prompted"] | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Answers of a given form, on every vendor.
+
+        Args:
+            schema: A pydantic class (v1 or v2), a `TypedDict`, a JSON schema, or a function in OpenAI's form. None goes with
+                "json_mode" only.
+            method: How to ask. None (or "auto") takes the best way the vendor documents, steps down when the vendor refuses it,
+                and remembers that. A way that is named is used or refused.
+            include_raw: Give {"raw", "parsed", "parsing_error"} instead of the answer alone.
+            strict: Ask the vendor to keep to the schema; not with "json_mode".
+            kwargs: Further settings of the calls.
+
+        Raises:
+            ValueError: An unknown method, or arguments that do not go together.
+        """
+        from langchain_multiapi._structured import structured
+
+        return structured(self, schema, method=method, include_raw=include_raw, strict=strict, call=kwargs)
+
+    # ------------------------------------------------------------------------------------ what LangChain asks about us
+
+    @property
+    def _llm_type(self) -> str:
+        return f"{self.provider}-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        held = self.__dict__
+        told = {name: held[name] for name in _IDENTIFYING if held[name] is not None}
+        return {"provider": self.provider, "model": self.model, "model_name": self.model, **told}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        params = super()._get_invocation_params(stop=stop or self.stop, **kwargs)
+        return without_secrets(params) if kwargs else params
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        model = kwargs.get("model") or kwargs.get("model_name") or self.model
+        params = LangSmithParams(ls_provider=self.provider, ls_model_name=model, ls_model_type="chat")
+        temperature = kwargs.get("temperature", self.temperature)
+        if temperature is not None:
+            params["ls_temperature"] = temperature
+        max_tokens = kwargs.get("max_tokens", kwargs.get("max_completion_tokens", self.max_tokens))
+        if max_tokens is not None:
+            params["ls_max_tokens"] = max_tokens
+        stops = stop or self.stop
+        if stops:
+            params["ls_stop"] = list(stops)
+        return params
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return combined_outputs(llm_outputs)
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": find_provider(self.provider).api_key_env}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of a tokenizer that was given as `custom_get_token_ids`; there is no other."""
+        if self.custom_get_token_ids is None:
+            raise NotImplementedError(
+                f"{self.provider} publishes no tokenizer; pass custom_get_token_ids=..., or use get_num_tokens for an estimate"
+            )
+        return self.custom_get_token_ids(text)
+
+    def get_num_tokens(self, text: str) -> int:
+        """How many tokens a text has: counted with `custom_get_token_ids`, else estimated without any tokenizer."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return len(text) // 4 + bool(len(text) % 4)
+
+    def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """How many tokens a conversation has, tools included; counted or estimated as in `get_num_tokens`."""
+        from langchain_core.messages.utils import count_tokens_approximately
+
+        if self.custom_get_token_ids is None:
+            return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+        told = to_messages(messages, self.provider)
+        texts = [message.content if isinstance(message.content, str) else to_json(message.content) for message in told]
+        texts += [to_json(call) for message in told for call in message.tool_calls]
+        texts += [to_json(tool.parameters) + tool.name + tool.description for tool in to_tools(tools or ())]
+        return sum(len(self.custom_get_token_ids(text)) for text in texts)
+
+
+_IDENTIFYING = (
+    "base_url",
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "stop",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "reasoning",
+    "user",
+    "service_tier",
+    "tool_calling",
+    "model_kwargs",
+    "extra_body",
+)
+
+
+def _model_id(model: Any) -> str:
+    if not isinstance(model, str) or not model:
+        raise InvalidRequestError("a chat model needs the id of a model: ChatMultiApi(provider=..., model=...)")
+    return model
+
+
+def _with_unknown(known: Any, values: dict[str, Any], unknown: set[str]) -> dict[str, Any]:
+    """`model_kwargs` with the arguments that are no fields.
+
+    Raises:
+        ValueError: One is given twice, or a field of the model is given inside of `model_kwargs`.
+    """
+    held = dict(values.get("model_kwargs") or {})
+    twice = (unknown & held.keys()) | (set(known) & held.keys())
+    if twice:
+        raise ValueError(f"{sorted(twice)} must be given as arguments of their own and not in model_kwargs")
+    if unknown:
+        warnings.warn(
+            f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",
+            stacklevel=5,
+        )
+        held.update({name: values.pop(name) for name in unknown})
+    return held

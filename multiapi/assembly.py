@@ -33,6 +33,7 @@ ReadCost = Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None]
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+_CONSTANT = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
 _CALL_KEYS = frozenset({"id", "type", "function", "custom", "index"})
 _METADATA = ("created", "system_fingerprint", "service_tier", "provider", "native_finish_reason", "object")
 
@@ -71,6 +72,8 @@ class Assembly:
         """The vendor gave a finish reason, or said that the stream is done."""
         self._read_cost = read_cost
         self._top: dict[str, Any] = {}
+        self._keys: tuple[str, ...] = ()
+        self._changing: list[str] = []
         self._id: str | None = None
         self._model = ""
         self._usage: Mapping[str, Any] | None = None
@@ -92,9 +95,15 @@ class Assembly:
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
         """Take one event of a stream; None if it added nothing that a reader would see."""
-        for key, value in event.items():
-            if value is not None and value != "" and key != "choices":
-                self._top[key] = value
+        keys = tuple(event)
+        if keys == self._keys:
+            for key in self._changing:
+                value = event[key]
+                if value is not None and value != "":
+                    self._top[key] = value
+        else:
+            self._take_top(event)
+            self._keys = keys
         choices = event.get("choices")
         if type(choices) is not list:
             return None
@@ -109,6 +118,15 @@ class Assembly:
             delta = self.add_choice(choice)
             found = delta if found is None else found if delta is None else _joined(found, delta)
         return found
+
+    def _take_top(self, event: Mapping[str, Any]) -> None:
+        """The fields beside the choices. Those that only repeat themselves are not looked at again in events of the same form."""
+        for key, value in event.items():
+            if value is not None and value != "" and key != "choices":
+                self._top[key] = value
+        self._changing = [
+            key for key in event if key != "choices" and not (key in _CONSTANT and self._top.get(key) is not None)
+        ]
 
     def add_body(self, body: Mapping[str, Any]) -> None:
         """Take a whole answer.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as stdlib_json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -192,7 +192,7 @@ class SseDecoder:
         self._started = False
         self._last_was_cr = False
 
-    def feed(self, chunk: bytes) -> Iterator[SseEvent]:
+    def feed(self, chunk: bytes) -> list[SseEvent]:
         """The events that became complete with these bytes.
 
         Raises:
@@ -209,6 +209,28 @@ class SseDecoder:
         if b"\r" in chunk:
             self._last_was_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        end = chunk.rfind(b"\n\n")
+        if end < 0 or self._data or self._event:
+            return self._partial(chunk)
+        whole = chunk[:end]
+        if self._buffer:
+            self._buffer.append(whole)
+            whole = b"".join(self._buffer)
+            self._buffer.clear()
+        self._size = 0
+        found: list[SseEvent] = []
+        for block in whole.split(b"\n\n"):
+            # Most events are one `data:` line; there is no need to look for more.
+            if block[:6] == b"data: " and b"\n" not in block:
+                found.append(SseEvent("message", block[6:]))
+            elif block:
+                found += self._events([*block.split(b"\n"), b""])
+        if end + 2 < len(chunk):
+            found += self._partial(chunk[end + 2 :])
+        return found
+
+    def _partial(self, chunk: bytes) -> list[SseEvent]:
+        """Line by line, where an event has begun and its end may not be here."""
         head, newline, rest = chunk.partition(b"\n")
         if not newline:
             if chunk:
@@ -216,36 +238,43 @@ class SseDecoder:
                 self._size += len(chunk)
                 if self._size > self._limit:
                     raise ResponseTooLargeError(f"an event is longer than {self._limit} bytes")
-            return
+            return []
         if self._buffer:
             self._buffer.append(head)
             head = b"".join(self._buffer)
             self._buffer.clear()
         lines = rest.split(b"\n")
         tail = lines.pop()
+        lines.insert(0, head)
+        found = self._events(lines)
         self._size = len(tail) + sum(map(len, self._data))
+        if self._size > self._limit:
+            raise ResponseTooLargeError(f"an event is longer than {self._limit} bytes")
         if tail:
             self._buffer.append(tail)
-        yield from self._lines(head, lines)
+        return found
 
-    def _lines(self, head: bytes, lines: list[bytes]) -> Iterator[SseEvent]:
+    def _events(self, lines: list[bytes]) -> list[SseEvent]:
+        found: list[SseEvent] = []
         data = self._data
-        for line in (head, *lines):
-            if line.startswith(b"data:"):
+        for line in lines:
+            if line[:5] == b"data:":
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif not line:
                 if data:
-                    yield SseEvent(self._event or "message", data[0] if len(data) == 1 else b"\n".join(data))
+                    found.append(SseEvent(self._event or "message", data[0] if len(data) == 1 else b"\n".join(data)))
                     data.clear()
                 elif self._event:
-                    yield SseEvent(self._event, b"")
+                    found.append(SseEvent(self._event, b""))
                 self._event = ""
-            elif line.startswith(b"event:"):
+            elif line[:6] == b"event:":
                 self._event = line[6:].strip().decode("utf-8", "replace")
             elif line == b"data":
                 data.append(b"")
+        return found
 
-    def close(self) -> Iterator[SseEvent]:
+    def close(self) -> list[SseEvent]:
         """An event that the end of the body completed without its blank line."""
-        yield from self._lines(b"".join(self._buffer), [b""])
+        found = self._events([b"".join(self._buffer), b""])
         self._buffer.clear()
+        return found

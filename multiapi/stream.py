@@ -141,13 +141,15 @@ class ChatStream:
         if self.done:
             return
         data = event.data
-        if data == b"[DONE]" or data.strip() == b"[DONE]":
-            if self.events == 0:
-                raise self._no_answer(b"[DONE]")
-            self._finish(deltas)
-            return
-        if not data.strip() and event.event != "error":
-            return
+        if data[:1] != b"{":
+            stripped = data.strip()
+            if stripped == b"[DONE]":
+                if self.events == 0:
+                    raise self._no_answer(b"[DONE]")
+                self._finish(deltas)
+                return
+            if not stripped and event.event != "error":
+                return
         try:
             value = parse_json(data)
         except ValueError as error:

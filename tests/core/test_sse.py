@@ -52,3 +52,15 @@ def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(ResponseTooLargeError, match="longer than 1000 bytes"):
         for _ in range(20):
             list(decoder.feed(b"x" * 100))
+
+
+LINES = st.sampled_from(
+    [b"data: a", b"data:b", b"data", b": c", b"event: e", b"id: 1", b"\n", b"\n\n", b"\r\n", b"\r", b"x"]
+)
+
+
+@given(st.lists(LINES, max_size=30).map(b"".join), st.lists(st.integers(0, 60), max_size=4))
+def test_any_lines_in_any_pieces_are_the_same_as_byte_by_byte(body: bytes, cuts: list[int]) -> None:
+    edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    pieces = [body[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    assert decode(*pieces) == decode(*(body[i : i + 1] for i in range(len(body))))

@@ -34,7 +34,9 @@ async def whole_answers(origin: str, until: float) -> int:
     """Ask for whole answers on one connection until a time; how many came."""
     url = urlsplit(origin)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    ask = request(origin, {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Name one prime number."}]})
+    ask = request(
+        origin, {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Name one prime number."}]}
+    )
     count = 0
     while time.perf_counter() < until:
         writer.write(ask)
@@ -75,7 +77,9 @@ async def measured(work: object, origin: str, seconds: float) -> float:
 def main() -> int:
     """Measure and print; the exit status says whether both figures are reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long each figure is measured (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="how long each figure is measured (default: %(default)s)"
+    )
     options = parser.parse_args()
     command = [sys.executable, "-m", "multiapi.simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -10,21 +10,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the server until it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m multiapi.simulator", description="Serve five simulated vendors.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the ids that are given out (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         from multiapi.simulator.server import Server
         from multiapi.simulator.simulator import Simulator
     except ImportError as error:
-        print(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})", file=sys.stderr)
+        sys.stderr.write(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})\n")
         return 1
     server = Server(Simulator(seed=options.seed), options.host, options.port)
 
     def announce() -> None:
         while not server.started:
             time.sleep(0.005)
-        print(f"multiapi simulator on {server.origin}", flush=True)
+        print(f"multiapi simulator on {server.origin}", flush=True)  # noqa: T201  (the one line that others wait for)
 
     threading.Thread(target=announce, daemon=True).start()
     server.run()

@@ -36,6 +36,7 @@ SERVERS = {
 }
 HOSTS = {urlsplit(server).hostname: vendor for vendor, server in SERVERS.items()}
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -186,7 +187,7 @@ class Contract:
     def __init__(self, vendor: str) -> None:
         self.vendor = vendor
         text = (resources.files(__package__) / "contracts" / f"{vendor}.yaml").read_text("utf-8")
-        self.document: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.document: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506  (it is a safe one)
         self.server = str(self.document["servers"][0]["url"])
         self.prefix = urlsplit(self.server).path.rstrip("/")
         self.title = TITLES[vendor]
@@ -213,7 +214,9 @@ class Contract:
                 self._static.setdefault((method, route), operation)
                 continue
             pattern = re.sub(
-                r"\{(\w+)\}", lambda name: f"(?P<{name[1]}>.+)" if path == "/model/{id}" else f"(?P<{name[1]}>[^/]+)", route
+                r"\{(\w+)\}",
+                lambda name: f"(?P<{name[1]}>.+)" if path == "/model/{id}" else f"(?P<{name[1]}>[^/]+)",
+                route,
             )
             self._templates.append((method, re.compile(pattern), operation))
 
@@ -319,7 +322,9 @@ def _absolute(schema: Any, uri: str) -> Any:
     """The schema with its references pointing into the registered document."""
     if isinstance(schema, dict):
         return {
-            key: uri + inner if key == "$ref" and isinstance(inner, str) and inner.startswith("#") else _absolute(inner, uri)
+            key: uri + inner
+            if key == "$ref" and isinstance(inner, str) and inner.startswith("#")
+            else _absolute(inner, uri)
             for key, inner in schema.items()
         }
     return [_absolute(inner, uri) for inner in schema] if isinstance(schema, list) else schema

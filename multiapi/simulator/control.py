@@ -40,9 +40,7 @@ def _faults(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer
         vendor = body.get("vendor")
         if vendor is not None and vendor not in VENDORS:
             raise ValueError(f"vendor must be one of {', '.join(VENDORS)}")
-        simulator.faults.add(
-            body["fault"], vendor=vendor, operation=body.get("operation"), times=body.get("times", 1)
-        )
+        simulator.faults.add(body["fault"], vendor=vendor, operation=body.get("operation"), times=body.get("times", 1))
     planned = [
         {"fault": entry.text, "vendor": entry.vendor, "operation": entry.operation, "times": entry.times}
         for entry in simulator.faults.planned

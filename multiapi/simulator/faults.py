@@ -44,8 +44,31 @@ from multiapi.simulator.exchange import DONE, Answer, Drop, Pause, Piece
 HEADER = "x-multiapi-fault"
 
 _KNOWN = frozenset(
-    """status message body type html retry-after header delay drop drop-body cut end stall slow error malformed comments split
-    joined no-done empty job openai-style""".split()
+    [
+        "status",
+        "message",
+        "body",
+        "type",
+        "html",
+        "retry-after",
+        "header",
+        "delay",
+        "drop",
+        "drop-body",
+        "cut",
+        "end",
+        "stall",
+        "slow",
+        "error",
+        "malformed",
+        "comments",
+        "split",
+        "joined",
+        "no-done",
+        "empty",
+        "job",
+        "openai-style",
+    ]
 )
 
 

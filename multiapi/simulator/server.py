@@ -43,16 +43,16 @@ class Endpoint:
         try:
             await deliver(answer, send)
         except Dropped:
-            await cut_off(scope, send)
+            await cut_off(send)
         finally:
             answer.closed()
 
 
-class Dropped(Exception):  # noqa: N818  (it is a wish, not an error)
+class Dropped(Exception):
     """The connection is to be closed."""
 
 
-async def cut_off(scope: Scope, send: Send) -> None:
+async def cut_off(send: Send) -> None:
     """Close the connection under the client, without the proper end of an answer."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is not None:
@@ -105,7 +105,11 @@ class Server:
         self._socket.bind((host, port))
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            application(self.simulator), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            application(self.simulator),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
 

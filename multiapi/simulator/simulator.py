@@ -133,7 +133,7 @@ class Simulator:
         if not url.startswith(("http://", "https://")):
             found = from_url(url, "application/octet-stream")
             return (found.mime_type, found.data) if found.data else None
-        file = self.files.get(url.split("?")[0].rsplit("/", 1)[-1])
+        file = self.files.get(url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1])
         return (file.mime_type, file.data) if file else None
 
     # -------------------------------------------------------------- answers

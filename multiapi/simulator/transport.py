@@ -26,7 +26,9 @@ def to_request(request: httpx.Request, body: bytes) -> Request:
     )
 
 
-def _from_answer(answer: Answer, request: httpx.Request, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
+def _from_answer(
+    answer: Answer, request: httpx.Request, stream: httpx.SyncByteStream | httpx.AsyncByteStream
+) -> httpx.Response:
     headers = list(answer.headers.items())
     if answer.pieces is None and "content-length" not in answer.headers:
         headers.append(("content-length", str(len(answer.body))))

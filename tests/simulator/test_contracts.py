@@ -14,9 +14,17 @@ from multiapi.simulator.media import draw_image, speak
 from tests.simulator.conversing import Talk
 
 OPERATIONS = [
-    operation for vendor in VENDORS for operation in contract(vendor).operations.values() if operation.status != "removed"
+    operation
+    for vendor in VENDORS
+    for operation in contract(vendor).operations.values()
+    if operation.status != "removed"
 ]
-REMOVED = [operation for vendor in VENDORS for operation in contract(vendor).operations.values() if operation.status == "removed"]
+REMOVED = [
+    operation
+    for vendor in VENDORS
+    for operation in contract(vendor).operations.values()
+    if operation.status == "removed"
+]
 
 
 def name(operation: Operation) -> str:
@@ -107,7 +115,11 @@ def run(talk: Talk, *, waiting: bool = False) -> dict[str, str]:
 
 def video(talk: Talk, vendor: str = "") -> str:
     if talk.vendor == "binobox":
-        return made_id(talk, "/videos/generations", {"model": "veo-3-lite-generate", "prompt": "a cat", "settings": {"duration": 2}})
+        return made_id(
+            talk,
+            "/videos/generations",
+            {"model": "veo-3-lite-generate", "prompt": "a cat", "settings": {"duration": 2}},
+        )
     body = {"model": "alibaba/wan-2-6-t2v", "prompt": "a cat", "duration": 5}
     return made_id(talk, f"/v2/generate/video/{vendor}/generation" if vendor else "/v2/video/generations", body)
 
@@ -134,7 +146,10 @@ def step(talk: Talk) -> dict[str, str]:
 
 def message(talk: Talk) -> dict[str, str]:
     thread_id = thread(talk)
-    return {"threadId": thread_id, "messageId": made_id(talk, f"/threads/{thread_id}/messages", {"role": "user", "content": "Hi"})}
+    return {
+        "threadId": thread_id,
+        "messageId": made_id(talk, f"/threads/{thread_id}/messages", {"role": "user", "content": "Hi"}),
+    }
 
 
 # What has to be there before an operation can be called: path and query parameters, by operation.
@@ -161,7 +176,9 @@ PATHS: dict[str, Callable[[Talk], dict[str, str]]] = {
     "createVideoLegacy": lambda talk: {"vendor": "kling"},
     "getVideoLegacy": lambda talk: {"vendor": "kling"},
     "getTranscription": lambda talk: {
-        "generation_id": made_id(talk, "/v1/stt/create", {"model": "nova-3", "url": "https://example.com/a.mp3"}, "generation_id")
+        "generation_id": made_id(
+            talk, "/v1/stt/create", {"model": "nova-3", "url": "https://example.com/a.mp3"}, "generation_id"
+        )
     },
     "cancelBatch": lambda talk: {"batch_id": batch(talk)},
     "getFile": lambda talk: {"file_id": uploaded(talk)},
@@ -175,7 +192,9 @@ PATHS: dict[str, Callable[[Talk], dict[str, str]]] = {
 QUERIES: dict[str, Callable[[Talk], dict[str, str]]] = {
     "getVideo": lambda talk: {"generation_id": video(talk)},
     "getVideoLegacy": lambda talk: {"generation_id": video(talk, "kling")},
-    "getMusic": lambda talk: {"generation_id": made_id(talk, "/v2/generate/audio", {"model": "google/lyria2", "prompt": "piano"})},
+    "getMusic": lambda talk: {
+        "generation_id": made_id(talk, "/v2/generate/audio", {"model": "google/lyria2", "prompt": "piano"})
+    },
     "getBatch": lambda talk: {"batch_id": batch(talk)},
     "getUsage": lambda talk: {} if talk.vendor == "binobox" else {"period": "24h"},
     "getUsageDetail": lambda talk: {"period": "7d", "group_by": "day,model"},
@@ -283,7 +302,9 @@ def test_bodies_that_are_no_json_are_refused(operation: Operation) -> None:
     path, _ = prepared(talk, operation)
     headers = {"content-type": "application/json"}
     assert talk.send(operation.method, path, content=b'{"model": ', headers=headers).status_code == 400
-    assert talk.send(operation.method, path, content=b"model=x", headers={"content-type": "text/plain"}).status_code == 400
+    assert (
+        talk.send(operation.method, path, content=b"model=x", headers={"content-type": "text/plain"}).status_code == 400
+    )
 
 
 @pytest.mark.parametrize("operation", [entry for entry in OPERATIONS if entry.needs_key], ids=name)
@@ -338,7 +359,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "status"), ERRORS, ids=lambda value: name(value) if isinstance(value, Operation) else str(value))
+@pytest.mark.parametrize(
+    ("operation", "status"), ERRORS, ids=lambda value: name(value) if isinstance(value, Operation) else str(value)
+)
 def test_every_documented_error_status_can_be_had(operation: Operation, status: int) -> None:
     """The answer is validated by the contract inside `send`."""
     path = operation.path.replace("{vendor}", "kling").replace("{", "").replace("}", "")

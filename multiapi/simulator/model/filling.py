@@ -21,27 +21,206 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"https?://[^\s\"'<>)\]]+[^\s\"'<>)\].,;:!?]")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
-_OBJECT_OF = re.compile(r"\b(?:in|at|for|about|of|to|on|with|named|called|from|near|by)\s+([^,.;:!?\n]{2,80})", re.IGNORECASE)
+_OBJECT_OF = re.compile(
+    r"\b(?:in|at|for|about|of|to|on|with|named|called|from|near|by)\s+([^,.;:!?\n]{2,80})", re.IGNORECASE
+)
 _NUMBER_WORDS = dict(
-    zip("zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True)
+    zip(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
+        range(13),
+        strict=True,
+    )
 )
 _NOT_NAMES = frozenset(
-    """i what who whom whose where when why how which is are was were do does did can could will would should shall may might
-    please tell give show find search look get fetch call use make create build generate write draw calculate compute add
-    multiply subtract divide convert translate summarize summarise explain describe list extract return answer respond reply
-    say count name repeat check book send set open read play remember the a an this that these those my your his her its our
-    their it he she they we you if then and or but so also yes no not hello hi hey thanks thank today tomorrow using with in on
-    at for from to of there here let use question context query json schema output input first second finally after before
-    plan schedule add remove delete update start stop run turn provide include classify parse identify determine""".split()
+    [
+        "i",
+        "what",
+        "who",
+        "whom",
+        "whose",
+        "where",
+        "when",
+        "why",
+        "how",
+        "which",
+        "is",
+        "are",
+        "was",
+        "were",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "will",
+        "would",
+        "should",
+        "shall",
+        "may",
+        "might",
+        "please",
+        "tell",
+        "give",
+        "show",
+        "find",
+        "search",
+        "look",
+        "get",
+        "fetch",
+        "call",
+        "use",
+        "make",
+        "create",
+        "build",
+        "generate",
+        "write",
+        "draw",
+        "calculate",
+        "compute",
+        "add",
+        "multiply",
+        "subtract",
+        "divide",
+        "convert",
+        "translate",
+        "summarize",
+        "summarise",
+        "explain",
+        "describe",
+        "list",
+        "extract",
+        "return",
+        "answer",
+        "respond",
+        "reply",
+        "say",
+        "count",
+        "name",
+        "repeat",
+        "check",
+        "book",
+        "send",
+        "set",
+        "open",
+        "read",
+        "play",
+        "remember",
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "these",
+        "those",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "it",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "if",
+        "then",
+        "and",
+        "or",
+        "but",
+        "so",
+        "also",
+        "yes",
+        "no",
+        "not",
+        "hello",
+        "hi",
+        "hey",
+        "thanks",
+        "thank",
+        "today",
+        "tomorrow",
+        "using",
+        "with",
+        "in",
+        "on",
+        "at",
+        "for",
+        "from",
+        "to",
+        "of",
+        "there",
+        "here",
+        "let",
+        "use",
+        "question",
+        "context",
+        "query",
+        "json",
+        "schema",
+        "output",
+        "input",
+        "first",
+        "second",
+        "finally",
+        "after",
+        "before",
+        "plan",
+        "schedule",
+        "add",
+        "remove",
+        "delete",
+        "update",
+        "start",
+        "stop",
+        "run",
+        "turn",
+        "provide",
+        "include",
+        "classify",
+        "parse",
+        "identify",
+        "determine",
+    ]
 )
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
-_TEXT = {"query", "question", "prompt", "input", "text", "message", "content", "q", "request", "task", "instruction", "body"}
+_TEXT = {
+    "query",
+    "question",
+    "prompt",
+    "input",
+    "text",
+    "message",
+    "content",
+    "q",
+    "request",
+    "task",
+    "instruction",
+    "body",
+}
 _PERSON = {"name", "person", "author", "customer", "user", "company", "vendor", "recipient", "title", "who", "employee"}
-_LONG = {"answer", "summary", "response", "explanation", "description", "reason", "reasoning", "text", "content", "result"}
+_LONG = {
+    "answer",
+    "summary",
+    "response",
+    "explanation",
+    "description",
+    "reason",
+    "reasoning",
+    "text",
+    "content",
+    "result",
+}
 
 _CURRENCIES = {
-    r"\brupees?\b|₹|\bINR\b": "INR", r"\beuros?\b|€|\bEUR\b": "EUR", r"\bpounds?\b|£|\bGBP\b": "GBP", r"\byen\b|¥|\bJPY\b": "JPY",
-    r"\bkroner?\b|\bNOK\b": "NOK", r"\bdollars?\b|\$|\bUSD\b": "USD",
+    r"\brupees?\b|₹|\bINR\b": "INR",
+    r"\beuros?\b|€|\bEUR\b": "EUR",
+    r"\bpounds?\b|£|\bGBP\b": "GBP",
+    r"\byen\b|¥|\bJPY\b": "JPY",
+    r"\bkroner?\b|\bNOK\b": "NOK",
+    r"\bdollars?\b|\$|\bUSD\b": "USD",
 }
 
 Missing = object()
@@ -67,7 +246,9 @@ class Evidence:
         self.numbers = [(_number(found[0]), found.start()) for found in _NUMBER.finditer(bare)]
         self.numbers += [
             (float(_NUMBER_WORDS[found[0].lower()]), found.start())
-            for found in re.finditer(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", self.text, re.I)
+            for found in re.finditer(
+                r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", self.text, re.IGNORECASE
+            )
         ]
         self.numbers.sort(key=lambda entry: entry[1])
         self.names = _names(self.text)
@@ -85,8 +266,15 @@ class Evidence:
         return Evidence(text, self.answer, self.whole)
 
 
-def fill(schema: dict[str, Any], text: str, *, answer: str = "", whole: str = "", every: bool = True,
-         later_numbers: list[float] | None = None) -> Any:
+def fill(
+    schema: dict[str, Any],
+    text: str,
+    *,
+    answer: str = "",
+    whole: str = "",
+    every: bool = True,
+    later_numbers: list[float] | None = None,
+) -> Any:
     """A value that matches the schema, out of the text.
 
     With `every` the optional properties that have no evidence are left out only where the schema gives a default or
@@ -110,8 +298,8 @@ def lacking(schema: dict[str, Any], text: str) -> int:
 def json_for_keys(keys: list[str], text: str, answer: str = "") -> dict[str, Any]:
     """An object with the given keys, filled from the text."""
     schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
-    value: dict[str, Any] = fill(schema, text, answer=answer)
-    return value
+    made: dict[str, Any] = fill(schema, text, answer=answer)
+    return made
 
 
 class _Filler:
@@ -152,7 +340,7 @@ class _Filler:
         if "const" in schema:
             return schema["const"]
         if isinstance(schema.get("enum"), list) and schema["enum"]:
-            return self._enumerated(schema, name, required)
+            return self._enumerated(schema, required)
         for keyword in ("anyOf", "oneOf"):
             if isinstance(schema.get(keyword), list) and schema[keyword]:
                 return self._alternative(schema, schema[keyword], name, required, depth)
@@ -180,7 +368,7 @@ class _Filler:
             if "default" in schema:
                 return schema["default"] if required else Missing
             return None if required and nullable else Missing
-        best = max(others, key=lambda branch: self._fit(branch))
+        best = max(others, key=self._fit)
         return self.value({**shared, **best}, name, required=required, depth=depth)
 
     def _fit(self, branch: dict[str, Any]) -> float:
@@ -194,7 +382,7 @@ class _Filler:
         bonus = 0.5 if kind in ("integer", "number") and self.evidence.numbers else 0.0
         return len(shared) + bonus + (0.1 if kind == "object" else 0)
 
-    def _enumerated(self, schema: dict[str, Any], name: str, required: bool) -> Any:
+    def _enumerated(self, schema: dict[str, Any], required: bool) -> Any:
         text = self.evidence.text.lower()
         spoken = [(text.find(_spoken(value)), value) for value in schema["enum"] if _spoken(value)]
         spoken = [
@@ -218,7 +406,9 @@ class _Filler:
     def _boolean(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
         spoken = " ".join(words.all_words(name))
         text = " ".join(words.all_words(self.evidence.text))
-        found = re.search(rf"\b{re.escape(spoken)}\b(?: is| to|)? ?(true|false|on|off|yes|no)?", text) if spoken else None
+        found = (
+            re.search(rf"\b{re.escape(spoken)}\b(?: is| to|)? ?(true|false|on|off|yes|no)?", text) if spoken else None
+        )
         if found and found[1]:
             return found[1] in {"true", "on", "yes"}
         if found:
@@ -251,8 +441,10 @@ class _Filler:
         labelled = None
         for label in labels:
             found = re.search(
-                rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({_NUMBER.pattern})", self.evidence.text, re.I
-            ) or re.search(rf"({_NUMBER.pattern})[ -]?(?:{re.escape(label)})\b", self.evidence.text, re.I)
+                rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({_NUMBER.pattern})",
+                self.evidence.text,
+                re.IGNORECASE,
+            ) or re.search(rf"({_NUMBER.pattern})[ -]?(?:{re.escape(label)})\b", self.evidence.text, re.IGNORECASE)
             if found:
                 labelled = _number(found[1])
                 break
@@ -271,9 +463,9 @@ class _Filler:
                 return value
         if not required:
             return Missing
-        for value in (schema.get("default"), 1, low, high, (low or 0) + 1, (high or 0) - 1, schema.get("multipleOf")):
-            if isinstance(value, int | float) and fits(value):
-                return value
+        for usual in (schema.get("default"), 1, low, high, (low or 0) + 1, (high or 0) - 1, schema.get("multipleOf")):
+            if isinstance(usual, int | float) and fits(usual):
+                return usual
         return low if low is not None else 1
 
     def _array(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
@@ -306,7 +498,11 @@ class _Filler:
         if kind in ("integer", "number"):
             values = [value for value, place in evidence.numbers if ("number", place) not in evidence.used]
             evidence.used |= {("number", place) for _, place in evidence.numbers}
-            return [int(value) if value == int(value) else value for value in values if kind == "number" or value == int(value)]
+            return [
+                int(value) if value == int(value) else value
+                for value in values
+                if kind == "number" or value == int(value)
+            ]
         if kind == "object" or "properties" in items:
             if depth > 3:
                 return []
@@ -359,7 +555,9 @@ class _Filler:
             text = self._labelled(name)
         kinds = set(_labels(name)) | set(words.all_words(name))
         if text is None and not required:
-            mentioned = name and re.search(rf"(?<!\w){re.escape(' '.join(words.all_words(name)))}(?!\w)", self.evidence.text.lower())
+            mentioned = name and re.search(
+                rf"(?<!\w){re.escape(' '.join(words.all_words(name)))}(?!\w)", self.evidence.text.lower()
+            )
             if not mentioned or not self.every:
                 return Missing
         if text is None:
@@ -378,14 +576,20 @@ class _Filler:
             (form == "date" or "date" in lowered.split("_"), _DATE, "2026-01-01" if form else None),
             (form == "time" or "time" in lowered.split("_"), _TIME, "12:00:00" if form else None),
             (form == "date-time", re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "2026-01-01T12:00:00Z"),
-            (form == "uuid", re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "00000000-0000-4000-8000-000000000000"),
+            (
+                form == "uuid",
+                re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+                "00000000-0000-4000-8000-000000000000",
+            ),
         )
         for applies, pattern, otherwise in tests:
             if applies:
                 found = pattern.search(text) or pattern.search(whole)
                 if found or (otherwise and form):
                     return found[0] if found else otherwise
-        if lowered in ("expression", "formula", "equation", "expr", "calculation") and (found := _EXPRESSION.search(text)):
+        if lowered in ("expression", "formula", "equation", "expr", "calculation") and (
+            found := _EXPRESSION.search(text)
+        ):
             return found[0].strip()
         return None
 
@@ -412,7 +616,9 @@ class _Filler:
         if kinds & _PLACE:
             placed = [
                 found[1]
-                for found in re.finditer(rf"\b(?:in|at|for|to|from|near|of)\s+(?:the\s+)?({_NAME.pattern})", evidence.text)
+                for found in re.finditer(
+                    rf"\b(?:in|at|for|to|from|near|of)\s+(?:the\s+)?({_NAME.pattern})", evidence.text
+                )
                 if found[1] not in evidence.quoted
             ]
             small = re.findall(r"\b(?:in|at|for|near)\s+(?:the\s+)?([a-zæøåäöü]{3,})\b", evidence.text)
@@ -442,7 +648,9 @@ class _Filler:
             taken = evidence.take(evidence.names)
         if taken is None and not self.every:
             objects = [_trimmed(found[1]) for found in _OBJECT_OF.finditer(evidence.text)]
-            taken = evidence.take(entry for entry in objects if entry and not any(str(used) in entry for used in evidence.used))
+            taken = evidence.take(
+                entry for entry in objects if entry and not any(str(used) in entry for used in evidence.used)
+            )
         return taken
 
     def _invented(self, schema: dict[str, Any], name: str, kinds: set[str]) -> str:

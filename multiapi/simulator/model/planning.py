@@ -12,8 +12,13 @@ _CLAUSE = re.compile(
     r"(?<=[.!?;。！？；])\s+|\n+|,?\s+(?:and\s+)?then\s+|,?\s+and\s+also\s+|;\s*|,?\s+and\s+(?=\w)|,\s+(?=(?:what|how|who|where|when|which|tell|get|give|find|search|look|add|multiply|send|convert|calculate|compute|translate|show|check|list)\b)",
     re.IGNORECASE,
 )
-_AFTER = re.compile(r"\b(?:then|afterwards?|finally|after that|next|result|product|sum of that|its answer|that number)\b", re.I)
-_VERB = re.compile(r"^(?:get|fetch|search|find|lookup|look|calc|compute|add|send|make|create|run|list|read|query|ask|do|use|web)", re.I)
+_AFTER = re.compile(
+    r"\b(?:then|afterwards?|finally|after that|next|result|product|sum of that|its answer|that number)\b", re.IGNORECASE
+)
+_VERB = re.compile(
+    r"^(?:get|fetch|search|find|lookup|look|calc|compute|add|send|make|create|run|list|read|query|ask|do|use|web)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -135,16 +140,18 @@ def arguments(tool: Tool, text: str, results: list[str], *, whole: str = "", wai
     else:
         made = filling.fill(schema, text, whole=whole, every=False, later_numbers=later if waits or results else [])
         if waits and results and not later:
-            made = _with_result(schema, made, results[-1])
+            made = _with_result(made, results[-1])
     return made if isinstance(made, dict) else {}
 
 
 def as_calls(calls: list[tuple[Tool, dict[str, Any]]]) -> tuple[ToolCall, ...]:
     """The calls with their arguments as compact JSON text."""
-    return tuple(ToolCall(tool.name, json.dumps(values, ensure_ascii=False, separators=(",", ":"))) for tool, values in calls)
+    return tuple(
+        ToolCall(tool.name, json.dumps(values, ensure_ascii=False, separators=(",", ":"))) for tool, values in calls
+    )
 
 
-def _with_result(schema: dict[str, Any], made: Any, result: str) -> Any:
+def _with_result(made: Any, result: str) -> Any:
     """Put the result of the call before in the place of a text that only refers to it."""
     for name, value in (made or {}).items():
         if isinstance(value, str) and re.search(r"\b(?:it|that|the result|the answer|this)\b", value, re.IGNORECASE):
@@ -187,7 +194,7 @@ def _own(tool: Tool, clause: str, previous: Planned) -> bool:
 def _elliptic(tool: Tool, clause: str) -> bool:
     """Whether a short clause only names another thing for the same tool: `... in Oslo and in Paris`."""
     seen = filling.Evidence(clause)
-    first = next(iter((tool.parameters.get("properties") or {}).values()), {})
+    first: Any = next(iter((tool.parameters.get("properties") or {}).values()), {})
     kind = first.get("type") if isinstance(first, dict) else None
     rest = [word for word in words.all_words(clause) if word not in words.STOPWORDS]
     named = words.all_words(" ".join([*seen.names, *seen.quoted]))

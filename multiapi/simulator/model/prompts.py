@@ -105,7 +105,12 @@ def _without_tool_instructions(conversation: Conversation, place: int, tools: li
     choice, parallel = _choice_in(instruction_text, tools)
     return Prompted(
         replace(
-            conversation, turns=tuple(turns), tools=tuple(tools), tool_choice=choice, parallel_tool_calls=parallel, schema=None
+            conversation,
+            turns=tuple(turns),
+            tools=tuple(tools),
+            tool_choice=choice,
+            parallel_tool_calls=parallel,
+            schema=None,
         ),
         "json",
     )
@@ -117,7 +122,9 @@ def _about_tools(paragraph: str, tools: list[Tool]) -> bool:
         return False
     return bool(
         "tool_calls" in lowered
-        or re.search(r"\btools?\b.*\b(?:call|answer|result|json)|\b(?:call|use|answer|json)\b.*\btools?\b", lowered, re.DOTALL)
+        or re.search(
+            r"\btools?\b.*\b(?:call|answer|result|json)|\b(?:call|use|answer|json)\b.*\btools?\b", lowered, re.DOTALL
+        )
         or (re.search(r"\bmust\b", lowered) and any(tool.name in paragraph for tool in tools))
         or re.search(r"\bjson (?:object|form)\b", lowered)
     )
@@ -143,13 +150,20 @@ def _choice_in(text: str, tools: list[Tool]) -> tuple[str, bool]:
     for sentence in re.split(r"(?<=[.!?:])\s+|\n+", bare):
         lowered = sentence.lower()
         conditional = re.match(r"\W*(?:if|when|to call|unless|in case)\b", lowered)
-        if conditional is None and re.search(r"\b(?:must|have to|are required to|need to)\b.{0,40}\b(?:call|use)\b", lowered):
+        if conditional is None and re.search(
+            r"\b(?:must|have to|are required to|need to)\b.{0,40}\b(?:call|use)\b", lowered
+        ):
             if re.search(r"\b(?:must not|do not have to)\b", lowered):
                 choice = "none" if "must not" in lowered else choice
             else:
-                named = [tool.name for tool in tools if re.search(rf"(?<![\w-]){re.escape(tool.name)}(?![\w-])", sentence)]
+                named = [
+                    tool.name for tool in tools if re.search(rf"(?<![\w-]){re.escape(tool.name)}(?![\w-])", sentence)
+                ]
                 choice = f"={named[0]}" if len(named) == 1 else "required"
-        if re.search(r"\b(?:at most one|only one|one|a single) (?:tool )?call\b|\bone tool at a time\b", lowered) and "object" not in lowered:
+        if (
+            re.search(r"\b(?:at most one|only one|one|a single) (?:tool )?call\b|\bone tool at a time\b", lowered)
+            and "object" not in lowered
+        ):
             parallel = False
     return choice, parallel
 
@@ -165,14 +179,12 @@ def _results_as_turns(turn: Turn) -> list[Turn]:
     if not marks:
         return [turn]
     made: list[Turn] = []
-    if before := turn.text[: marks[0].start()].strip():
-        if not re.search(r"\btools?\b", before, re.IGNORECASE) or len(before) > 200:
-            made.append(replace(turn, text=before))
+    before = turn.text[: marks[0].start()].strip()
+    if before and (len(before) > 200 or not re.search(r"\btools?\b", before, re.IGNORECASE)):
+        made.append(replace(turn, text=before))
     for place, mark in enumerate(marks):
         end = marks[place + 1].start() if place + 1 < len(marks) else len(turn.text)
-        made.append(
-            Turn("tool", turn.text[mark.end() : end].strip(), turn.attachments, (), mark[2] or "", mark[1])
-        )
+        made.append(Turn("tool", turn.text[mark.end() : end].strip(), turn.attachments, (), mark[2] or "", mark[1]))
     return made
 
 
@@ -180,7 +192,11 @@ def _calls_as_turn(turn: Turn) -> Turn:
     for value, start, end in json_values(turn.text, opening="{"):
         if isinstance(value, dict) and isinstance(value.get("tool_calls"), list):
             calls = tuple(
-                ToolCall(str(call.get("name")), json.dumps(call.get("arguments", {}), ensure_ascii=False), str(call.get("id", "")))
+                ToolCall(
+                    str(call.get("name")),
+                    json.dumps(call.get("arguments", {}), ensure_ascii=False),
+                    str(call.get("id", "")),
+                )
                 for call in value["tool_calls"]
                 if isinstance(call, dict)
             )
@@ -192,11 +208,21 @@ def _calls_as_turn(turn: Turn) -> Turn:
 
 
 _REACT_TOOL = re.compile(
-    r"Tool Name:\s*(?P<name>[^\n]+)\n\s*Tool Description:\s*(?P<description>.*?)\n\s*Tool Args:\s*(?=\{)", re.DOTALL | re.IGNORECASE
+    r"Tool Name:\s*(?P<name>[^\n]+)\n\s*Tool Description:\s*(?P<description>.*?)\n\s*Tool Args:\s*(?=\{)",
+    re.DOTALL | re.IGNORECASE,
 )
-_REACT_LINE = re.compile(r"^[>\-* \t]*`?(?P<name>[A-Za-z_][\w-]*)`?(?P<signature>\([^\n]*?\)(?:\s*->\s*[^\n:]+)?)?\s*[:\-]\s*(?P<description>[^\n]+)", re.M)
-_STEP = re.compile(r"^[ \t]*Action:[ \t]*(?P<name>[^\n]+)\n[ \t]*Action Input:[ \t]*(?P<input>.*?)(?=^[ \t]*(?:Observation|Thought|Action):|\Z)", re.M | re.S)
-_OBSERVATION = re.compile(r"^[ \t]*Observation:[ \t]*(.*?)(?=^[ \t]*(?:Thought|Action|Question|Answer|Final Answer|Observation):|\Z)", re.M | re.S)
+_REACT_LINE = re.compile(
+    r"^[>\-* \t]*`?(?P<name>[A-Za-z_][\w-]*)`?(?P<signature>\([^\n]*?\)(?:\s*->\s*[^\n:]+)?)?\s*[:\-]\s*(?P<description>[^\n]+)",
+    re.MULTILINE,
+)
+_STEP = re.compile(
+    r"^[ \t]*Action:[ \t]*(?P<name>[^\n]+)\n[ \t]*Action Input:[ \t]*(?P<input>.*?)(?=^[ \t]*(?:Observation|Thought|Action):|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_OBSERVATION = re.compile(
+    r"^[ \t]*Observation:[ \t]*(.*?)(?=^[ \t]*(?:Thought|Action|Question|Answer|Final Answer|Observation):|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def react(conversation: Conversation) -> Prompted | None:
@@ -245,7 +271,9 @@ def _without_react(conversation: Conversation, place: int, tools: list[Tool]) ->
             turns += [Turn("tool", entry.strip()) for entry in seen]
         else:
             turns.append(turn)
-    return Prompted(replace(conversation, turns=tuple(turns), tools=tuple(tools), tool_choice="auto", schema=None), "react", final)
+    return Prompted(
+        replace(conversation, turns=tuple(turns), tools=tuple(tools), tool_choice="auto", schema=None), "react", final
+    )
 
 
 def _react_call(found: re.Match[str]) -> ToolCall:
@@ -254,7 +282,9 @@ def _react_call(found: re.Match[str]) -> ToolCall:
 
 def _react_scratchpad(text: str) -> list[Turn]:
     """The question and the steps so far, when all of it is one message."""
-    asked = list(re.finditer(r"^\s*(?:Question|Begin!.*?Question):\s*(.+?)(?=^\s*Thought:|\Z)", text, re.MULTILINE | re.DOTALL))
+    asked = list(
+        re.finditer(r"^\s*(?:Question|Begin!.*?Question):\s*(.+?)(?=^\s*Thought:|\Z)", text, re.MULTILINE | re.DOTALL)
+    )
     if not asked:
         return [Turn("user", text)]
     turns = [Turn("user", asked[-1][1].strip())]
@@ -288,13 +318,19 @@ def schema_in(text: str) -> dict[str, Any] | None:
 
 def keys_in(text: str) -> list[str]:
     """The keys that a text wants in a JSON answer: those quoted, or those listed after `with` or `keys`."""
-    telling = [sentence for sentence in words.sentences(text) if re.search(r"\bjson\b|\bkeys?\b|\bfields?\b|\bpropert", sentence, re.I)]
+    telling = [
+        sentence
+        for sentence in words.sentences(text)
+        if re.search(r"\bjson\b|\bkeys?\b|\bfields?\b|\bpropert", sentence, re.IGNORECASE)
+    ]
     quoted = re.findall(r"['\"`“‘]([A-Za-z_][\w-]{0,40})['\"`”’]", "\n".join(telling))
     skipped = {"json", "json_object"}
     if quoted:
         return list(dict.fromkeys(key for key in quoted if key.lower() not in skipped))
     listed = re.search(
-        r"\b(?:keys?|fields?|properties|json with|with)\s*:?\s+((?:the\s+)?[a-z_]\w*(?:(?:,\s*(?:and\s+)?|\s+and\s+)[a-z_]\w*)*)", text, re.IGNORECASE
+        r"\b(?:keys?|fields?|properties|json with|with)\s*:?\s+((?:the\s+)?[a-z_]\w*(?:(?:,\s*(?:and\s+)?|\s+and\s+)[a-z_]\w*)*)",
+        text,
+        re.IGNORECASE,
     )
     if listed:
         parts = re.split(r",\s*(?:and\s+)?|\s+and\s+", listed[1])
@@ -305,19 +341,35 @@ def keys_in(text: str) -> list[str]:
 def wants_json(text: str) -> bool:
     """Whether a text asks for JSON and nothing else."""
     return bool(
-        re.search(r"\b(?:only|valid|as|in|one|a|single|following)\s+(?:a\s+)?(?:valid\s+)?json\b|\bjson\s+(?:object|format|only)\b", text, re.I)
+        re.search(
+            r"\b(?:only|valid|as|in|one|a|single|following)\s+(?:a\s+)?(?:valid\s+)?json\b|\bjson\s+(?:object|format|only)\b",
+            text,
+            re.IGNORECASE,
+        )
     )
 
 
 # ---------------------------------------------------------------- context and question
 
-_FENCE = re.compile(r"^[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,}\w*)[ \t]*\n(.*?)\n[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,})[ \t]*$", re.M | re.S)
-_TAGGED = re.compile(r"<(context|contexts|documents?|sources?|passages?|excerpts?)>(.*?)</\1>", re.S | re.I)
-_QUESTION = re.compile(r"^[ \t>*]*(?:\*\*)?(?:user )?(?:query|question|frage|user question|original query|input)(?:\*\*)?\s*(?:is as follows)?:(?:\*\*)?[ \t]*", re.M | re.I)
-_LABEL = re.compile(
-    r"^[^\n]{0,120}\b(?:context|documents?|sources?|passages?|excerpts?|background|information)\b[^\n:]{0,60}:[ \t]*", re.M | re.I
+_FENCE = re.compile(
+    r"^[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,}\w*)[ \t]*\n(.*?)\n[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,})[ \t]*$",
+    re.MULTILINE | re.DOTALL,
 )
-_END = re.compile(r"^\s*(?:instructions?|answer|helpful answer|response|question|query|assistant|existing answer)\s*:", re.M | re.I)
+_TAGGED = re.compile(
+    r"<(context|contexts|documents?|sources?|passages?|excerpts?)>(.*?)</\1>", re.DOTALL | re.IGNORECASE
+)
+_QUESTION = re.compile(
+    r"^[ \t>*]*(?:\*\*)?(?:user )?(?:query|question|frage|user question|original query|input)(?:\*\*)?\s*(?:is as follows)?:(?:\*\*)?[ \t]*",
+    re.MULTILINE | re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"^[^\n]{0,120}\b(?:context|documents?|sources?|passages?|excerpts?|background|information)\b[^\n:]{0,60}:[ \t]*",
+    re.MULTILINE | re.IGNORECASE,
+)
+_END = re.compile(
+    r"^\s*(?:instructions?|answer|helpful answer|response|question|query|assistant|existing answer)\s*:",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -333,10 +385,16 @@ def grounded(system: str, user: str) -> Grounded | None:
     for text in (user, system):
         fences = [found[1].strip() for found in _FENCE.finditer(text) if found[1].strip()]
         tagged = [found[2].strip() for found in _TAGGED.finditer(text) if found[2].strip()]
-        if text is user and (fences or tagged) and re.search(r"context|document|source|passage|information", user, re.I):
+        if (
+            text is user
+            and (fences or tagged)
+            and re.search(r"context|document|source|passage|information", user, re.IGNORECASE)
+        ):
             question = _question(user, _FENCE if fences else _TAGGED)
             if question:
-                existing = re.search(r"existing answer:?[ \t]*(.+?)(?=\n\s*(?:We have|Given|\Z))", user, re.S | re.I)
+                existing = re.search(
+                    r"existing answer:?[ \t]*(.+?)(?=\n\s*(?:We have|Given|\Z))", user, re.DOTALL | re.IGNORECASE
+                )
                 context = "\n".join([*(fences or tagged), existing[1].strip() if existing else ""])
                 return Grounded(context, question)
         if text is system and (fences or tagged) and user.strip():
@@ -372,7 +430,10 @@ def _cut(text: str) -> str:
     return re.split(r"\n\s*\n", text)[0].strip()
 
 
-_METADATA = re.compile(r"^(?:page_label|file_path|file_name|file_type|file_size|creation_date|last_modified_date|source|doc_id)\s*:", re.I)
+_METADATA = re.compile(
+    r"^(?:page_label|file_path|file_name|file_type|file_size|creation_date|last_modified_date|source|doc_id)\s*:",
+    re.IGNORECASE,
+)
 
 
 def best_sentences(context: str, question: str, limit: int = 3) -> list[str]:

@@ -20,7 +20,11 @@ def replies(conversation: Conversation) -> list[Reply]:
     first = think(conversation)
     made = [_limited(conversation, first)]
     for number in range(2, conversation.n + 1):
-        varied = first if first.tool_calls or conversation.schema is not None else replace(first, text=f"{first.text} (variant {number})")
+        varied = (
+            first
+            if first.tool_calls or conversation.schema is not None
+            else replace(first, text=f"{first.text} (variant {number})")
+        )
         made.append(_limited(conversation, varied))
     return made
 
@@ -69,12 +73,14 @@ def _answered(conversation: Conversation) -> Reply:
         text = _without_json(text) if schema is not None else text
         if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text):
             keys = prompts.keys_in(text) or prompts.keys_in(system)
-            strictly = re.search(r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object", f"{system}\n{text}", re.IGNORECASE)
+            strictly = re.search(
+                r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object", f"{system}\n{text}", re.IGNORECASE
+            )
             if keys or strictly:
                 schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys} if keys else {}
     if schema is not None:
         return Reply(_form(conversation, schema, system, text, results))
-    return Reply(_styled(system, _text(conversation, system, asked, results, turns[:max(last_user, 0)])))
+    return Reply(_styled(system, _text(conversation, system, asked, results, turns[: max(last_user, 0)])))
 
 
 # ---------------------------------------------------------------- JSON
@@ -88,7 +94,7 @@ def _form(conversation: Conversation, schema: dict[str, Any], system: str, text:
     answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
     if not schema:
         keys = prompts.keys_in(text) or prompts.keys_in(system) or ["answer"]
-        value: Any = filling.json_for_keys(keys, _without_keys(text, keys), answer or _plain_answer(conversation, text))
+        value: Any = filling.json_for_keys(keys, _without_keys(text, keys), answer or _plain_answer(text))
     else:
         verdict = None if asked is None else prompts.support(asked.question, asked.context) >= 0.3
         source = _with_verdict(schema, source, verdict)
@@ -116,19 +122,20 @@ def _without_json(text: str) -> str:
 def _without_keys(text: str, keys: list[str]) -> str:
     for key in keys:
         text = re.sub(rf"['\"`“‘]{re.escape(key)}['\"`”’]", " ", text)
-    return " ".join(sentence for sentence in words.sentences(text) if not re.search(r"\bjson\b", sentence, re.IGNORECASE)) or text
+    return (
+        " ".join(sentence for sentence in words.sentences(text) if not re.search(r"\bjson\b", sentence, re.IGNORECASE))
+        or text
+    )
 
 
-def _plain_answer(conversation: Conversation, text: str) -> str:
+def _plain_answer(text: str) -> str:
     return tasks.answer(text) or filling.topic(text)
 
 
 # ---------------------------------------------------------------- text
 
 
-def _text(
-    conversation: Conversation, system: str, asked: Turn, results: list[Turn], earlier: tuple[Turn, ...]
-) -> str:
+def _text(conversation: Conversation, system: str, asked: Turn, results: list[Turn], earlier: tuple[Turn, ...]) -> str:
     text = asked.text
     if results:
         return _from_results(results, text)
@@ -156,7 +163,7 @@ def _from_results(results: list[Turn], question: str) -> str:
         if len(text) > 600:
             found = prompts.best_sentences(text, question)
             text = " ".join(found) if found else text[:600] + " ..."
-        parts.append(text if text else "the tool returned nothing")
+        parts.append(text or "the tool returned nothing")
     answer = "; ".join(dict.fromkeys(parts))
     return f"Here is what I found: {answer}" if answer[-1:] in ".!?}]" else f"Here is what I found: {answer}."
 
@@ -172,13 +179,25 @@ def _from_attachments(described: list[str], text: str) -> str:
 
 def _styled(system: str, text: str) -> str:
     """What the system text says about the form of every answer."""
-    if found := re.search(r"\b(?:always|only|just)\s+(?:answer|reply|respond|say)\w*\s+(?:with|by|the word|exactly)?[^\n'\"“]{0,30}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+    if found := re.search(
+        r"\b(?:always|only|just)\s+(?:answer|reply|respond|say)\w*\s+(?:with|by|the word|exactly)?[^\n'\"“]{0,30}['\"“]([^'\"”\n]+)['\"”]",
+        system,
+        re.IGNORECASE,
+    ):
         return found[1]
     if re.search(r"\b(?:upper ?case|capital letters|all caps)\b", system, re.IGNORECASE):
         text = text.upper()
-    if found := re.search(r"\b(?:start|begin)\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+    if found := re.search(
+        r"\b(?:start|begin)\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]",
+        system,
+        re.IGNORECASE,
+    ):
         text = f"{found[1]} {text}"
-    if found := re.search(r"\bend\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]", system, re.I):
+    if found := re.search(
+        r"\bend\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]",
+        system,
+        re.IGNORECASE,
+    ):
         text = f"{text} {found[1]}"
     return text
 

@@ -12,7 +12,22 @@ from multiapi.simulator.model.conversation import Turn
 
 def answer(text: str) -> str | None:
     """The answer to a prompt that sets one of the tasks, or None."""
-    for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed, _keywords, _questions, _said, _counted, _calculated, _written, _titled, _summarised):
+    for task in (
+        _graded,
+        _yes_or_no,
+        _chosen_documents,
+        _choice,
+        _ranked,
+        _condensed,
+        _keywords,
+        _questions,
+        _said,
+        _counted,
+        _calculated,
+        _written,
+        _titled,
+        _summarised,
+    ):
         if (done := task(text)) is not None:
             return done
     return None
@@ -27,12 +42,19 @@ def _last_block(text: str, label: str) -> str:
     if not marks:
         return ""
     rest = text[marks[-1].end() :]
-    end = re.search(r"^[ \t]*(?:answer|context|information|query and response|feedback|existing answer|instruction)\s*:", rest, re.M | re.I)
+    end = re.search(
+        r"^[ \t]*(?:answer|context|information|query and response|feedback|existing answer|instruction)\s*:",
+        rest,
+        re.MULTILINE | re.IGNORECASE,
+    )
     return (rest[: end.start()] if end else rest).strip()
 
 
 def _yes_or_no(text: str) -> str | None:
-    if not re.search(r"\bYES\b\W{1,4}(?:or\W+)?(?:NO)\b|\b(?:yes|no)\b['\"]? or ['\"]?\b(?:no|yes)\b", text) or len(text) < 60:
+    if (
+        not re.search(r"\bYES\b\W{1,4}(?:or\W+)?(?:NO)\b|\b(?:yes|no)\b['\"]? or ['\"]?\b(?:no|yes)\b", text)
+        or len(text) < 60
+    ):
         return None
     if not re.search(r"\b(?:answer|respond|score|output|decide|options?|grade)\b", text, re.IGNORECASE):
         return None
@@ -40,7 +62,9 @@ def _yes_or_no(text: str) -> str | None:
     if re.search(r"existing YES/NO answer:\s*YES", text):
         return "YES"
     context = _last_block(text, r"context(?: information)?|documents?|facts|retrieved document") or _last_fence(text)
-    claim = _last_block(text, r"information|query and response|statement|claim|response|answer to check|question|query|user question")
+    claim = _last_block(
+        text, r"information|query and response|statement|claim|response|answer to check|question|query|user question"
+    )
     if not claim and (found := re.search(r"present in the context information:\s*(.+?)\n", text)):
         claim = found[1]
     if (said := re.split(r"\bResponse:\s*", claim))[1:]:
@@ -59,7 +83,7 @@ def _last_fence(text: str) -> str:
 
 def _graded(text: str) -> str | None:
     """A score with a reason, for a prompt that explains a scale."""
-    if not (re.search(r"\bscore\b", text, re.I) and re.search(r"between 1 and 5|from 1 to 5|1-5", text)):
+    if not (re.search(r"\bscore\b", text, re.IGNORECASE) and re.search(r"between 1 and 5|from 1 to 5|1-5", text)):
         return None
     reference = _last_block(text, r"#*\s*reference answer|reference")
     given = _last_block(text, r"#*\s*generated answer|response|answer")
@@ -79,7 +103,9 @@ def _chosen_documents(text: str) -> str | None:
     question = _last_block(shown, "question|query") or _last_block(text, "question|query")
     asked = set(words.content_words(question))
     lines = []
-    for number, body in re.findall(r"^Document (\d+):\s*\n?(.*?)(?=^Document \d+:|^Question:|^Query:|\Z)", shown, re.M | re.S):
+    for number, body in re.findall(
+        r"^Document (\d+):\s*\n?(.*?)(?=^Document \d+:|^Question:|^Query:|\Z)", shown, re.MULTILINE | re.DOTALL
+    ):
         shared = len(asked & set(words.content_words(body)))
         if shared:
             lines.append((min(10, 1 + round(9 * shared / max(1, len(asked)))), int(number)))
@@ -88,17 +114,24 @@ def _chosen_documents(text: str) -> str | None:
 
 
 def _choice(text: str) -> str | None:
-    if not (re.search(r"\bchoices?\b", text, re.I) and (listed := re.findall(r"^\s*\((\d+)\)\s*(.+?)(?=^\s*\(\d+\)|^-{3,}|\Z)", text, re.M | re.S))):
+    if not (
+        re.search(r"\bchoices?\b", text, re.IGNORECASE)
+        and (listed := re.findall(r"^\s*\((\d+)\)\s*(.+?)(?=^\s*\(\d+\)|^-{3,}|\Z)", text, re.MULTILINE | re.DOTALL))
+    ):
         return None
-    asked = re.findall(r"(?:question|query)[^'\"\n:]*[:'\"]\s*['\"]?(.+?)['\"]?\s*$", text, re.M | re.I)
+    asked = re.findall(
+        r"(?:question|query)[^'\"\n:]*[:'\"]\s*['\"]?(.+?)['\"]?\s*$", text, re.MULTILINE | re.IGNORECASE
+    )
     wanted = set(words.content_words(asked[0] if asked else text.rsplit("\n\n", 1)[-1]))
     rated = [(len(wanted & set(words.content_words(body))), -int(number)) for number, body in listed]
     best = max(rated)
     several = bool(re.search(r"top choices|no more than", text))
     chosen = [entry for entry in sorted(rated, reverse=True) if entry[0] >= max(1, best[0])] if several else [best]
     chosen = chosen[:3] or [best]
-    items = ", ".join(f'{{"choice": {-number}, "reason": "It shares {shared} words with the question."}}' for shared, number in chosen)
-    return f"[{items}]" if re.search(r"\bjson\b|\{", text, re.I) else str(-best[1])
+    items = ", ".join(
+        f'{{"choice": {-number}, "reason": "It shares {shared} words with the question."}}' for shared, number in chosen
+    )
+    return f"[{items}]" if re.search(r"\bjson\b|\{", text, re.IGNORECASE) else str(-best[1])
 
 
 def _ranked(text: str) -> str | None:
@@ -106,7 +139,7 @@ def _ranked(text: str) -> str | None:
     if "] > [" not in text:
         return None
     passages = re.findall(r"^\s*\[(\d+)\]\s+(.+)$", text, re.MULTILINE)
-    asked = re.search(r"(?:query|question)[^:\n]*:\s*(.+)", text, re.I)
+    asked = re.search(r"(?:query|question)[^:\n]*:\s*(.+)", text, re.IGNORECASE)
     if not passages or asked is None:
         return None
     wanted = set(words.content_words(asked[1]))
@@ -118,12 +151,12 @@ def _ranked(text: str) -> str | None:
 
 
 def _condensed(text: str) -> str | None:
-    if not re.search(r"standalone question|stand-alone question|rephrase the follow[- ]?up", text, re.I):
+    if not re.search(r"standalone question|stand-alone question|rephrase the follow[- ]?up", text, re.IGNORECASE):
         return None
     asked = _last_line(text, r"follow[- ]?up (?:input|question|message)|human|question|user")
     if not asked:
         return None
-    if re.search(r"\b(?:it|its|they|their|that|this|he|she|him|her)\b", asked, re.I):
+    if re.search(r"\b(?:it|its|they|their|that|this|he|she|him|her)\b", asked, re.IGNORECASE):
         history = text[: text.rfind(asked)]
         about = [name for name in filling.Evidence(history.split("History", 1)[-1]).names if len(name) > 3]
         return f"{asked.rstrip('?. ')} ({about[-1]})?" if about else asked
@@ -137,7 +170,7 @@ def _last_line(text: str, label: str) -> str:
 
 def _subject(text: str) -> str:
     """The text that a prompt is about: after its label, in its fence, or the rest after the first line."""
-    for label in (r"text|context|context_str|document|content|passage|article|excerpt"):
+    for label in r"text|context|context_str|document|content|passage|article|excerpt":
         if block := _last_block(text, label):
             return block
     if fence := _last_fence(text):
@@ -147,7 +180,9 @@ def _subject(text: str) -> str:
 
 
 def _keywords(text: str) -> str | None:
-    if not re.search(r"\bkeywords?\b", text, re.I) or not re.search(r"\bextract|provide|give|list|generate|return", text, re.I):
+    if not re.search(r"\bkeywords?\b", text, re.IGNORECASE) or not re.search(
+        r"\bextract|provide|give|list|generate|return", text, re.IGNORECASE
+    ):
         return None
     about = _last_block(text, "text|context|question|query") or _last_fence(text) or _subject(text)
     if not about:
@@ -158,7 +193,11 @@ def _keywords(text: str) -> str | None:
 
 
 def _questions(text: str) -> str | None:
-    found = re.search(r"\b(?:generate|write|create|produce)\b[^.\n]{0,60}?\b(\d+)\b[^.\n]{0,60}\b(?:questions|queries)\b", text, re.I)
+    found = re.search(
+        r"\b(?:generate|write|create|produce)\b[^.\n]{0,60}?\b(\d+)\b[^.\n]{0,60}\b(?:questions|queries)\b",
+        text,
+        re.IGNORECASE,
+    )
     if found is None:
         return None
     about = _last_block(text, "query|question|original question") or _last_fence(text) or _subject(text) or text
@@ -167,7 +206,9 @@ def _questions(text: str) -> str | None:
 
 
 def _titled(text: str) -> str | None:
-    if not re.search(r"\b(?:give|write|suggest|generate|create|provide|what is)\b[^.\n]{0,60}\btitle\b", text, re.I):
+    if not re.search(
+        r"\b(?:give|write|suggest|generate|create|provide|what is)\b[^.\n]{0,60}\btitle\b", text, re.IGNORECASE
+    ):
         return None
     about = _subject(text) or text
     found = [word for word, _ in Counter(words.content_words(about)).most_common(5)]
@@ -175,7 +216,7 @@ def _titled(text: str) -> str | None:
 
 
 def _summarised(text: str) -> str | None:
-    if not re.search(r"\b(?:summari[sz]e|summary|tl;?dr|key points)\b", text, re.I):
+    if not re.search(r"\b(?:summari[sz]e|summary|tl;?dr|key points)\b", text, re.IGNORECASE):
         return None
     about = _subject(text)
     sentences = [sentence for sentence in words.sentences(about) if len(sentence) > 15]
@@ -184,7 +225,10 @@ def _summarised(text: str) -> str | None:
     frequent = Counter(words.content_words(about))
     rated = sorted(
         range(len(sentences)),
-        key=lambda place: -sum(frequent[word] for word in set(words.content_words(sentences[place]))) / (5 + len(sentences[place].split())),
+        key=lambda place: (
+            -sum(frequent[word] for word in set(words.content_words(sentences[place])))
+            / (5 + len(sentences[place].split()))
+        ),
     )[:3]
     return " ".join(sentences[place] for place in sorted(rated))
 
@@ -194,21 +238,25 @@ def _summarised(text: str) -> str | None:
 
 def _said(text: str) -> str | None:
     found = re.match(
-        r"\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo|reply|answer|respond|output|print|return)\b[^'\"“\n]{0,40}?[:\s]*['\"“]([^'\"”\n]+)['\"”]", text, re.I
+        r"\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo|reply|answer|respond|output|print|return)\b[^'\"“\n]{0,40}?[:\s]*['\"“]([^'\"”\n]+)['\"”]",
+        text,
+        re.IGNORECASE,
     )
     if found:
         return found[1]
     found = re.match(
         r"\s*(?:please\s+)?(?:say|repeat(?: after me)?|echo|(?:reply|answer|respond)\s+(?:with\s+)?(?:only\s+|exactly\s+|just\s+)?(?:with\s+)?(?:the\s+)?(?:one\s+)?(?:single\s+)?words?)\s*:?\s+([^.\n!?]{1,200})[.!]?\s*(?:and nothing else\.?)?$",
         text,
-        re.I,
+        re.IGNORECASE,
     )
     return found[1].strip() if found else None
 
 
 def _counted(text: str) -> str | None:
     number = r"(\d{1,4}|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)"
-    found = re.search(rf"\bcount(?:\s+(?:up|from))?(?:\s+(?:from\s+)?(\d+|one))?\s+(?:up\s+)?to\s+{number}\b", text, re.I)
+    found = re.search(
+        rf"\bcount(?:\s+(?:up|from))?(?:\s+(?:from\s+)?(\d+|one))?\s+(?:up\s+)?to\s+{number}\b", text, re.IGNORECASE
+    )
     if found is None:
         return None
     spoken = {**filling._NUMBER_WORDS, "twenty": 20}
@@ -218,7 +266,11 @@ def _counted(text: str) -> str | None:
 
 
 _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: operator.mod,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
 }
 
 
@@ -229,7 +281,11 @@ def _calculated(text: str) -> str | None:
         value = calculate(found[0])
     except (ValueError, SyntaxError, ZeroDivisionError, OverflowError):
         return None
-    return f"{found[0].strip()} = {value:g}" if abs(value) < 1e6 and value != int(value) else f"{found[0].strip()} = {value:.10g}"
+    return (
+        f"{found[0].strip()} = {value:g}"
+        if abs(value) < 1e6 and value != int(value)
+        else f"{found[0].strip()} = {value:.10g}"
+    )
 
 
 def calculate(expression: str) -> float:
@@ -249,12 +305,36 @@ def calculate(expression: str) -> float:
     return value(ast.parse(expression.replace("×", "*").replace("÷", "/").strip(), mode="eval"))
 
 
-_FILLER = "the simulated model writes one word after another so that a long answer can be read cut and counted".split()
+_FILLER = [
+    "the",
+    "simulated",
+    "model",
+    "writes",
+    "one",
+    "word",
+    "after",
+    "another",
+    "so",
+    "that",
+    "a",
+    "long",
+    "answer",
+    "can",
+    "be",
+    "read",
+    "cut",
+    "and",
+    "counted",
+]
 
 
 def _written(text: str) -> str | None:
     """A text of the asked length."""
-    found = re.search(r"\b(?:write|in|of|exactly|about|with|using|at least|generate)\b[^.\n]{0,40}?\b(\d{2,4})[ -](words?|tokens?)\b", text, re.I)
+    found = re.search(
+        r"\b(?:write|in|of|exactly|about|with|using|at least|generate)\b[^.\n]{0,40}?\b(\d{2,4})[ -](words?|tokens?)\b",
+        text,
+        re.IGNORECASE,
+    )
     if found is None or int(found[1]) > 5000:
         return None
     about = filling.topic(text[found.end() :]) or filling.topic(text)
@@ -266,28 +346,43 @@ def _written(text: str) -> str | None:
 # ---------------------------------------------------------------- memory and small talk
 
 _TURNED = (
-    (r"\bI am\b|\bI'm\b", "you are"), (r"\bmy\b", "your"), (r"\bMy\b", "Your"), (r"\bI\b", "you"), (r"\bme\b", "you"), (r"\bmine\b", "yours"),
+    (r"\bI am\b|\bI'm\b", "you are"),
+    (r"\bmy\b", "your"),
+    (r"\bMy\b", "Your"),
+    (r"\bI\b", "you"),
+    (r"\bme\b", "you"),
+    (r"\bmine\b", "yours"),
 )
 
 
 def remembered(text: str, earlier: tuple[Turn, ...], system: str) -> str | None:
     """An answer out of what was said before, to a question that it answers."""
-    if not (text.rstrip().endswith("?") or re.match(r"\s*(?:what|who|where|when|which|how|tell me|do you|remind)\b", text, re.I)):
+    if not (
+        text.rstrip().endswith("?")
+        or re.match(r"\s*(?:what|who|where|when|which|how|tell me|do you|remind)\b", text, re.IGNORECASE)
+    ):
         return None
     spoken = [turn.text for turn in earlier if turn.role == "user"]
     if re.search(r"\bmy name\b|\bwho am i\b", text, re.IGNORECASE):
         for statement in reversed(spoken):
-            found = re.search(rf"\b(?i:my name is|i am|i'm|i’m|call me|this is|name's)\s+({filling._NAME.pattern})", statement)
+            found = re.search(
+                rf"\b(?i:my name is|i am|i'm|i’m|call me|this is|name's)\s+({filling._NAME.pattern})", statement
+            )
             if found and found[1][:1].isupper():
                 return f"Your name is {found[1]}."
-    statements = [sentence for statement in spoken for sentence in words.sentences(statement) if not sentence.endswith("?")]
+    statements = [
+        sentence for statement in spoken for sentence in words.sentences(statement) if not sentence.endswith("?")
+    ]
     found_sentences = prompts.best_sentences("\n".join(statements), text, limit=1)
     if found_sentences:
         said = found_sentences[0]
         for pattern, turned in _TURNED:
             said = re.sub(pattern, turned, said)
         return said[:1].upper() + said[1:]
-    if re.search(r"\b(?:first|last|previous|earlier)\b.{0,30}\b(?:question|message|say|said|ask)", text, re.I) and spoken:
+    if (
+        re.search(r"\b(?:first|last|previous|earlier)\b.{0,30}\b(?:question|message|say|said|ask)", text, re.IGNORECASE)
+        and spoken
+    ):
         return f'You said: "{spoken[0] if "first" in text.lower() else spoken[-1]}"'
     told = prompts.best_sentences(system, text, limit=1)
     return told[0] if told else None
@@ -298,7 +393,11 @@ def small_talk(text: str, model: str) -> str:
     stripped = text.strip()
     if not stripped:
         return f"This is the simulated model {model}. I was given no text."
-    if re.fullmatch(r"\W*(?:hello|hi|hey|good (?:morning|day|evening)|greetings|hei|hallo|hola|salut|سلام|你好)\W*(?:there|world|again)?\W*", stripped, re.I):
+    if re.fullmatch(
+        r"\W*(?:hello|hi|hey|good (?:morning|day|evening)|greetings|hei|hallo|hola|salut|سلام|你好)\W*(?:there|world|again)?\W*",
+        stripped,
+        re.IGNORECASE,
+    ):
         return "Hello! How can I help you today?"
     if re.match(r"\W*how are you\b", stripped, re.IGNORECASE):
         return "I am a simulated model and I am doing well, thank you. How can I help you?"

@@ -45,7 +45,11 @@ _INPUT_INR, _OUTPUT_INR = Decimal("0.000025"), Decimal("0.0001")
 def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
     if not reply.reasoning_tokens:
         return {}
-    details = {"reasoning_tokens": reply.reasoning_tokens, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
+    details = {
+        "reasoning_tokens": reply.reasoning_tokens,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    }
     return {"completion_tokens_details": details}
 
 
@@ -62,7 +66,9 @@ class Aicredits(Vendor):
         """`{"error": {message, type, code}}` with the status as the code."""
         status = 400 if refusal.status in (404, 405, 415, 422) and refusal.status not in _TYPES else refusal.status
         kind = _TYPES.get(status, "invalid_request_error")
-        return Answer.json({"error": {"message": refusal.message, "type": kind, "code": refusal.status}}, refusal.status)
+        return Answer.json(
+            {"error": {"message": refusal.message, "type": kind, "code": refusal.status}}, refusal.status
+        )
 
     def check_key(self, key: str | None) -> None:
         """An expired key is a 403 here."""
@@ -93,7 +99,11 @@ class Aicredits(Vendor):
         vectors = [embeddings.embed(text, size) for text in texts]
         packed = call.body.get("encoding_format") == "base64"
         data = [
-            {"object": "embedding", "index": index, "embedding": embeddings.as_base64(vector) if packed else list(vector)}
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": embeddings.as_base64(vector) if packed else list(vector),
+            }
             for index, vector in enumerate(vectors)
         ]
         given = sum(tokens.count(text) for text in texts)

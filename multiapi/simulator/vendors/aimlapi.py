@@ -63,9 +63,7 @@ class Aimlapi(Media, AccountPages, Assistants):
     deposit = Decimal(20)
     unit = "USD"
     reference_prefix = ""
-    shape = chat_format.Shape(
-        reasoning_content=True, logprobs=True, usage_details=_usage_details, refusal=True
-    )
+    shape = chat_format.Shape(reasoning_content=True, logprobs=True, usage_details=_usage_details, refusal=True)
 
     def __init__(self, simulator: "Simulator") -> None:
         super().__init__(simulator)
@@ -128,11 +126,19 @@ class Aimlapi(Media, AccountPages, Assistants):
         data = []
         for index, text in enumerate(texts):
             vector = embeddings.embed(text, size)
-            data.append({"object": "embedding", "index": index, "embedding": embeddings.as_base64(vector) if packed else list(vector)})
+            data.append(
+                {
+                    "object": "embedding",
+                    "index": index,
+                    "embedding": embeddings.as_base64(vector) if packed else list(vector),
+                }
+            )
         given = sum(tokens.count(text) for text in texts)
         meta = self._book_text(call, given, 0)
         usage = {"prompt_tokens": given, "total_tokens": given}
-        return self._priced(Answer.json({"object": "list", "model": body["model"], "data": data, "usage": usage, "meta": meta}), meta)
+        return self._priced(
+            Answer.json({"object": "list", "model": body["model"], "data": data, "usage": usage, "meta": meta}), meta
+        )
 
     def _cached(self, call: Call, asked: Conversation, given: int) -> int:
         """How many tokens at the start of the prompt this key has sent before, in blocks, from 1024 tokens on."""
@@ -159,7 +165,12 @@ class Aimlapi(Media, AccountPages, Assistants):
             if text:
                 audio = base64.b64encode(media.speak(text, mime_type)).decode()
                 choice["message"]["content"] = None
-                choice["message"]["audio"] = {"id": self.new_id("audio_"), "data": audio, "transcript": text, "expires_at": self.now() + 3600}
+                choice["message"]["audio"] = {
+                    "id": self.new_id("audio_"),
+                    "data": audio,
+                    "transcript": text,
+                    "expires_at": self.now() + 3600,
+                }
         made = answer["usage"]["completion_tokens"]
         answer["usage"]["completion_tokens_details"]["audio_tokens"] = made // 2
 
@@ -178,11 +189,19 @@ class Aimlapi(Media, AccountPages, Assistants):
         made = reply(asked)
         meta = self._book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"resp_{call.reference}", "created_at": self.now(), "model": body["model"]}
-        extra = {"output_text": made.text, "previous_response_id": before, "background": bool(body.get("background")), "meta": meta}
+        extra = {
+            "output_text": made.text,
+            "previous_response_id": before,
+            "background": bool(body.get("background")),
+            "meta": meta,
+        }
         whole = responses_format.response(head, made, body, self.new_id, extra)
         if body.get("store"):
             turns = tuple(turn for turn in asked.turns if turn.role != "system")
-            self.records["responses"][whole["id"]] = {"owner": call.key, "turns": (*turns, Turn("assistant", made.text or ""))}
+            self.records["responses"][whole["id"]] = {
+                "owner": call.key,
+                "turns": (*turns, Turn("assistant", made.text or "")),
+            }
         if body.get("stream"):
             return Answer.events(responses_format.events(whole))
         return self._priced(Answer.json(whole), meta)
@@ -205,8 +224,15 @@ class Aimlapi(Media, AccountPages, Assistants):
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The catalogue, filtered."""
         found = [_listed(entry) for entry in aimlapi_catalogue().values() if entry["status"] == "current"]
-        wanted = {name: _values(call, name) for name in ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")}
-        found = [model for model in found if all(not values or values & _offered(model, name) for name, values in wanted.items())]
+        wanted = {
+            name: _values(call, name)
+            for name in ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")
+        }
+        found = [
+            model
+            for model in found
+            if all(not values or values & _offered(model, name) for name, values in wanted.items())
+        ]
         shown = [_included(call, model) for model in found]
         answer = Answer.json({"object": "list", "data": shown})
         tag = f'"{zlib.crc32(answer.body):08x}"'
@@ -232,10 +258,19 @@ class Aimlapi(Media, AccountPages, Assistants):
         wanted = call.query.get("aliases")
         used: dict[str, list[float]] = {}
         for entry in self.simulator.log:
-            if entry.vendor == self.name and entry.operation == "createChatCompletion" and entry.status == 200 and entry.at > now - 300:
+            if (
+                entry.vendor == self.name
+                and entry.operation == "createChatCompletion"
+                and entry.status == 200
+                and entry.at > now - 300
+            ):
                 used.setdefault(entry.model, []).append(entry.took_ms)
         models = [
-            {"alias": model, "endpoint": "/v1/chat/completions", "metrics": {"ttft_ms": _percentiles(took), "duration_ms": _percentiles(took)}}
+            {
+                "alias": model,
+                "endpoint": "/v1/chat/completions",
+                "metrics": {"ttft_ms": _percentiles(took), "duration_ms": _percentiles(took)},
+            }
             for model, took in used.items()
             if wanted is None or model in wanted
         ]
@@ -247,7 +282,9 @@ class Aimlapi(Media, AccountPages, Assistants):
 
 def _percentiles(values: list[float]) -> dict[str, float]:
     ordered = sorted(values)
-    return {f"p{share}": round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 3) for share in (50, 75, 90, 99)}
+    return {
+        f"p{share}": round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 3) for share in (50, 75, 90, 99)
+    }
 
 
 def _included(call: Call, model: dict[str, Any]) -> dict[str, Any]:
@@ -284,7 +321,12 @@ def _listed(entry: dict[str, Any]) -> dict[str, Any]:
     """A model as the catalogue shows it."""
     family = entry["family"]
     capabilities = {
-        "text": ["streaming", "structured_output", *(["tools"] if "tools" not in entry.get("lacks", []) else []), *(["vision"] if "image" in entry["input"] else [])],
+        "text": [
+            "streaming",
+            "structured_output",
+            *(["tools"] if "tools" not in entry.get("lacks", []) else []),
+            *(["vision"] if "image" in entry["input"] else []),
+        ],
         "video": ["text_to_video" if "text" in entry["input"] else "image_to_video"],
         "music": ["audio_generation"],
     }.get(family, [])
@@ -305,5 +347,9 @@ def _listed(entry: dict[str, Any]) -> dict[str, Any]:
         "tags": [f"playground:{'chat' if family == 'text' else family}"],
         "modalities": {"input": entry.get("input") or ["text"], "output": [_OUTPUTS.get(family, "text")]},
         "capabilities": capabilities,
-        "pricing": {"kind": "fixed", "currency": "USD", "units": [{"name": "input", "measure": unit, "price": price, "per": per}]},
+        "pricing": {
+            "kind": "fixed",
+            "currency": "USD",
+            "units": [{"name": "input", "measure": unit, "price": price, "per": per}],
+        },
     }

@@ -91,7 +91,9 @@ class AccountPages(Shared):
         limit = call.query.get("limit", 50)
         more = first + limit < len(chosen)
         cursor = _cursor(first + limit) if more else None
-        return Answer.json({"data": chosen[first : first + limit], "pagination": {"next_cursor": cursor, "has_more": more}})
+        return Answer.json(
+            {"data": chosen[first : first + limit], "pagination": {"next_cursor": cursor, "has_more": more}}
+        )
 
     # -------------------------------------------------------------- usage
 
@@ -158,7 +160,7 @@ class AccountPages(Shared):
         account = self._settled(call)
         start, end = self._window(call)
         self._prefix(call)
-        charges = [charge for charge in reversed(account.between(start, end + 0.001))]
+        charges = account.between(start, end + 0.001)[::-1]
         if models := call.query.get("model"):
             charges = [charge for charge in charges if charge.model in models]
         if states := call.query.get("status"):
@@ -194,7 +196,13 @@ class AccountPages(Shared):
         if key[:8] not in known:
             at = iso(self.account(key).opened_at)
             known[key[:8]] = {
-                "name": None, "disabled": False, "prefix": key[:8], "scopes": None, "limit": None, "created_at": at, "updated_at": at,
+                "name": None,
+                "disabled": False,
+                "prefix": key[:8],
+                "scopes": None,
+                "limit": None,
+                "created_at": at,
+                "updated_at": at,
                 "key": key,
             }
         return known[key[:8]]
@@ -212,8 +220,14 @@ class AccountPages(Shared):
         key = self.new_id("", 32)
         at = iso(self.simulator.clock.now())
         record = {
-            "name": call.body.get("name"), "disabled": False, "prefix": key[:8], "scopes": call.body.get("scopes"),
-            "limit": call.body.get("limit"), "created_at": at, "updated_at": at, "key": key,
+            "name": call.body.get("name"),
+            "disabled": False,
+            "prefix": key[:8],
+            "scopes": call.body.get("scopes"),
+            "limit": call.body.get("limit"),
+            "created_at": at,
+            "updated_at": at,
+            "key": key,
         }
         self.records["keys"][key[:8]] = record
         return Answer.json({"data": {**self._shown_key(record), "key": key}})
@@ -334,8 +348,13 @@ class AccountPages(Shared):
             raise Refusal(400, "file: must be an uploaded file")
         file = uploaded[0]
         record = {
-            "id": self.new_id("file_"), "object": "file", "bytes": len(file.data), "created_at": self.now(), "filename": file.name,
-            "purpose": call.body["purpose"], "expires_at": None,
+            "id": self.new_id("file_"),
+            "object": "file",
+            "bytes": len(file.data),
+            "created_at": self.now(),
+            "filename": file.name,
+            "purpose": call.body["purpose"],
+            "expires_at": None,
         }
         self.records["files"][record["id"]] = {**record, "owner": call.key, "data": file.data}
         return Answer.json(record)
@@ -360,7 +379,11 @@ class AccountPages(Shared):
     def finish(self, answer: Answer, call: Call) -> None:
         """The ids for tracing."""
         paths = ("/v1/", "/v2/")
-        if call.operation.method == "POST" and call.operation.path.startswith(paths) and "/keys" not in call.operation.path:
+        if (
+            call.operation.method == "POST"
+            and call.operation.path.startswith(paths)
+            and "/keys" not in call.operation.path
+        ):
             answer.headers.setdefault("x-inference-id", call.reference)
         self._echo(answer, call.request)
 
@@ -376,7 +399,13 @@ def _batch(job: Job, state: str) -> dict[str, Any]:
         "id": job.id,
         "type": "message_batch",
         "processing_status": state,
-        "request_counts": {"processing": job.details["count"], "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0},
+        "request_counts": {
+            "processing": job.details["count"],
+            "succeeded": 0,
+            "errored": 0,
+            "canceled": 0,
+            "expired": 0,
+        },
         "ended_at": None,
         "created_at": iso(job.created_at),
         "expires_at": iso(job.created_at + _DAY),

@@ -44,7 +44,9 @@ class Assistants(Shared):
         limit = call.query.get("limit", 20)
         shown = [_shown(record) for record in ordered[:limit]]
         first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
-        return Answer.json({"object": "list", "data": shown, "first_id": first, "last_id": last, "has_more": len(ordered) > limit})
+        return Answer.json(
+            {"object": "list", "data": shown, "first_id": first, "last_id": last, "has_more": len(ordered) > limit}
+        )
 
     # -------------------------------------------------------------- assistants
 
@@ -55,7 +57,9 @@ class Assistants(Shared):
 
     def on_listAssistants(self, call: Call) -> Answer:  # noqa: N802
         """The assistants of this key."""
-        return self._page(call, [record for record in self.records["assistants"].values() if record["owner"] == call.key])
+        return self._page(
+            call, [record for record in self.records["assistants"].values() if record["owner"] == call.key]
+        )
 
     def on_getAssistant(self, call: Call) -> Answer:  # noqa: N802
         """One assistant."""
@@ -110,9 +114,15 @@ class Assistants(Shared):
 
     # -------------------------------------------------------------- messages
 
-    def _new_message(self, call: Call, thread_id: str, body: dict[str, Any], run: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _new_message(
+        self, call: Call, thread_id: str, body: dict[str, Any], run: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         content = body["content"]
-        parts = [{"type": "text", "text": {"value": content, "annotations": []}}] if isinstance(content, str) else [_part(part) for part in content]
+        parts = (
+            [{"type": "text", "text": {"value": content, "annotations": []}}]
+            if isinstance(content, str)
+            else [_part(part) for part in content]
+        )
         record = {
             "id": self.new_id("msg_"),
             "object": "thread.message",
@@ -143,7 +153,9 @@ class Assistants(Shared):
         """The messages of a thread."""
         thread = self._own("threads", call.path["threadId"], call, "thread")
         wanted = call.query.get("run_id")
-        return self._page(call, [record for record in self._messages(thread["id"]) if wanted in (None, record["run_id"])])
+        return self._page(
+            call, [record for record in self._messages(thread["id"]) if wanted in (None, record["run_id"])]
+        )
 
     def _message(self, call: Call) -> dict[str, Any]:
         record = self._own("messages", call.path["messageId"], call, "message")
@@ -250,17 +262,28 @@ class Assistants(Shared):
         self._charge(call, price, run["model"], input_tokens=made.input_tokens, output_tokens=made.output_tokens)
         if made.tool_calls:
             calls = [
-                {"id": self.new_id("call_"), "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
+                {
+                    "id": self.new_id("call_"),
+                    "type": "function",
+                    "function": {"name": one.name, "arguments": one.arguments},
+                }
                 for one in made.tool_calls
             ]
             action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
             run.update(status="requires_action", required_action=action, usage=usage)
-            step = {"type": "tool_calls", "tool_calls": calls}
+            step: dict[str, Any] = {"type": "tool_calls", "tool_calls": calls}
         else:
             message = self._new_message(call, run["thread_id"], {"role": "assistant", "content": made.text or ""}, run)
             status = "incomplete" if made.finish_reason == "length" else "completed"
             details = {"reason": "max_completion_tokens"} if status == "incomplete" else None
-            run.update(status=status, completed_at=self.now(), required_action=None, incomplete_details=details, usage=usage, expires_at=None)
+            run.update(
+                status=status,
+                completed_at=self.now(),
+                required_action=None,
+                incomplete_details=details,
+                usage=usage,
+                expires_at=None,
+            )
             step = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
         self._add(
             "steps",
@@ -287,7 +310,12 @@ class Assistants(Shared):
 
     def _run_conversation(self, run: dict[str, Any]) -> Conversation:
         messages = self._messages(run["thread_id"])
-        context = "\n".join(text for message in messages for entry in message["attachments"] or () if (text := self._file_text(entry.get("file_id"))))
+        context = "\n".join(
+            text
+            for message in messages
+            for entry in message["attachments"] or ()
+            if (text := self._file_text(entry.get("file_id")))
+        )
         turns = [Turn("system", run["instructions"])] if run["instructions"] else []
         if context:
             turns.append(Turn("system", f"Context:\n{context}"))
@@ -298,7 +326,11 @@ class Assistants(Shared):
             turns.append(Turn(message["role"], text))
         turns += run["_turns"]
         tools = tuple(
-            Tool(tool["function"]["name"], tool["function"].get("description") or "", tool["function"].get("parameters") or {})
+            Tool(
+                tool["function"]["name"],
+                tool["function"].get("description") or "",
+                tool["function"].get("parameters") or {},
+            )
             for tool in run["tools"]
             if tool["type"] == "function"
         )
@@ -353,7 +385,7 @@ class Assistants(Shared):
         """Give a waiting run what its calls returned."""
         run = self._run(call)
         if run["status"] != "requires_action":
-            raise Refusal(400, f"Runs in status \"{run['status']}\" do not accept tool outputs.", bare=True)
+            raise Refusal(400, f'Runs in status "{run["status"]}" do not accept tool outputs.', bare=True)
         calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
         outputs = {entry.get("tool_call_id"): entry.get("output") or "" for entry in call.body["tool_outputs"]}
         if missing := [one["id"] for one in calls if one["id"] not in outputs]:
@@ -412,7 +444,9 @@ class Assistants(Shared):
         if made.tool_calls:
             for index, one in enumerate(step["step_details"]["tool_calls"]):
                 delta = {"step_details": {"type": "tool_calls", "tool_calls": [{"index": index, **one}]}}
-                yield _event("thread.run.step.delta", {"id": step["id"], "object": "thread.run.step.delta", "delta": delta})
+                yield _event(
+                    "thread.run.step.delta", {"id": step["id"], "object": "thread.run.step.delta", "delta": delta}
+                )
             yield _event("thread.run.requires_action", _shown(run))
         else:
             message = _shown(self.records["messages"][step["step_details"]["message_creation"]["message_id"]])
@@ -421,7 +455,10 @@ class Assistants(Shared):
             yield _event("thread.message.in_progress", begun)
             for piece in tokens.split(made.text or ""):
                 part = {"index": 0, "type": "text", "text": {"value": piece, "annotations": []}}
-                yield _event("thread.message.delta", {"id": message["id"], "object": "thread.message.delta", "delta": {"content": [part]}})
+                yield _event(
+                    "thread.message.delta",
+                    {"id": message["id"], "object": "thread.message.delta", "delta": {"content": [part]}},
+                )
             yield _event("thread.message.completed", message)
             yield _event("thread.run.step.completed", _shown(step))
             yield _event(f"thread.run.{run['status']}", _shown(run))

@@ -24,10 +24,28 @@ _PRESETS = {
     "landscape_16_9": (1024, 576),
 }
 _RESOLUTIONS = {
-    "360p": 360, "480p": 480, "540p": 540, "580p": 580, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440, "2160p": 2160,
-    "4k": 2160, "2k": 1440, "1k": 1024, "hd": 720, "fhd": 1080,
+    "360p": 360,
+    "480p": 480,
+    "540p": 540,
+    "580p": 580,
+    "720p": 720,
+    "768p": 768,
+    "1080p": 1080,
+    "1440p": 1440,
+    "2160p": 2160,
+    "4k": 2160,
+    "2k": 1440,
+    "1k": 1024,
+    "hd": 720,
+    "fhd": 1080,
 }
-_FORMATS = {"mp3": "audio/mpeg", "wav": "audio/wav", "pcm": "audio/wav", "ogg_opus": "audio/opus", "linear16": "audio/wav"}
+_FORMATS = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "pcm": "audio/wav",
+    "ogg_opus": "audio/opus",
+    "linear16": "audio/wav",
+}
 
 
 class Media(Shared):
@@ -109,9 +127,16 @@ class Media(Shared):
         prompt = str(body.get("prompt") or given)
 
         def made(name: str) -> dict[str, Any]:
-            file = self.simulator.keep(self.name, "model/gltf-binary", media.mesh(f"{prompt} {name}".strip()), f"{prompt} {name}".strip())
+            file = self.simulator.keep(
+                self.name, "model/gltf-binary", media.mesh(f"{prompt} {name}".strip()), f"{prompt} {name}".strip()
+            )
             url = self.simulator.url_of(file, call.request)
-            return {"url": url, "content_type": "application/octet-stream", "file_name": f"{name or 'model'}.glb", "file_size": len(file.data)}
+            return {
+                "url": url,
+                "content_type": "application/octet-stream",
+                "file_name": f"{name or 'model'}.glb",
+                "file_size": len(file.data),
+            }
 
         meta = self._charge(call, Decimal("0.091"))
         answer: dict[str, Any]
@@ -119,7 +144,11 @@ class Media(Shared):
             answer = {"segmented_mesh": made("segmented"), **{f"mask_{n}_mesh": made(str(n)) for n in (1, 2, 3)}}
             answer |= {"best_mask_index": 2, "iou_scores": [0.49, 0.5, 0.48], "seed": body.get("seed") or 3}
         else:
-            answer = {"model_mesh": made(""), "timings": {"prepare": 0.1, "generation": 0.1, "export": 0.1}, "remeshing_dir": None}
+            answer = {
+                "model_mesh": made(""),
+                "timings": {"prepare": 0.1, "generation": 0.1, "export": 0.1},
+                "remeshing_dir": None,
+            }
         return self._priced(Answer.json({**answer, "requestId": call.reference, "meta": meta}), meta)
 
     # -------------------------------------------------------------- films
@@ -200,7 +229,12 @@ class Media(Shared):
         file: StoredFile | None = job.details.get("file")
         if state == "completed" and file is not None:
             url = self.simulator.url_of(file, call.request)
-            described = {"url": url, "content_type": file.mime_type, "file_name": file.name, "file_size": len(file.data)}
+            described = {
+                "url": url,
+                "content_type": file.mime_type,
+                "file_name": file.name,
+                "file_size": len(file.data),
+            }
             answer[name] = described if kind != "video" else {"url": url}
             if kind == "video":
                 answer["duration"] = job.details["length_s"]
@@ -216,7 +250,9 @@ class Media(Shared):
         """Start a piece of music."""
         self._known(call)
         body = call.body
-        length_s = body["music_length_ms"] / 1000 if "music_length_ms" in body else float(body.get("seconds_total") or 15)
+        length_s = (
+            body["music_length_ms"] / 1000 if "music_length_ms" in body else float(body.get("seconds_total") or 15)
+        )
         price = money(Decimal("0.002") * Decimal(str(length_s)))
         self.require_money(call, price)
         mime_type = _FORMATS.get((body.get("audio_setting") or {}).get("format", "mp3"), "audio/mpeg")
@@ -286,7 +322,11 @@ class Media(Shared):
         entry = aimlapi_catalogue().get(body["model"])
         if (entry or {}).get("output", "json_url" if entry is None else "binary") == "binary":
             return Answer(200, {"content-type": mime_type}, audio)
-        answer = {"audio": {"url": self.simulator.url_of(file, call.request)}, "usage": {"characters": len(text)}, "meta": meta}
+        answer = {
+            "audio": {"url": self.simulator.url_of(file, call.request)},
+            "usage": {"characters": len(text)},
+            "meta": meta,
+        }
         return self._priced(Answer.json(answer), meta)
 
     def on_createTranscription(self, call: Call) -> Answer:  # noqa: N802
@@ -357,7 +397,11 @@ class Media(Shared):
         if data is None:
             text = f"This is a simulated transcript of {about}"
             spoken = text.split()
-            return text, 0.4 * len(spoken), [(word, 0.4 * place, 0.4 * place + 0.3) for place, word in enumerate(spoken)]
+            return (
+                text,
+                0.4 * len(spoken),
+                [(word, 0.4 * place, 0.4 * place + 0.3) for place, word in enumerate(spoken)],
+            )
         try:
             heard = media.transcribe(data)
         except ValueError as error:
@@ -369,12 +413,22 @@ class Media(Shared):
         text, length_s, spoken = heard
         if model.startswith(("aai/", "slam")):
             listed = [
-                {"text": word, "start": round(start * 1000), "end": round(end * 1000), "confidence": 0.98, "speaker": None}
+                {
+                    "text": word,
+                    "start": round(start * 1000),
+                    "end": round(end * 1000),
+                    "confidence": 0.98,
+                    "speaker": None,
+                }
                 for word, start, end in spoken
             ]
             return {
-                "id": self.simulator.new_uuid(), "status": "completed", "text": text, "confidence": 0.98,
-                "audio_duration": round(length_s), "words": listed,
+                "id": self.simulator.new_uuid(),
+                "status": "completed",
+                "text": text,
+                "confidence": 0.98,
+                "audio_duration": round(length_s),
+                "words": listed,
             }
         if model.startswith("openai/"):
             given, made = round(length_s * 10), len(spoken)
@@ -422,7 +476,12 @@ class Media(Shared):
         model = call.body.get("model", "google/gc-document-ai")
         meta = self._charge(call, Decimal("0.013") * max(1, len(wanted)), model)
         shown = [
-            {"index": place, "markdown": pages[place], "images": [], "dimensions": {"dpi": 200, "height": 2200, "width": 1700}}
+            {
+                "index": place,
+                "markdown": pages[place],
+                "images": [],
+                "dimensions": {"dpi": 200, "height": 2200, "width": 1700},
+            }
             for place in wanted
         ]
         annotation = None
@@ -468,13 +527,16 @@ class Media(Shared):
             if kind == "LABEL_DETECTION":
                 labels = list(dict.fromkeys(words.content_words(text)))[:most]
                 answer["labelAnnotations"] = [
-                    {"description": label.capitalize(), "score": round(0.99 - 0.03 * place, 2)} for place, label in enumerate(labels)
+                    {"description": label.capitalize(), "score": round(0.99 - 0.03 * place, 2)}
+                    for place, label in enumerate(labels)
                 ]
             elif kind in ("TEXT_DETECTION", "DOCUMENT_TEXT_DETECTION"):
                 answer["textAnnotations"] = [{"description": text, "locale": "en"}]
                 answer["fullTextAnnotation"] = {"text": text}
             elif kind == "SAFE_SEARCH_DETECTION":
-                answer["safeSearchAnnotation"] = {name: "VERY_UNLIKELY" for name in ("adult", "spoof", "medical", "violence", "racy")}
+                answer["safeSearchAnnotation"] = dict.fromkeys(
+                    ("adult", "spoof", "medical", "violence", "racy"), "VERY_UNLIKELY"
+                )
             else:
                 answer.setdefault(_FEATURES.get(kind, "labelAnnotations"), {} if kind in _SINGLE else [])
         self._charge(call, Decimal("0.002"), "ofr")
@@ -510,7 +572,9 @@ def image_size(body: dict[str, Any]) -> tuple[int, int]:
         width, height = int(size.get("width") or 1024), int(size.get("height") or 1024)
     elif isinstance(size, str):
         if size not in _PRESETS:
-            raise Refusal(400, f"image_size: Invalid enum value. Expected {' | '.join(map(repr, _PRESETS))}, received {size!r}")
+            raise Refusal(
+                400, f"image_size: Invalid enum value. Expected {' | '.join(map(repr, _PRESETS))}, received {size!r}"
+            )
         width, height = _PRESETS[size]
     elif found := re.fullmatch(r"(\d{2,4})x(\d{2,4})", str(body.get("size", ""))):
         width, height = int(found[1]), int(found[2])
@@ -555,7 +619,7 @@ def _wanted_pages(wanted: Any, count: int) -> list[int]:
         if kind == "indices":
             places = [place - 1 for place in wanted["indices"]]
         else:
-            first = wanted["start"] if kind in ("start", "range") else 1
-            last = wanted["end"] if kind in ("end", "range") else count
-            places = list(range(first - 1, last))
+            start: int = wanted["start"] if kind in ("start", "range") else 1
+            end: int = wanted["end"] if kind in ("end", "range") else count
+            places = list(range(start - 1, end))
     return [place for place in places if 0 <= place < count]

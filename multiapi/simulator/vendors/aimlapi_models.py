@@ -26,7 +26,7 @@ def check_model(call: Call) -> None:
 def _numerals(body: dict[str, Any]) -> dict[str, Any]:
     """The body with numerals that were sent as text read as numbers, as the server takes them."""
     return {
-        name: int(value) if isinstance(value, str) and name in ("duration",) and value.isdigit() else value
+        name: int(value) if isinstance(value, str) and name == "duration" and value.isdigit() else value
         for name, value in body.items()
     }
 
@@ -47,7 +47,9 @@ def _validator(model: str, endpoint: str) -> Any:
     properties = {name: _schema(spec) for name, spec in params.items() if name not in _SKIPPED}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     schema["required"] = [
-        name for name, spec in params.items() if spec.get("required") and name not in ("audio", "file", "url", *_SKIPPED)
+        name
+        for name, spec in params.items()
+        if spec.get("required") and name not in ("audio", "file", "url", *_SKIPPED)
     ]
     if entry["family"] == "embedding":
         schema["properties"] = {**properties, "model": {}, "input": {}}
@@ -72,7 +74,14 @@ def _schema(spec: dict[str, Any]) -> dict[str, Any]:
         if {"object", "array"} & set(kinds):
             allowed = {"if": {"type": ["string", "integer", "number", "boolean"]}, "then": allowed}
         schema.update(allowed)
-    names = {"min": "minimum", "max": "maximum", "maxLength": "maxLength", "minLength": "minLength", "maxItems": "maxItems", "minItems": "minItems"}
+    names = {
+        "min": "minimum",
+        "max": "maximum",
+        "maxLength": "maxLength",
+        "minLength": "minLength",
+        "maxItems": "maxItems",
+        "minItems": "minItems",
+    }
     schema.update({names[name]: spec[name] for name in names if isinstance(spec.get(name), int | float)})
     if isinstance(spec.get("props"), dict):
         schema["properties"] = {name: _schema(inner) for name, inner in spec["props"].items()}

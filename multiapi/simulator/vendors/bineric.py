@@ -137,7 +137,11 @@ class Bineric(Vendor):
         data = {
             "base64String": text,
             "originalName": file.name,
-            "fileInfo": {"extension": f".{ending}", "mimeType": _mime_type(ending, file.mime_type), "category": category},
+            "fileInfo": {
+                "extension": f".{ending}",
+                "mimeType": _mime_type(ending, file.mime_type),
+                "category": category,
+            },
             "size": {"original": len(file.data), "base64": len(text.partition(",")[2])},
         }
         return Answer.json({"success": True, "request_id": call.reference, "data": data})
@@ -197,7 +201,9 @@ class Bineric(Vendor):
             "total_cost": _cost(today),
         }
         status = self._payment(call, "expires_at")
-        return Answer.json({"success": True, "data": {"payment_status": status, "today_usage": usage, "last_request": shown}})
+        return Answer.json(
+            {"success": True, "data": {"payment_status": status, "today_usage": usage, "last_request": shown}}
+        )
 
     def on_getBalance(self, call: Call) -> Answer:  # noqa: N802
         """The balance with the figures of the day and of all time."""
@@ -295,14 +301,32 @@ def _day(text: str) -> float:
 
 
 _ENDINGS = {
-    "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
-    "mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "ogg": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac",
-    "pdf": "application/pdf", "txt": "text/plain", "csv": "text/csv",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "m4a": "audio/mp4",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "csv": "text/csv",
 }
 
 _SIGNS = (
-    (b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", "application/pdf"),
-    (b"ID3", "audio/mpeg"), (b"\xff\xfb", "audio/mpeg"), (b"fLaC", "audio/flac"), (b"OggS", "audio/ogg"), (b"PK\x03\x04", "application/zip"),
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF", "application/pdf"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"PK\x03\x04", "application/zip"),
 )
 
 
@@ -329,7 +353,11 @@ def sniffed(data: bytes) -> str:
 def _model(entry: dict[str, Any]) -> dict[str, Any]:
     image = entry["kind"] == "image"
     vision = "vision" in entry["tags"]
-    pricing = {"cost_per_image": "0.04", "currency": "USD"} if image else {"input": "0.005", "output": "0.015", "currency": "USD"}
+    pricing = (
+        {"cost_per_image": "0.04", "currency": "USD"}
+        if image
+        else {"input": "0.005", "output": "0.015", "currency": "USD"}
+    )
     return {
         "id": entry["id"],
         "name": entry["id"].replace("-", " ").title(),

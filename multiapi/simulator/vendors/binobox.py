@@ -61,7 +61,13 @@ class Binobox(Vendor):
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The models, with the least that a call costs."""
         data = [
-            {"id": model, "object": "model", "owned_by": owner, "capabilities": [scope], "min_cost_diamonds": float(price)}
+            {
+                "id": model,
+                "object": "model",
+                "owned_by": owner,
+                "capabilities": [scope],
+                "min_cost_diamonds": float(price),
+            }
             for model, owner, scope, price in MODELS
         ]
         return Answer.json({"object": "list", "data": data})

@@ -16,7 +16,9 @@ from multiapi.simulator.exchange import DONE, event
 from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, tokens
 
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?,(.*)", re.DOTALL)
-_REASONING = re.compile(r"(?:^|[/-])o[1-9](?:-|$)|reason|think|(?:^|[/-])r1(?:-|$)|qwq|magistral|(?:^|/)gpt-5|deepseek-r1", re.IGNORECASE)
+_REASONING = re.compile(
+    r"(?:^|[/-])o[1-9](?:-|$)|reason|think|(?:^|[/-])r1(?:-|$)|qwq|magistral|(?:^|/)gpt-5|deepseek-r1", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Shape:
 
 def conversation(body: dict[str, Any]) -> Conversation:
     """The request as a conversation."""
-    turns = tuple(_turn(message, body["messages"]) for message in body["messages"])
+    turns = tuple(_turn(message) for message in body["messages"])
     if system := body.get("system"):
         turns = (Turn("system", text_of(system)), *turns)
     stop = body.get("stop") or body.get("stop_sequences") or ()
@@ -84,11 +86,18 @@ def read_tool(entry: dict[str, Any]) -> Tool | None:
     if isinstance(entry.get("function"), dict):
         entry = entry["function"]
     elif isinstance(entry.get("custom"), dict):
-        entry = {**entry["custom"], "parameters": {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}}
+        entry = {
+            **entry["custom"],
+            "parameters": {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]},
+        }
     if not isinstance(entry.get("name"), str):
         return None
     schema = entry.get("parameters") or entry.get("input_schema") or {}
-    if "parameters" not in entry and "input_schema" not in entry and entry.get("type") not in (None, "function", "custom"):
+    if (
+        "parameters" not in entry
+        and "input_schema" not in entry
+        and entry.get("type") not in (None, "function", "custom")
+    ):
         return None
     return Tool(entry["name"], entry.get("description") or "", schema)
 
@@ -119,7 +128,7 @@ def text_of(content: Any) -> str:
     return "\n".join(part for part in parts if isinstance(part, str) and part)
 
 
-def _turn(message: dict[str, Any], messages: list[dict[str, Any]]) -> Turn:
+def _turn(message: dict[str, Any]) -> Turn:
     role = message["role"]
     content = message.get("content")
     calls = tuple(
@@ -129,17 +138,25 @@ def _turn(message: dict[str, Any], messages: list[dict[str, Any]]) -> Turn:
         for call in message.get("tool_calls") or ()
     )
     if role in ("tool", "function"):
-        return Turn("tool", text_of(content), attachments(content), (), message.get("tool_call_id", ""), message.get("name") or "")
+        return Turn(
+            "tool",
+            text_of(content),
+            attachments(content),
+            (),
+            message.get("tool_call_id", ""),
+            message.get("name") or "",
+        )
     if role in ("system", "developer"):
         return Turn("system", text_of(content))
     text, files = text_of(content), attachments(content)
     blocks = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     for block in blocks:
         if block.get("type") == "tool_use":
-            calls += (ToolCall(block.get("name", ""), orjson.dumps(block.get("input") or {}).decode(), block.get("id", "")),)
+            calls += (
+                ToolCall(block.get("name", ""), orjson.dumps(block.get("input") or {}).decode(), block.get("id", "")),
+            )
         if block.get("type") == "tool_result":
             inner = block.get("content")
-            text = f"{text}\n{text_of(inner)}".strip() if not text else text
             return Turn("tool", text_of(inner), attachments(inner), (), block.get("tool_use_id", ""))
     return Turn("assistant" if role == "assistant" else "user", text, files, calls)
 
@@ -162,7 +179,11 @@ def _attachment(part: dict[str, Any]) -> Attachment | None:
         form = str(audio.get("format") or "wav").removeprefix("audio/")
         mime_type = {"mp3": "audio/mpeg"}.get(form, f"audio/{form}")
         data = audio["data"]
-        return from_url(data, mime_type) if data.startswith(("http:", "https:", "data:")) else Attachment(mime_type, decoded(data))
+        return (
+            from_url(data, mime_type)
+            if data.startswith(("http:", "https:", "data:"))
+            else Attachment(mime_type, decoded(data))
+        )
     if kind == "file":
         file = part["file"]
         name = file.get("filename")
@@ -226,12 +247,21 @@ def _message(reply: Reply, ids: list[str], shape: Shape) -> dict[str, Any]:
 
 
 def completion(
-    head: dict[str, Any], replies: list[Reply], ids: list[list[str]], shape: Shape, body: dict[str, Any], cached: int = 0
+    head: dict[str, Any],
+    replies: list[Reply],
+    ids: list[list[str]],
+    shape: Shape,
+    body: dict[str, Any],
+    cached: int = 0,
 ) -> dict[str, Any]:
     """A whole answer; `head` has id, created and model, `ids` the id of each tool call."""
     choices = []
     for index, reply in enumerate(replies):
-        choice: dict[str, Any] = {"index": index, "message": _message(reply, ids[index], shape), "finish_reason": reply.finish_reason}
+        choice: dict[str, Any] = {
+            "index": index,
+            "message": _message(reply, ids[index], shape),
+            "finish_reason": reply.finish_reason,
+        }
         if shape.logprobs:
             choice["logprobs"] = logprobs(reply.text, body) if body.get("logprobs") else None
         choices.append(choice)
@@ -252,7 +282,10 @@ def chunks(
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     rest = {"usage": None} if wants_usage else {}
     for index, reply in enumerate(replies):
-        first: dict[str, Any] = {"role": "assistant", "content": None if reply.tool_calls and reply.text is None else ""}
+        first: dict[str, Any] = {
+            "role": "assistant",
+            "content": None if reply.tool_calls and reply.text is None else "",
+        }
         yield event({**start, "choices": [{"index": index, "delta": first, "finish_reason": None}], **rest})
         if reply.reasoning and shape.reasoning_content:
             yield from _pieces(start, index, "reasoning_content", tokens.split(reply.reasoning), rest)
@@ -260,16 +293,38 @@ def chunks(
             pieces = tokens.split(reply.text)
             if shape.logprobs and body.get("logprobs"):
                 for piece in pieces:
-                    choice = {"index": index, "delta": {"content": piece}, "logprobs": logprobs(piece, body), "finish_reason": None}
+                    choice = {
+                        "index": index,
+                        "delta": {"content": piece},
+                        "logprobs": logprobs(piece, body),
+                        "finish_reason": None,
+                    }
                     yield event({**start, "choices": [choice], **rest})
             else:
                 yield from _pieces(start, index, "content", pieces, rest)
         for number, (call_id, call) in enumerate(zip(ids[index], reply.tool_calls, strict=True)):
-            opened = {"index": number, "id": call_id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-            yield event({**start, "choices": [{"index": index, "delta": {"tool_calls": [opened]}, "finish_reason": None}], **rest})
+            opened = {
+                "index": number,
+                "id": call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": ""},
+            }
+            yield event(
+                {
+                    **start,
+                    "choices": [{"index": index, "delta": {"tool_calls": [opened]}, "finish_reason": None}],
+                    **rest,
+                }
+            )
             for piece in tokens.split(call.arguments):
                 more = {"index": number, "function": {"arguments": piece}}
-                yield event({**start, "choices": [{"index": index, "delta": {"tool_calls": [more]}, "finish_reason": None}], **rest})
+                yield event(
+                    {
+                        **start,
+                        "choices": [{"index": index, "delta": {"tool_calls": [more]}, "finish_reason": None}],
+                        **rest,
+                    }
+                )
         yield event({**start, "choices": [{"index": index, "delta": {}, "finish_reason": reply.finish_reason}], **rest})
     if wants_usage or closing:
         counts = {"usage": usage(replies, shape, cached)} if wants_usage else {}
@@ -296,6 +351,8 @@ def logprobs(text: str | None, body: dict[str, Any]) -> dict[str, Any]:
         entry: dict[str, Any] = {"token": token, "logprob": likely, "bytes": list(token.encode()), "top_logprobs": []}
         for rank in range(int(body.get("top_logprobs") or 0)):
             other = token if rank == 0 else f"{token}~{rank}"
-            entry["top_logprobs"].append({"token": other, "logprob": likely - 0.7 * rank, "bytes": list(other.encode())})
+            entry["top_logprobs"].append(
+                {"token": other, "logprob": likely - 0.7 * rank, "bytes": list(other.encode())}
+            )
         content.append(entry)
     return {"content": content, "refusal": None}

@@ -32,8 +32,10 @@ def message(head: dict[str, Any], reply: Reply, new_id: Callable[[str], str], bo
         content.append({"type": "thinking", "thinking": reply.reasoning, "signature": new_id("sig_")})
     if reply.text:
         content.append({"type": "text", "text": reply.text})
-    for call in reply.tool_calls:
-        content.append({"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": _object(call.arguments)})
+    content += [
+        {"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": _object(call.arguments)}
+        for call in reply.tool_calls
+    ]
     return {
         **head,
         "type": "message",
@@ -70,11 +72,17 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
     for index, block in enumerate(whole["content"]):
         kind = block["type"]
         if kind == "text":
-            empty, form, name, text = {"text": ""}, "text_delta", "text", block["text"]
+            empty: dict[str, Any] = {"text": ""}
+            form, name, text = "text_delta", "text", block["text"]
         elif kind == "thinking":
             empty, form, name, text = {"thinking": "", "signature": ""}, "thinking_delta", "thinking", block["thinking"]
         else:
-            empty, form, name, text = {"input": {}}, "input_json_delta", "partial_json", orjson.dumps(block["input"]).decode()
+            empty, form, name, text = (
+                {"input": {}},
+                "input_json_delta",
+                "partial_json",
+                orjson.dumps(block["input"]).decode(),
+            )
         yield made("content_block_start", index=index, content_block={**block, **empty})
         for piece in tokens.split(text):
             yield made("content_block_delta", index=index, delta={"type": form, name: piece})
@@ -82,8 +90,8 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
             delta = {"type": "signature_delta", "signature": block["signature"]}
             yield made("content_block_delta", index=index, delta=delta)
         yield made("content_block_stop", index=index)
-    delta = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    yield made("message_delta", delta=delta, usage={"output_tokens": whole["usage"]["output_tokens"]})
+    closing = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    yield made("message_delta", delta=closing, usage={"output_tokens": whole["usage"]["output_tokens"]})
     yield made("message_stop")
     if "meta" in whole:
         yield b"data: " + orjson.dumps({"meta": whole["meta"]}) + b"\n\n"

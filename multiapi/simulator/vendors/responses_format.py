@@ -76,7 +76,11 @@ def _merged(turns: list[Turn]) -> Iterator[Turn]:
 
 
 def response(
-    head: dict[str, Any], reply: Reply, body: dict[str, Any], new_id: Callable[[str], str], extra: dict[str, Any] | None = None
+    head: dict[str, Any],
+    reply: Reply,
+    body: dict[str, Any],
+    new_id: Callable[[str], str],
+    extra: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A whole answer; `head` has id, created_at and model."""
     output: list[dict[str, Any]] = []
@@ -87,9 +91,18 @@ def response(
     finished = "incomplete" if reply.finish_reason == "length" else "completed"
     if reply.text is not None:
         content = [{"type": "output_text", "text": reply.text, "annotations": []}]
-        output.append({"id": new_id("msg_"), "type": "message", "role": "assistant", "status": finished, "content": content})
+        output.append(
+            {"id": new_id("msg_"), "type": "message", "role": "assistant", "status": finished, "content": content}
+        )
     output += [
-        {"id": new_id("fc_"), "type": "function_call", "call_id": new_id("call_"), "name": call.name, "arguments": call.arguments, "status": finished}
+        {
+            "id": new_id("fc_"),
+            "type": "function_call",
+            "call_id": new_id("call_"),
+            "name": call.name,
+            "arguments": call.arguments,
+            "status": finished,
+        }
         for call in reply.tool_calls
     ]
     return {
@@ -129,13 +142,22 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
         data = orjson.dumps({"type": kind, "sequence_number": number, **fields})
         return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
-    begun = {**whole, "status": "in_progress", "output": [], "usage": None, "output_text": None, "incomplete_details": None}
+    begun = {
+        **whole,
+        "status": "in_progress",
+        "output": [],
+        "usage": None,
+        "output_text": None,
+        "incomplete_details": None,
+    }
     begun.pop("meta", None)
     yield made("response.created", response=begun)
     yield made("response.in_progress", response=begun)
     for index, item in enumerate(whole["output"]):
         at = {"output_index": index, "item_id": item["id"]}
-        empty: dict[str, Any] = {"message": {"content": [], "status": "in_progress"}, "function_call": {"arguments": "", "status": "in_progress"}}.get(item["type"], {})
+        empty: dict[str, Any] = {}
+        if item["type"] in ("message", "function_call"):
+            empty = {"status": "in_progress", **({"content": []} if item["type"] == "message" else {"arguments": ""})}
         yield made("response.output_item.added", output_index=index, item={**item, **empty})
         if item["type"] == "message":
             part = item["content"][0]
@@ -150,7 +172,9 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
             yield made("response.function_call_arguments.done", **at, arguments=item["arguments"], name=item["name"])
         elif item["type"] == "reasoning":
             for place, part in enumerate(item["summary"]):
-                yield made("response.reasoning_summary_part.added", **at, summary_index=place, part={**part, "text": ""})
+                yield made(
+                    "response.reasoning_summary_part.added", **at, summary_index=place, part={**part, "text": ""}
+                )
                 for piece in tokens.split(part["text"]):
                     yield made("response.reasoning_summary_text.delta", **at, summary_index=place, delta=piece)
                 yield made("response.reasoning_summary_text.done", **at, summary_index=place, text=part["text"])

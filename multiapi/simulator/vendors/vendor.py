@@ -22,7 +22,7 @@ EMPTY_WALLET = "empty-wallet"
 UNKNOWN_MODEL = "no-such-model"
 
 
-class Refusal(Exception):  # noqa: N818  (it is an answer, not a programming error)
+class Refusal(Exception):
     """The vendor refuses: the status and what its error form needs."""
 
     def __init__(self, status: int, message: str, **details: Any) -> None:
@@ -87,7 +87,7 @@ class Vendor:
 
     def check_key(self, key: str | None) -> None:
         """Refuse a request without a good key."""
-        if not key or key == INVALID_KEY or key == EXPIRED_KEY:
+        if not key or key in (INVALID_KEY, EXPIRED_KEY):
             raise Refusal(401, "Invalid or missing API key")
 
     def require_money(self, call: Call, amount: Decimal = Decimal(0)) -> Account:
@@ -122,8 +122,16 @@ class Vendor:
         endings: dict[str | None, Any] = {"fail": "failed", "cancel": "cancelled", "stuck": "stuck"}
         simulator = self.simulator
         job = Job(
-            job_id, kind, self.name, call.key, model, simulator.clock.now(), simulator.job_wait_s, simulator.job_run_s,
-            ending=endings.get(asked, "completed"), work=work,
+            job_id,
+            kind,
+            self.name,
+            call.key,
+            model,
+            simulator.clock.now(),
+            simulator.job_wait_s,
+            simulator.job_run_s,
+            ending=endings.get(asked, "completed"),
+            work=work,
         )
         return simulator.jobs.add(job)
 
@@ -152,11 +160,22 @@ class Vendor:
         """Add headers to an error, and count the call as failed where a good key made it."""
         if self.sends_retry_after and (wait_s := refusal.details.get("retry_after_s")) is not None:
             answer.headers["retry-after"] = str(wait_s)
-        if operation is None or not key or not operation.needs_key or answer.status in (401, 404) or operation.method == "GET":
+        if (
+            operation is None
+            or not key
+            or not operation.needs_key
+            or answer.status in (401, 404)
+            or operation.method == "GET"
+        ):
             return
         self.account(key).charge(
             Charge(
-                self.simulator.clock.now(), operation.id, _model_in(request), Decimal(0), ok=False, status=answer.status,
+                self.simulator.clock.now(),
+                operation.id,
+                _model_in(request),
+                Decimal(0),
+                ok=False,
+                status=answer.status,
                 reference=self.new_id(self.reference_prefix),
                 client_reference=request.headers.get("x-client-request-id", ""),
             )
@@ -168,7 +187,11 @@ class Vendor:
             error = value.get("error", value) if isinstance(value, dict) else {}
             if isinstance(error, dict) and shown in (str(status), "default") and status >= 400:
                 code = error.get("code", error.get("statusCode", status))
-                if isinstance(error.get("message"), str) and (code == status or isinstance(code, str)) and shown != "default":
+                if (
+                    isinstance(error.get("message"), str)
+                    and (code == status or isinstance(code, str))
+                    and shown != "default"
+                ):
                     return str(error["message"])
                 if shown == "default" and error.get("statusCode") == status:
                     return str(error["message"])

@@ -1,0 +1,156 @@
+"""The page at `/`: what the simulator can do and what it has done, as plain HTML without a line of script."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from multiapi._version import __version__
+from multiapi.simulator.contract import TITLES, VENDORS, contract
+from multiapi.simulator.exchange import Answer
+from multiapi.simulator.files import StoredFile
+
+if TYPE_CHECKING:
+    from multiapi.simulator.simulator import Simulator
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2127; --soft: #5b6570; --paper: #fbfbf9; --card: #ffffff; --line: #dfe3e6;
+  --accent: #0b6e5f; --good: #1a7f37; --bad: #b3261e; --warn: #8a5a00; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ec; --soft: #9aa5b0; --paper: #14181c; --card: #1c2228; --line: #313942;
+    --accent: #5cc8b5; --good: #62c584; --bad: #ff8a80; --warn: #e3b341; } }
+* { box-sizing: border-box; }
+body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+main, header { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
+header { padding-top: 1.5rem; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; }
+p { margin: .3rem 0; color: var(--soft); }
+code { font: .86em ui-monospace, monospace; }
+.vendors { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: .8rem; }
+article, table, figure { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
+article { padding: .8rem 1rem; min-width: 0; } article h3 { margin: 0; font-size: 1rem; }
+article code { overflow-wrap: anywhere; }
+.tags { display: flex; flex-wrap: wrap; gap: .3rem; margin: .6rem 0; padding: 0; list-style: none; }
+.tags li { font-size: .78rem; padding: .05rem .45rem; border: 1px solid var(--line); border-radius: 1rem; }
+.tags .documented, .tags .current { border-color: var(--good); color: var(--good); }
+.tags .assumed, .tags .legacy { border-color: var(--warn); color: var(--warn); }
+.tags .none, .tags .removed { color: var(--soft); text-decoration: line-through; }
+details summary { cursor: pointer; color: var(--accent); }
+details ul { margin: .4rem 0; padding-left: 1rem; font-size: .86rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+th, td { text-align: left; padding: .35rem .7rem; border-top: 1px solid var(--line); white-space: nowrap; }
+thead th { border-top: 0; color: var(--soft); font-weight: 600; }
+.ok { color: var(--good); } .refused { color: var(--bad); }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .8rem; }
+figure { margin: 0; padding: .6rem; } figure img, figure video { width: 100%; border-radius: .3rem; display: block; }
+figure audio { width: 100%; } figcaption { font-size: .82rem; color: var(--soft); overflow-wrap: anywhere; }
+footer { max-width: 72rem; margin: 2rem auto; padding: 0 1.25rem; color: var(--soft); font-size: .86rem; }
+"""
+
+
+def page(simulator: "Simulator") -> Answer:
+    """The page as it is now."""
+    sections = [
+        _section("vendors", "Vendors", f'<div class="vendors">{"".join(_vendor(name) for name in VENDORS)}</div>'),
+        _section("requests", "Requests answered", _requests(simulator)),
+        _section("balances", "Balances", _balances(simulator)),
+        _section("media", "Media made", _media(simulator)),
+    ]
+    html = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>multiapi simulator</title><style>{_STYLE}</style></head><body>
+<header><h1>multiapi simulator</h1>
+<p>Five simulated vendors. Nothing here reaches a vendor, costs money or is kept. Any key is good, except
+<code>invalid-key</code>, <code>expired-key</code> and <code>empty-wallet</code>.</p></header>
+<main>{"".join(sections)}</main>
+<footer>Version {escape(__version__)} · {simulator.answered} requests answered · clock {_time(simulator.clock.now())} UTC ·
+faults: header <code>x-multiapi-fault</code> or <code>/_simulator/faults</code> · state: <a href="/_simulator/state">/_simulator/state</a></footer>
+</body></html>
+"""
+    headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+    headers["content-security-policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'"
+    )
+    return Answer(200, headers, html.encode())
+
+
+def _section(name: str, title: str, content: str) -> str:
+    return f'<section id="{name}"><h2>{title}</h2>{content}</section>'
+
+
+def _vendor(name: str) -> str:
+    described = contract(name)
+    capabilities = described.document["x-capabilities"]
+    tags = "".join(
+        f'<li class="{escape(str(entry["status"]))}" title="{escape(str(entry["status"]))}">{escape(word.replace("_", " "))}</li>'
+        for word, entry in capabilities.items()
+    )
+    operations = "".join(
+        f"<li><code>{operation.method} {escape(operation.path)}</code> {escape(operation.id)}"
+        f"{'' if operation.status == 'current' else f' ({operation.status})'}</li>"
+        for operation in described.operations.values()
+    )
+    offered = [operation for operation in described.operations.values() if operation.status != "removed"]
+    return f"""<article id="{name}"><h3>{escape(TITLES[name])}</h3>
+<p><code>/{name}{described.prefix}</code> for <code>{escape(described.server)}</code></p>
+<ul class="tags">{tags}</ul>
+<details><summary>{len(offered)} operations</summary><ul>{operations}</ul></details></article>"""
+
+
+def _requests(simulator: "Simulator") -> str:
+    rows = (
+        [
+            _time(entry.at),
+            escape(TITLES[entry.vendor]),
+            f"<code>{entry.method} {escape(entry.path[:80])}</code>",
+            escape(entry.operation),
+            escape(entry.model),
+            f'<span class="{"ok" if entry.status < 400 else "refused"}">{entry.status}</span>',
+            f"<code>{escape(entry.key)}</code>",
+            f"{entry.took_ms:.1f} ms",
+        ]
+        for entry in list(reversed(simulator.log))[:100]
+    )
+    return _table(["Time", "Vendor", "Request", "Operation", "Model", "Status", "Key", "Took"], rows, "No request yet.")
+
+
+def _balances(simulator: "Simulator") -> str:
+    rows = (
+        [escape(TITLES[name]), f"<code>{escape(key)}</code>", f"{balance} {escape(simulator.vendor(name).unit)}"]
+        for name in VENDORS
+        for key, balance, _ in simulator.charges_of(name)
+    )
+    return _table(["Vendor", "Key", "Balance"], rows, "No account yet.")
+
+
+def _table(heads: list[str], rows: Iterable[list[str]], otherwise: str) -> str:
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    if not body:
+        return f"<p>{otherwise}</p>"
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _media(simulator: "Simulator") -> str:
+    files = list(reversed(simulator.files.kept.values()))[:24]
+    if not files:
+        return "<p>No picture, sound or film yet.</p>"
+    return f'<div class="gallery">{"".join(_figure(file) for file in files)}</div>'
+
+
+def _figure(file: StoredFile) -> str:
+    query = f"?e={int(file.expires_at)}&amp;s={file.signature}" if file.signature else ""
+    address = f"/files/{file.name}{query}"
+    about = escape(file.about[:160])
+    family = file.mime_type.split("/")[0]
+    shown = {
+        "image": f'<img src="{address}" alt="{about}" loading="lazy">',
+        "audio": f'<audio controls preload="none" src="{address}"></audio>',
+        "video": f'<video controls preload="metadata" src="{address}"></video>',
+    }.get(family, f'<a href="{address}">{escape(file.name)}</a>')
+    caption = f"{about} · {escape(TITLES[file.vendor])} · {escape(file.mime_type)}, {len(file.data):,} bytes"
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

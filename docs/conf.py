@@ -1,0 +1,58 @@
+"""Settings of the documentation site; `make docs` builds it into `site/`."""
+
+from multiapi import __version__
+
+project = "multiapi"
+author = "the multiapi authors"
+copyright = "the multiapi authors, MIT licence"  # noqa: A001
+release = version = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["*.py"]
+suppress_warnings = ["toc.empty_glob"]
+
+# Markdown
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Docstrings: single backticks are code, as in the source
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_class_signature = "separated"
+autodoc_default_options = {"members": True, "undoc-members": False}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+# The site
+html_theme = "furo"
+html_title = f"multiapi {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
+html_theme_options = {
+    "sidebar_hide_name": False,
+    "navigation_with_keys": True,
+    "light_css_variables": {
+        "color-brand-primary": "#0b6e69",
+        "color-brand-content": "#0b6e69",
+        "font-stack": "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#5fd0c5",
+        "color-brand-content": "#5fd0c5",
+    },
+}
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div:not(.highlight-output) > div.highlight > pre"

@@ -1,0 +1,199 @@
+"""Writes the tables that the README and the pages take from the code: `python docs/tables.py`.
+
+In a page, a table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; NAME is the name of a function below, with
+arguments if it has any. A test fails where a page does not hold what the code says.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from multiapi import PROVIDERS
+from multiapi.provider import Provider
+
+ROOT = Path(__file__).resolve().parent.parent
+_PLACE = re.compile(r"(<!-- table: (?P<name>\w+)(?P<arguments>[^>]*?) -->\n).*?(?=<!-- end of table -->)", re.DOTALL)
+
+CAPABILITIES = {
+    "chat": "Chat",
+    "streaming": "Streamed chat",
+    "tools": "Tool calls",
+    "structured_output": "JSON by schema",
+    "json_mode": "JSON mode",
+    "reasoning": "Reasoning text",
+    "vision": "Pictures in",
+    "documents": "Documents in",
+    "audio_in": "Audio in",
+    "video_in": "Video in",
+    "audio_out": "Audio out of chat",
+    "embeddings": "Embeddings",
+    "image": "Images",
+    "image_edit": "Image editing",
+    "speech": "Speech",
+    "transcription": "Transcription",
+    "music": "Music",
+    "video": "Video",
+    "3d": "3D models",
+    "ocr": "OCR",
+    "vision_features": "Picture features (OFR)",
+    "moderation": "Moderation",
+    "web_search": "Web search in chat",
+    "search_engine": "Search engine",
+    "assistants": "Assistants",
+    "batches": "Batches",
+    "files": "Files",
+    "jobs": "Jobs",
+    "models": "Model list",
+    "usage": "Usage",
+    "balance": "Balance",
+    "credits": "Credits",
+    "logs": "Logs",
+    "keys": "Keys",
+    "health": "Health",
+    "responses": "Responses API",
+    "messages": "Messages API",
+    "file_to_base64": "File to base64",
+    "decode_base64": "Base64 to file",
+}
+MARKS = {"documented": "✓", "assumed": "(✓)", "legacy": "old", "removed": "gone", "none": "–"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def matrix(folder: str = "vendors") -> str:
+    """What each vendor has."""
+    providers = list(PROVIDERS.values())
+    listed = [name for name in CAPABILITIES if any(name in provider.capabilities for provider in providers)]
+    return table(
+        ["", *(f"[{provider.title}]({page(provider, folder)})" for provider in providers)],
+        ([CAPABILITIES[name], *(mark(provider, name) for provider in providers)] for name in listed),
+    )
+
+
+def page(provider: Provider, folder: str) -> str:
+    """The vendor's page, seen from a page that lies beside `folder`."""
+    return f"{provider.name}.md" if folder == "." else f"{folder}/{provider.name}.md"
+
+
+def mark(provider: Provider, capability: str) -> str:
+    """One cell; tools and JSON answers are there for all, asked for in the prompt where the vendor has none."""
+    status = provider.capabilities.get(capability, "none")
+    if capability in {"tools", "structured_output"} and status == "none":
+        return "prompted"
+    if capability == "streaming" and status == "none":
+        return "one piece"
+    return MARKS[status]
+
+
+def names(folder: str = "") -> str:
+    """What to type for each vendor, and where key and address come from."""
+    return table(
+        ["vendor", "`provider=`", "key", "address, if not the documented one"],
+        (
+            [provider.title, f"`{provider.name}`", f"`{provider.api_key_env}`", f"`{provider.base_url_env}`"]
+            for provider in PROVIDERS.values()
+        ),
+    )
+
+
+def details(name: str) -> str:
+    """The facts of one vendor."""
+    provider = PROVIDERS[name]
+    header, prefix = provider.auth_header
+    rows = [
+        ["Name in `provider=`", f"`{provider.name}`"],
+        ["LangChain", "`langchain_multiapi.ChatMultiApi`" + _embeddings(provider, "MultiApiEmbeddings")],
+        ["LlamaIndex", "`llamaindex_multiapi.MultiApiLLM`" + _embeddings(provider, "MultiApiEmbedding")],
+        ["Without a framework", "`multiapi.Client`, `multiapi.AsyncClient`"],
+        ["Address", f"`{provider.base_url}`, or `{provider.base_url_env}`"],
+        ["Key", f"`{provider.api_key_env}`, sent as `{header}: {prefix}KEY`"],
+        [
+            "Statuses that are repeated",
+            ", ".join(str(status) for status in [*_rate_limit(provider), *sorted(provider.retry_statuses)]),
+        ],
+    ]
+    if provider.rate_limit_is_final:
+        rows.append(["429", "a daily limit: repeated only where the answer says when"])
+    if provider.requests_per_minute is not None:
+        rows.append(["Requests per minute", str(provider.requests_per_minute)])
+    if provider.max_concurrency is not None:
+        rows.append(["Calls at once", str(provider.max_concurrency)])
+    return table(["", provider.title], rows)
+
+
+def _rate_limit(provider: Provider) -> list[int]:
+    return [] if provider.rate_limit_is_final else [429]
+
+
+def _embeddings(provider: Provider, cls: str) -> str:
+    return f", `{cls}`" if "embed" in provider.operations else ""
+
+
+def features(name: str) -> str:
+    """What one vendor can do as the model of a framework."""
+    provider = PROVIDERS[name]
+    return table(
+        [
+            "Tool calling",
+            "Structured output",
+            "JSON mode",
+            "Image input",
+            "Audio input",
+            "Video input",
+            "Streaming",
+            "Native async",
+            "Embeddings",
+        ],
+        [
+            [
+                _native(provider, "tools"),
+                _native(provider, "structured_output"),
+                *(
+                    mark(provider, capability)
+                    for capability in ("json_mode", "vision", "audio_in", "video_in", "streaming")
+                ),
+                "✓",
+                mark(provider, "embeddings"),
+            ]
+        ],
+    )
+
+
+def _native(provider: Provider, capability: str) -> str:
+    found = mark(provider, capability)
+    return {"✓": "✓ native", "(✓)": "(✓) native"}.get(found, "✓ prompted")
+
+
+TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features)}
+
+
+def rewritten(text: str) -> str:
+    """A page with its tables as the code says."""
+    return _PLACE.sub(lambda place: place[1] + TABLES[place["name"]](*place["arguments"].split()), text)
+
+
+def pages() -> list[Path]:
+    """All pages that may hold a table."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def main() -> int:
+    """Rewrite the pages; says which changed."""
+    for path in pages():
+        text = path.read_text(encoding="utf-8")
+        changed = rewritten(text)
+        if changed != text:
+            path.write_text(changed, encoding="utf-8")
+            print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

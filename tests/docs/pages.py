@@ -1,0 +1,73 @@
+"""The pages of the documentation, read as programs.
+
+A page is Markdown. Of its fenced blocks these are run, from top to bottom, in one namespace and one folder per page:
+
+- `python`: as in a notebook, with `await` at the top level.
+- `bash`: the lines that begin with `multiapi`, `pytest` or `python`. A command that serves is started, awaited and stopped.
+- `output`: not run, but compared with what the block before it printed; `...` stands for anything.
+
+What a reader need not see stands in comments:
+
+- `<!-- setup` ... `-->`: Python, run at its place.
+- `<!-- file: NAME -->`: the next block is not run but written to a file of this name.
+- `<!-- not run: REASON -->`: the next block is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<language>[\w+-]*)\s*$")
+_COMMENT = re.compile(r"\s*<!-- (?P<what>file|not run): (?P<value>.+?) -->\s*$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, or a hidden one (`setup`), and the line its text begins at."""
+
+    language: str
+    text: str
+    line: int
+    file: str | None = None
+    not_run: str | None = None
+
+
+def pages() -> list[Path]:
+    """The README and every page of the documentation."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page, from top to bottom."""
+    return list(_blocks(page.read_text(encoding="utf-8").splitlines()))
+
+
+def _blocks(lines: list[str]) -> Iterator[Block]:
+    marks: dict[str, str] = {}
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if comment := _COMMENT.match(line):
+            marks[comment["what"]] = comment["value"]
+        elif line.strip() == "<!-- setup":
+            start = number
+            while lines[number].strip() != "-->":
+                number += 1
+            yield Block("setup", "\n".join(lines[start:number]), start + 1)
+            number += 1
+        elif fence := _FENCE.match(line):
+            start, indent = number, len(fence["indent"])
+            while lines[number].strip() != fence["fence"]:
+                number += 1
+            text = "\n".join(
+                each[indent:] if each[:indent].isspace() or not indent else each for each in lines[start:number]
+            )
+            yield Block(fence["language"], text, start + 1, marks.get("file"), marks.get("not run"))
+            marks = {}
+            number += 1

@@ -1,0 +1,38 @@
+"""The tables of the documentation are what the code says."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from multiapi import PROVIDERS
+from tests.docs.pages import ROOT, pages
+
+TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_tables_of_a_page_are_current(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text == TABLES["rewritten"](text), "run: python docs/tables.py"
+    assert text.count("<!-- table: ") == text.count("<!-- end of table -->")
+
+
+def test_every_capability_has_a_word() -> None:
+    listed = {name for provider in PROVIDERS.values() for name in provider.capabilities}
+    assert listed <= set(TABLES["CAPABILITIES"])
+
+
+def test_every_vendor_has_a_page() -> None:
+    for name in PROVIDERS:
+        text = (ROOT / "docs" / "vendors" / f"{name}.md").read_text(encoding="utf-8")
+        assert f"<!-- table: details {name} -->" in text
+        assert f"<!-- table: features {name} -->" in text
+
+
+def test_a_stale_table_is_noticed() -> None:
+    stale = "<!-- table: features binobox -->\n| old |\n<!-- end of table -->\n"
+    assert "old" not in TABLES["rewritten"](stale)
+    assert TABLES["rewritten"](stale).startswith("<!-- table: features binobox -->\n| Tool calling |")

@@ -15,6 +15,8 @@ from multiapi import prompted_tools
 from multiapi.errors import InvalidRequestError, MultiApiError, StatusError
 from multiapi.http import HttpRequest
 from multiapi.provider import Provider, unsupported
+from multiapi.structured import JsonAnswerFilter, as_json_answer
+from multiapi.thinking import ThoughtFilter, split_thoughts
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
 
 logger = logging.getLogger("multiapi")
@@ -69,6 +71,8 @@ class Plan:
         asked: What the caller wanted, for reading the answer.
         method: The way to structured output that was taken, if any.
         reads_calls: Tool calls are in the text and have to be read back.
+        cuts: Stop words to be cut off on our side.
+        format: The form of the answer that the caller wanted, if any.
     """
 
     request: ChatRequest
@@ -76,20 +80,34 @@ class Plan:
     method: StructuredMethod | None = None
     reads_calls: bool = False
     cuts: tuple[str, ...] = ()
+    format: ResponseFormat | None = None
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
+        if self.asked.split_thinking:
+            response = split_thoughts(response)
         if self.cuts:
             response = cut_at_stop(response, self.cuts)
-        return prompted_tools.read_prompted(response, self.asked) if self.reads_calls else response
+        if self.reads_calls:
+            response = prompted_tools.read_prompted(response, self.asked)
+        return response if self.wanted is None else as_json_answer(response, self.wanted)
+
+    @property
+    def wanted(self) -> ResponseFormat | None:
+        """The form of the answer if the way to it was ours to choose: its JSON is then the text, whichever way was taken."""
+        return self.format if self.format is not None and self.format.method == "auto" else None
 
     def filters(self) -> list[DeltaFilter]:
         """The same for a stream."""
         filters: list[DeltaFilter] = []
+        if self.asked.split_thinking:
+            filters.append(ThoughtFilter())
         if self.cuts:
             filters.append(StopFilter(self.cuts))
         if self.reads_calls:
             filters.append(prompted_tools.PromptedStream(self.asked))
+        if self.wanted is not None:
+            filters.append(JsonAnswerFilter(self.wanted))
         return filters
 
 
@@ -113,16 +131,19 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         return Plan(request, asked, cuts=cuts)
     prompted = request.tool_calling == "prompted" or (request.tool_calling == "auto" and not provider.native_tools)
     method: StructuredMethod | None = None
-    if request.response_format is not None:
-        method = _method(provider, request, request.response_format, refused, prompted=prompted)
-        request, asked = _with_method(provider, request, asked, request.response_format, method)
+    wanted = request.response_format
+    if wanted is not None:
+        method = _method(provider, request, wanted, refused, prompted=prompted)
+        if not (prompted and request.tools and method == "prompted"):
+            request, asked = _with_method(provider, request, asked, wanted, method)
     if "parallel_tool_calls" in refused and request.parallel_tool_calls is not None:
         request = replace(request, parallel_tool_calls=None)
     if "strict" in refused:
         request = _without_strict(request)
     if prompted and (request.tools or _has_tool_history(provider, request)):
-        return Plan(prompted_tools.with_prompted_tools(request), asked, method, bool(request.tools), cuts)
-    return Plan(request, asked, method, cuts=cuts)
+        told = prompted_tools.with_prompted_tools(request, request.response_format if method == "prompted" else None)
+        return Plan(told, asked, method, bool(request.tools), cuts, wanted)
+    return Plan(request, asked, method, cuts=cuts, format=wanted)
 
 
 def _has_tool_history(provider: Provider, request: ChatRequest) -> bool:
@@ -140,6 +161,9 @@ def _method(
         raise unsupported(
             provider.name, wanted.method, _CAPABILITY_OF_METHOD[wanted.method], hint="method 'auto' asks in the prompt"
         )
+    if prompted and request.tools:
+        # A form that the vendor enforces would keep the model from writing calls.
+        return "prompted"
     for method in provider.structured:
         if method in refused or (method in {"json_schema", "json_mode"} and "response_format" in refused):
             continue

@@ -44,25 +44,29 @@ _FENCE = "```"
 # ------------------------------------------------------------------------------------------------ asking
 
 
-def with_prompted_tools(request: ChatRequest) -> ChatRequest:
-    """The same conversation with its tools, calls and results as text."""
+def with_prompted_tools(request: ChatRequest, wanted: ResponseFormat | None = None) -> ChatRequest:
+    """The same conversation with its tools, calls and results as text; and with the wanted form of the final answer."""
     messages = [_as_text(message, request.messages) for message in request.messages]
-    instructions = tool_instructions(
-        request.tools, request.tool_choice, parallel=request.parallel_tool_calls is not False
-    )
-    if request.tool_choice == "none" or not request.tools:
-        instructions = ""
+    instructions: list[str] = []
+    if request.tools and request.tool_choice != "none":
+        parallel = request.parallel_tool_calls is not False
+        instructions.append(
+            tool_instructions(request.tools, request.tool_choice, parallel=parallel, in_words=wanted is None)
+        )
+    if wanted is not None:
+        instructions.append(format_instructions(wanted, after_tools=bool(instructions)))
     return replace(
         request,
-        messages=_with_instructions(_joined_results(messages), instructions),
+        messages=_with_instructions(_joined_results(messages), "\n\n".join(instructions)),
         tools=(),
         tool_choice=None,
         parallel_tool_calls=None,
+        response_format=None if wanted is not None else request.response_format,
     )
 
 
-def tool_instructions(tools: Sequence[Tool], choice: str | None, *, parallel: bool) -> str:
-    """What the model is told about the tools."""
+def tool_instructions(tools: Sequence[Tool], choice: str | None, *, parallel: bool, in_words: bool = True) -> str:
+    """What the model is told about the tools; `in_words`, that its final answer shall be plain text."""
     listed = orjson.dumps(
         [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools],
         default=str,
@@ -73,7 +77,7 @@ def tool_instructions(tools: Sequence[Tool], choice: str | None, *, parallel: bo
         "To call tools, answer with only one JSON object of this form and no other text:",
         '{"tool_calls": [{"name": "TOOL_NAME", "arguments": {"PARAMETER": "VALUE"}}]}',
         "The arguments must fit the tool's parameters. The results come in the next message. "
-        "Use a tool only when it helps; when you have what you need, answer in plain text.",
+        "Use a tool only when it helps" + ("; when you have what you need, answer in plain text." if in_words else "."),
     ]
     if not parallel:
         lines.append("Call one tool at a time.")
@@ -96,12 +100,13 @@ def with_prompted_format(request: ChatRequest) -> ChatRequest:
     )
 
 
-def format_instructions(wanted: ResponseFormat) -> str:
+def format_instructions(wanted: ResponseFormat, *, after_tools: bool = False) -> str:
     """What the model is told about the form of its answer."""
+    start = "When you have what you need, answer" if after_tools else "Answer"
     if wanted.schema is None:
-        return "Answer with only one JSON object and no other text."
+        return f"{start} with only one JSON object and no other text."
     schema = orjson.dumps(wanted.schema, default=str).decode()
-    return f"Answer with only one JSON object that matches this JSON schema, and no other text:\n{schema}"
+    return f"{start} with only one JSON object that matches this JSON schema, and no other text:\n{schema}"
 
 
 def _with_instructions(messages: Sequence[Message], instructions: str) -> list[Message]:

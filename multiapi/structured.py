@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_json
-from multiapi.types import ChatResponse, ResponseFormat
+from multiapi.stream import all_calls
+from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
 
-_THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|$)", re.DOTALL | re.IGNORECASE)
+_THINK = re.compile(r"\A(?:\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|$))+", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
 
 
@@ -18,7 +21,7 @@ def json_text(text: str) -> str | None:
     """The JSON object or array inside of a text, or None.
 
     Looks at the whole text, then inside of fences, then for the first object that can be read; thoughts in `<think>` are passed
-    over.
+    over. What was cut off is not there: an object inside of one that was cut off is not what was asked for.
     """
     text = _THINK.sub("", text).strip()
     for candidate in (text, *(found.group(1).strip() for found in _FENCED.finditer(text))):
@@ -28,7 +31,11 @@ def json_text(text: str) -> str | None:
     for start in re.finditer(r"[{\[]", text):
         try:
             value, end = decoder.raw_decode(text, start.start())
-        except (JSONDecodeError, RecursionError):
+        except JSONDecodeError as error:
+            if error.pos >= len(text) or error.msg.startswith("Unterminated"):
+                return None
+            continue
+        except RecursionError:
             continue
         if isinstance(value, (dict, list)) and value:
             return text[start.start() : end]
@@ -62,6 +69,113 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             partial=response,
         )
     return parse_json(found.encode("utf-8", "replace"))
+
+
+def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:
+    """The answer with its JSON as its text, wherever the model put it: the arguments of the tool that stands for it, a fence, among
+    other words.
+    """
+    if response.tool_calls or response.invalid_tool_calls:
+        call = next((call for call in all_calls(response) if call.name == wanted.name), None)
+        if call is None:
+            return response
+        return replace(
+            response,
+            text=call.arguments,
+            tool_calls=tuple(other for other in response.tool_calls if other is not call),
+            invalid_tool_calls=tuple(other for other in response.invalid_tool_calls if other is not call),
+            finish_reason="stop" if response.finish_reason == "tool_calls" else response.finish_reason,
+        )
+    found = json_text(response.text)
+    return response if found is None or found == response.text else replace(response, text=found)
+
+
+class JsonAnswerFilter:
+    """The same for a stream: JSON is passed on as it comes if the answer begins with it, and else when all of it is there."""
+
+    def __init__(self, wanted: ResponseFormat) -> None:
+        self._wanted = wanted
+        self._held = ""
+        self._live: bool | None = None
+        self._inside = False
+        self._depth = 0
+        self._backslashes = 0
+        self._names: dict[int, str] = {}
+
+    def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
+        """The deltas with JSON for text; the last one carries the answer with the same."""
+        shown: list[ChatDelta] = []
+        for delta in deltas:
+            if delta.text:
+                delta = delta._replace(text=self._released(delta.text))
+            if delta.tool_calls:
+                delta = self._without_call(delta)
+            if delta.response is not None:
+                response = as_json_answer(delta.response, self._wanted)
+                if self._held:
+                    has_calls = response.tool_calls or response.invalid_tool_calls
+                    shown.append(ChatDelta(self._held if has_calls else response.text))
+                shown.append(delta._replace(response=response))
+            elif delta != ChatDelta():
+                shown.append(delta)
+        return shown
+
+    def _without_call(self, delta: ChatDelta) -> ChatDelta:
+        """Arguments of the tool that stands for the answer are its text."""
+        text, others = delta.text, []
+        for call in delta.tool_calls:
+            name = self._names.setdefault(call.number, call.name or "")
+            if name == self._wanted.name:
+                text += call.arguments
+            else:
+                others.append(call)
+        return delta._replace(text=text, tool_calls=tuple(others))
+
+    def _released(self, added: str) -> str:
+        if self._live is None:
+            self._held += added
+            begun = _BEGINNING.match(self._held)
+            if begun is None:
+                self._live = False if self._held.strip() not in {"", "{"} else None
+                return ""
+            self._live = True
+            added, self._held = self._held[begun.start(1) :], ""
+        if not self._live:
+            self._held += added
+            return ""
+        return added[: self._end(added)]
+
+    def _end(self, added: str) -> int | None:
+        """Where in these characters the value ends; None if it goes on, 0 if it was over."""
+        if self._depth < 0:
+            return 0
+        for found in _STRUCTURE.finditer(added):
+            mark = found.group()
+            if self._inside:
+                if mark == '"' and not self._escaped(added, found.start()):
+                    self._inside = False
+            elif mark == '"':
+                self._inside = True
+            elif mark in "{[":
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._depth = -1
+                    return found.end()
+        tail = len(added) - len(added.rstrip("\\"))
+        self._backslashes = (tail + (self._backslashes if tail == len(added) else 0)) % 2
+        return None
+
+    def _escaped(self, added: str, at: int) -> bool:
+        """Whether an odd number of backslashes stands before a place, those of the piece before counted in."""
+        before = added[:at]
+        count = len(before) - len(before.rstrip("\\"))
+        return (count + (self._backslashes if count == at else 0)) % 2 == 1
+
+
+_BEGINNING = re.compile(r'\s*(\{\s*["}])')
+_STRUCTURE = re.compile(r'["{}\[\]]')
 
 
 def _is_json(text: str) -> bool:

@@ -137,6 +137,7 @@ class ChatRequest:
         tool_choice: "auto", "none", "required" or the name of one tool.
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
         tool_calling: "native" or "prompted" overrules what the vendor documents.
+        split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
     """
@@ -164,6 +165,7 @@ class ChatRequest:
     response_format: ResponseFormat | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
+    split_thinking: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 

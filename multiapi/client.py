@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import random
+import socket
 import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from uuid import uuid4
 import httpx
 
 from multiapi import flow as flows
+from multiapi.downloads import Fetch
 from multiapi.errors import (
     ConnectionFailedError,
     InvalidRequestError,
@@ -31,7 +33,7 @@ from multiapi.errors import (
     ResponseTooLargeError,
     StreamInterruptedError,
 )
-from multiapi.flow import Flow, Parallel, Policy, Setting, Sleep
+from multiapi.flow import Flow, Parallel, Policy, Setting, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse, dump_json
 from multiapi.keys import ApiKey
 from multiapi.negotiation import DeltaFilter, Plan, Refusals
@@ -151,6 +153,29 @@ class _Settings:
                 request.method, url, headers=headers, data=dict(request.form), files=files, extensions=extensions
             )
         return httpx.Request(request.method, url, headers=headers, extensions=extensions)
+
+    def _file_request(self, step: Fetch, deadline: float | None) -> httpx.Request:
+        """A request for a file: no key, no headers of the user, and each address is looked at before it is connected to."""
+        timeout = self.timeout
+        extensions: dict[str, Any] = {
+            "timeout": {
+                "connect": timeout.connect,
+                "read": DEFAULT_READ_S if timeout.read is None else timeout.read,
+                "write": timeout.write,
+                "pool": timeout.pool,
+            },
+        }
+        if deadline is not None:
+            extensions["deadline"] = deadline
+        if step.check_address is not None:
+            extensions["check_address"] = step.check_address
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
+        return httpx.Request("GET", step.url, headers=headers, extensions=extensions)
+
+    def _opens_sockets(self) -> bool:
+        """Whether the user's own client goes to the network, as far as can be seen."""
+        transport = getattr(self.http_client, "_transport", None)
+        return transport is None or isinstance(transport, (httpx.HTTPTransport, httpx.AsyncHTTPTransport))
 
     def _failure(self, error: Exception, *, request: HttpRequest) -> MultiApiError:
         """A transport's exception as one of ours, without the request that it holds."""
@@ -348,12 +373,15 @@ class Live:
 
 
 class BodyReader:
-    """Collects a body within a limit, decompressing it itself so that a bomb is met with a limit too."""
+    """Collects a body within a limit (or hands it on to `write`), decompressing it itself so that a bomb is met with a limit too."""
 
-    def __init__(self, head: HttpResponse, most: int, provider: str) -> None:
+    def __init__(
+        self, head: HttpResponse, most: int, provider: str, write: Callable[[bytes], None] | None = None
+    ) -> None:
         self._most = most
         self._provider = provider
         self._pieces: list[bytes] = []
+        self._write = write or self._pieces.append
         self._size = 0
         self._is_error = head.status >= 400
         encoding = head.headers.get("content-encoding", "identity").strip().lower()
@@ -388,9 +416,9 @@ class BodyReader:
         if self._size > self._most:
             if not self._is_error:
                 raise self._too_large()
-            self._pieces.append(chunk[: len(chunk) - (self._size - self._most)])
+            self._write(chunk[: len(chunk) - (self._size - self._most)])
             return False
-        self._pieces.append(chunk)
+        self._write(chunk)
         return True
 
     def body(self) -> bytes:
@@ -476,20 +504,31 @@ class Client(_Settings):
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None
-        while True:
-            try:
-                step = flow.throw(outcome) if isinstance(outcome, MultiApiError) else flow.send(outcome)
-            except StopIteration as end:
-                self._budget.succeeded()
-                return end.value  # type: ignore[no-any-return]
-            if type(step) is HttpRequest:
-                outcome = self._send(step, deadline, opened)
-            elif type(step) is Sleep:
-                seconds, outcome = self._sleep_s(step, deadline)
-                if outcome is None:
-                    time.sleep(seconds)
-            else:
-                outcome = self._run_parallel(step, deadline)
+        try:
+            while True:
+                try:
+                    step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
+                except StopIteration as end:
+                    self._budget.succeeded()
+                    return end.value  # type: ignore[no-any-return]
+                if type(step) is HttpRequest:
+                    outcome = self._send(step, deadline, opened)
+                elif type(step) is Sleep:
+                    seconds, outcome = self._sleep_s(step, deadline)
+                    if outcome is None:
+                        time.sleep(seconds)
+                elif type(step) is Parallel:
+                    outcome = self._run_parallel(step, deadline)
+                elif type(step) is Wait:
+                    if step.seconds > 0:
+                        time.sleep(step.seconds)
+                    outcome, deadline = time.monotonic(), self._deadline()
+                elif type(step) is Work:
+                    outcome = _worked(step)
+                else:
+                    outcome = self._fetch(step, deadline)
+        finally:
+            flow.close()
 
     def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
         def outcome(flow: Flow[Any]) -> Any:
@@ -542,6 +581,29 @@ class Client(_Settings):
         except Exception as error:
             return self._failure(error, request=request)
         return Live(response, sent.extensions)
+
+    def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
+        disk = Disk(step)
+        try:
+            sent = self._file_request(step, deadline)
+            if self.http_client is not None:
+                if step.check_address is not None and self._opens_sockets():
+                    _check_found(step.check_address, _found(sent.url))
+                response = self.http_client.send(sent, stream=True, follow_redirects=False, auth=None)
+            else:
+                response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
+            live = Live(response, sent.extensions)
+            try:
+                head = self._head(response)
+                reader = disk.reader(head, self)
+                for chunk in live.pieces if not 300 <= head.status < 400 else ():
+                    if not reader.feed(chunk):
+                        break
+            finally:
+                response.close()
+            return head._replace(body=reader.body())
+        except Exception as error:
+            return disk.failure or self._failure(error, request=FILE)
 
 
 class AsyncClient(_Settings):
@@ -597,20 +659,31 @@ class AsyncClient(_Settings):
 
     async def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None
-        while True:
-            try:
-                step = flow.throw(outcome) if isinstance(outcome, MultiApiError) else flow.send(outcome)
-            except StopIteration as end:
-                self._budget.succeeded()
-                return end.value  # type: ignore[no-any-return]
-            if type(step) is HttpRequest:
-                outcome = await self._send(step, deadline, opened)
-            elif type(step) is Sleep:
-                seconds, outcome = self._sleep_s(step, deadline)
-                if outcome is None:
-                    await asyncio.sleep(seconds)
-            else:
-                outcome = await self._run_parallel(step, deadline)
+        try:
+            while True:
+                try:
+                    step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
+                except StopIteration as end:
+                    self._budget.succeeded()
+                    return end.value  # type: ignore[no-any-return]
+                if type(step) is HttpRequest:
+                    outcome = await self._send(step, deadline, opened)
+                elif type(step) is Sleep:
+                    seconds, outcome = self._sleep_s(step, deadline)
+                    if outcome is None:
+                        await asyncio.sleep(seconds)
+                elif type(step) is Parallel:
+                    outcome = await self._run_parallel(step, deadline)
+                elif type(step) is Wait:
+                    if step.seconds > 0:
+                        await asyncio.sleep(step.seconds)
+                    outcome, deadline = time.monotonic(), self._deadline()
+                elif type(step) is Work:
+                    outcome = await asyncio.to_thread(_worked, step)
+                else:
+                    outcome = await self._fetch(step, deadline)
+        finally:
+            flow.close()
 
     async def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
         free = asyncio.Semaphore(step.max_concurrency)
@@ -662,8 +735,75 @@ class AsyncClient(_Settings):
             return self._failure(error, request=request)
         return Live(response, sent.extensions)
 
+    async def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
+        disk = Disk(step)
+        try:
+            sent = self._file_request(step, deadline)
+            if self.http_client is not None:
+                if step.check_address is not None and self._opens_sockets():
+                    _check_found(step.check_address, await asyncio.to_thread(_found, sent.url))
+                response = await self.http_client.send(sent, stream=True, follow_redirects=False, auth=None)
+            else:
+                transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
+                response = await transport.handle_async_request(sent)
+            live = Live(response, sent.extensions)
+            try:
+                head = self._head(response)
+                reader = disk.reader(head, self)
+                if not 300 <= head.status < 400:
+                    async for chunk in _async_pieces(live):
+                        if not reader.feed(chunk):
+                            break
+            finally:
+                await response.aclose()
+            return head._replace(body=reader.body())
+        except Exception as error:
+            return disk.failure or self._failure(error, request=FILE)
+
 
 STREAM = HttpRequest("POST", "/", stream=True)
+FILE = HttpRequest("GET", "/")
+
+
+class Disk:
+    """The sink of a file, with what the disk complained about kept apart from what the network did."""
+
+    def __init__(self, step: Fetch) -> None:
+        self._step = step
+        self.failure: OSError | None = None
+
+    def reader(self, head: HttpResponse, settings: _Settings) -> BodyReader:
+        """What reads this answer: a file into the sink, an error into memory."""
+        if not 200 <= head.status < 300:
+            return BodyReader(head, settings.limits.error_bytes, settings.provider.name)
+        return BodyReader(head, self._step.most, f"the file's host (for {settings.provider.name})", self._write)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._step.sink.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
+
+
+def _worked(step: Work) -> Any:
+    try:
+        return step.function()
+    except Exception as error:
+        return error
+
+
+def _found(url: httpx.URL) -> list[str]:
+    """The addresses that a name stands for; none if it cannot be found here, then the user's own transport has to."""
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(url.host, url.port or 443, 0, socket.SOCK_STREAM)]
+    except OSError:
+        return []
+
+
+def _check_found(check: Callable[[str], None], addresses: list[str]) -> None:
+    for address in addresses:
+        check(address)
 
 
 async def _async_pieces(live: Live) -> AsyncIterator[bytes]:

@@ -6,12 +6,15 @@ play it by hand:
 - `HttpRequest`: send it. Given back: the `HttpResponse`, or a `MultiApiError` is raised at the `yield`.
 - `Sleep`: wait. Given back: None, or why there is no time (or no budget) for it.
 - `Parallel`: run these flows side by side. Given back: their outcomes, in order, each a result or an exception.
+- `Wait`: wait while the vendor works on a job. Given back: the time. It takes nothing from the call's total limit.
+- `Work`: call a function that waits for the disk. Given back: what it returns; what it raises is raised at the `yield`.
+- `multiapi.downloads.Fetch`: get a file into a sink. Given back as for an `HttpRequest`, without the body.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -52,6 +55,18 @@ class Parallel(NamedTuple):
 
     flows: Sequence[Flow[Any]]
     max_concurrency: int
+
+
+class Wait(NamedTuple):
+    """Wait so many seconds while the vendor works. What follows has the whole of the call's total limit again."""
+
+    seconds: float
+
+
+class Work(NamedTuple):
+    """Call a function that may wait for the disk; the async client does so in a thread."""
+
+    function: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +156,7 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
     error.provider = error.provider or setting.provider.name
     repeatable, reason = may_repeat(setting, kind, error)
     error.retryable = repeatable
-    if isinstance(error, StatusError) and http.method != "GET" and kind is Retry.JOB and (error.status or 0) >= 500:
+    if http.method != "GET" and may_have_begun(kind, error):
         error.outcome_unknown = True
     wait = error.retry_after_s
     if repeatable and attempt > setting.policy.max_retries:
@@ -160,6 +175,13 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
     error.not_repeated = reason
     logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)
     raise error
+
+
+def may_have_begun(kind: Retry, error: MultiApiError) -> bool:
+    """Whether a failed start of a job, or an unreadable answer to a paid call, may stand for work that was done."""
+    if isinstance(error, StatusError) and error.status is not None:
+        return kind is Retry.JOB and (error.status >= 500 or error.status == 408)
+    return isinstance(error, ResponseFormatError) and kind in {Retry.JOB, Retry.MEDIA}
 
 
 def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:

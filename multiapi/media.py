@@ -86,7 +86,7 @@ class Media:
             OSError: It cannot be read.
         """
         source = Path(path)
-        with open(source, "rb", opener=_opened_without_waiting) as file:  # noqa: PTH123 (Path.open takes no opener)
+        with open(source, "rb", opener=_opened_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidRequestError(f"{source.name} is not a regular file")
@@ -318,9 +318,8 @@ def new_name(kind: str, extension: str) -> str:
 @contextmanager
 def written_whole(target: Path) -> Iterator[IO[bytes]]:
     """A file that is there in full afterwards, or not at all: written beside its place under a name of its own, then renamed."""
-    partial = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(partial, flags, 0o644), "wb")
+    partial = partial_path(target)
+    file = open_new(partial)
     try:
         with file:
             yield file
@@ -329,6 +328,17 @@ def written_whole(target: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def partial_path(target: Path) -> Path:
+    """Where a file lies until it is whole: beside its place, under a name of its own."""
+    return target.with_name(f".{secrets.token_hex(8)}.part")
+
+
+def open_new(path: Path) -> IO[bytes]:
+    """A file that was not there before, and that no link leads away from."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o644), "wb")
 
 
 def _opened_without_waiting(path: str, flags: int) -> int:

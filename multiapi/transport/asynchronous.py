@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 import ssl
 import threading
 import time
@@ -20,6 +21,7 @@ import httpx
 
 from multiapi.transport.deadline import (
     AsyncDeadlineBackend,
+    Extensions,
     Timeouts,
     left,
     with_deadline,
@@ -227,7 +229,7 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
             head_bytes = request_head(request.method, request.url.target, request.headers)
             wire = self._wire
             if wire is None:
-                wire = self._wire = await self._connect(timeouts, request.extensions.get("sni_hostname"))
+                wire = self._wire = await self._connect(timeouts, request.extensions)
             await self._send(wire, head_bytes, request, timeouts)
             head = await self._read_head(wire, reader, timeouts)
             first = reader.body(head.rest) if head.rest or reader.complete else b""
@@ -243,17 +245,20 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
 
     # Opening
 
-    async def _connect(self, timeouts: Timeouts, sni_hostname: str | None) -> Wire:
+    async def _connect(self, timeouts: Timeouts, extensions: Extensions) -> Wire:
         loop = asyncio.get_running_loop()
         host, port = self._origin.host.decode("ascii"), self._origin.port
         options: dict[str, Any] = {}
         if self._origin.scheme == b"https":
-            options.update(ssl=self._ssl_context, server_hostname=sni_hostname or host)
+            options.update(ssl=self._ssl_context, server_hostname=extensions.get("sni_hostname") or host)
         if isinstance(loop, asyncio.BaseEventLoop) and not _ADDRESS.fullmatch(host):
             options.update(happy_eyeballs_delay=HAPPY_EYEBALLS_S)
         made = Wire(loop, self._lost)
         try:
             async with asyncio.timeout(left(timeouts.connect, timeouts.deadline, httpcore.ConnectTimeout)):
+                if (check_address := extensions.get("check_address")) is not None:
+                    host = await _checked_address(loop, host, port, check_address)
+                    options.pop("happy_eyeballs_delay", None)
                 await loop.create_connection(lambda: made, host, port, **options)
         except TimeoutError as error:
             made.abort()
@@ -409,6 +414,17 @@ class AsyncResponseBody(httpx.AsyncByteStream):
             with contextlib.suppress(RuntimeError):
                 self._wire.loop.call_soon_threadsafe(self._connection.close)
                 self._wire.loop.call_soon_threadsafe(self.on_close)
+
+
+async def _checked_address(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, check_address: Callable[[str], None]
+) -> str:
+    """The address to connect to, after each that the name stands for was looked at; IPv4 first, as none is tried after it."""
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0] != socket.AF_INET)]
+    for address in addresses:
+        check_address(address)
+    return addresses[0]
 
 
 class _NoLock:

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpcore
 import httpx
 
-from multiapi.transport.deadline import DeadlineBackend, Timeouts, left, with_deadline
+from multiapi.transport.deadline import DeadlineBackend, Extensions, Timeouts, left, with_deadline
 from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
@@ -53,7 +53,7 @@ class SocketConnection(httpcore.ConnectionInterface):
         try:
             head_bytes = request_head(request.method, request.url.target, request.headers)
             if self._socket is None:
-                self._socket = self._connect(timeouts, request.extensions.get("sni_hostname"))
+                self._socket = self._connect(timeouts, request.extensions)
             self._send(head_bytes, request, timeouts)
             head = self._read_head(reader, timeouts)
             first = reader.body(head.rest) if head.rest or reader.complete else b""
@@ -69,13 +69,14 @@ class SocketConnection(httpcore.ConnectionInterface):
 
     # Opening
 
-    def _connect(self, timeouts: Timeouts, sni_hostname: str | None) -> socket.socket:
+    def _connect(self, timeouts: Timeouts, extensions: Extensions) -> socket.socket:
         host, port = self._origin.host.decode("ascii"), self._origin.port
+        sni_hostname = extensions.get("sni_hostname")
         until = time.monotonic() + timeouts.connect if timeouts.connect is not None else None
         if timeouts.deadline is not None and (until is None or timeouts.deadline < until):
             until = timeouts.deadline
         try:
-            connected = self._first_that_answers(host, port, until)
+            connected = self._first_that_answers(host, port, until, extensions.get("check_address"))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
@@ -96,9 +97,15 @@ class SocketConnection(httpcore.ConnectionInterface):
         self._poll = readiness(connected)
         return connected
 
-    def _first_that_answers(self, host: str, port: int, until: float | None) -> socket.socket:
+    def _first_that_answers(
+        self, host: str, port: int, until: float | None, check_address: Callable[[str], None] | None
+    ) -> socket.socket:
         failure: OSError | None = None
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        if check_address is not None:
+            for *_, address in found:
+                check_address(str(address[0]))
+        for family, kind, protocol, _, address in found:
             opened = None
             try:
                 opened = socket.socket(family, kind, protocol)

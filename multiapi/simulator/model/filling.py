@@ -331,8 +331,8 @@ class _Filler:
                     "properties": {**branch.get("properties", {}), **merged.get("properties", {})},
                     "required": [*branch.get("required", []), *merged.get("required", [])],
                 }
-            schema = {key: value for key, value in merged.items() if value not in ({}, [])}
-        return schema
+            return {key: value for key, value in merged.items() if value not in ({}, [])}
+        return dict(schema)
 
     def value(self, schema: Any, name: str, *, required: bool, depth: int) -> Any:
         """A value for the schema of the property `name`, or `Missing` when it may be left out."""
@@ -430,12 +430,7 @@ class _Filler:
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
 
         def fits(value: float) -> bool:
-            return (
-                not (whole and value != int(value))
-                and (low is None or value > low or (value == low and "minimum" in schema))
-                and (high is None or value < high or (value == high and "maximum" in schema))
-                and not (schema.get("multipleOf") and value % schema["multipleOf"])
-            )
+            return _fits(schema, value, whole=whole)
 
         labels = [label for label in _labels(name) if len(label) > 1 or required]
         labelled = None
@@ -482,9 +477,12 @@ class _Filler:
         if not found and (depth <= 2 or least):
             made = self.value(items, name, required=True, depth=depth + 1)
             found = [] if made is Missing else [made]
+        plain = items.get("type") == "string" and not {"enum", "const", "pattern", "format", "maxLength"} & items.keys()
         while found and len(found) < least:
             made = self.value(items, name, required=True, depth=depth + 1)
-            found.append(f"{made} {len(found) + 1}" if isinstance(made, str) and made in found else made)
+            if made in found and "enum" in items:
+                made = next((value for value in items["enum"] if value not in found), made)
+            found.append(f"{made} {len(found) + 1}" if plain and made in found else made)
         if schema.get("uniqueItems"):
             found = [value for place, value in enumerate(found) if value not in found[:place]]
         return found[:most]
@@ -495,14 +493,13 @@ class _Filler:
         if "enum" in items:
             text = evidence.text.lower()
             return [value for value in items["enum"] if re.search(rf"(?<!\w){re.escape(_spoken(value))}(?!\w)", text)]
+        if {"const", "anyOf", "oneOf", "allOf"} & items.keys() or isinstance(kind, list):
+            return []
         if kind in ("integer", "number"):
             values = [value for value, place in evidence.numbers if ("number", place) not in evidence.used]
             evidence.used |= {("number", place) for _, place in evidence.numbers}
-            return [
-                int(value) if value == int(value) else value
-                for value in values
-                if kind == "number" or value == int(value)
-            ]
+            fitting = [value for value in values if _fits(items, value, whole=kind == "integer")]
+            return [int(value) if value == int(value) else value for value in fitting]
         if kind == "object" or "properties" in items:
             if depth > 3:
                 return []
@@ -510,7 +507,14 @@ class _Filler:
             telling = [part for part in parts if (seen := Evidence(part)).names or seen.quoted or seen.numbers]
             fillers = [_Filler(self.root, evidence.part(part), self.every) for part in telling[:20]]
             return [filler.value(items, name, required=True, depth=depth + 1) for filler in fillers]
-        if kind in (None, "string"):
+        if kind in (None, "string") and not {"pattern", "format"} & items.keys():
+            return [_fitted(text, items) for text in self._texts()]
+        return []
+
+    def _texts(self) -> list[str]:
+        """The several texts that the evidence has: quotations, names, an enumeration, or its words."""
+        evidence = self.evidence
+        if evidence.text:
             listed = re.search(r":\s*([^\n.]+(?:,[^\n.]+)+)", evidence.text)
             for candidates in (evidence.quoted, evidence.names):
                 unused = [candidate for candidate in candidates if candidate not in evidence.used]
@@ -519,7 +523,7 @@ class _Filler:
                     return list(unused)
             if listed:
                 return [part.strip() for part in re.split(r",| and ", listed[1]) if part.strip()]
-            return list(dict.fromkeys(word for word in words.content_words(evidence.text)))[:5] if self.every else []
+            return list(dict.fromkeys(words.content_words(evidence.text)))[:5] if self.every else []
         return []
 
     def _object(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
@@ -711,6 +715,18 @@ def _names(text: str) -> list[str]:
 
 def _spoken(value: Any) -> str:
     return str(value).lower().replace("_", " ") if isinstance(value, str) else json.dumps(value)
+
+
+def _fits(schema: dict[str, Any], value: float, *, whole: bool) -> bool:
+    """Whether a number is one that the schema allows."""
+    return (
+        not (whole and value != int(value))
+        and value >= schema.get("minimum", value)
+        and value <= schema.get("maximum", value)
+        and value > schema.get("exclusiveMinimum", value - 1)
+        and value < schema.get("exclusiveMaximum", value + 1)
+        and not (schema.get("multipleOf") and value % schema["multipleOf"])
+    )
 
 
 def _number(text: str) -> float:

@@ -404,7 +404,9 @@ def grounded(system: str, user: str) -> Grounded | None:
     if asked and labelled and labelled.end() < asked[-1].start():
         return Grounded(user[labelled.end() : asked[-1].start()].strip(), _cut(user[asked[-1].end() :]))
     if asked and labelled and asked[-1].end() < labelled.start():
-        return Grounded(_cut(user[labelled.end() :]), user[asked[-1].end() : labelled.start()].strip())
+        context = user[labelled.end() :]
+        end = _END.search(context)
+        return Grounded(context[: end.start()] if end else context, user[asked[-1].end() : labelled.start()].strip())
     if user.strip() and (labelled := _LABEL.search(system)):
         context = system[labelled.end() :]
         end = _END.search(context)

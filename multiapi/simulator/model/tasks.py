@@ -157,7 +157,7 @@ def _condensed(text: str) -> str | None:
     if not asked:
         return None
     if re.search(r"\b(?:it|its|they|their|that|this|he|she|him|her)\b", asked, re.IGNORECASE):
-        history = text[: text.rfind(asked)]
+        history = text[: text.rfind(asked)].rpartition("\n")[0]
         about = [name for name in filling.Evidence(history.split("History", 1)[-1]).names if len(name) > 3]
         return f"{asked.rstrip('?. ')} ({about[-1]})?" if about else asked
     return asked

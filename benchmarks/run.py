@@ -62,6 +62,7 @@ def python_of(venv: str) -> str:
 def environment() -> dict[str, str]:
     """This process' environment without anything that changes what the clients do."""
     unwanted = ("PROXY", "OPENAI", "LANGCHAIN", "LANGSMITH", "AIMLAPI")
+    unwanted += ("DONTWRITEBYTECODE",)  # else every import would compile the source anew
     kept = {key: value for key, value in os.environ.items() if not any(word in key.upper() for word in unwanted)}
     return {**kept, "LANGSMITH_TRACING": "false", "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
 

@@ -15,11 +15,9 @@ import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
-
-import httpx
 
 from multiapi import flow as flows
 from multiapi.downloads import Fetch
@@ -41,8 +39,10 @@ from multiapi.provider import Provider, StreamDecoder, operation_of
 from multiapi.providers import find_provider
 from multiapi.retry_budget import RetryBudget
 from multiapi.stream import whole_answer
-from multiapi.transport import shared_async_transport, shared_transport
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Limits, Timeout
+
+if TYPE_CHECKING:
+    import httpx  # loaded with the first call and not with the class: that halves the modules of an import
 
 logger = logging.getLogger("multiapi")
 
@@ -112,6 +112,8 @@ class _Settings:
 
     def _httpx_request(self, request: HttpRequest, key: str | None, deadline: float | None) -> httpx.Request:
         """The request with host and key: the one place where the key enters."""
+        import httpx
+
         url = (self._origin if request.from_host_root else self.base_url) + request.target()
         if self.default_query:
             url = str(httpx.URL(url).copy_merge_params(dict(self.default_query)))
@@ -156,6 +158,8 @@ class _Settings:
 
     def _file_request(self, step: Fetch, deadline: float | None) -> httpx.Request:
         """A request for a file: no key, no headers of the user, and each address is looked at before it is connected to."""
+        import httpx
+
         timeout = self.timeout
         extensions: dict[str, Any] = {
             "timeout": {
@@ -174,18 +178,29 @@ class _Settings:
 
     def _opens_sockets(self) -> bool:
         """Whether the user's own client goes to the network, as far as can be seen."""
+        import httpx
+
         transport = getattr(self.http_client, "_transport", None)
         return transport is None or isinstance(transport, (httpx.HTTPTransport, httpx.AsyncHTTPTransport))
 
+    def _scrub(self, error: MultiApiError) -> None:
+        """Take the key out of an error, where a vendor repeats it."""
+        error.message = self.key.scrub(error.message)
+        error.args = (error.message,)
+        if error.body:
+            error.body = self.key.scrub(error.body)
+
     def _failure(self, error: Exception, *, request: HttpRequest) -> MultiApiError:
         """A transport's exception as one of ours, without the request that it holds."""
+        import httpx
+
         name = self.provider.name
         paid = request.method not in {"GET", "HEAD"}
         if isinstance(error, MultiApiError):
             error.provider = error.provider or name
             return error
         if isinstance(error, httpx.TimeoutException):
-            phase = _PHASES.get(type(error), "read")
+            phase = _PHASES.get(type(error).__name__, "read")
             wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
             unknown = paid and phase in {"read", "write"}
             timed_out = RequestTimeoutError(
@@ -245,12 +260,7 @@ class _Settings:
 
 USER_AGENT = "multiapi/" + __import__("multiapi._version", fromlist=["__version__"]).__version__
 
-_PHASES: dict[type[Exception], str] = {
-    httpx.ConnectTimeout: "connect",
-    httpx.ReadTimeout: "read",
-    httpx.WriteTimeout: "write",
-    httpx.PoolTimeout: "pool",
-}
+_PHASES = {"ConnectTimeout": "connect", "ReadTimeout": "read", "WriteTimeout": "write", "PoolTimeout": "pool"}
 
 
 def _cause(error: BaseException) -> str:
@@ -351,6 +361,7 @@ class StreamReading:
             failure = self._settings._failure(error, request=request)
             raise self._settings._broken(failure, self._decoder) from None
         error.provider = error.provider or self._settings.provider.name
+        self._settings._scrub(error)
         raise error
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
@@ -511,6 +522,9 @@ class Client(_Settings):
                 except StopIteration as end:
                     self._budget.succeeded()
                     return end.value  # type: ignore[no-any-return]
+                except MultiApiError as error:
+                    self._scrub(error)
+                    raise
                 if type(step) is HttpRequest:
                     outcome = self._send(step, deadline, opened)
                 elif type(step) is Sleep:
@@ -577,6 +591,8 @@ class Client(_Settings):
             if self.http_client is not None:
                 response = self.http_client.send(sent, stream=True, follow_redirects=False)
             else:
+                from multiapi.transport import shared_transport
+
                 response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
         except Exception as error:
             return self._failure(error, request=request)
@@ -591,6 +607,8 @@ class Client(_Settings):
                     _check_found(step.check_address, _found(sent.url))
                 response = self.http_client.send(sent, stream=True, follow_redirects=False, auth=None)
             else:
+                from multiapi.transport import shared_transport
+
                 response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
             live = Live(response, sent.extensions)
             try:
@@ -666,6 +684,9 @@ class AsyncClient(_Settings):
                 except StopIteration as end:
                     self._budget.succeeded()
                     return end.value  # type: ignore[no-any-return]
+                except MultiApiError as error:
+                    self._scrub(error)
+                    raise
                 if type(step) is HttpRequest:
                     outcome = await self._send(step, deadline, opened)
                 elif type(step) is Sleep:
@@ -729,6 +750,8 @@ class AsyncClient(_Settings):
             if self.http_client is not None:
                 response = await self.http_client.send(sent, stream=True, follow_redirects=False)
             else:
+                from multiapi.transport import shared_async_transport
+
                 transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
                 response = await transport.handle_async_request(sent)
         except Exception as error:
@@ -744,6 +767,8 @@ class AsyncClient(_Settings):
                     _check_found(step.check_address, await asyncio.to_thread(_found, sent.url))
                 response = await self.http_client.send(sent, stream=True, follow_redirects=False, auth=None)
             else:
+                from multiapi.transport import shared_async_transport
+
                 transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
                 response = await transport.handle_async_request(sent)
             live = Live(response, sent.extensions)
@@ -822,7 +847,7 @@ def _drain(pieces: Iterator[bytes]) -> None:
         for count, _ in enumerate(pieces):
             if count > MAX_DRAINED_CHUNKS:
                 break
-    except (httpx.HTTPError, httpx.StreamError, OSError):
+    except Exception:
         logger.debug("the connection was not kept: its body did not end")
 
 
@@ -834,7 +859,7 @@ async def _async_drain(pieces: AsyncIterator[bytes]) -> None:
             count += 1
             if count > MAX_DRAINED_CHUNKS:
                 break
-    except (httpx.HTTPError, httpx.StreamError, OSError):
+    except Exception:
         logger.debug("the connection was not kept: its body did not end")
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import socket
-import ssl
 import threading
 import time
 import warnings
@@ -28,7 +27,7 @@ from multiapi.transport.deadline import (
 )
 from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots
-from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
+from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
 from multiapi.transport.wire import (
     ResponseHead,
     ResponseReader,
@@ -213,9 +212,9 @@ def _bury(transport: asyncio.Transport) -> None:
 class LoopConnection(httpcore.AsyncConnectionInterface):
     """One socket of one event loop that carries one request after the other; opened with the first."""
 
-    def __init__(self, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
         self._origin = origin
-        self._ssl_context = ssl_context
+        self._verify = verify
         self._wire: Wire | None = None
         self._idle = False
         self._closed = False
@@ -250,7 +249,7 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
         host, port = self._origin.host.decode("ascii"), self._origin.port
         options: dict[str, Any] = {}
         if self._origin.scheme == b"https":
-            options.update(ssl=self._ssl_context, server_hostname=extensions.get("sni_hostname") or host)
+            options.update(ssl=tls_context(self._verify), server_hostname=extensions.get("sni_hostname") or host)
         if isinstance(loop, asyncio.BaseEventLoop) and not _ADDRESS.fullmatch(host):
             options.update(happy_eyeballs_delay=HAPPY_EYEBALLS_S)
         made = Wire(loop, self._lost)
@@ -440,10 +439,10 @@ class AsyncDirectConnection(httpcore.AsyncHTTPConnection):
 
     idle_since = 0.0
 
-    def __init__(self, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
         super().__init__(origin)
         self._request_lock = cast("Any", _NO_LOCK)
-        self._connection: LoopConnection = LoopConnection(origin, ssl_context)
+        self._connection: LoopConnection = LoopConnection(origin, verify)
 
     def close(self) -> None:
         """Close at once."""
@@ -718,17 +717,15 @@ class AsyncPooledTransport(httpx.AsyncHTTPTransport):
         limits: httpx.Limits = DEFAULT_LIMITS,
         proxy: httpx.Proxy | str | None = None,
     ) -> None:
-        context = tls_context(verify)
+        # Without a proxy the context is read with the first connection that needs it.
+        context = tls_context(verify) if proxy is not None else NO_CONTEXT
         super().__init__(verify=context, limits=limits, proxy=proxy, trust_env=False)
         inner = self._pool
         if proxy is None:
-            pools = LoopPools(limits, lambda origin: AsyncDirectConnection(origin, context))
+            pools = LoopPools(limits, lambda origin: AsyncDirectConnection(origin, verify))
         else:
             inner._network_backend = AsyncDeadlineBackend()
-            pools = LoopPools(
-                limits,
-                lambda origin: AsyncProxiedConnection(inner.create_connection(origin)),
-            )
+            pools = LoopPools(limits, lambda origin: AsyncProxiedConnection(inner.create_connection(origin)))
         self._pool = pools  # type: ignore[assignment]
         _POOLS.add(pools)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 import time
 import weakref
@@ -18,7 +17,7 @@ import httpx
 from multiapi.transport.deadline import DeadlineBackend, Extensions, Timeouts, left, with_deadline
 from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots
-from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
+from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
 from multiapi.transport.wire import (
     ResponseHead,
     ResponseReader,
@@ -37,9 +36,9 @@ JOIN_BYTES = 64 * 1024
 class SocketConnection(httpcore.ConnectionInterface):
     """One socket that carries one request after the other; opened with the first."""
 
-    def __init__(self, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
         self._origin = origin
-        self._ssl_context = ssl_context
+        self._verify = verify
         self._socket: socket.socket | None = None
         self._timeout: float | None = None
         self._poll: Callable[[], bool] | None = None
@@ -85,7 +84,7 @@ class SocketConnection(httpcore.ConnectionInterface):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._origin.scheme == b"https":
                 connected.settimeout(left(None, until, httpcore.ConnectTimeout))
-                connected = self._ssl_context.wrap_socket(connected, server_hostname=sni_hostname or host)
+                connected = tls_context(self._verify).wrap_socket(connected, server_hostname=sni_hostname or host)
         except BaseException as error:
             connected.close()
             if isinstance(error, TimeoutError):
@@ -287,9 +286,9 @@ class DirectConnection(httpcore.HTTPConnection):
 
     idle_since = 0.0
 
-    def __init__(self, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
         super().__init__(origin)
-        self._connection: SocketConnection = SocketConnection(origin, ssl_context)
+        self._connection: SocketConnection = SocketConnection(origin, verify)
 
 
 class ProxiedConnection:
@@ -482,17 +481,15 @@ class PooledTransport(httpx.HTTPTransport):
         limits: httpx.Limits = DEFAULT_LIMITS,
         proxy: httpx.Proxy | str | None = None,
     ) -> None:
-        context = tls_context(verify)
+        # Without a proxy the context is read with the first connection that needs it.
+        context = tls_context(verify) if proxy is not None else NO_CONTEXT
         super().__init__(verify=context, limits=limits, proxy=proxy, trust_env=False)
         inner = self._pool
         if proxy is None:
-            pool = ThreadPool(limits, lambda origin: DirectConnection(origin, context))
+            pool = ThreadPool(limits, lambda origin: DirectConnection(origin, verify))
         else:
             inner._network_backend = DeadlineBackend()
-            pool = ThreadPool(
-                limits,
-                lambda origin: ProxiedConnection(inner.create_connection(origin)),
-            )
+            pool = ThreadPool(limits, lambda origin: ProxiedConnection(inner.create_connection(origin)))
         self._pool = pool  # type: ignore[assignment]
         _POOLS.add(pool)
 

@@ -15,6 +15,10 @@ of a thousand concurrent calls wait for nothing but a slot, while the vendor's o
 count. A hundred idle ones are kept for half a minute; servers close most of them before they are used again."""
 
 
+NO_CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For httpx' own pool where ours takes its place: it trusts nobody."""
+
+
 def tls_context(verify: Verify = True) -> ssl.SSLContext:
     """The context for this setting, made once per process, as reading the roots takes longer than a call.
 

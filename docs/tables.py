@@ -171,7 +171,42 @@ def _native(provider: Provider, capability: str) -> str:
     return {"✓": "✓ native", "(✓)": "(✓) native"}.get(found, "✓ prompted")
 
 
-TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features)}
+def inputs() -> str:
+    """What the vendors' chat takes beside text."""
+    kinds = ("vision", "audio_in", "documents", "video_in")
+    return table(
+        ["vendor", *(CAPABILITIES[kind] for kind in kinds)],
+        ([provider.title, *(mark(provider, kind) for kind in kinds)] for provider in PROVIDERS.values()),
+    )
+
+
+def structured() -> str:
+    """In which order the ways to structured output are tried."""
+    words = {"json_schema": "JSON schema", "function_calling": "tool call", "json_mode": "JSON mode", "prompted": "prompt"}
+    return table(
+        ["vendor", "in this order"],
+        ([provider.title, ", ".join(words[method] for method in provider.structured)] for provider in PROVIDERS.values()),
+    )
+
+
+def limits() -> str:
+    """Documented limits, and what is repeated."""
+    return table(
+        ["vendor", "requests per minute", "calls at once", "429", "other statuses that are repeated for chat and embeddings"],
+        (
+            [
+                provider.title,
+                str(provider.requests_per_minute or "not said"),
+                str(provider.max_concurrency or "not said"),
+                "a daily limit: only with `Retry-After`" if provider.rate_limit_is_final else "repeated",
+                ", ".join(map(str, sorted(provider.retry_statuses))),
+            ]
+            for provider in PROVIDERS.values()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits)}
 
 
 def rewritten(text: str) -> str:

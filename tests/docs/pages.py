@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<language>[\w+-]*)\s*$")
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<language>[^`]*)$")
 _COMMENT = re.compile(r"\s*<!-- (?P<what>file|not run): (?P<value>.+?) -->\s*$")
 
 
@@ -68,6 +68,7 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
             text = "\n".join(
                 each[indent:] if each[:indent].isspace() or not indent else each for each in lines[start:number]
             )
-            yield Block(fence["language"], text, start + 1, marks.get("file"), marks.get("not run"))
+            if not fence["language"].startswith("{"):
+                yield Block(fence["language"].strip(), text, start + 1, marks.get("file"), marks.get("not run"))
             marks = {}
             number += 1

@@ -78,6 +78,7 @@ SETTINGS = (
     "parallel_tool_calls",
     "stream_usage",
     "tool_calling",
+    "split_thinking",
 )
 """Settings that are fields of the model and of a request alike."""
 

@@ -55,7 +55,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         provider: One of aimlapi, aicredits; may also stand before the model, with a colon.
         model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
         dimensions: The length of the vectors, where the model lets one choose.
-        input_type: What the texts are, where the model asks ("document"); `query_input_type` the same for queries.
+        input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
         embed_batch_size: Texts per request.
         max_concurrency: Requests side by side.
         embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
@@ -71,7 +71,6 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     base_url: str | None = None
     dimensions: int | None = None
     input_type: str | None = None
-    query_input_type: str | None = None
     encoding_format: str | None = None
     extra_body: dict[str, Any] | None = None
     embed_batch_size: int = Field(default=256, gt=0, le=2048)
@@ -130,7 +129,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             model=self.model,
             texts=texts,
             dimensions=self.dimensions,
-            input_type=(self.query_input_type if query else None) or self.input_type,
+            input_type=("query" if query else "document") if self.input_type == "auto" else self.input_type,
             encoding_format=self.encoding_format,  # type: ignore[arg-type]
             batch_size=self.embed_batch_size,
             extra=self.extra_body or {},

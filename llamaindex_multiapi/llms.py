@@ -67,6 +67,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         extra_body: Merged deeply into the body of each request.
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
         tool_calling: "native" or "prompted" instead of what the vendor documents.
+        split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
         structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused.
         structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
         promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
@@ -103,6 +104,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     extra_body: dict[str, Any] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
+    split_thinking: bool = True
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
     promote_reasoning_to_content: bool = False

@@ -81,7 +81,13 @@ _WINDOWS = {
     "nova-pro": 300_000,
     "sonar": 127_072,
 }
-_SPELLINGS = (("llama3", "llama-3"), ("llama4", "llama-4"), ("gpt4", "gpt-4"), ("gpt-35", "gpt-3.5"), ("claude3", "claude-3"))
+_SPELLINGS = (
+    ("llama3", "llama-3"),
+    ("llama4", "llama-4"),
+    ("gpt4", "gpt-4"),
+    ("gpt-35", "gpt-3.5"),
+    ("claude3", "claude-3"),
+)
 
 LEARNED: dict[tuple[str, str], int] = {}
 """What a vendor's own model list said in this process, by vendor and model."""

@@ -17,7 +17,7 @@ from typing import Any
 from multiapi.assembly import Assembly, ReadCost, decimal_of, read_usage, request_id
 from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable, status_error_class
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json
-from multiapi.provider import Operation, Provider, Status, StreamOperation, unsupported
+from multiapi.provider import LateOperations, Operation, Provider, Status, StreamOperation, unsupported
 from multiapi.stream import ChatStream
 from multiapi.types import (
     ChatRequest,
@@ -143,7 +143,7 @@ def _check_range(provider: str, name: str, value: float | None, low: float, high
 
 
 def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, Any]]:
-    """All messages, with the media of tool results moved behind them, because a tool message holds only text."""
+    """All messages. Only user messages hold media: those of tool results and of other roles are moved behind them."""
     wire: list[dict[str, Any]] = []
     moved: list[Part] = []
     for message in request.messages:
@@ -155,6 +155,8 @@ def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, A
         if moved:
             wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
             moved = []
+        if type(message.content) is not str and message.role != "user":
+            message, moved = without_media(message)
         wire.append(_message_to_wire(message, request.model, dialect))
     if moved:
         wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
@@ -168,9 +170,24 @@ def _split_tool_content(message: Message) -> tuple[str, list[Part]]:
     text = "\n".join(part.text for part in message.content if isinstance(part, TextPart))
     if not media:
         return text, []
-    note = f"(the {'media' if len(media) > 1 else 'medium'} of this result follow{'' if len(media) > 1 else 's'} in the next user message)"
+    note = f"({_media_follow(media, 'result')})"
     label = TextPart(f"Media from the result of tool call {message.tool_call_id}:")
     return f"{text}\n{note}" if text else note, [label, *media]
+
+
+def without_media(message: Message) -> tuple[Message, list[Part]]:
+    """A message of a role that holds only text, and its media with a label, for the next user message."""
+    media = [part for part in message.content if isinstance(part, MediaPart)]
+    if not media:
+        return message, []
+    rest = [part for part in message.content if not isinstance(part, MediaPart)]
+    note = TextPart(f"({_media_follow(media, 'message')})")
+    return message._replace(content=[*rest, note]), [TextPart(f"Media from the {message.role} message:"), *media]
+
+
+def _media_follow(media: Sequence[Part], whose: str) -> str:
+    several = len(media) > 1
+    return f"the {'media' if several else 'medium'} of this {whose} follow{'' if several else 's'} in the next user message"
 
 
 def _message_to_wire(message: Message, model: str, dialect: Dialect) -> dict[str, Any]:
@@ -674,13 +691,16 @@ def openai_compatible(
     chat_path: str = "/chat/completions",
     embed_path: str | None = None,
     embed_batch: Callable[[EmbedRequest], dict[str, Any]] = embed_body,
-    operations: Mapping[str, Operation[Any, Any]] | None = None,
+    operations: Mapping[str, Operation[Any, Any]] | str | None = None,
     streaming: bool = True,
     capabilities: Mapping[str, Status] | None = None,
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted"),
     **facts: Any,
 ) -> Provider:
-    """A vendor that speaks the shared format; only what differs is given."""
+    """A vendor that speaks the shared format; only what differs is given.
+
+    `operations` may be the name of a module that has them as `OPERATIONS`; it is imported when one of them is first used.
+    """
     used = dialect or Dialect(provider=name)
 
     def build(request: ChatRequest) -> HttpRequest:
@@ -697,7 +717,7 @@ def openai_compatible(
         assert embed_path is not None
         return HttpRequest("POST", embed_path, json=embed_batch(request), headers=request.headers)
 
-    known: dict[str, Operation[Any, Any]] = dict(operations or {})
+    known: dict[str, Operation[Any, Any]] = {}
     if embed_path is not None:
         known["embed"] = Operation(
             "embed", build_embed, partial(parse_embed, provider=name, read_cost=read_cost), limit="embeddings_bytes"
@@ -712,7 +732,7 @@ def openai_compatible(
         chat_stream=StreamOperation(build_stream, partial(chat_stream_decoder, provider=name, read_cost=read_cost))
         if streaming
         else None,
-        operations=known,
+        operations=LateOperations(operations, known) if isinstance(operations, str) else {**(operations or {}), **known},
         read_error=read_vendor_error or partial(read_error, provider=name),
         capabilities=capabilities or {},
         structured=structured,

@@ -72,15 +72,19 @@ def build_chat(request: ChatRequest) -> HttpRequest:
 
 def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """User and assistant messages; all instructions stand in front of the first user message, after a blank line."""
-    instructions = [_text_of(message) for message in messages if message.role in {"system", "developer"}]
+    instructions = [message for message in messages if message.role in {"system", "developer"}]
     wire = [_message_to_wire(message) for message in messages if message.role not in {"system", "developer"}]
-    text = "\n\n".join(part for part in instructions if part)
-    if not text:
+    text = "\n\n".join(part for part in map(_text_of, instructions) if part)
+    attachments = [attachment for message in instructions for attachment in _attachments(message)]
+    if not text and not attachments:
         return wire
     first = next((message for message in wire if message["role"] == "user"), None)
     if first is None:
-        return [{"role": "user", "content": text}, *wire]
-    first["content"] = f"{text}\n\n{first['content']}" if first["content"] else text
+        first = {"role": "user", "content": ""}
+        wire.insert(0, first)
+    first["content"] = f"{text}\n\n{first['content']}" if text and first["content"] else text or first["content"]
+    if attachments:
+        first["attachments"] = [*attachments, *first.get("attachments", ())]
     return wire
 
 
@@ -98,11 +102,16 @@ def _message_to_wire(message: Message) -> dict[str, Any]:
             provider="bineric",
         )
     wire: dict[str, Any] = {"role": message.role, "content": _text_of(message)}
-    if not isinstance(message.content, str):
-        attachments = [_attachment(part) for part in message.content if not isinstance(part, TextPart)]
-        if attachments:
-            wire["attachments"] = attachments
+    attachments = _attachments(message)
+    if attachments:
+        wire["attachments"] = attachments
     return wire
+
+
+def _attachments(message: Message) -> list[str]:
+    if isinstance(message.content, str):
+        return []
+    return [_attachment(part) for part in message.content if not isinstance(part, TextPart)]
 
 
 def _attachment(part: Part) -> str:

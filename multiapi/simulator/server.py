@@ -15,6 +15,7 @@ from multiapi.simulator.simulator import Simulator
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Endpoint:
@@ -43,7 +44,7 @@ class Endpoint:
         try:
             await deliver(answer, send)
         except Dropped:
-            await cut_off(send)
+            scope.get(ABORT, lambda: None)()
         finally:
             answer.closed()
 
@@ -52,11 +53,19 @@ class Dropped(Exception):
     """The connection is to be closed."""
 
 
-async def cut_off(send: Send) -> None:
-    """Close the connection under the client, without the proper end of an answer."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if transport is not None:
-        transport.abort()
+ABORT = "multiapi.abort"
+
+
+def with_abort(app: ASGIApp) -> ASGIApp:
+    """The application with a way to close the connection under the client, which ASGI itself has not."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if transport is not None:
+            scope[ABORT] = transport.abort
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 async def deliver(answer: Answer, send: Send) -> None:
@@ -105,7 +114,7 @@ class Server:
         self._socket.bind((host, port))
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            application(self.simulator),
+            with_abort(application(self.simulator)),
             log_level="critical",
             access_log=False,
             lifespan="off",

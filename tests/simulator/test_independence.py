@@ -21,13 +21,21 @@ def imported(file: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file.name} imports relatively"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "multiapi" else {str(node.module)}
+            names |= (
+                {f"{node.module}.{alias.name}" for alias in node.names}
+                if node.module == "multiapi"
+                else {str(node.module)}
+            )
     return names
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.py")), ids=lambda file: str(file.relative_to(FOLDER)))
 def test_nothing_of_the_client_is_imported(file: Path) -> None:
-    ours = {name for name in imported(file) if name.split(".")[0] in ("multiapi", "langchain_multiapi", "llamaindex_multiapi")}
+    ours = {
+        name
+        for name in imported(file)
+        if name.split(".")[0] in ("multiapi", "langchain_multiapi", "llamaindex_multiapi")
+    }
     foreign = {name for name in ours if not name.startswith(ALLOWED)}
     assert not foreign
     assert not {name for name in imported(file) if name.split(".")[0] in ("langchain_core", "llama_index", "openai")}

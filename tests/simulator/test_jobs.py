@@ -38,7 +38,9 @@ def test_a_film_of_aimlapi() -> None:
 
 def test_a_film_of_binobox_is_signed() -> None:
     talk = Talk("binobox")
-    started = talk.post("/videos/generations", {"model": "veo-3-lite-generate", "prompt": "a cat", "settings": {"duration": 2}}).json()
+    started = talk.post(
+        "/videos/generations", {"model": "veo-3-lite-generate", "prompt": "a cat", "settings": {"duration": 2}}
+    ).json()
     path = started["poll_url"].removeprefix("/api/v1")
     assert states(talk, path, {}) == ["pending", "processing", "completed"]
     job = talk.get(path).json()
@@ -52,13 +54,19 @@ def test_a_film_of_binobox_is_signed() -> None:
 
 def test_links_of_the_vendors_own_hosts_work_on_the_transport() -> None:
     talk = Talk("aimlapi")
-    answer = talk.client.post("https://api.aimlapi.com/v1/images/generations", json={"model": "flux/schnell", "prompt": "a boat"}, headers=talk.headers())
+    answer = talk.client.post(
+        "https://api.aimlapi.com/v1/images/generations",
+        json={"model": "flux/schnell", "prompt": "a boat"},
+        headers=talk.headers(),
+    )
     url = answer.json()["data"][0]["url"]
     assert url.startswith("https://cdn.aimlapi.com/")
     assert talk.client.get(url).content.startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("fault", "state"), [("job=fail", "error"), ("job=cancel", "error"), ("job=stuck", "generating")])
+@pytest.mark.parametrize(
+    ("fault", "state"), [("job=fail", "error"), ("job=cancel", "error"), ("job=stuck", "generating")]
+)
 def test_jobs_that_do_not_end_well(fault: str, state: str) -> None:
     talk = Talk("aimlapi")
     job = talk.post("/v2/video/generations", FILM, headers={"x-multiapi-fault": fault}).json()["id"]
@@ -69,7 +77,9 @@ def test_jobs_that_do_not_end_well(fault: str, state: str) -> None:
     assert talk.get("/v2/usage", params={"period": "24h"}).json()["spend"] == 0
 
 
-@pytest.mark.parametrize(("fault", "state"), [("job=fail", "failed"), ("job=cancel", "cancelled"), ("job=stuck", "processing")])
+@pytest.mark.parametrize(
+    ("fault", "state"), [("job=fail", "failed"), ("job=cancel", "cancelled"), ("job=stuck", "processing")]
+)
 def test_jobs_of_binobox_that_do_not_end_well(fault: str, state: str) -> None:
     talk = Talk("binobox")
     body = {"model": "veo-3-lite-generate", "prompt": "a cat"}
@@ -115,7 +125,9 @@ def test_the_older_routes(vendor: str) -> None:
 
 def test_music() -> None:
     talk = Talk("aimlapi")
-    started = talk.post("/v2/generate/audio", {"model": "elevenlabs/eleven_music", "prompt": "Slow piano", "music_length_ms": 12000}).json()
+    started = talk.post(
+        "/v2/generate/audio", {"model": "elevenlabs/eleven_music", "prompt": "Slow piano", "music_length_ms": 12000}
+    ).json()
     query = {"generation_id": started["id"]}
     assert states(talk, "/v2/generate/audio", query) == ["queued", "generating", "completed"]
     file = talk.get("/v2/generate/audio", params=query).json()["audio_file"]
@@ -124,7 +136,9 @@ def test_music() -> None:
     assert transcribe(music).duration_s == pytest.approx(12, abs=0.5)
 
 
-@pytest.mark.parametrize("model", ["openai/gpt-4o-transcribe", "#g1_nova-2-general", "aai/universal", "microsoft/mai-transcribe-1.5"])
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-4o-transcribe", "#g1_nova-2-general", "aai/universal", "microsoft/mai-transcribe-1.5"]
+)
 def test_what_the_simulator_said_it_can_hear(model: str) -> None:
     talk = Talk("aimlapi")
     spoken = "The quick brown fox jumps over the lazy dog."
@@ -140,7 +154,9 @@ def test_what_the_simulator_said_it_can_hear(model: str) -> None:
 
 def test_a_transcript_of_a_link_to_its_own_file() -> None:
     talk = Talk("aimlapi")
-    link = talk.post("/v1/tts", {"model": "openai/tts-1", "text": "Hello there.", "voice": "coral"}).json()["audio"]["url"]
+    link = talk.post("/v1/tts", {"model": "openai/tts-1", "text": "Hello there.", "voice": "coral"}).json()["audio"][
+        "url"
+    ]
     job = talk.post("/v1/stt/create", {"model": "nova-3", "url": link}).json()["generation_id"]
     talk.simulator.clock.advance(5)
     assert "Hello there." in json.dumps(talk.get(f"/v1/stt/{job}").json())
@@ -148,7 +164,9 @@ def test_a_transcript_of_a_link_to_its_own_file() -> None:
 
 def test_a_recording_that_is_none() -> None:
     talk = Talk("aimlapi")
-    job = talk.send("POST", "/v1/stt/create", data={"model": "nova-3"}, files={"audio": ("a.wav", b"nothing", "audio/wav")})
+    job = talk.send(
+        "POST", "/v1/stt/create", data={"model": "nova-3"}, files={"audio": ("a.wav", b"nothing", "audio/wav")}
+    )
     talk.simulator.clock.advance(5)
     assert talk.get(f"/v1/stt/{job.json()['generation_id']}").json()["status"] == "error"
 
@@ -168,7 +186,10 @@ def test_a_batch() -> None:
     assert talk.get("/v1/batches", params={"batch_id": job["id"]}).json()["status"] == "generating"
     talk.simulator.clock.advance(60)
     lines = [json.loads(line) for line in talk.get("/v1/batches", params={"batch_id": job["id"]}).text.splitlines()]
-    assert [(line["custom_id"], line["result"]["message"]["content"][0]["text"]) for line in lines] == [("id-0", "one"), ("id-1", "two")]
+    assert [(line["custom_id"], line["result"]["message"]["content"][0]["text"]) for line in lines] == [
+        ("id-0", "one"),
+        ("id-1", "two"),
+    ]
     assert talk.post(f"/v1/batches/cancel/{job['id']}").status_code == 400
     assert talk.get("/v2/usage", params={"period": "1h"}).json()["spend"] > 0
 
@@ -186,12 +207,18 @@ def test_a_batch_can_be_cancelled() -> None:
 
 WEATHER = {
     "type": "function",
-    "function": {"name": "get_weather", "description": "Get the weather of a city", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}},
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather of a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
 }
 
 
 def begun(talk: Talk, text: str, tools: list[Any] | None = None, **options: Any) -> tuple[str, httpx.Response]:
-    assistant = talk.post("/assistants", {"model": "gpt-4o-mini", "instructions": "Be brief.", "tools": tools or []}).json()["id"]
+    assistant = talk.post(
+        "/assistants", {"model": "gpt-4o-mini", "instructions": "Be brief.", "tools": tools or []}
+    ).json()["id"]
     thread = talk.post("/threads", {"messages": [{"role": "user", "content": text}]}).json()["id"]
     return thread, talk.post(f"/threads/{thread}/runs", {"assistant_id": assistant, **options})
 
@@ -204,7 +231,10 @@ def test_a_run() -> None:
     messages = talk.get(f"/threads/{thread}/messages").json()["data"]
     assert [message["role"] for message in messages] == ["assistant", "user"]
     assert messages[0]["content"][0]["text"]["value"] == "1, 2, 3"
-    assert talk.get(f"{path}/steps").json()["data"][0]["step_details"]["message_creation"]["message_id"] == messages[0]["id"]
+    assert (
+        talk.get(f"{path}/steps").json()["data"][0]["step_details"]["message_creation"]["message_id"]
+        == messages[0]["id"]
+    )
     assert talk.post(f"{path}/cancel").status_code == 400
 
 
@@ -249,11 +279,23 @@ def test_a_streamed_run() -> None:
 
 def test_a_run_reads_the_files_of_the_thread() -> None:
     talk = Talk("aimlapi")
-    file = talk.send("POST", "/v1/files", data={"purpose": "assistants"}, files={"file": ("a.txt", b"Oslo is the capital of Norway.")}).json()["id"]
+    file = talk.send(
+        "POST",
+        "/v1/files",
+        data={"purpose": "assistants"},
+        files={"file": ("a.txt", b"Oslo is the capital of Norway.")},
+    ).json()["id"]
     assistant = talk.post("/assistants", {"model": "gpt-4o-mini"}).json()["id"]
-    attached = {"role": "user", "content": "What is the capital of Norway?", "attachments": [{"file_id": file, "tools": [{"type": "file_search"}]}]}
+    attached = {
+        "role": "user",
+        "content": "What is the capital of Norway?",
+        "attachments": [{"file_id": file, "tools": [{"type": "file_search"}]}],
+    }
     thread = talk.post("/threads", {"messages": [attached]}).json()["id"]
     talk.post(f"/threads/{thread}/runs", {"assistant_id": assistant})
     talk.simulator.clock.advance(5)
     talk.get(f"/threads/{thread}/runs")
-    assert talk.get(f"/threads/{thread}/messages").json()["data"][0]["content"][0]["text"]["value"] == "Oslo is the capital of Norway."
+    assert (
+        talk.get(f"/threads/{thread}/messages").json()["data"][0]["content"][0]["text"]["value"]
+        == "Oslo is the capital of Norway."
+    )

@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiapi.simulator.media import draw_image, speak
-from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, replies, reply, tokens
-from multiapi.simulator.model import filling
+from multiapi.simulator.model import (
+    Attachment,
+    Conversation,
+    Reply,
+    Tool,
+    ToolCall,
+    Turn,
+    filling,
+    replies,
+    reply,
+    tokens,
+)
 
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}
@@ -52,9 +62,18 @@ def called(name: str, arguments: dict[str, Any], result: str) -> tuple[Turn, Tur
         ("Is it raining in San Francisco, CA?", [("get_weather", {"city": "San Francisco, CA"})]),
         ("What is 3 + 4?", [("add", {"a": 3, "b": 4})]),
         ("How much is 12 times 9?", [("multiply", {"a": 12, "b": 9})]),
-        ("What is the weather in Oslo and in Paris?", [("get_weather", {"city": "Oslo"}), ("get_weather", {"city": "Paris"})]),
-        ("What's the weather in Oslo, and what is 3 times 4?", [("get_weather", {"city": "Oslo"}), ("multiply", {"a": 3, "b": 4})]),
-        ("Find the weather in Bergen and tell me the time in Tokyo.", [("get_weather", {"city": "Bergen"}), ("get_time", {"timezone": "Tokyo"})]),
+        (
+            "What is the weather in Oslo and in Paris?",
+            [("get_weather", {"city": "Oslo"}), ("get_weather", {"city": "Paris"})],
+        ),
+        (
+            "What's the weather in Oslo, and what is 3 times 4?",
+            [("get_weather", {"city": "Oslo"}), ("multiply", {"a": 3, "b": 4})],
+        ),
+        (
+            "Find the weather in Bergen and tell me the time in Tokyo.",
+            [("get_weather", {"city": "Bergen"}), ("get_time", {"timezone": "Tokyo"})],
+        ),
         ("Multiply 5 and 6, then add 3 to the result.", [("multiply", {"a": 5, "b": 6})]),
     ],
 )
@@ -103,7 +122,9 @@ def test_an_answer_form_comes_last() -> None:
     options = {"tools": (form, WEATHER), "tool_choice": "required"}
     assert calls(ask("What is the weather in Oslo?", **options)) == [("get_weather", {"city": "Oslo"})]
     after = called("get_weather", {"city": "Oslo"}, "Oslo: 4 degrees")
-    assert calls(ask("What is the weather in Oslo?", after=after, **options)) == [("WeatherReport", {"city": "Oslo", "degrees": 4})]
+    assert calls(ask("What is the weather in Oslo?", after=after, **options)) == [
+        ("WeatherReport", {"city": "Oslo", "degrees": 4})
+    ]
 
 
 # ---------------------------------------------------------------- arguments
@@ -112,15 +133,29 @@ def test_an_answer_form_comes_last() -> None:
 @pytest.mark.parametrize(
     ("prompt", "properties", "expected"),
     [
-        ("Create a customer named '你好啊集团' (Hello Group) - a Chinese technology company", {"customer_name": TEXT, "description": TEXT},
-         {"customer_name": "你好啊集团", "description": "a Chinese technology company"}),
+        (
+            "Create a customer named '你好啊集团' (Hello Group) - a Chinese technology company",
+            {"customer_name": TEXT, "description": TEXT},
+            {"customer_name": "你好啊集团", "description": "a Chinese technology company"},
+        ),
         ("Add the customer 「こんにちは株式会社」", {"customer_name": TEXT}, {"customer_name": "こんにちは株式会社"}),
-        ("weather in paris in Fahrenheit", {"city": TEXT, "unit": {"enum": ["celsius", "fahrenheit"]}}, {"city": "paris", "unit": "fahrenheit"}),
-        ("Send an email to bob@example.com with subject 'Lunch' and body 'At noon?'", {"to": TEXT, "subject": TEXT, "body": TEXT},
-         {"to": "bob@example.com", "subject": "Lunch", "body": "At noon?"}),
+        (
+            "weather in paris in Fahrenheit",
+            {"city": TEXT, "unit": {"enum": ["celsius", "fahrenheit"]}},
+            {"city": "paris", "unit": "fahrenheit"},
+        ),
+        (
+            "Send an email to bob@example.com with subject 'Lunch' and body 'At noon?'",
+            {"to": TEXT, "subject": TEXT, "body": TEXT},
+            {"to": "bob@example.com", "subject": "Lunch", "body": "At noon?"},
+        ),
         ("Book for 2026-05-01 at 18:30", {"date": {"type": "string", "format": "date"}}, {"date": "2026-05-01"}),
         ("Calculate 3 * (4 + 5) please", {"expression": TEXT}, {"expression": "3 * (4 + 5)"}),
-        ("The average of 3, 4.5 and 7", {"numbers": {"type": "array", "items": {"type": "number"}}}, {"numbers": [3, 4.5, 7]}),
+        (
+            "The average of 3, 4.5 and 7",
+            {"numbers": {"type": "array", "items": {"type": "number"}}},
+            {"numbers": [3, 4.5, 7]},
+        ),
         ("Open https://example.com/a?b=1 now", {"url": TEXT}, {"url": "https://example.com/a?b=1"}),
         ("Set limit = 20 and name is Alice", {"name": TEXT, "limit": WHOLE}, {"name": "Alice", "limit": 20}),
         ("Turn verbose off", {"verbose": {"type": "boolean"}}, {"verbose": False}),
@@ -134,21 +169,44 @@ def test_arguments_come_from_the_prompt(prompt: str, properties: dict[str, Any],
 def test_references_and_alternatives() -> None:
     schema = {
         "type": "object",
-        "properties": {"people": {"type": "array", "items": {"$ref": "#/$defs/Person"}}, "note": {"anyOf": [TEXT, {"type": "null"}]}},
+        "properties": {
+            "people": {"type": "array", "items": {"$ref": "#/$defs/Person"}},
+            "note": {"anyOf": [TEXT, {"type": "null"}]},
+        },
         "required": ["people", "note"],
-        "$defs": {"Person": {"type": "object", "properties": {"name": TEXT, "age": {"anyOf": [WHOLE, {"type": "null"}]}}, "required": ["name", "age"]}},
+        "$defs": {
+            "Person": {
+                "type": "object",
+                "properties": {"name": TEXT, "age": {"anyOf": [WHOLE, {"type": "null"}]}},
+                "required": ["name", "age"],
+            }
+        },
     }
     made = filling.fill(schema, "Extract people: Alice is 30, Bob is 25 and Carol Jones is 41.")
-    assert made["people"] == [{"name": "Alice", "age": 30}, {"name": "Bob", "age": 25}, {"name": "Carol Jones", "age": 41}]
+    assert made["people"] == [
+        {"name": "Alice", "age": 30},
+        {"name": "Bob", "age": 25},
+        {"name": "Carol Jones", "age": 41},
+    ]
     assert made["note"] is None
 
 
 scalars = st.sampled_from(
     [
-        TEXT, WHOLE, {"type": "number"}, {"type": "boolean"}, {"type": "null"}, {"enum": ["red", "green", 3]}, {"const": "x"},
-        {"type": "integer", "minimum": 5, "maximum": 7}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1.5},
-        {"type": "string", "minLength": 3, "maxLength": 8}, {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"},
-        {"type": "string", "format": "date"}, {"type": "string", "format": "email"}, {"type": ["string", "null"]},
+        TEXT,
+        WHOLE,
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "null"},
+        {"enum": ["red", "green", 3]},
+        {"const": "x"},
+        {"type": "integer", "minimum": 5, "maximum": 7},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1.5},
+        {"type": "string", "minLength": 3, "maxLength": 8},
+        {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "format": "email"},
+        {"type": ["string", "null"]},
         {"type": "integer", "multipleOf": 5},
     ]
 )
@@ -157,24 +215,37 @@ scalars = st.sampled_from(
 def objects(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     names = st.sampled_from(["name", "age", "city", "tags", "answer", "is_new", "customer_id", "items"])
     return st.dictionaries(names, inner, min_size=1, max_size=4).map(
-        lambda properties: {"type": "object", "properties": properties, "required": list(properties)[::2], "additionalProperties": False}
+        lambda properties: {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties)[::2],
+            "additionalProperties": False,
+        }
     )
 
 
 def lists(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     sizes = st.tuples(st.integers(0, 2), st.integers(3, 5))
-    return st.tuples(inner, sizes).map(lambda made: {"type": "array", "items": made[0], "minItems": made[1][0], "maxItems": made[1][1]})
+    return st.tuples(inner, sizes).map(
+        lambda made: {"type": "array", "items": made[0], "minItems": made[1][0], "maxItems": made[1][1]}
+    )
 
 
 def alternatives(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     return st.lists(inner, min_size=1, max_size=3).map(lambda made: {"anyOf": made})
 
 
-schemas = objects(st.recursive(scalars, lambda inner: objects(inner) | lists(inner) | alternatives(inner), max_leaves=8))
+schemas = objects(
+    st.recursive(scalars, lambda inner: objects(inner) | lists(inner) | alternatives(inner), max_leaves=8)
+)
 
 
 @settings(max_examples=300, deadline=None)
-@given(schemas, st.sampled_from(["Erick, 27, lives in Oslo.", "", "What is 3 + 4? Use red.", "سلام دنیا", "a" * 300]), st.booleans())
+@given(
+    schemas,
+    st.sampled_from(["Erick, 27, lives in Oslo.", "", "What is 3 + 4? Use red.", "سلام دنیا", "a" * 300]),
+    st.booleans(),
+)
 def test_whatever_the_schema_the_value_matches_it(schema: dict[str, Any], text: str, every: bool) -> None:
     value = filling.fill(schema, text, every=every)
     jsonschema_rs.validate(schema, json.loads(json.dumps(value)))
@@ -184,7 +255,11 @@ def test_whatever_the_schema_the_value_matches_it(schema: dict[str, Any], text: 
 
 
 def test_a_schema_is_filled() -> None:
-    schema = {"type": "object", "properties": {"vendor": TEXT, "amount": {"type": "number"}, "currency": TEXT}, "required": ["vendor", "amount", "currency"]}
+    schema = {
+        "type": "object",
+        "properties": {"vendor": TEXT, "amount": {"type": "number"}, "currency": TEXT},
+        "required": ["vendor", "amount", "currency"],
+    }
     answer = ask("TechCorp invoice, 13500 rupees, 15 Jan 2025", schema=schema)
     assert json.loads(answer.text or "") == {"vendor": "TechCorp", "amount": 13500, "currency": "INR"}
 
@@ -217,12 +292,21 @@ def test_tools_in_the_instructions_are_called_in_the_form_asked_for(as_system: b
         told = f"{INSTRUCTIONS}{more}"
         return ask(question, Turn("system", told)) if as_system else ask(f"{told}\n\n{question}")
 
-    assert json.loads(asked("What is the weather in Oslo?").text or "") == {"tool_calls": [{"name": "get_weather", "arguments": {"city": "Oslo"}}]}
+    assert json.loads(asked("What is the weather in Oslo?").text or "") == {
+        "tool_calls": [{"name": "get_weather", "arguments": {"city": "Oslo"}}]
+    }
     assert len(json.loads(asked("What is the weather in Oslo, and what is 3 + 4?").text or "")["tool_calls"]) == 2
     assert asked("Hello").text == "Hello! How can I help you today?"
     assert "tool_calls" in (asked("Hello", "\nYou must call a tool now.").text or "")
     assert json.loads(asked("Hello", "\nYou must call the tool add now.").text or "")["tool_calls"][0]["name"] == "add"
-    assert len(json.loads(asked("What is the weather in Oslo and in Paris?", "\nCall one tool at a time.").text or "")["tool_calls"]) == 1
+    assert (
+        len(
+            json.loads(asked("What is the weather in Oslo and in Paris?", "\nCall one tool at a time.").text or "")[
+                "tool_calls"
+            ]
+        )
+        == 1
+    )
 
 
 def test_results_that_come_back_as_text_are_understood() -> None:
@@ -251,7 +335,9 @@ def test_thoughts_actions_and_observations() -> None:
     first = ask("What is 3 + 4?", Turn("system", REACT)).text or ""
     assert first.endswith('Action: add\nAction Input: {"a":3,"b":4}')
     after = (Turn("assistant", first), Turn("user", "Observation: 7"))
-    assert (reply(Conversation("m", (Turn("system", REACT), Turn("user", "What is 3 + 4?"), *after))).text or "").endswith("Answer: Here is what I found: 7.")
+    assert (
+        reply(Conversation("m", (Turn("system", REACT), Turn("user", "What is 3 + 4?"), *after))).text or ""
+    ).endswith("Answer: Here is what I found: 7.")
 
 
 # ---------------------------------------------------------------- retrieval and evaluation
@@ -273,7 +359,10 @@ def test_a_question_is_answered_out_of_its_context(prompt: str) -> None:
 
 
 def test_context_in_the_system_text() -> None:
-    assert ask("What is the capital of Norway?", Turn("system", f"Use this context to answer.\nContext:\n{FACTS}")).text == "Oslo is the capital of Norway."
+    assert (
+        ask("What is the capital of Norway?", Turn("system", f"Use this context to answer.\nContext:\n{FACTS}")).text
+        == "Oslo is the capital of Norway."
+    )
 
 
 def test_a_context_without_the_answer_is_told_from_one_with_it() -> None:
@@ -320,14 +409,22 @@ def test_it_remembers() -> None:
 
 
 def test_the_system_text_has_a_say() -> None:
-    assert ask("What is the secret word?", Turn("system", "The secret word is Swordfish.")).text == "The secret word is Swordfish."
+    assert (
+        ask("What is the secret word?", Turn("system", "The secret word is Swordfish.")).text
+        == "The secret word is Swordfish."
+    )
     assert (ask("Hello", Turn("system", "Answer in upper case.")).text or "").isupper()
     assert (ask("Hello", Turn("system", "End every answer with 'Over.'")).text or "").endswith("Over.")
 
 
 @pytest.mark.parametrize(
     ("prompt", "answer"),
-    [("Count to five", "1, 2, 3, 4, 5"), ("What is 12*12?", "12*12 = 144"), ("Say 'OK'", "OK"), ("Repeat after me: good night", "good night")],
+    [
+        ("Count to five", "1, 2, 3, 4, 5"),
+        ("What is 12*12?", "12*12 = 144"),
+        ("Say 'OK'", "OK"),
+        ("Repeat after me: good night", "good night"),
+    ],
 )
 def test_small_tasks(prompt: str, answer: str) -> None:
     assert ask(prompt).text == answer
@@ -343,16 +440,38 @@ def test_a_text_of_a_length() -> None:
 def test_files_are_described() -> None:
     picture = ask("What is this?", after=()).text
     assert picture
-    seen = reply(Conversation("m", (Turn("user", "What is this?", (Attachment("image/png", draw_image("a red boat", 64, 48)),)),))).text or ""
+    seen = (
+        reply(
+            Conversation(
+                "m", (Turn("user", "What is this?", (Attachment("image/png", draw_image("a red boat", 64, 48)),)),)
+            )
+        ).text
+        or ""
+    )
     assert "64 x 48" in seen
     assert "a red boat" in seen
-    heard = reply(Conversation("m", (Turn("user", "What is said?", (Attachment("audio/wav", speak("good evening", "audio/wav")),)),))).text or ""
+    heard = (
+        reply(
+            Conversation(
+                "m", (Turn("user", "What is said?", (Attachment("audio/wav", speak("good evening", "audio/wav")),)),)
+            )
+        ).text
+        or ""
+    )
     assert "good evening" in heard
-    read = reply(Conversation("m", (Turn("user", "Summarize", (Attachment("text/plain", b"The cat sat.", name="a.txt"),)),))).text or ""
+    read = (
+        reply(
+            Conversation("m", (Turn("user", "Summarize", (Attachment("text/plain", b"The cat sat.", name="a.txt"),)),))
+        ).text
+        or ""
+    )
     assert "a.txt" in read
     assert "12 bytes" in read
     assert "The cat sat." in read
-    broken = reply(Conversation("m", (Turn("user", "What?", (Attachment("application/pdf", b"%PDF-nonsense"),)),))).text or ""
+    broken = (
+        reply(Conversation("m", (Turn("user", "What?", (Attachment("application/pdf", b"%PDF-nonsense"),)),))).text
+        or ""
+    )
     assert "application/pdf, 13 bytes" in broken
 
 
@@ -394,7 +513,12 @@ def test_tokens_join_to_the_text(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=400), st.sampled_from([(), TOOLS]), st.sampled_from(["auto", "required"]), st.sampled_from([None, {}]))
+@given(
+    st.text(max_size=400),
+    st.sampled_from([(), TOOLS]),
+    st.sampled_from(["auto", "required"]),
+    st.sampled_from([None, {}]),
+)
 def test_no_prompt_breaks_it(text: str, tools: tuple[Tool, ...], choice: str, schema: dict[str, Any] | None) -> None:
     conversation = Conversation("m", (Turn("user", text),), tools=tools, tool_choice=choice, schema=schema)
     assert reply(conversation) == reply(conversation)

@@ -28,7 +28,10 @@ def test_bineric_adds_up() -> None:
     assert balance["usage"]["daily"]["requests"] == 3
     assert Decimal(str(balance["usage"]["daily"]["cost"])) == sum(costs)
     statistics = talk.get("/monitoring/usage").json()["data"]
-    assert {entry["model"]: entry["usage"]["request_count"] for entry in statistics["by_model"]} == {"gpt-4": 2, "o1": 1}
+    assert {entry["model"]: entry["usage"]["request_count"] for entry in statistics["by_model"]} == {
+        "gpt-4": 2,
+        "o1": 1,
+    }
     assert Decimal(str(statistics["total_usage"]["total_cost"])) == sum(costs)
     assert statistics["total_usage"]["total_tokens"] == sum(answer["usage"]["total_tokens"] for answer in answers)
     daily = talk.get("/monitoring/daily-usage").json()["data"]
@@ -49,7 +52,9 @@ def test_a_free_account_of_bineric() -> None:
     assert usage["total_cost"] == 0
     assert usage["account_info"] == {"type": "free"}
     assert talk.get("/monitoring/balance").json()["data"]["payment_status"] == {"active": False}
-    refused = talk.post("/ai/chat/completions", {"model": "stability-ai", "messages": [{"role": "user", "content": "a cat"}]})
+    refused = talk.post(
+        "/ai/chat/completions", {"model": "stability-ai", "messages": [{"role": "user", "content": "a cat"}]}
+    )
     assert (refused.status_code, refused.json()["error"]["type"]) == (403, "PaidFeatureError")
 
 
@@ -57,7 +62,9 @@ def test_binobox_adds_up() -> None:
     talk = Talk("binobox")
     start = talk.get("/usage").json()["balance_remaining"]
     charged = [chat(talk, "gemini-3.1-flash-lite")["binobox"]["diamonds_charged"] for _ in range(3)]
-    picture = talk.post("/images/generations", {"model": "imagen-4-fast-generate", "prompt": "a cat", "settings": {"numberOfImages": 2}})
+    picture = talk.post(
+        "/images/generations", {"model": "imagen-4-fast-generate", "prompt": "a cat", "settings": {"numberOfImages": 2}}
+    )
     charged.append(picture.json()["binobox"]["diamonds_charged"])
     assert charged[-1] == 40
     assert talk.post("/chat/completions", {"model": "x"}).status_code == 400
@@ -137,7 +144,9 @@ def test_pages_of_the_ledger() -> None:
     seen: list[Any] = []
     cursor: str | None = None
     while True:
-        page = talk.get("/v2/billing/transactions", params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        page = talk.get(
+            "/v2/billing/transactions", params={"limit": 2, **({"cursor": cursor} if cursor else {})}
+        ).json()
         seen += page["data"]
         cursor = page["pagination"]["next_cursor"]
         if not page["pagination"]["has_more"]:

@@ -8,7 +8,8 @@ import jsonschema_rs
 from multiapi.simulator.contract import aimlapi_catalogue, contract, first_violation
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
-_SKIPPED = {"model", "messages", "input", "tools", "tool_choice", "response_format", "stream_options", "text"}
+# Of text models these are left to the contract: the catalogue says less of them.
+_OF_TEXT = {"model", "messages", "input", "tools", "tool_choice", "response_format", "stream_options", "text"}
 
 
 def check_model(call: Call) -> None:
@@ -44,12 +45,13 @@ def _validator(model: str, endpoint: str) -> Any:
         params = {**{name: spec for name, spec in common.items() if name not in entry.get("lacks", ())}, **params}
     elif endpoint not in (entry["endpoint"], *entry.get("other_endpoints", ())):
         return None
-    properties = {name: _schema(spec) for name, spec in params.items() if name not in _SKIPPED}
+    skipped = _OF_TEXT if entry["family"] == "text" else {"model", "input"}
+    properties = {name: _schema(spec) for name, spec in params.items() if name not in skipped}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     schema["required"] = [
         name
         for name, spec in params.items()
-        if spec.get("required") and name not in ("audio", "file", "url", *_SKIPPED)
+        if spec.get("required") and name not in ("audio", "file", "url", *skipped)
     ]
     if entry["family"] == "embedding":
         schema["properties"] = {**properties, "model": {}, "input": {}}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         register_with_langchain,
     )
     from langchain_multiapi.middleware import SpendGuard, VendorFailover
-    from langchain_multiapi.spending import SpendTracker
+    from langchain_multiapi.spending import SpendTracker, track_spending
     from langchain_multiapi.tools import MultiApiToolkit
 
 _HOMES = {
@@ -39,6 +39,7 @@ _HOMES = {
     "init_multiapi_chat_model": "factories",
     "init_multiapi_embeddings": "factories",
     "register_with_langchain": "factories",
+    "track_spending": "spending",
 }
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "init_multiapi_chat_model",
     "init_multiapi_embeddings",
     "register_with_langchain",
+    "track_spending",
 ]
 
 

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self, get_type_hints
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.model_profile import ModelProfile, _warn_unknown_profile_keys
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, SecretStr, model_validator
@@ -38,10 +39,11 @@ from multiapi.types import ChatRequest, Timeout, ToolCalling
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LanguageModelInput
-    from langchain_core.language_models.model_profile import ModelProfile
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
+
+    from multiapi.account import ModelInfo
 
 for _provider in PROVIDERS:
     _blocks.register(_provider)
@@ -171,14 +173,12 @@ class ChatMultiApi(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_profile_keys(self) -> Self:
-        """Our own profiles need no check; one that was given gets it."""
-        if "profile" in self.model_fields_set and self.profile:
-            from langchain_core.language_models.model_profile import _warn_unknown_profile_keys
-
+        """As LangChain's own check, which reads the type hints anew for every model."""
+        if self.profile and not self.profile.keys() <= _profile_keys():
             _warn_unknown_profile_keys(self.profile)
         return self
 
-    def _resolve_model_profile(self) -> ModelProfile | None:
+    def _resolve_model_profile(self) -> ModelProfile:
         from langchain_multiapi.profiles import find_profile
 
         return find_profile(self.provider, self.model)
@@ -215,6 +215,24 @@ class ChatMultiApi(BaseChatModel):
             "default_query": self.default_query,
             "allow_http": self.allow_http,
         }
+
+    def list_models(self) -> tuple[ModelInfo, ...]:
+        """The vendor's models as it lists them now, with prices where it says them.
+
+        Raises:
+            UnsupportedError: The vendor has no list.
+        """
+        with langchain_errors():
+            from multiapi.account import ModelsRequest
+
+            return tuple(self.client.call("models", ModelsRequest()))
+
+    async def alist_models(self) -> tuple[ModelInfo, ...]:
+        """As `list_models`, awaited."""
+        with langchain_errors():
+            from multiapi.account import ModelsRequest
+
+            return tuple(await self.async_client.call("models", ModelsRequest()))
 
     # ------------------------------------------------------------------------------------ copies
 
@@ -461,6 +479,11 @@ _IDENTIFYING = (
     "model_kwargs",
     "extra_body",
 )
+
+
+@cache
+def _profile_keys() -> frozenset[str]:
+    return frozenset(get_type_hints(ModelProfile))
 
 
 def _model_id(model: Any) -> str:

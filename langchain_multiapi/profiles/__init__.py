@@ -1,10 +1,43 @@
-"""What single models can do, for LangChain's `profile`: built from the vendors' own lists, read when first asked for."""
+"""What single models can do, for LangChain's `profile`: built from the vendors' own lists, read when first asked for.
+
+A key that is not there is not known. The tables are made by `python -m langchain_multiapi.profiles.build`; nothing is fetched here.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from multiapi.context_windows import known_context_window
+from multiapi.providers import find_provider
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.model_profile import ModelProfile
 
 
-def find_profile(provider: str, model: str) -> Any:
-    """The profile of a model, or None if it is not known."""
-    return None
+def find_profile(provider: str, model: str) -> ModelProfile:
+    """The profile of a model; of one that is not listed, what holds for all models of the vendor."""
+    table = _table(provider)
+    models: dict[str, int] = table["models"]
+    profile: dict[str, Any] = dict(table["sets"][models[model]] if model in models else table["vendor"])
+    window = known_context_window(provider, model)
+    if window is not None:
+        profile["max_input_tokens"] = window
+    return cast("ModelProfile", profile)
+
+
+def listed_models(provider: str) -> tuple[str, ...]:
+    """The ids in the table of a vendor."""
+    return tuple(_table(provider)["models"])
+
+
+@cache
+def _table(provider: str) -> dict[str, Any]:
+    file = files(__name__).joinpath(f"{provider}.json")
+    if not file.is_file():
+        find_provider(provider)
+        return {"vendor": {"text_inputs": True, "text_outputs": True}, "sets": [], "models": {}}
+    return cast("dict[str, Any]", orjson.loads(file.read_bytes()))

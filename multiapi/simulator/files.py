@@ -1,8 +1,8 @@
 """Files that the simulator made or was given, kept in memory and handed out below `/files/`."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 EXTENSIONS = {
     "image/png": "png",
@@ -45,14 +45,16 @@ class Files:
     limit_bytes: int = 256_000_000
     kept: "OrderedDict[str, StoredFile]" = field(default_factory=OrderedDict)
     total_bytes: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def add(self, file: StoredFile) -> StoredFile:
         """Keep a file."""
-        self.kept[file.name] = file
-        self.total_bytes += len(file.data)
-        while self.total_bytes > self.limit_bytes and len(self.kept) > 1:
-            _, oldest = self.kept.popitem(last=False)
-            self.total_bytes -= len(oldest.data)
+        with self._lock:
+            self.kept[file.name] = file
+            self.total_bytes += len(file.data)
+            while self.total_bytes > self.limit_bytes and len(self.kept) > 1:
+                _, oldest = self.kept.popitem(last=False)
+                self.total_bytes -= len(oldest.data)
         return file
 
     def get(self, name: str) -> StoredFile | None:
@@ -63,6 +65,3 @@ class Files:
 def extension(mime_type: str) -> str:
     """The usual ending of a file's name."""
     return EXTENSIONS.get(mime_type, mime_type.rsplit("/", 1)[-1].removeprefix("x-") or "bin")
-
-
-Maker = Callable[[], tuple[str, bytes]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Literal
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -28,6 +29,7 @@ class Job:
     cancelled_at: float | None = None
     result: Any = None
     done: bool = False
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
     def started_at(self) -> float:
@@ -48,9 +50,11 @@ class Job:
         if now < self.started_at + self.run_s or self.ending == "stuck":
             return "running"
         if self.ending == "completed" and not self.done:
-            self.done = True
-            self.result = self.work()
-            self.on_completed(self)
+            with self._lock:  # two may look at the same time, but the work is done and charged once
+                if not self.done:
+                    self.result = self.work()
+                    self.on_completed(self)
+                    self.done = True
         return self.ending
 
     def cancel(self, now: float) -> None:
@@ -76,6 +80,6 @@ class Jobs:
 
     def settle(self, vendor: str, key: str, now: float) -> None:
         """Bring every job of a key up to date, so that what it costs is booked."""
-        for job in self.all.values():
+        for job in list(self.all.values()):
             if job.vendor == vendor and job.key == key and not job.done:
                 job.state(now)

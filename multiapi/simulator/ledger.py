@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from threading import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,16 @@ class Account:
     deposit: Decimal
     balance: Decimal = field(init=False)
     charges: list[Charge] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.balance = self.deposit
 
     def charge(self, charge: Charge) -> None:
         """Book a call."""
-        self.balance -= charge.amount
-        self.charges.append(charge)
+        with self._lock:
+            self.balance -= charge.amount
+            self.charges.append(charge)
 
     def between(self, start: float, end: float) -> list[Charge]:
         """The calls from `start` up to, but not at, `end`."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from threading import Lock
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Limits:
 
     in_force: dict[str, Limit] = field(default_factory=dict)
     _windows: dict[tuple[str, str], Window] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def switch_on(self, vendor: str, limit: Limit | None = None) -> None:
         """Put the documented limit of a vendor in force, or another."""
@@ -56,7 +58,10 @@ class Limits:
         limit = self.in_force.get(vendor)
         if limit is None:
             return None
-        window = self.window(vendor, key)
+        with self._lock:
+            return self._entered(limit, self.window(vendor, key), now)
+
+    def _entered(self, limit: Limit, window: Window, now: float) -> str | None:
         while window.times and window.times[0] <= now - limit.window_s:
             window.times.popleft()
         if len(window.times) >= limit.requests:

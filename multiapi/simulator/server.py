@@ -18,6 +18,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_QUICK = ("/completions", "/embeddings", "/models", "/responses", "/messages", "/credits", "/balance", "/usage", "/")
+
+
 class Endpoint:
     """The simulator as an ASGI application."""
 
@@ -40,7 +43,9 @@ class Endpoint:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
         origin = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
         request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body, origin=origin)
-        answer = self.simulator.answer(request)
+        # What makes or reads media takes long, and must not hold up the others.
+        slow = not path.endswith(_QUICK)
+        answer = await asyncio.to_thread(self.simulator.answer, request) if slow else self.simulator.answer(request)
         try:
             await deliver(answer, send)
         except Dropped:

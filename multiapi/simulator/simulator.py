@@ -9,7 +9,7 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 import httpx
@@ -75,7 +75,7 @@ class Simulator:
         self.jobs = Jobs()
         self.files = Files()
         self.answered = 0
-        self._count = 0
+        self._numbers = count(1)
         self._vendors: dict[str, Vendor] = {}
 
     # -------------------------------------------------------------- places
@@ -101,15 +101,15 @@ class Simulator:
     def vendor(self, name: str) -> Vendor:
         """One of the five."""
         if name not in self._vendors:
-            self._vendors[name] = ALL[name](self)
+            self._vendors.setdefault(name, ALL[name](self))
         return self._vendors[name]
 
     # -------------------------------------------------------------- ids and files
 
     def new_id(self, prefix: str, length: int = 24) -> str:
         """An id that follows from the seed and from how many were given before."""
-        self._count += 1
-        return prefix + hashlib.blake2b(b"%d:%d" % (self.seed, self._count), digest_size=16).hexdigest()[:length]
+        number = next(self._numbers)
+        return prefix + hashlib.blake2b(b"%d:%d" % (self.seed, number), digest_size=16).hexdigest()[:length]
 
     def new_uuid(self) -> str:
         """The same in the form of a UUID."""

@@ -21,6 +21,9 @@ _VERB = re.compile(
 )
 
 
+_LONGEST = 8000  # of a longer text only the two ends are searched for what is asked
+
+
 @dataclass(frozen=True)
 class Planned:
     """A call that the prompt asks for; `waits` is set when it needs the result of the one before it."""
@@ -108,6 +111,7 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
     if choice.startswith("="):
         named = next((tool for tool in tools if tool.name == choice[1:]), None)
         return [] if named is None else [(named, arguments(named, text, results))]
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n{text[-_LONGEST // 2 :]}"
     planned = plan(tools, text)
     for call in made:
         done = next((entry for entry in planned if entry.tool.name == call.name), None)

@@ -13,18 +13,20 @@ from multiapi.simulator.model import words
 from multiapi.simulator.model.conversation import Conversation, Tool, ToolCall, Turn
 
 _DECODER = json.JSONDecoder()
+_MOST_FAILURES = 100  # a text full of braces is not read to its end
 
 
 def json_values(text: str, *, opening: str = "{[") -> list[tuple[Any, int, int]]:
     """Each JSON object or array that stands in a text, outermost only, with its place."""
     found = []
-    place = 0
+    place = failed = 0
     pattern = re.compile(f"[{re.escape(opening)}]")
-    while (start := pattern.search(text, place)) is not None:
+    while failed < _MOST_FAILURES and (start := pattern.search(text, place)) is not None:
         try:
             value, end = _DECODER.raw_decode(text, start.start())
         except (json.JSONDecodeError, RecursionError):
             place = start.end()
+            failed += 1
             continue
         if isinstance(value, dict | list):
             found.append((value, start.start(), end))
@@ -351,8 +353,9 @@ def wants_json(text: str) -> bool:
 
 # ---------------------------------------------------------------- context and question
 
+# A fence ends at the last line that is as the one it began with: a context may hold fences of its own.
 _FENCE = re.compile(
-    r"^[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,}\w*)[ \t]*\n(.*?)\n[ \t]*(?:-{6,}|={6,}|#{6,}|`{3,})[ \t]*$",
+    r"^[ \t]*(-{6,}|={6,}|#{6,}|`{3,})\w*[ \t]*\n(.*)\n[ \t]*\1[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
 _TAGGED = re.compile(
@@ -383,7 +386,7 @@ class Grounded:
 def grounded(system: str, user: str) -> Grounded | None:
     """The context and the question of a retrieval prompt, or None."""
     for text in (user, system):
-        fences = [found[1].strip() for found in _FENCE.finditer(text) if found[1].strip()]
+        fences = [found[2].strip() for found in _FENCE.finditer(text) if found[2].strip()]
         tagged = [found[2].strip() for found in _TAGGED.finditer(text) if found[2].strip()]
         if (
             text is user

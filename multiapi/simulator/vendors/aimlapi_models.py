@@ -49,9 +49,7 @@ def _validator(model: str, endpoint: str) -> Any:
     properties = {name: _schema(spec) for name, spec in params.items() if name not in skipped}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     schema["required"] = [
-        name
-        for name, spec in params.items()
-        if spec.get("required") and name not in ("audio", "file", "url", *skipped)
+        name for name, spec in params.items() if spec.get("required") and name not in ("audio", "file", "url", *skipped)
     ]
     if entry["family"] == "embedding":
         schema["properties"] = {**properties, "model": {}, "input": {}}

@@ -82,7 +82,7 @@ class Vendor:
         """The account of a key; every key that is not a special one has money."""
         if key not in self.accounts:
             deposit = Decimal(0) if key == EMPTY_WALLET else self.deposit
-            self.accounts[key] = Account(self.name, key, self.simulator.clock.now(), deposit)
+            self.accounts.setdefault(key, Account(self.name, key, self.simulator.clock.now(), deposit))
         return self.accounts[key]
 
     def check_key(self, key: str | None) -> None:

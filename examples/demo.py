@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -40,7 +41,8 @@ MODELS = {
 }
 EMBEDDINGS = {"aimlapi": "text-embedding-3-small", "aicredits": "openai/text-embedding-3-small"}
 READ = (".md", ".txt", ".pdf", ".yaml")
-QUESTION = "How many requests a minute are allowed for each Binobox key by default, and what status answers above that?"
+# The answer stands in one sentence of multiapi/simulator/contracts/aimlapi_notes.md.
+QUESTION = "How long do transcripts live, and do result links expire?"
 
 
 class City(BaseModel):
@@ -65,14 +67,15 @@ def multiply(a: int, b: int) -> int:
 class Spent:
     """What the calls of one cell used."""
 
-    tokens: int = 0
+    tokens: int | None = None
     cost: Decimal = Decimal(0)
     unit: str | None = None
     known: bool = False
 
     def add(self, tokens: int | None, cost: Any) -> None:
         """Count one answer; `cost` is what the vendor said, or None."""
-        self.tokens += tokens or 0
+        if tokens is not None:
+            self.tokens = (self.tokens or 0) + tokens
         if cost is not None:
             self.cost += Decimal(str(cost["amount"]))
             self.unit, self.known = cost["unit"], True
@@ -83,7 +86,8 @@ class Spent:
             if self.known
             else "cost not said"
         )
-        return f"{self.tokens} tokens\n{money}"
+        tokens = "tokens not said" if self.tokens is None else f"{self.tokens} tokens"
+        return f"{tokens}\n{money}"
 
 
 @dataclass
@@ -264,6 +268,9 @@ def rag(provider: str, spent: Spent, library: Library) -> str:
     assert str(answer).strip()
     assert sources
     assert "".join(pieces).strip()
+    if library.folders == default_documents():
+        found = re.search(r"\b(one|1) hour|60 minutes", str(answer), re.IGNORECASE)
+        assert found, f"what the documents say was not found: {answer}"
     return f"[{', '.join(sources)}; embeddings of {embedder}] {answer}"
 
 

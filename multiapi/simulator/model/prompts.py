@@ -288,7 +288,7 @@ def _react_scratchpad(text: str) -> list[Turn]:
         re.finditer(r"^\s*(?:Question|Begin!.*?Question):\s*(.+?)(?=^\s*Thought:|\Z)", text, re.MULTILINE | re.DOTALL)
     )
     if not asked:
-        return [Turn("user", text)]
+        return [Turn("user", _after_instructions(text))]
     turns = [Turn("user", asked[-1][1].strip())]
     rest = text[asked[-1].end() :]
     for found in _STEP.finditer(rest):
@@ -296,6 +296,16 @@ def _react_scratchpad(text: str) -> list[Turn]:
         if seen := _OBSERVATION.match(rest, found.end()):
             turns.append(Turn("tool", seen[1].strip()))
     return turns
+
+
+_TELLING = re.compile(r"^\s*(?:thought|action|action input|observation|answer|final answer):|tool|conversation|```|begin!", re.I | re.M)
+
+
+def _after_instructions(text: str) -> str:
+    """What stands behind the last paragraph of instructions, when they are in one message with the question."""
+    paragraphs = [paragraph for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
+    telling = [place for place, paragraph in enumerate(paragraphs[:-1]) if _TELLING.search(paragraph)]
+    return "\n\n".join(paragraphs[telling[-1] + 1 :] if telling else paragraphs[-1:]).strip()
 
 
 # ---------------------------------------------------------------- JSON asked for in prose
@@ -417,6 +427,13 @@ def grounded(system: str, user: str) -> Grounded | None:
         if len(words.content_words(context)) >= 3:
             return Grounded(context.strip(), user)
     return None
+
+
+def asks_about_fenced(text: str) -> bool:
+    """Whether a labelled question stands behind a fenced context, so that words inside of the context set no task."""
+    fence = _FENCE.search(text)
+    asked = list(_QUESTION.finditer(text))
+    return bool(fence and asked and asked[-1].start() >= fence.end())
 
 
 def _question(text: str, fence: re.Pattern[str]) -> str:

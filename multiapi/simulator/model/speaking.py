@@ -142,7 +142,8 @@ def _text(conversation: Conversation, system: str, asked: Turn, results: list[Tu
     attached = attachments.describe(asked.attachments)
     if attached:
         return _from_attachments(attached, text)
-    if (done := tasks.answer(text)) is not None:
+    set_task = tasks.judgement if prompts.asks_about_fenced(text) else tasks.answer
+    if (done := set_task(text)) is not None:
         return done
     if (found := prompts.grounded(system, text)) is not None:
         sentences = prompts.best_sentences(found.context, found.question)

@@ -12,22 +12,18 @@ from multiapi.simulator.model.conversation import Turn
 
 def answer(text: str) -> str | None:
     """The answer to a prompt that sets one of the tasks, or None."""
-    for task in (
-        _graded,
-        _yes_or_no,
-        _chosen_documents,
-        _choice,
-        _ranked,
-        _condensed,
-        _keywords,
-        _questions,
-        _said,
-        _counted,
-        _calculated,
-        _written,
-        _titled,
-        _summarised,
-    ):
+    judged = judgement(text)
+    if judged is not None:
+        return judged
+    for task in (_keywords, _questions, _said, _counted, _calculated, _written, _titled, _summarised):
+        if (done := task(text)) is not None:
+            return done
+    return None
+
+
+def judgement(text: str) -> str | None:
+    """The answer to a prompt that has something judged or put in order, or None."""
+    for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed):
         if (done := task(text)) is not None:
             return done
     return None

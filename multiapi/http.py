@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib_json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -155,14 +156,57 @@ def _depth_above(data: bytes, limit: int) -> bool:
     return False
 
 
+class LargeText:
+    """Text in a body that is known to need no escapes (base64), as bytes: it is copied once, when the body is put together.
+
+    Attributes:
+        head: What stands before it in the same string.
+    """
+
+    __slots__ = ("data", "head")
+
+    def __init__(self, data: bytes, head: str = "") -> None:
+        self.data = data
+        self.head = head
+
+    def __str__(self) -> str:
+        return self.head + self.data.decode("ascii")
+
+
+_PLACE = f"place-{os.urandom(16).hex()}-"
+"""Stands for large text while the rest is written; nobody outside can know it."""
+
+
 def dump_json(value: Any) -> bytes:
     """A body as UTF-8 JSON; non-ASCII text stays as it is, lone surrogates become U+FFFD."""
+    large: list[LargeText] = []
+
+    def place(item: Any) -> str:
+        if not isinstance(item, LargeText):
+            raise TypeError
+        large.append(item)
+        return f"{_PLACE}{len(large) - 1}"
+
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+        body = orjson.dumps(value, place, orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError) as error:
         if "surrogates" in str(error) or "UTF-8" in str(error):
-            return stdlib_json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+            text = stdlib_json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_written_out)
+            return text.encode("utf-8", "replace")
         raise
+    if not large:
+        return body
+    pieces: list[bytes] = []
+    for number, item in enumerate(large):
+        before, _, body = body.partition(b'"%b%d"' % (_PLACE.encode(), number))
+        pieces += [before, orjson.dumps(item.head)[:-1], item.data, b'"']
+    return b"".join([*pieces, body])
+
+
+def _written_out(item: Any) -> str:
+    if isinstance(item, LargeText):
+        return str(item)
+    raise TypeError(f"type is not JSON serializable: {type(item).__name__}")
 
 
 class SseEvent(NamedTuple):

@@ -29,11 +29,14 @@ class TextPart(NamedTuple):
 
 
 class MediaPart(NamedTuple):
-    """A picture, sound, film or file inside a message: by `url` (also a data URL), as `data` (base64 text) or by `file_id`."""
+    """A picture, sound, film or file inside a message: by `url` (also a data URL), as `data` (base64 text) or by `file_id`.
+
+    Base64 text may also be bytes, which are then copied only once; they must hold nothing else, no line ends either.
+    """
 
     kind: MediaKind
     url: str | None = None
-    data: str | None = None
+    data: str | bytes | None = None
     file_id: str | None = None
     mime_type: str | None = None
     filename: str | None = None

@@ -348,6 +348,8 @@ def _media(kind: Any, data: Any, path: Any, url: Any, mime_type: str | None) -> 
     if data is None and path is None:
         raise InvalidRequestError(f"a block for {kind} has neither data nor path nor url")
     if isinstance(data, bytes):
+        if len(data) > _LARGE_BYTES and not data.translate(None, _BASE64):
+            return MediaPart(kind, data=data, mime_type=mime_type or _sniffed(base64.b64decode(data[:400]), kind))
         text = _base64_text(data)
         if text is not None:
             return MediaPart(kind, data=text, mime_type=mime_type or _sniffed(base64.b64decode(text[:400]), kind))
@@ -361,6 +363,11 @@ def _media(kind: Any, data: Any, path: Any, url: Any, mime_type: str | None) -> 
     if not raw:
         raise InvalidRequestError(f"a block for {kind} is empty")
     return MediaPart(kind, data=base64.b64encode(raw).decode(), mime_type=mime_type or _sniffed(raw, kind))
+
+
+_LARGE_BYTES = 100_000
+"""From here on base64 text is handed on as it is, because each copy would cost as much memory again."""
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
 
 def _base64_text(data: bytes) -> str | None:

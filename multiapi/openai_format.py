@@ -16,7 +16,7 @@ from typing import Any
 
 from multiapi.assembly import Assembly, ReadCost, decimal_of, read_usage, request_id
 from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable, status_error_class
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json
+from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt, parse_json
 from multiapi.provider import LateOperations, Operation, Provider, Status, StreamOperation, unsupported
 from multiapi.stream import ChatStream
 from multiapi.types import (
@@ -266,11 +266,12 @@ def part_to_wire(part: Part, dialect: Dialect) -> dict[str, Any]:
     return wire
 
 
-def data_url(part: MediaPart, default_mime_type: str) -> str:
+def data_url(part: MediaPart, default_mime_type: str) -> str | LargeText:
     """The part as an address: its own, or its base64 text as a data URL."""
     if part.url is not None:
         return part.url
-    return f"data:{part.mime_type or default_mime_type};base64,{part.data}"
+    head = f"data:{part.mime_type or default_mime_type};base64,"
+    return LargeText(part.data, head) if isinstance(part.data, bytes) else f"{head}{part.data}"
 
 
 def _no_source(part: MediaPart, provider: str) -> InvalidRequestError:
@@ -308,7 +309,7 @@ def _audio_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
             data = part.url
     if data is None:
         raise _no_source(part, provider)
-    sound: dict[str, Any] = {"data": data}
+    sound: dict[str, Any] = {"data": LargeText(data) if isinstance(data, bytes) else data}
     if mime_type:
         sound["format"] = _AUDIO_FORMATS.get(mime_type, mime_type)
     return {"type": "input_audio", "input_audio": sound}

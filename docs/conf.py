@@ -1,5 +1,12 @@
 """Settings of the documentation site; `make docs` builds it into `site/`."""
 
+import re
+
+# Before autodoc loads anything: it loads modules as type checkers see them, which these do not survive.
+import langchain_core  # noqa: F401
+import llama_index.core  # noqa: F401
+from sphinx.application import Sphinx
+
 from multiapi import __version__
 
 project = "multiapi"
@@ -56,3 +63,24 @@ html_theme_options = {
 }
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = "div:not(.highlight-output) > div.highlight > pre"
+
+
+# Docstrings are written as plain text with backticks and fences; Sphinx reads reStructuredText.
+
+
+def to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+    """Fences become literal blocks, single backticks literals, and names of arguments that go on in the next line one line."""
+    text = re.sub(r",\n +(?=[a-z_, \n]+: )", ", ", "\n".join(lines))
+    text = re.sub(r"^( *)```\w*\n(.*?)\n\1```$", _literal_block, text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"(?<![`:\w])`([^`\n]+)`(?!`)(\w)?", lambda span: f"``{span[1]}``" + (rf"\ {span[2]}" if span[2] else ""), text)
+    lines[:] = text.split("\n")
+
+
+def _literal_block(block: re.Match[str]) -> str:
+    indented = "\n".join(f"    {line}" for line in block[2].split("\n"))
+    return f"\n{block[1]}::\n\n{indented}\n"
+
+
+def setup(app: Sphinx) -> None:
+    """Registered by Sphinx."""
+    app.connect("autodoc-process-docstring", to_rst, priority=400)

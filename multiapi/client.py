@@ -7,19 +7,19 @@ connection: connections are shared by all clients of a process (sync) or of an e
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
-import random
 import socket
 import time
-import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from multiapi import flow as flows
+from multiapi.body_reader import INFLATED_PIECE_BYTES, BodyReader, inflater
 from multiapi.downloads import Fetch
 from multiapi.errors import (
     ConnectionFailedError,
@@ -27,19 +27,20 @@ from multiapi.errors import (
     MissingApiKeyError,
     MultiApiError,
     RequestTimeoutError,
-    ResponseFormatError,
-    ResponseTooLargeError,
     StreamInterruptedError,
+    printable,
 )
 from multiapi.flow import Flow, Parallel, Policy, Setting, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse, dump_json
 from multiapi.keys import ApiKey
+from multiapi.limiter import Limiter, LimiterTimeoutError, Turn, documented_limiter
 from multiapi.negotiation import DeltaFilter, Plan, Refusals
 from multiapi.provider import Provider, StreamDecoder, operation_of
 from multiapi.providers import find_provider
 from multiapi.retry_budget import RetryBudget
 from multiapi.stream import whole_answer
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Limits, Timeout
+from multiapi.waiting import waiting
 
 if TYPE_CHECKING:
     import httpx  # loaded with the first call and not with the class: that halves the modules of an import
@@ -55,8 +56,6 @@ DRAIN_S = 0.1
 
 REFUSALS = Refusals()
 """What vendors refused, for the life of the process."""
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _Settings:
@@ -78,10 +77,16 @@ class _Settings:
         proxy: str | None = None,
         verify: Any = True,
         allow_http: bool = False,
+        limiter: Limiter | Literal["documented"] | None = None,
     ) -> None:
         self.provider = find_provider(provider)
+        key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        api_key = None  # no frame of an error that is raised from here on has it
+        if isinstance(key, MissingApiKeyError):
+            raise key
+        self.key = key
         self.base_url = checked_base_url(self.provider, base_url, allow_http=allow_http)
-        self.key = ApiKey.find(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        self.limiter = documented_limiter(self.provider, hash(key)) if limiter == "documented" else limiter
         self.timeout = Timeout.of(timeout)
         self.limits = limits or Limits()
         self.policy = policy or Policy() if max_retries is None else Policy(max_retries=max_retries)
@@ -134,16 +139,7 @@ class _Settings:
             read = CHAT_READ_S if request.json is not None else DEFAULT_READ_S
         if request.stream and self.timeout.idle is not None:
             read = min(read, self.timeout.idle) if self.timeout.read is not None else self.timeout.idle
-        extensions: dict[str, Any] = {
-            "timeout": {
-                "connect": self.timeout.connect,
-                "read": read,
-                "write": self.timeout.write,
-                "pool": self.timeout.pool,
-            },
-        }
-        if deadline is not None:
-            extensions["deadline"] = deadline
+        extensions = self._extensions(read, deadline)
         if request.json is not None:
             headers["content-type"] = "application/json"
             return httpx.Request(
@@ -160,21 +156,22 @@ class _Settings:
         """A request for a file: no key, no headers of the user, and each address is looked at before it is connected to."""
         import httpx
 
-        timeout = self.timeout
-        extensions: dict[str, Any] = {
-            "timeout": {
-                "connect": timeout.connect,
-                "read": DEFAULT_READ_S if timeout.read is None else timeout.read,
-                "write": timeout.write,
-                "pool": timeout.pool,
-            },
-        }
-        if deadline is not None:
-            extensions["deadline"] = deadline
+        extensions = self._extensions(DEFAULT_READ_S if self.timeout.read is None else self.timeout.read, deadline)
         if step.check_address is not None:
             extensions["check_address"] = step.check_address
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
         return httpx.Request("GET", step.url, headers=headers, extensions=extensions)
+
+    def _extensions(self, read: float | None, deadline: float | None) -> dict[str, Any]:
+        """The time limits of one request. Our transports keep to the deadline by themselves; others get it as shorter waits."""
+        timeout = self.timeout
+        waits = {"connect": timeout.connect, "read": read, "write": timeout.write, "pool": timeout.pool}
+        if deadline is None:
+            return {"timeout": waits}
+        if self.http_client is not None:
+            left = max(deadline - time.monotonic(), 0.001)
+            waits = {name: left if wait is None else min(wait, left) for name, wait in waits.items()}
+        return {"timeout": waits, "deadline": deadline}
 
     def _opens_sockets(self) -> bool:
         """Whether the user's own client goes to the network, as far as can be seen."""
@@ -183,43 +180,99 @@ class _Settings:
         transport = getattr(self.http_client, "_transport", None)
         return transport is None or isinstance(transport, (httpx.HTTPTransport, httpx.AsyncHTTPTransport))
 
-    def _scrub(self, error: MultiApiError) -> None:
-        """Take the key out of an error, where a vendor repeats it."""
-        error.message = self.key.scrub(error.message)
-        error.args = (error.message,)
-        if error.body:
-            error.body = self.key.scrub(error.body)
+    def _settled(self, error: MultiApiError) -> MultiApiError:
+        """An error as it may leave: without the key, where a vendor repeats it, and without the frames that saw the answer."""
+        error.provider = error.provider or self.provider.name
+        cause = error.__cause__ if isinstance(error.__cause__, MultiApiError) else None
+        for each in (error, cause):
+            if each is not None:
+                each.__traceback__ = each.__context__ = None
+                self.key.clean(each)
+        error.__cause__ = cause
+        return error
 
-    def _failure(self, error: Exception, *, request: HttpRequest) -> MultiApiError:
+    def _failure(
+        self,
+        error: Exception,
+        *,
+        request: HttpRequest,
+        deadline: float | None = None,
+        sent: httpx.Request | None = None,
+    ) -> MultiApiError:
         """A transport's exception as one of ours, without the request that it holds."""
         import httpx
 
         name = self.provider.name
-        paid = request.method not in {"GET", "HEAD"}
         if isinstance(error, MultiApiError):
-            error.provider = error.provider or name
-            return error
-        if isinstance(error, httpx.TimeoutException):
+            return self._settled(error)
+        paid = request.method not in {"GET", "HEAD"}
+        failure: MultiApiError
+        if isinstance(error, (httpx.TimeoutException, LimiterTimeoutError)):
             phase = _PHASES.get(type(error).__name__, "read")
-            wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
             unknown = paid and phase in {"read", "write"}
-            timed_out = RequestTimeoutError(
+            if deadline is not None and time.monotonic() >= deadline - 0.01:
+                phase = "total"
+            wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
+            failure = RequestTimeoutError(
                 f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
             )
-            return _with_hint(timed_out)
-        if isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
-            return ConnectionFailedError(f"{name} cannot be reached: {_cause(error)}", provider=name)
-        if isinstance(error, (httpx.HTTPError, OSError)):
-            broke = ConnectionFailedError(
+        elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
+            return ConnectionFailedError(f"{name} cannot be reached: {printable(_cause(error))}", provider=name)
+        elif isinstance(error, httpx.LocalProtocolError):
+            return InvalidRequestError(
+                f"{name}: the request holds something that HTTP forbids in a header", provider=name
+            )
+        elif isinstance(error, (httpx.HTTPError, OSError)):
+            failure = ConnectionFailedError(
                 f"the connection to {name} broke: {type(error).__name__}", provider=name, outcome_unknown=paid
             )
-            return _with_hint(broke)
-        return ConnectionFailedError(
-            f"the request to {name} could not be sent: {type(error).__name__}", provider=name, outcome_unknown=paid
+        else:
+            failure = ConnectionFailedError(
+                f"the request to {name} could not be sent: {type(error).__name__}", provider=name, outcome_unknown=paid
+            )
+        id_header = self.provider.request_id_header
+        if sent is not None and id_header is not None:
+            failure.request_id = sent.headers.get(id_header)
+        return failure
+
+    def _not_written(self, error: Exception) -> MultiApiError:
+        """What went wrong before anything was sent."""
+        name = self.provider.name
+        if isinstance(error, MultiApiError):
+            return self._settled(error)
+        why = f": {error}" if isinstance(error, TypeError) else ""
+        return InvalidRequestError(
+            f"{name}: the request cannot be written ({type(error).__name__}{why})", provider=name
         )
 
+    def _revealed(self) -> Any:
+        """The key, an awaitable for it, or why there is none."""
+        try:
+            return self.key.reveal()
+        except Exception as error:
+            return self._no_key(error)
+
+    def _no_key(self, error: Exception) -> MultiApiError:
+        if isinstance(error, MultiApiError):
+            return self._settled(error)
+        return MissingApiKeyError(
+            f"{self.provider.name}: the function that gives the key failed ({type(error).__name__})",
+            provider=self.provider.name,
+        )
+
+    def _live(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None) -> Live:
+        if turn is not None:
+            turn.learn(response.status_code, self._head(response).headers)
+        return Live(response, sent, turn)
+
     def _head(self, response: httpx.Response) -> HttpResponse:
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in response.headers.raw}
+        raw = response.headers.raw
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in raw}
+        if len(headers) != len(raw):  # some came twice: they are one, with a comma
+            headers = {}
+            for key, value in raw:
+                name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+                headers[name] = f"{headers[name]}, {text}" if name in headers else text
         return HttpResponse(response.status_code, headers)
 
     def _body_reader(self, head: HttpResponse, request: HttpRequest) -> BodyReader:
@@ -228,7 +281,7 @@ class _Settings:
 
     def _sleep_s(self, step: Sleep, deadline: float | None) -> tuple[float, str | None]:
         """How long to wait, or why not to."""
-        seconds = random.uniform(step.least_s, step.most_s)
+        seconds = waiting().between(step.least_s, step.most_s)
         if deadline is not None and time.monotonic() + seconds >= deadline:
             return 0.0, "no time is left of the total limit"
         if self.policy.use_budget and not self._budget.take():
@@ -268,17 +321,17 @@ def _cause(error: BaseException) -> str:
     return str(inner or error)[:200] or type(error).__name__
 
 
-def _with_hint(error: MultiApiError) -> MultiApiError:
-    if error.outcome_unknown:
-        error.message += (
-            "; it may have been carried out and charged, so it is not repeated: look at the vendor's usage or logs"
-        )
-        error.args = (error.message,)
-    return error
-
-
 RETRY_BUDGETS: dict[str, RetryBudget] = {}
 """One per vendor address."""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
@@ -294,12 +347,13 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
         _ = parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if parts.scheme not in {"http", "https"} or not host or parts.username or parts.query or parts.fragment:
+    is_plain = address.isascii() and address.isprintable() and not any(mark in address for mark in "@?# \\")
+    if parts.scheme not in {"http", "https"} or not host or not is_plain:
         raise InvalidRequestError(
             f"{provider.name}: base_url must be an address like {provider.base_url}, without user, query and fragment",
             provider=provider.name,
         )
-    if parts.scheme == "http" and host not in _LOOPBACK and not host.startswith("127.") and not allow_http:
+    if parts.scheme == "http" and not _is_loopback(host) and not allow_http:
         raise InvalidRequestError(
             f"{provider.name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
             "use https, or pass allow_http=True",
@@ -317,6 +371,7 @@ class StreamReading:
         self._filters: list[DeltaFilter] = plan.filters()
         self._idle = settings.timeout.idle
         self._last_event_at = time.monotonic()
+        self._inflater = inflater(head, settings.provider.name)
         self._extensions = live.extensions
         # The total limit was for the beginning of the answer; from here on the limit between events holds.
         live.extensions.pop("deadline", None)
@@ -334,7 +389,11 @@ class StreamReading:
         """
         decoder = self._decoder
         events = decoder.events
-        deltas = decoder.feed(chunk)
+        if self._inflater is None:
+            deltas = decoder.feed(chunk)
+        else:
+            pieces = self._inflater.pieces(chunk, lambda: INFLATED_PIECE_BYTES)
+            deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
         if decoder.events != events:
             self._last_event_at = time.monotonic()
         elif self._idle is not None and time.monotonic() - self._last_event_at > self._idle:
@@ -353,16 +412,14 @@ class StreamReading:
         """The end of the body."""
         return self._filtered(self._decoder.close())
 
-    def broken(self, error: Exception, request: HttpRequest) -> Sequence[ChatDelta]:
-        """A failure of the connection: nothing is lost after the finish reason, else it is raised with what had arrived."""
+    def failure(self, error: Exception) -> MultiApiError | None:
+        """What to raise after a failure, with what had arrived; None if it came after the finish reason, where nothing is lost."""
+        settings = self._settings
         if not isinstance(error, MultiApiError):
             if getattr(self._decoder, "is_complete", False):
-                return self.close()
-            failure = self._settings._failure(error, request=request)
-            raise self._settings._broken(failure, self._decoder) from None
-        error.provider = error.provider or self._settings.provider.name
-        self._settings._scrub(error)
-        raise error
+                return None
+            error = settings._broken(settings._failure(error, request=STREAM), self._decoder)
+        return settings._settled(error)
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         for each in self._filters:
@@ -373,82 +430,53 @@ class StreamReading:
 class Live:
     """An answer that is still open, and the settings of its request that may change while it is read."""
 
-    __slots__ = ("extensions", "pieces", "response")
+    __slots__ = ("deadline", "extensions", "pieces", "response", "turn")
 
-    def __init__(self, response: httpx.Response, extensions: dict[str, Any]) -> None:
+    def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None) -> None:
         self.response = response
-        self.extensions = extensions
+        self.extensions = sent.extensions
+        self.deadline: float | None = sent.extensions.get("deadline")
+        self.turn = turn
 
         # One iterator for reading and draining: a second one would close the connection.
         self.pieces: Any = [response.content] if response.is_stream_consumed else response.stream
+        if getattr(response, "_request", None) is not None:
+            response.request = _without_headers(
+                sent
+            )  # a user's own client leaves the request, and so the key, on the answer
+
+    def check_time(self) -> None:
+        """Keep to the deadline also with a transport that knows none.
+
+        Raises:
+            RequestTimeoutError: It has passed.
+        """
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            import httpx
+
+            raise httpx.ReadTimeout("the time for the whole request is over")
+
+    def close(self) -> None:
+        """Give the connection back, or close it."""
+        try:
+            self.response.close()
+        finally:
+            if self.turn is not None:
+                self.turn.done()
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        try:
+            await self.response.aclose()
+        finally:
+            if self.turn is not None:
+                self.turn.done()
 
 
-class BodyReader:
-    """Collects a body within a limit (or hands it on to `write`), decompressing it itself so that a bomb is met with a limit too."""
+def _without_headers(sent: httpx.Request) -> httpx.Request:
+    import httpx
 
-    def __init__(
-        self, head: HttpResponse, most: int, provider: str, write: Callable[[bytes], None] | None = None
-    ) -> None:
-        self._most = most
-        self._provider = provider
-        self._pieces: list[bytes] = []
-        self._write = write or self._pieces.append
-        self._size = 0
-        self._is_error = head.status >= 400
-        encoding = head.headers.get("content-encoding", "identity").strip().lower()
-        self._inflate: Any = None
-        self._deflate_probe = encoding == "deflate"
-        if encoding in {"gzip", "x-gzip"}:
-            self._inflate = zlib.decompressobj(31)
-        elif encoding not in {"identity", "", "deflate"}:
-            raise ResponseFormatError(
-                f"{provider} answered in the encoding {encoding!r}, which was not asked for", provider=provider
-            )
-        length = head.headers.get("content-length", "")
-        if not self._is_error and length.isascii() and length.isdigit() and int(length[:18]) > most:
-            raise self._too_large()
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take some bytes; False when no more are wanted (an error's body is only begun)."""
-        if self._deflate_probe and chunk:
-            self._deflate_probe = False
-            is_zlib = chunk[0] & 0x0F == 8 and (len(chunk) < 2 or int.from_bytes(chunk[:2]) % 31 == 0)
-            self._inflate = zlib.decompressobj(15 if is_zlib else -15)
-        if self._inflate is not None:
-            try:
-                chunk = self._inflate.decompress(chunk, self._most - self._size + 1)
-            except zlib.error:
-                if self._is_error:
-                    return False
-                raise ResponseFormatError(
-                    f"{self._provider} answered with compressed data that is broken", provider=self._provider
-                ) from None
-        self._size += len(chunk)
-        if self._size > self._most:
-            if not self._is_error:
-                raise self._too_large()
-            self._write(chunk[: len(chunk) - (self._size - self._most)])
-            return False
-        self._write(chunk)
-        return True
-
-    def body(self) -> bytes:
-        """What was collected."""
-        if (
-            self._inflate is not None
-            and not self._inflate.eof
-            and not self._is_error
-            and self._size + len(self._pieces)
-        ):
-            raise ResponseFormatError(
-                f"{self._provider} answered with compressed data that is cut off", provider=self._provider
-            )
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-    def _too_large(self) -> ResponseTooLargeError:
-        return ResponseTooLargeError(
-            f"{self._provider} answered with more than {self._most} bytes", provider=self._provider
-        )
+    return httpx.Request(sent.method, sent.url)
 
 
 class Client(_Settings):
@@ -483,9 +511,10 @@ class Client(_Settings):
         opened: list[Live] = []
         head, plan = self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
         live = opened[-1]
-        reading = StreamReading(self, head, plan, live)
-        pieces = iter(live.pieces)
         try:
+            reading = StreamReading(self, head, plan, live)
+            pieces = iter(live.pieces)
+            failure: MultiApiError | None = None
             try:
                 for chunk in pieces:
                     yield from reading.feed(chunk)
@@ -493,11 +522,19 @@ class Client(_Settings):
                         break
                 yield from reading.close()
             except Exception as error:
-                yield from reading.broken(error, STREAM)
-            if reading.done:
+                failure = reading.failure(error)
+                ended = failure is None
+            else:
+                ended = False
+            chunk = b""
+            if failure is not None:
+                raise failure
+            if ended:
+                yield from reading.close()
+            elif self.http_client is None:  # only our transport stops waiting when it is told to
                 _drain(pieces)
         finally:
-            live.response.close()
+            live.close()
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which so many run side by side."""
@@ -515,6 +552,7 @@ class Client(_Settings):
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None
+        step: Any = None
         try:
             while True:
                 try:
@@ -523,14 +561,14 @@ class Client(_Settings):
                     self._budget.succeeded()
                     return end.value  # type: ignore[no-any-return]
                 except MultiApiError as error:
-                    self._scrub(error)
-                    raise
+                    failure = self._settled(error)
+                    break
                 if type(step) is HttpRequest:
                     outcome = self._send(step, deadline, opened)
                 elif type(step) is Sleep:
                     seconds, outcome = self._sleep_s(step, deadline)
                     if outcome is None:
-                        time.sleep(seconds)
+                        waiting().sleep(seconds)
                 elif type(step) is Parallel:
                     outcome = self._run_parallel(step, deadline)
                 elif type(step) is Wait:
@@ -543,6 +581,8 @@ class Client(_Settings):
                     outcome = self._fetch(step, deadline)
         finally:
             flow.close()
+        outcome = step = None  # an answer may repeat the key
+        raise failure
 
     def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
         def outcome(flow: Flow[Any]) -> Any:
@@ -568,35 +608,48 @@ class Client(_Settings):
             opened.append(live)
             return head
         try:
-            reader = self._body_reader(head, request)
             try:
+                reader = self._body_reader(head, request)
                 for chunk in live.pieces:
+                    live.check_time()
                     if not reader.feed(chunk):
                         break
             finally:
-                live.response.close()
+                live.close()
             return head._replace(body=reader.body())
         except Exception as error:
-            return head if head.status >= 400 else self._failure(error, request=request)
+            return head if head.status >= 400 else self._failure(error, request=request, deadline=deadline)
 
     def _open(self, request: HttpRequest, deadline: float | None) -> Live | MultiApiError:
+        key = self._revealed()
+        if isinstance(key, MultiApiError):
+            return key
+        if not isinstance(key, str):
+            key.close()
+            return MissingApiKeyError(
+                "the key comes from an async function; use the async calls", provider=self.provider.name
+            )
         try:
-            key = self.key.reveal()
-            if not isinstance(key, str):
-                key.close()
-                return MissingApiKeyError(
-                    "the key comes from an async function; use the async calls", provider=self.provider.name
-                )
             sent = self._httpx_request(request, key, deadline)
+        except Exception as error:
+            return self._not_written(error)
+        turn: Turn | None = None
+        try:
+            if self.limiter is not None:
+                turn = self.limiter.acquire(deadline)
             if self.http_client is not None:
                 response = self.http_client.send(sent, stream=True, follow_redirects=False)
             else:
                 from multiapi.transport import shared_transport
 
                 response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
-        except Exception as error:
-            return self._failure(error, request=request)
-        return Live(response, sent.extensions)
+        except BaseException as error:
+            if turn is not None:
+                turn.done()
+            if not isinstance(error, Exception):
+                raise
+            return self._failure(error, request=request, deadline=deadline, sent=sent)
+        return self._live(response, sent, turn)
 
     def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
         disk = Disk(step)
@@ -610,18 +663,19 @@ class Client(_Settings):
                 from multiapi.transport import shared_transport
 
                 response = shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
-            live = Live(response, sent.extensions)
+            live = Live(response, sent, None)
             try:
                 head = self._head(response)
                 reader = disk.reader(head, self)
                 for chunk in live.pieces if not 300 <= head.status < 400 else ():
+                    live.check_time()
                     if not reader.feed(chunk):
                         break
             finally:
                 response.close()
             return head._replace(body=reader.body())
         except Exception as error:
-            return disk.failure or self._failure(error, request=FILE)
+            return disk.failure or self._failure(error, request=FILE, deadline=deadline)
 
 
 class AsyncClient(_Settings):
@@ -642,9 +696,10 @@ class AsyncClient(_Settings):
         opened: list[Live] = []
         head, plan = await self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
         live = opened[-1]
-        reading = StreamReading(self, head, plan, live)
-        pieces = _async_pieces(live)
         try:
+            reading = StreamReading(self, head, plan, live)
+            pieces = _async_pieces(live)
+            failure: MultiApiError | None = None
             try:
                 async for chunk in pieces:
                     for delta in reading.feed(chunk):
@@ -654,12 +709,20 @@ class AsyncClient(_Settings):
                 for delta in reading.close():
                     yield delta
             except Exception as error:
-                for delta in reading.broken(error, STREAM):
+                failure = reading.failure(error)
+                ended = failure is None
+            else:
+                ended = False
+            chunk = b""
+            if failure is not None:
+                raise failure
+            if ended:
+                for delta in reading.close():
                     yield delta
-            if reading.done:
+            elif self.http_client is None:
                 await _async_drain(pieces)
         finally:
-            await live.response.aclose()
+            await live.aclose()
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which so many run side by side."""
@@ -677,6 +740,7 @@ class AsyncClient(_Settings):
 
     async def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None
+        step: Any = None
         try:
             while True:
                 try:
@@ -685,14 +749,14 @@ class AsyncClient(_Settings):
                     self._budget.succeeded()
                     return end.value  # type: ignore[no-any-return]
                 except MultiApiError as error:
-                    self._scrub(error)
-                    raise
+                    failure = self._settled(error)
+                    break
                 if type(step) is HttpRequest:
                     outcome = await self._send(step, deadline, opened)
                 elif type(step) is Sleep:
                     seconds, outcome = self._sleep_s(step, deadline)
                     if outcome is None:
-                        await asyncio.sleep(seconds)
+                        await waiting().asleep(seconds)
                 elif type(step) is Parallel:
                     outcome = await self._run_parallel(step, deadline)
                 elif type(step) is Wait:
@@ -705,6 +769,8 @@ class AsyncClient(_Settings):
                     outcome = await self._fetch(step, deadline)
         finally:
             flow.close()
+        outcome = step = None  # an answer may repeat the key
+        raise failure
 
     async def _run_parallel(self, step: Parallel, deadline: float | None) -> list[Any]:
         free = asyncio.Semaphore(step.max_concurrency)
@@ -730,23 +796,35 @@ class AsyncClient(_Settings):
             opened.append(live)
             return head
         try:
-            reader = self._body_reader(head, request)
             try:
+                reader = self._body_reader(head, request)
                 async for chunk in _async_pieces(live):
+                    live.check_time()
                     if not reader.feed(chunk):
                         break
             finally:
-                await live.response.aclose()
+                await live.aclose()
             return head._replace(body=reader.body())
         except Exception as error:
-            return head if head.status >= 400 else self._failure(error, request=request)
+            return head if head.status >= 400 else self._failure(error, request=request, deadline=deadline)
 
     async def _open(self, request: HttpRequest, deadline: float | None) -> Live | MultiApiError:
+        key = self._revealed()
+        if isinstance(key, MultiApiError):
+            return key
         try:
-            key = self.key.reveal()
             if not isinstance(key, str):
                 key = await self.key.resolve(key)
+        except Exception as error:
+            return self._no_key(error)
+        try:
             sent = self._httpx_request(request, key, deadline)
+        except Exception as error:
+            return self._not_written(error)
+        turn: Turn | None = None
+        try:
+            if self.limiter is not None:
+                turn = await self.limiter.aacquire(deadline)
             if self.http_client is not None:
                 response = await self.http_client.send(sent, stream=True, follow_redirects=False)
             else:
@@ -754,9 +832,13 @@ class AsyncClient(_Settings):
 
                 transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
                 response = await transport.handle_async_request(sent)
-        except Exception as error:
-            return self._failure(error, request=request)
-        return Live(response, sent.extensions)
+        except BaseException as error:
+            if turn is not None:
+                turn.done()
+            if not isinstance(error, Exception):
+                raise
+            return self._failure(error, request=request, deadline=deadline, sent=sent)
+        return self._live(response, sent, turn)
 
     async def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
         disk = Disk(step)
@@ -771,19 +853,20 @@ class AsyncClient(_Settings):
 
                 transport = shared_async_transport(verify=self.verify, proxy=self.proxy)
                 response = await transport.handle_async_request(sent)
-            live = Live(response, sent.extensions)
+            live = Live(response, sent, None)
             try:
                 head = self._head(response)
                 reader = disk.reader(head, self)
                 if not 300 <= head.status < 400:
                     async for chunk in _async_pieces(live):
+                        live.check_time()
                         if not reader.feed(chunk):
                             break
             finally:
                 await response.aclose()
             return head._replace(body=reader.body())
         except Exception as error:
-            return disk.failure or self._failure(error, request=FILE)
+            return disk.failure or self._failure(error, request=FILE, deadline=deadline)
 
 
 STREAM = HttpRequest("POST", "/", stream=True)

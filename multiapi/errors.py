@@ -99,7 +99,9 @@ class MultiApiError(Exception):
 
 
 class StatusError(MultiApiError):
-    """The vendor refused, with an HTTP status or with an error inside a success."""
+    """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set)."""
+
+    inside_success = False
 
     def __str__(self) -> str:
         if self.status is None:
@@ -213,6 +215,15 @@ def _restore(cls: type[MultiApiError], message: str, state: dict[str, Any]) -> M
     Exception.__init__(error, message)
     error.__dict__.update(state)
     return error
+
+
+def place(error: BaseException) -> str:
+    """Kind and place of an exception, without its text, which may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
+    return f"{type(error).__name__}{where}"
 
 
 def printable(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:

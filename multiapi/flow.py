@@ -26,10 +26,12 @@ from multiapi.errors import (
     RequestTimeoutError,
     ResponseFormatError,
     StatusError,
+    place,
+    status_error_class,
 )
-from multiapi.http import HttpRequest, HttpResponse, Retry
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.negotiation import Plan, Refusals, adjusted, plan, refused_part
-from multiapi.provider import Operation, Provider, operation_of
+from multiapi.provider import Operation, Provider, names, operation_of
 from multiapi.retry_after import retry_after_s
 from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage
 
@@ -118,20 +120,44 @@ def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T
 
 def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse) -> T:
     """The result of an answer, or its error."""
-    if 200 <= response.status < 300:
+    if not 200 <= response.status < 300:
+        raise refusal(setting, response)
+    try:
         return operation.parse(response)
-    raise refusal(setting, response)
+    except StatusError as error:
+        error.inside_success = True
+        raise
+    except MultiApiError:
+        raise
+    except Exception as error:
+        raise unreadable(setting.provider, response, error) from None
 
 
 def refusal(setting: Setting, response: HttpResponse) -> StatusError:
     """The typed error for an answer that is no success; API calls never follow a redirect."""
     if 300 <= response.status < 400:
         return redirected(setting.provider, response)
-    error = setting.provider.read_error(response)
+    try:
+        error = setting.provider.read_error(response)
+    except Exception as failure:  # the status says enough
+        logger.debug("%s: the body of a %d cannot be read (%s)", setting.provider.name, response.status, place(failure))
+        error = status_error_class(response.status)(
+            "an error that cannot be read", provider=setting.provider.name, status=response.status
+        )
     error.retry_after_s = retry_after_s(response.headers)
     if response.headers.get("x-should-retry", "").lower() == "false":
         error.retryable = False
     return error
+
+
+def unreadable(provider: Provider, response: HttpResponse, error: Exception) -> ResponseFormatError:
+    """What a reader stumbled over: which exception that was is not the caller's business, but where is ours."""
+    return ResponseFormatError(
+        f"{provider.name} answered in a form that cannot be read ({place(error)})",
+        provider=provider.name,
+        status=response.status,
+        body=excerpt(response.body),
+    )
 
 
 def redirected(provider: Provider, response: HttpResponse) -> StatusError:
@@ -158,14 +184,17 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
     error.retryable = repeatable
     if http.method != "GET" and may_have_begun(kind, error):
         error.outcome_unknown = True
+    if error.outcome_unknown and not repeatable:
+        _say_where_to_look(setting.provider, error)
     wait = error.retry_after_s
+    least = setting.provider.rate_limit_wait_s if error.status == 429 else 0.0
     if repeatable and attempt > setting.policy.max_retries:
         repeatable, reason = False, f"{attempt} attempts were made"
     elif repeatable and wait is not None and wait > setting.policy.max_retry_after_s:
         repeatable, reason = False, f"the vendor asks to wait {wait:.0f} s"
     if repeatable:
         most = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1))
-        refused = yield Sleep(0.0, most) if wait is None else Sleep(wait, wait + 0.1)
+        refused = yield Sleep(least, max(most, least + 0.1)) if wait is None else Sleep(wait, wait + 0.1)
         if not refused:
             logger.info(
                 "%s %s: attempt %d after %s", setting.provider.name, http.path, attempt + 1, type(error).__name__
@@ -180,13 +209,25 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
 def may_have_begun(kind: Retry, error: MultiApiError) -> bool:
     """Whether a failed start of a job, or an unreadable answer to a paid call, may stand for work that was done."""
     if isinstance(error, StatusError) and error.status is not None:
-        return kind is Retry.JOB and (error.status >= 500 or error.status == 408)
+        return kind in {Retry.JOB, Retry.MEDIA} and (error.status >= 500 or error.status == 408)
     return isinstance(error, ResponseFormatError) and kind in {Retry.JOB, Retry.MEDIA}
+
+
+_LOOKED_UP_IN = {"logs": "logs", "usage": "usage", "balance": "balance"}
+
+
+def _say_where_to_look(provider: Provider, error: MultiApiError) -> None:
+    places = [noun for capability, noun in _LOOKED_UP_IN.items() if provider.has(capability)] or ["dashboard"]
+    request = f" for request {error.request_id}" if error.request_id else ""
+    error.message += (
+        f"; it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
+    )
+    error.args = (error.message,)
 
 
 def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
     """Whether a failure may be followed by the same request again, and why (not). The table in `docs/errors.md`."""
-    provider, policy = setting.provider, setting.policy
+    policy = setting.policy
     if isinstance(error, ConnectionFailedError) and not error.outcome_unknown:
         return True, "nothing was sent"
     if isinstance(error, RequestTimeoutError) and error.phase == "connect":
@@ -206,10 +247,11 @@ def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[boo
 
 def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tuple[bool, str]:
     provider, policy, status = setting.provider, setting.policy, error.status or 0
-    inside = error.partial is not None
-    if inside:
+    if error.partial is not None:
         return False, "the answer had begun"
-    if not error.retryable and status == 429:
+    if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:
+        return False, "it may have been carried out and charged"
+    if not error.retryable and type(error).retryable_by_default:
         return False, "the vendor says that a repetition is of no use"
     if status == 429:
         if provider.rate_limit_is_final and error.retry_after_s is None:
@@ -217,7 +259,7 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
         return True, "too many requests"
     if status == 408:
         return kind is Retry.READ, "the vendor gave up waiting for the request"
-    if status < 500 or not isinstance(error, StatusError):
+    if not 500 <= status < 600:
         return False, f"{status} would come again"
     if kind is Retry.JOB:
         return status == 503 and error.retry_after_s is not None, "a second job could be started"
@@ -246,7 +288,7 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
             return used.read(read(setting, operation, response))
         except MultiApiError as error:
             failure = error
-        if not step_down(setting, request, failure, http, used, attempt):
+        if not step_down(setting, request, failure, http, used, attempt=attempt):
             yield from again(setting, operation.retry, http, failure, attempt)
 
 
@@ -267,12 +309,12 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
             raise refusal(setting, response)
         except MultiApiError as error:
             failure = error
-        if not step_down(setting, request, failure, http, used, attempt):
+        if not step_down(setting, request, failure, http, used, attempt=attempt):
             yield from again(setting, Retry.ANSWER, http, failure, attempt)
 
 
 def step_down(
-    setting: Setting, request: ChatRequest, error: MultiApiError, http: HttpRequest, used: Plan, attempt: int
+    setting: Setting, request: ChatRequest, error: MultiApiError, http: HttpRequest, used: Plan, *, attempt: int
 ) -> bool:
     """Whether the refusal was about something that can be left out or said otherwise; it is then remembered."""
     if attempt > setting.policy.max_retries:
@@ -323,7 +365,7 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
     ]
     if failed:
         raise _batch_error(spans, outcomes, failed)
-    return _together(setting, request, outcomes)
+    return _together(setting, outcomes)
 
 
 def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:
@@ -383,12 +425,12 @@ def _embed_halves(
             parts.append(part)
             done.update(enumerate(part.vectors, start))
     if failure is None:
-        return _together(setting, request, parts)
+        return _together(setting, parts)
     failure.done = done  # type: ignore[attr-defined]
     raise failure
 
 
-def _together(setting: Setting, request: EmbedRequest, parts: Sequence[EmbedResponse]) -> EmbedResponse:
+def _together(setting: Setting, parts: Sequence[EmbedResponse]) -> EmbedResponse:
     first = parts[0]
     if len(parts) == 1:
         return first

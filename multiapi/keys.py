@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
-from multiapi.errors import MissingApiKeyError
+from multiapi.errors import MissingApiKeyError, MultiApiError
 
 _MASK = "**********"
+_BEARER = re.compile(r"([Bb]earer\s+)(?!\*)[A-Za-z0-9._~+/=-]{8,}")
 
 
 class ApiKey:
@@ -22,12 +24,17 @@ class ApiKey:
         variable: The environment variable it came from.
     """
 
-    __slots__ = ("_value", "provider", "variable")
+    __slots__ = ("_latest", "_value", "provider", "variable")
 
     def __init__(self, value: str | Callable[[], Any], *, provider: str, variable: str | None = None) -> None:
         self.provider = provider
         self.variable = variable
-        self._value = value if callable(value) else _checked(value, provider, variable)
+        self._latest: str | None = None
+        wrong = None if callable(value) else _fault(value, provider, variable)
+        if wrong is not None:
+            value = ""  # what is no key may yet be one with a line end: no frame of the error has it
+            raise wrong
+        self._value = value
 
     @classmethod
     def find(cls, given: Any, *, provider: str, variable: str) -> ApiKey:
@@ -36,18 +43,32 @@ class ApiKey:
         Raises:
             MissingApiKeyError: Neither is there, or it is no key.
         """
+        found = cls.look_for(given, provider=provider, variable=variable)
+        given = None
+        if isinstance(found, MissingApiKeyError):
+            raise found
+        return found
+
+    @classmethod
+    def look_for(cls, given: Any, *, provider: str, variable: str) -> ApiKey | MissingApiKeyError:
+        """The same, with the error as a value: for callers whose own frame still has the argument."""
         if isinstance(given, ApiKey):
             return given
+        source: str | None = None
         if given is not None:
             secret = getattr(given, "get_secret_value", None)
-            return cls(secret() if secret is not None else given, provider=provider)
-        value = os.environ.get(variable)
-        if not value:
-            raise MissingApiKeyError(
-                f"{provider} needs a key: set the environment variable {variable} or pass api_key=...",
-                provider=provider,
-            )
-        return cls(value, provider=provider, variable=variable)
+            given = secret() if secret is not None else given
+        else:
+            given, source = os.environ.get(variable), variable
+            if not given:
+                return MissingApiKeyError(
+                    f"{provider} needs a key: set the environment variable {variable} or pass api_key=...",
+                    provider=provider,
+                )
+        try:
+            return cls(given, provider=provider, variable=source)
+        except MissingApiKeyError as error:
+            return error.with_traceback(None)
 
     @property
     def is_async(self) -> bool:
@@ -62,20 +83,36 @@ class ApiKey:
             found = self._value()
             if hasattr(found, "__await__"):
                 return found
-            secret = getattr(found, "get_secret_value", None)
-            return _checked(secret() if secret is not None else found, self.provider, None)
+            return self._checked(found)
         return self._value
 
     async def resolve(self, pending: Any) -> str:
         """The key out of what an async function of the user gives."""
-        found = await pending
+        return self._checked(await pending)
+
+    def _checked(self, found: Any) -> str:
         secret = getattr(found, "get_secret_value", None)
-        return _checked(secret() if secret is not None else found, self.provider, None)
+        value = secret() if secret is not None else found
+        wrong = _fault(value, self.provider, None)
+        if wrong is not None:
+            found = value = ""
+            raise wrong
+        self._latest = value
+        return value  # type: ignore[no-any-return]
 
     def scrub(self, text: str) -> str:
-        """Text of a vendor without this key in it."""
-        value = self._value
-        return text.replace(value, _MASK) if isinstance(value, str) and value in text else text
+        """Text of a vendor without this key in it, and without anything that looks like a bearer's."""
+        value = self._latest if callable(self._value) else self._value
+        if isinstance(value, str) and value in text:
+            text = text.replace(value, _MASK)
+        return _BEARER.sub(rf"\1{_MASK}", text) if "earer" in text else text
+
+    def clean(self, error: MultiApiError) -> None:
+        """Scrub the texts of an error."""
+        for name, fact in list(error.__dict__.items()):
+            if isinstance(fact, str):
+                error.__dict__[name] = self.scrub(fact)
+        error.args = (error.message,)
 
     def __repr__(self) -> str:
         return f"ApiKey({_MASK})"
@@ -105,16 +142,14 @@ def _from_value(provider: str, value: Any) -> ApiKey:
     return ApiKey(value, provider=provider)
 
 
-def _checked(value: Any, provider: str, variable: str | None) -> str:
-    """A key that can stand in a header; the complaint does not repeat it."""
+def _fault(value: Any, provider: str, variable: str | None) -> MissingApiKeyError | None:
+    """Why a value cannot stand in a header as a key; the complaint does not repeat it."""
     where = f"the environment variable {variable}" if variable else "api_key"
+    what = None
     if not isinstance(value, str):
-        raise MissingApiKeyError(f"{provider}: {where} must be text, not {type(value).__name__}", provider=provider)
-    if not value:
-        raise MissingApiKeyError(f"{provider}: {where} is empty", provider=provider)
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise MissingApiKeyError(
-            f"{provider}: {where} holds blanks, line ends or non-ASCII characters; copy the key again",
-            provider=provider,
-        )
-    return value
+        what = f"must be text, not {type(value).__name__}"
+    elif not value:
+        what = "is empty"
+    elif not value.isascii() or not value.isprintable() or " " in value:
+        what = "holds blanks, line ends or non-ASCII characters; copy the key again"
+    return None if what is None else MissingApiKeyError(f"{provider}: {where} {what}", provider=provider)

@@ -74,6 +74,7 @@ class Provider:
         operations: Everything but chat, by name.
         retry_statuses: Which statuses are worth a repetition (chat, embeddings), from the contract's `x-retry`.
         rate_limit_is_final: A 429 means a limit that a short wait cannot help; repeated only with a Retry-After.
+        rate_limit_wait_s: How long to wait at least after a 429 without Retry-After.
         native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
         cuts_stop: Stop words are not documented, and are cut off on our side.
         structured: Ways to structured output, best first.
@@ -96,6 +97,7 @@ class Provider:
     operations: Mapping[str, Operation[Any, Any]] = field(default_factory=dict)
     retry_statuses: frozenset[int] = frozenset({500, 502, 503, 504})
     rate_limit_is_final: bool = False
+    rate_limit_wait_s: float = 0.0
     native_tools: bool = True
     cuts_stop: bool = False
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")

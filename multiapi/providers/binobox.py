@@ -85,6 +85,7 @@ BINOBOX = openai_compatible(
     cuts_stop=True,
     structured=("prompted",),
     requests_per_minute=60,
+    rate_limit_wait_s=5.0,
     capabilities={
         "chat": "documented",
         "image": "documented",

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from multiapi.errors import MissingApiKeyError
 from multiapi.keys import ApiKey
 from multiapi.providers import find_provider, split_model
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from multiapi.client import AsyncClient, Client
 
 _SHARED = frozenset(
-    {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "verify", "timeout"}
+    {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "limiter", "verify", "timeout"}
 )
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
@@ -29,18 +30,25 @@ class Connected:
     """
 
     def __init__(self, **data: Any) -> None:
-        settled = _settled(data)
-        provider = find_provider(settled["provider"])
-        if settled.get("base_url") is None:
-            settled["base_url"] = os.environ.get(provider.base_url_env)
-        ApiKey.find(settled.get("api_key"), provider=provider.name, variable=provider.api_key_env)
-        super().__init__(**settled)
-        if settled["base_url"] is not None:
+        provider, data["model"] = split_model(data.get("model") or "", data.get("provider"))
+        data["provider"] = provider.name
+        key = ApiKey.look_for(data.pop("api_key", None), provider=provider.name, variable=provider.api_key_env)
+        if isinstance(key, MissingApiKeyError):
+            raise key
+        if data.get("base_url") is None:
+            data["base_url"] = os.environ.get(provider.base_url_env)
+        if data.get("rate_limiter") is not None:
+            data["rate_limiter"] = _for_attempts(data["rate_limiter"])
+        # A key of the environment is not kept but read at each call, so that it may change.
+        super().__init__(**data, api_key=key if key.variable is None else None)  # type: ignore[call-arg]
+        if data["base_url"] is not None:
             self._client({})
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "api_key":
             value = _held_key(value, self.__dict__.get("provider", ""))
+        elif name == "rate_limiter":
+            value = _for_attempts(value)
         elif name == "model" and self.__dict__.get("model") is not None:
             provider, value = split_model(value, self.__dict__["provider"])
             if provider.name != self.__dict__["provider"]:
@@ -105,6 +113,8 @@ class Connected:
             fields["verify"],
             fields["allow_http"],
             fields[http_client],
+            _limiter_of(fields),
+            getattr(fields["rate_limiter"], "tokens", None),
         )
         private = self.__pydantic_private__  # type: ignore[attr-defined]
         held = private[slot]
@@ -112,7 +122,7 @@ class Connected:
             return held[1]
         from multiapi import client as clients
 
-        made = (clients.Client if slot == "_sync" else clients.AsyncClient)(
+        made: Any = (clients.Client if slot == "_sync" else clients.AsyncClient)(
             provider,
             api_key=key,
             base_url=fields["base_url"],
@@ -124,7 +134,13 @@ class Connected:
             proxy=fields["proxy"],
             verify=fields["verify"],
             allow_http=fields["allow_http"],
+            limiter=_limiter_of(fields),
         )
+        window = getattr(fields["rate_limiter"], "tokens", None)
+        if window is not None:
+            from llamaindex_multiapi.limiter import CountedAsyncClient, CountedClient
+
+            made = (CountedClient if slot == "_sync" else CountedAsyncClient)(made, window)
         private[slot] = (settings, made)
         return made
 
@@ -140,18 +156,19 @@ class _Rebuilt:
         return self.kind(**self.settings)
 
 
-def _settled(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Constructor arguments with the vendor apart from the model, and the key where it cannot be seen."""
-    settled = dict(data)
-    provider, model = split_model(settled.get("model") or "", settled.get("provider"))
-    settled["provider"], settled["model"] = provider.name, model
-    if settled.get("api_key") is not None:
-        settled["api_key"] = _held_key(settled["api_key"], provider.name)
-    return settled
-
-
 def _held_key(given: Any, provider: str) -> ApiKey | None:
     return None if given is None else ApiKey.find(given, provider=provider, variable="")
+
+
+def _limiter_of(fields: Mapping[str, Any]) -> Any:
+    """The core's limiter: given as such, or inside of one of ours that LlamaIndex knows."""
+    return fields["limiter"] or getattr(fields["rate_limiter"], "limiter", None)
+
+
+def _for_attempts(limiter: Any) -> Any:
+    """One of ours is charged with each attempt and not once more with the call."""
+    shared = getattr(limiter, "for_attempts", None)
+    return limiter if shared is None else shared()
 
 
 def _frozen(mapping: Mapping[str, str] | None) -> Any:

@@ -29,6 +29,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
+from llama_index.core.bridge.pydantic import BaseModel
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import parse_json
@@ -598,7 +599,12 @@ def to_completion(response: ChatResponse) -> CompletionResponse:
 
 # ------------------------------------------------------------------------------------------------ streams
 
-_new, _put = object.__new__, object.__setattr__
+_new = object.__new__
+_SLOTS: Any = BaseModel.__dict__
+_set_fields = _SLOTS["__dict__"].__set__
+_set_given = _SLOTS["__pydantic_fields_set__"].__set__
+_set_extra = _SLOTS["__pydantic_extra__"].__set__
+_set_private = _SLOTS["__pydantic_private__"].__set__
 
 
 def _built(cls: Any, fields: dict[str, Any], given: set[str]) -> Any:
@@ -608,10 +614,10 @@ def _built(cls: Any, fields: dict[str, Any], given: set[str]) -> Any:
     five times as expensive.
     """
     made = _new(cls)
-    _put(made, "__dict__", fields)
-    _put(made, "__pydantic_fields_set__", given)
-    _put(made, "__pydantic_extra__", None)
-    _put(made, "__pydantic_private__", None)
+    _set_fields(made, fields)
+    _set_given(made, given)
+    _set_extra(made, None)
+    _set_private(made, None)
     return made
 
 
@@ -679,25 +685,23 @@ class Views:
             self._thinking = [_built(ThinkingBlock, {**_THINKING, "content": self._thought}, {"content"})]
         if calls:
             self._add_calls(delta)
-        blocks: list[Any] = [*self._thinking] if self._thinking else []
+        blocks: list[Any] = [*self._thinking]
         if text:
-            self._text = whole = self._text + text
-        else:
-            whole = self._text
+            self._text += text
+        whole = self._text
         if whole or not self._call_blocks:
-            fields = _TEXT.copy()
-            fields["text"] = whole
-            blocks.append(_built(TextBlock, fields, {"text"}))
-        message = _MESSAGE.copy()
-        message["blocks"] = blocks
-        message["additional_kwargs"] = beside = {}
+            blocks.append(_built(TextBlock, {**_TEXT, "text": whole}, {"text"}))
+        beside = {}
         if self._call_blocks:
             blocks += self._call_blocks
             beside["tool_calls"] = self._call_dicts
-        response = _RESPONSE.copy()
-        response["message"] = _built(ChatMessage, message, {"role", "blocks", "additional_kwargs"})
-        response["delta"] = text
-        response["additional_kwargs"] = {"thinking_delta": reasoning} if reasoning else {}
+        message = {**_MESSAGE, "blocks": blocks, "additional_kwargs": beside}
+        response = {
+            **_RESPONSE,
+            "message": _built(ChatMessage, message, {"role", "blocks", "additional_kwargs"}),
+            "delta": text,
+            "additional_kwargs": {"thinking_delta": reasoning} if reasoning else {},
+        }
         if logprobs:
             response["logprobs"] = _logprobs(logprobs)
         return _built(ChatResponse, response, {"message", "delta", "additional_kwargs"})  # type: ignore[no-any-return]

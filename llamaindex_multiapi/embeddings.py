@@ -86,6 +86,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
+    limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
 

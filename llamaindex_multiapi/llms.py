@@ -75,7 +75,8 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         is_function_calling_model: Whether agents may give it tools; vendors without tools are asked in the prompt.
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
         max_retries: At most so many repetitions of a call, whatever the reason.
-        rate_limiter: One of LlamaIndex's, asked once per call.
+        rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
+        limiter: The core's own, `multiapi.limiter.Limiter`, or "documented" for the caps that the vendor documents.
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
 
     Raises:
@@ -119,6 +120,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
+    limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
 

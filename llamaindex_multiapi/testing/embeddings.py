@@ -1,5 +1,7 @@
 """What every LlamaIndex embedding over HTTP should do, as tests that anybody can subclass."""
 
+# ruff: noqa: S301
+
 from __future__ import annotations
 
 import asyncio
@@ -80,7 +82,11 @@ class EmbeddingConformance:
         async def ask() -> list[list[float]]:
             return [await embedding.aget_text_embedding("cat"), await embedding.aget_query_embedding("cat")]
 
-        found = asyncio.run(ask()) if is_async else [embedding.get_text_embedding("cat"), embedding.get_query_embedding("cat")]
+        found = (
+            asyncio.run(ask())
+            if is_async
+            else [embedding.get_text_embedding("cat"), embedding.get_query_embedding("cat")]
+        )
         assert found == [vector_of("cat")] * 2
         assert self.batch(embedding, ["cat", "mouse"], is_async=is_async) == [vector_of("cat"), vector_of("mouse")]
 
@@ -101,7 +107,9 @@ class EmbeddingConformance:
         with pytest.raises(Exception):  # noqa: B017, PT011
             self.batch(self.embedding(wire), ["a", "bb", "ccc"], is_async=is_async)
 
-    @pytest.mark.parametrize("vector", [[1.0, math.nan, 1.0], [1.0, None, 1.0], ["1", "2", "3"], [], [1.0, math.inf, 1.0]])
+    @pytest.mark.parametrize(
+        "vector", [[1.0, math.nan, 1.0], [1.0, None, 1.0], ["1", "2", "3"], [], [1.0, math.inf, 1.0]]
+    )
     def test_b12_r51_what_is_no_vector_is_an_error(self, vector: list[Any]) -> None:
         with pytest.raises(Exception):  # noqa: B017, PT011
             self.embedding(Wire(self.format.vectors([vector]))).get_text_embedding("a")
@@ -208,7 +216,13 @@ class EmbeddingConformance:
 
     def test_b02_c26_r07_key_is_not_in_what_is_shown_and_stored(self) -> None:
         embedding = self.embedding(self.wire())
-        shown = (repr(embedding), str(embedding), str(embedding.to_dict()), embedding.to_json(), str(embedding.to_payload()))
+        shown = (
+            repr(embedding),
+            str(embedding),
+            str(embedding.to_dict()),
+            embedding.to_json(),
+            str(embedding.to_payload()),
+        )
         assert not any(KEY in each for each in shown)
 
     def test_b02_key_is_in_no_event(self) -> None:
@@ -255,7 +269,8 @@ class EmbeddingConformance:
         wire = self.wire()
         store = SimpleKVStore()
         lengths = [
-            len(self.embedding(wire, embeddings_cache=store, dimensions=size).get_text_embedding("a")) for size in (4, 6)
+            len(self.embedding(wire, embeddings_cache=store, dimensions=size).get_text_embedding("a"))
+            for size in (4, 6)
         ]
         assert lengths == [4, 6]
 

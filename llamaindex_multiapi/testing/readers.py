@@ -1,5 +1,7 @@
 """What every LlamaIndex reader of single files should do, as tests that anybody can subclass."""
 
+# ruff: noqa: S301, ARG002
+
 from __future__ import annotations
 
 import asyncio
@@ -57,7 +59,7 @@ class ReaderConformance:
         assert [document.id_ for document in first] == [document.id_ for document in second]
 
     def test_it_reads_from_the_file_system_that_is_given(self, path: Path) -> None:
-        from fsspec.implementations.memory import MemoryFileSystem
+        from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
         held = MemoryFileSystem()
         held.pipe(f"/only-in-memory{self.ending}", self.data())

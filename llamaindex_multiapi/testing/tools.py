@@ -1,5 +1,7 @@
 """What every LlamaIndex tool spec should do, as tests that anybody can subclass."""
 
+# ruff: noqa: S301, RUF012
+
 from __future__ import annotations
 
 import asyncio

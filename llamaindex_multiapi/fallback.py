@@ -1,0 +1,229 @@
+"""`FallbackLLM`: the next LLM when one cannot answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
+from contextlib import aclosing, closing
+from typing import Any, TypeVar
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+)
+from llama_index.core.bridge.pydantic import Field, SerializeAsAny
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import LLM, ToolSelection
+
+from llamaindex_multiapi import _tool_calls
+from multiapi.errors import ContextLengthError, InvalidRequestError, MultiApiError, UnsupportedError
+
+T = TypeVar("T")
+
+_WORTH_A_STATUS = frozenset({401, 402, 403, 404, 408, 429})
+
+
+def is_the_vendors_trouble(error: BaseException) -> bool:
+    """Whether another vendor may do better: everything but a request that cannot be right anywhere.
+
+    A conversation that is too long for one model, and what one vendor lacks, may be fine with the next. Errors of other
+    packages are judged by their HTTP status, and by their names where they have none.
+    """
+    if isinstance(error, (ContextLengthError, UnsupportedError)):
+        return True
+    if isinstance(error, MultiApiError):
+        return not isinstance(error, InvalidRequestError)
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return status in _WORTH_A_STATUS or status >= 500
+    return (
+        isinstance(error, (OSError, TimeoutError))
+        or "Timeout" in type(error).__name__
+        or "Connection" in type(error).__name__
+    )
+
+
+class FallbackLLM(FunctionCallingLLM):
+    """Asks its LLMs in turn until one answers; a stream is only given up before its first piece has come.
+
+    ```
+    llm = FallbackLLM(llms=[
+        MultiApiLLM(provider="aicredits", model="anthropic/claude-sonnet-4.6"),
+        MultiApiLLM(provider="aimlapi", model="openai/gpt-4o"),
+    ])
+    ```
+
+    Any LLMs of LlamaIndex will do. The first error that no other vendor would spare one is raised at once; when all have
+    failed, the last error is raised with what the others said in its notes. A call that broke off after it was sent may
+    have been charged although another LLM then answers.
+
+    Args:
+        llms: In the order of preference.
+        switches_on: Whether an error is worth asking the next one.
+    """
+
+    llms: list[SerializeAsAny[LLM]] = Field(min_length=1)
+    switches_on: Callable[[BaseException], bool] = Field(default=is_the_vendors_trouble, exclude=True, repr=False)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "FallbackLLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What all of them can do: the smallest window, and tools if each has them."""
+        each = [llm.metadata for llm in self.llms]
+        return LLMMetadata(
+            context_window=min(metadata.context_window for metadata in each),
+            num_output=each[0].num_output,
+            is_chat_model=all(metadata.is_chat_model for metadata in each),
+            is_function_calling_model=all(metadata.is_function_calling_model for metadata in each),
+            model_name=each[0].model_name,
+        )
+
+    # ------------------------------------------------------------------------------------ one after the other
+
+    def _first(self, ask: Callable[[Any], Any]) -> Any:
+        failures: list[BaseException] = []
+        for llm in self.llms:
+            try:
+                return ask(llm)
+            except Exception as error:
+                self._take(error, failures)
+        raise AssertionError("unreachable")
+
+    async def _afirst(self, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+        failures: list[BaseException] = []
+        for llm in self.llms:
+            try:
+                return await ask(llm)
+            except Exception as error:
+                self._take(error, failures)
+        raise AssertionError("unreachable")
+
+    def _stream(self, ask: Callable[[Any], Iterator[T]]) -> Generator[T, None, None]:
+        def begun(llm: Any) -> tuple[T | None, Any]:
+            stream: Any = ask(llm)
+            return next(stream, None), stream
+
+        first, stream = self._first(begun)
+        with closing(stream):
+            if first is not None:
+                yield first
+            yield from stream
+
+    async def _astream(self, ask: Callable[[Any], Awaitable[Any]]) -> AsyncGenerator[T, None]:
+        async def begun(llm: Any) -> tuple[T | None, Any]:
+            stream = await ask(llm)
+            return await anext(stream, None), stream
+
+        first, stream = await self._afirst(begun)
+        async with aclosing(stream):
+            if first is not None:
+                yield first
+            async for piece in stream:
+                yield piece
+
+    def _take(self, error: BaseException, failures: list[BaseException]) -> None:
+        """Note a failure; the last one is raised."""
+        failures.append(error)
+        if self.switches_on(error) and len(failures) < len(self.llms):
+            return
+        for llm, earlier in zip(self.llms, failures[:-1], strict=False):
+            error.add_note(f"before that, {llm.metadata.model_name} failed: {type(earlier).__name__}: {earlier}")
+        raise error
+
+    # ------------------------------------------------------------------------------------ what an LLM does
+    # Not decorated for events: each LLM that is asked reports its own call, so that there is one start and one end per request.
+
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return self._first(lambda llm: llm.chat(messages, **kwargs))  # type: ignore[no-any-return]
+
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return await self._afirst(lambda llm: llm.achat(messages, **kwargs))  # type: ignore[no-any-return]
+
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        return self._stream(lambda llm: llm.stream_chat(messages, **kwargs))
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        return self._astream(lambda llm: llm.astream_chat(messages, **kwargs))
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return self._first(lambda llm: llm.complete(prompt, formatted=formatted, **kwargs))  # type: ignore[no-any-return]
+
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return await self._afirst(lambda llm: llm.acomplete(prompt, formatted=formatted, **kwargs))  # type: ignore[no-any-return]
+
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        return self._stream(lambda llm: llm.stream_complete(prompt, formatted=formatted, **kwargs))
+
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        return self._astream(lambda llm: llm.astream_complete(prompt, formatted=formatted, **kwargs))
+
+    # ------------------------------------------------------------------------------------ tools: each in its own way
+
+    def chat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponse:
+        return self._first(lambda llm: llm.chat_with_tools(tools, *args, **kwargs))  # type: ignore[no-any-return]
+
+    async def achat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponse:
+        return await self._afirst(lambda llm: llm.achat_with_tools(tools, *args, **kwargs))  # type: ignore[no-any-return]
+
+    def stream_chat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponseGen:
+        return self._stream(lambda llm: llm.stream_chat_with_tools(tools, *args, **kwargs))
+
+    async def astream_chat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponseAsyncGen:
+        return self._astream(lambda llm: llm.astream_chat_with_tools(tools, *args, **kwargs))
+
+    def _prepare_chat_with_tools(  # noqa: PLR0917
+        self,
+        tools: Sequence[Any],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        return _tool_calls.prepare(
+            tools,
+            user_msg,
+            chat_history,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            tool_required=tool_required,
+            options=kwargs,
+        )
+
+    def get_tool_calls_from_response(
+        self,
+        response: ChatResponse,
+        error_on_no_tool_call: bool = True,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> list[ToolSelection]:
+        return _tool_calls.selections(response, demanded=error_on_no_tool_call)
+
+    # ------------------------------------------------------------------------------------ structured output
+
+    def structured_predict(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        return self._first(lambda llm: llm.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
+
+    async def astructured_predict(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        return await self._afirst(lambda llm: llm.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
+
+    def _structured_stream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        return self._stream(lambda llm: llm._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args))
+
+    async def _structured_astream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
+    ) -> Any:
+        return self._astream(lambda llm: llm._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args))

@@ -7,7 +7,8 @@
     client.post(f"{simulator.base_url('aimlapi')}/v1/chat/completions", ...)
 
 or on a port, `python -m multiapi.simulator --port 8000`. Any key is good but three: `invalid-key`, `expired-key`
-and `empty-wallet`. Needs the extra `simulator`. It imports nothing of the clients that it is there to test.
+and `empty-wallet`. Three have less than others: `free-account` (Bineric), `only-chat-image` (Binobox: these scopes), and
+on AI/ML API only keys that start with `management` may manage keys. The model `no-such-model` is nowhere. Needs the extra `simulator`. It imports nothing of the clients that it is there to test.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -61,7 +61,9 @@ def page(simulator: "Simulator") -> Answer:
 <title>multiapi simulator</title><style>{_STYLE}</style></head><body>
 <header><h1>multiapi simulator</h1>
 <p>Five simulated vendors. Nothing here reaches a vendor, costs money or is kept. Any key is good, except
-<code>invalid-key</code>, <code>expired-key</code> and <code>empty-wallet</code>.</p></header>
+<code>invalid-key</code>, <code>expired-key</code> and <code>empty-wallet</code>.</p>
+<ul class="tags"><li class="documented">documented or current</li><li class="assumed">assumed or legacy</li>
+<li class="none">not offered</li></ul></header>
 <main>{"".join(sections)}</main>
 <footer>Version {escape(__version__)} · {simulator.answered} requests answered · clock {_time(simulator.clock.now())} UTC ·
 faults: header <code>x-multiapi-fault</code> or <code>/_simulator/faults</code> · state: <a href="/_simulator/state">/_simulator/state</a></footer>

@@ -340,6 +340,11 @@ def test_thoughts_actions_and_observations() -> None:
     ).endswith("Answer: Here is what I found: 7.")
 
 
+def test_thoughts_and_actions_when_instructions_and_question_are_one_message() -> None:
+    first = ask(f"{REACT}\n\n## Current Conversation\n\nBelow is the conversation.\n\nWhat is 3 + 4?").text or ""
+    assert first.endswith('Action: add\nAction Input: {"a":3,"b":4}')
+
+
 # ---------------------------------------------------------------- retrieval and evaluation
 
 FACTS = "file_path: a.md\n\nOslo is the capital of Norway. The moon is made of rock. Bananas are yellow and grow in bunches."

@@ -6,6 +6,6 @@ text, `planning` chooses tools, `speaking` puts the answer together.
 """
 
 from multiapi.simulator.model.conversation import Attachment, Conversation, Reply, Tool, ToolCall, Turn
-from multiapi.simulator.model.speaking import replies, reply
+from multiapi.simulator.model.speaking import input_tokens, replies, reply
 
-__all__ = ["Attachment", "Conversation", "Reply", "Tool", "ToolCall", "Turn", "replies", "reply"]
+__all__ = ["Attachment", "Conversation", "Reply", "Tool", "ToolCall", "Turn", "input_tokens", "replies", "reply"]

@@ -298,7 +298,10 @@ def _react_scratchpad(text: str) -> list[Turn]:
     return turns
 
 
-_TELLING = re.compile(r"^\s*(?:thought|action|action input|observation|answer|final answer):|tool|conversation|```|begin!", re.I | re.M)
+_TELLING = re.compile(
+    r"^\s*(?:thought|action|action input|observation|answer|final answer):|tool|conversation|```|begin!",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def _after_instructions(text: str) -> str:

@@ -68,9 +68,9 @@ def _answered(conversation: Conversation) -> Reply:
     results = [turn for turn in since if turn.role == "tool"]
     system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
     schema = conversation.schema
-    if schema is None:
-        schema = prompts.schema_in(f"{system}\n\n{text}")
-        text = _without_json(text) if schema is not None else text
+    if not schema:  # JSON mode alone does not say which JSON; the prompt may.
+        told = prompts.schema_in(f"{system}\n\n{text}")
+        schema, text = (schema, text) if told is None else (told, _without_json(text))
         if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text):
             keys = prompts.keys_in(text) or prompts.keys_in(system)
             strictly = re.search(

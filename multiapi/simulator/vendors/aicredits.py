@@ -8,7 +8,7 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import number
-from multiapi.simulator.model import Reply, replies, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, input_tokens, replies, reply, tokens
 from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
@@ -80,7 +80,9 @@ class Aicredits(Vendor):
         """Chat, whole or streamed. The answer names the model without its provider."""
         self.require_money(call)
         self._known(call.body["model"])
-        made = replies(chat_format.conversation(call.body))
+        asked = chat_format.conversation(call.body)
+        _fits_window(asked)
+        made = replies(asked)
         head = {"id": call.reference, "created": self.now(), "model": _short(call.body["model"])}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
@@ -219,6 +221,19 @@ class Aicredits(Vendor):
     def _known(self, model: str) -> None:
         if model == UNKNOWN_MODEL:
             raise Refusal(503, "No provider for this model")
+
+
+_WINDOWS = {model: window for model, _, window, _, _ in MODELS if window is not None}
+
+
+def _fits_window(asked: Conversation) -> None:
+    """Refuse a prompt that is longer than the window that the catalogue gives the model."""
+    window = _WINDOWS.get(asked.model)
+    if window is not None and (given := input_tokens(asked)) > window:
+        raise Refusal(
+            400,
+            f"This model's maximum context length is {window} tokens. However, your messages resulted in {given} tokens.",
+        )
 
 
 def _short(model: str) -> str:

@@ -1,11 +1,13 @@
 """What AI/ML API's catalogue says of one model: which values its parameters take."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 
 from multiapi.simulator.contract import aimlapi_catalogue, contract, first_violation
+from multiapi.simulator.model import tokens
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 # Of text models these are left to the contract: the catalogue says less of them.
@@ -19,9 +21,28 @@ def check_model(call: Call) -> None:
     models are strict, because their schemas are closed.
     """
     model = call.body["model"]
+    if call.operation.id == "createEmbedding":
+        _check_lengths(model, call.body["input"])
     validator = _validator(model, f"{call.operation.method} {call.operation.path}")
     if validator is not None and (violation := first_violation(validator, _numerals(call.body))) is not None:
         raise Refusal(400, str(violation))
+
+
+_MOST_TOKENS = 8191
+_MOST_CHARACTERS, _MOST_CHARACTERS_IN_A_LIST = 8000, 800
+
+
+def _check_lengths(model: str, given: str | list[str]) -> None:
+    """Refuse texts that are longer than the contract's limits for embedding models."""
+    texts = [given] if isinstance(given, str) else given
+    if model.startswith("voyage"):
+        most = _MOST_CHARACTERS if isinstance(given, str) else _MOST_CHARACTERS_IN_A_LIST
+        if any(len(text) > most for text in texts):
+            raise Refusal(400, f"input: String must contain at most {most} character(s)")
+    elif re.search(r"(?:^|/)text-embedding-(?:3|ada)", model) and any(
+        len(text) > _MOST_TOKENS and tokens.count(text) > _MOST_TOKENS for text in texts
+    ):
+        raise Refusal(400, f"input: This model's maximum context length is {_MOST_TOKENS} tokens", bare=True)
 
 
 def _numerals(body: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,12 @@ class Binobox(Vendor):
             error |= {name: number(refusal.details.get(name, Decimal(0))) for name in ("required", "balance")}
         return Answer.json({"error": error}, refusal.status)
 
+    def check(self, call: Call) -> None:
+        """The scopes of the key: one called `only-chat-image` has these two and no other."""
+        scope = call.operation.spec.get("x-scope")
+        if scope is not None and scope not in scopes(call.key):
+            raise Refusal(403, f"Scope {scope} is not enabled for this key")
+
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The models, with the least that a call costs."""
         data = [
@@ -69,6 +75,7 @@ class Binobox(Vendor):
                 "min_cost_diamonds": float(price),
             }
             for model, owner, scope, price in MODELS
+            if scope in scopes(call.key)
         ]
         return Answer.json({"object": "list", "data": data})
 
@@ -257,6 +264,12 @@ class Binobox(Vendor):
 
 
 MAX_PENDING_VIDEOS = 3
+SCOPES = frozenset({"chat", "image", "audio", "music", "video"})
+
+
+def scopes(key: str) -> frozenset[str]:
+    """What a key may be used for."""
+    return SCOPES & set(key.split("-")[1:]) if key.startswith("only-") else SCOPES
 
 
 def _film(prompt: str, length_s: float) -> bytes:

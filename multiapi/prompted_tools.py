@@ -185,7 +185,7 @@ def _object(arguments: str) -> Any:
 
 def read_prompted(response: ChatResponse, request: ChatRequest) -> ChatResponse:
     """The answer with the calls that the model wrote as text read back into tool calls."""
-    text, valid, invalid = find_calls(response.text, request, stem=response.id or "")
+    text, valid, invalid = find_calls(response.text, request, stem=response.id or response.request_id or "")
     if not valid and not invalid:
         return response
     return replace(

@@ -156,9 +156,10 @@ class ChatMultiApi(BaseChatModel):
         if not isinstance(values, dict):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
-        provider, values["model"] = split_model(_model_id(values.get("model")), values.get("provider") or None)
-        values["provider"] = provider.name
-        values["api_key"] = find_key(values.get("api_key"), provider)
+        with langchain_errors():
+            provider, values["model"] = split_model(_model_id(values.get("model")), values.get("provider") or None)
+            values["provider"] = provider.name
+            values["api_key"] = find_key(values.get("api_key"), provider)
         if isinstance(values.get("stop"), str):
             values["stop"] = [values["stop"]]
         unknown = values.keys() - cls.model_fields.keys()

@@ -84,13 +84,15 @@ class MultiApiEmbeddings(BaseModel, Embeddings):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
         model = values.get("model")
-        if not isinstance(model, str) or not model:
-            raise InvalidRequestError("embeddings need the id of a model: MultiApiEmbeddings(provider=..., model=...)")
-        provider, values["model"] = split_model(model, values.get("provider") or None)
         with langchain_errors():
+            if not isinstance(model, str) or not model:
+                raise InvalidRequestError(
+                    "embeddings need the id of a model: MultiApiEmbeddings(provider=..., model=...)"
+                )
+            provider, values["model"] = split_model(model, values.get("provider") or None)
             operation_of(provider, "embed")
-        values["provider"] = provider.name
-        values["api_key"] = find_key(values.get("api_key"), provider)
+            values["provider"] = provider.name
+            values["api_key"] = find_key(values.get("api_key"), provider)
         return values
 
     @cached_property

@@ -323,6 +323,8 @@ class Assembly:
             slot, is_new = self._slot(fragment, name, position, len(fragments) if isinstance(fragments, list) else 1)
             given = function.get("arguments", function.get("input", fragment.get("arguments")))
             arguments = given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
+            if arguments == "null" and not slot.arguments:
+                arguments = ""
             added_name = ""
             if name and name != slot.name:
                 # A name that is sent in pieces goes on; one that is sent again does not.

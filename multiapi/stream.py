@@ -201,7 +201,9 @@ class ChatStream:
 
     def _failed(self, error: MultiApiError) -> MultiApiError:
         error.provider = self._accumulator.provider
-        error.partial = self.partial()
+        error.partial = partial = self.partial()
+        if partial.text or partial.reasoning or partial.tool_calls or partial.invalid_tool_calls:
+            error.retryable = False
         return error
 
 

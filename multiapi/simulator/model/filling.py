@@ -185,6 +185,7 @@ _NOT_NAMES = frozenset(
         "determine",
     ]
 )
+_EMPTY_WORDS = words.STOPWORDS | _NOT_NAMES
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
 _TEXT = {
     "query",
@@ -626,7 +627,7 @@ class _Filler:
                 if found[1] not in evidence.quoted
             ]
             small = re.findall(r"\b(?:in|at|for|near)\s+(?:the\s+)?([a-zæøåäöü]{3,})\b", evidence.text)
-            small = [word for word in small if word not in words.STOPWORDS | _NOT_NAMES]
+            small = [word for word in small if word not in _EMPTY_WORDS]
             return evidence.take([*placed, *evidence.names, *evidence.quoted, *small]) or None
         if kinds & {"to", "recipient", "recipients", "cc", "mail"} and (found := _EMAIL.search(evidence.text)):
             return found[0]
@@ -677,7 +678,7 @@ def topic(text: str) -> str:
     about = re.search(r"\b(?:about|regarding|on|concerning)\s+([^,.;:!?\n]{2,60})", text, re.IGNORECASE)
     if about:
         return _trimmed(about[1])
-    kept = [word for word in re.findall(r"[^\W_]+", text) if word.lower() not in words.STOPWORDS | _NOT_NAMES]
+    kept = [word for word in re.findall(r"[^\W_]+", text) if word.lower() not in _EMPTY_WORDS]
     return " ".join(kept[:6])
 
 

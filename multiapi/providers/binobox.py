@@ -46,8 +46,17 @@ def read_error(response: HttpResponse) -> StatusError:
     error = openai_format.read_error(response, "binobox")
     if error.code != "INSUFFICIENT_DIAMONDS":
         return error
-    details = parse_json(response.body)["error"]
-    return error.as_class(InsufficientCreditsError, required=details.get("required"), balance=details.get("balance"))
+    body = parse_json(response.body)
+    details = body.get("error") if isinstance(body, dict) else None
+    details = details if isinstance(details, dict) else {}
+    return error.as_class(
+        InsufficientCreditsError, required=_diamonds(details.get("required")), balance=_diamonds(details.get("balance"))
+    )
+
+
+def _diamonds(value: Any) -> float | None:
+    amount = decimal_of(value)
+    return value if type(value) in (int, float) else None if amount is None else float(amount)
 
 
 BINOBOX = openai_compatible(
@@ -86,6 +95,7 @@ BINOBOX = openai_compatible(
     structured=("prompted",),
     requests_per_minute=60,
     rate_limit_wait_s=5.0,
+    operations="multiapi.providers.binobox_operations",
     capabilities={
         "chat": "documented",
         "image": "documented",

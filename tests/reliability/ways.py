@@ -295,3 +295,5 @@ every_whole_way = every(WHOLE)
 every_stream = every(STREAMED)
 every_core_way = every(CORE)
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
+CHAT = CORE[0]
+"""The plainest way, for what does not depend on the way."""

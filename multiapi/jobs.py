@@ -128,7 +128,7 @@ OnProgress = Callable[[Progress], None]
 def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
     """Start a job; repeated only where it cannot have been started."""
     job: Job = yield from call(setting, operation_of(setting.provider, f"start_{kind}"), request)
-    return job
+    return replace(job, kind=kind, model=job.model or request.model)
 
 
 def look(setting: Setting, job: Job) -> Flow[Job]:
@@ -226,15 +226,18 @@ def _updated(job: Job, seen: Job) -> Job:
             f"{job.provider} was asked about one job and answered about another", provider=job.provider, job_id=job.id
         )
     transcript = seen.transcript
+    cost = seen.cost or (job.cost if seen.state != "failed" else None)
     if transcript is not None:
-        transcript = replace(transcript, model=transcript.model or job.model, job_id=job.id)
+        transcript = replace(
+            transcript, model=transcript.model or job.model, cost=transcript.cost or cost, job_id=job.id
+        )
     return replace(
         seen,
         id=job.id,
         kind=job.kind,
         model=seen.model or job.model,
         transcript=transcript,
-        cost=seen.cost or (job.cost if seen.state != "failed" else None),
+        cost=cost,
         estimated_cost=seen.estimated_cost or job.estimated_cost,
     )
 

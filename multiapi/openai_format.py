@@ -733,7 +733,9 @@ def openai_compatible(
         chat_stream=StreamOperation(build_stream, partial(chat_stream_decoder, provider=name, read_cost=read_cost))
         if streaming
         else None,
-        operations=LateOperations(operations, known) if isinstance(operations, str) else {**(operations or {}), **known},
+        operations=LateOperations(operations, known)
+        if isinstance(operations, str)
+        else {**(operations or {}), **known},
         read_error=read_vendor_error or partial(read_error, provider=name),
         capabilities=capabilities or {},
         structured=structured,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from multiapi.errors import StatusError, UnsupportedError
@@ -59,6 +60,35 @@ class StreamOperation:
 
     build: Callable[[ChatRequest], HttpRequest]
     decoder: Callable[[HttpResponse, Limits], StreamDecoder]
+
+
+class LateOperations(Mapping[str, Operation[Any, Any]]):
+    """Operations of a vendor, of which the rarer ones are imported when one of them is first asked for.
+
+    Args:
+        module: Has them as `OPERATIONS`, by name.
+        known: Those that are there from the beginning.
+    """
+
+    def __init__(self, module: str, known: Mapping[str, Operation[Any, Any]] | None = None) -> None:
+        self._module = module
+        self._known = dict(known or {})
+        self._complete = False
+
+    def _all(self) -> Mapping[str, Operation[Any, Any]]:
+        if not self._complete:
+            self._known = {**import_module(self._module).OPERATIONS, **self._known}
+            self._complete = True
+        return self._known
+
+    def __getitem__(self, name: str) -> Operation[Any, Any]:
+        return self._known[name] if name in self._known else self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +154,46 @@ def _find(name: str) -> Provider:
     return find_provider(name)
 
 
-_NOUN_OF_OPERATION = {"embed": ("embeddings", "embeddings")}
+# What an operation is called in a sentence, and the capability that says who has it.
+_NOUN_OF_OPERATION = {
+    "embed": ("embeddings", "embeddings"),
+    "models": ("list of models", "models"),
+    "model": ("operation for a single model", "model"),
+    "metrics": ("metrics of models", "metrics"),
+    "image": ("image generation", "image"),
+    "edit_image": ("image editing", "image_edit"),
+    "speech": ("speech", "speech"),
+    "transcribe": ("transcription", "transcription"),
+    "start_transcription": ("transcription jobs", "transcription_jobs"),
+    "poll_transcription": ("transcription jobs", "transcription_jobs"),
+    "music": ("music", "music"),
+    "start_music": ("music jobs", "music_jobs"),
+    "poll_music": ("music jobs", "music_jobs"),
+    "start_video": ("video", "video"),
+    "poll_video": ("video", "video"),
+    "mesh": ("3D models", "3d"),
+    "ocr": ("OCR", "ocr"),
+    "moderate": ("moderation", "moderation"),
+    "vision_features": ("recognition of image features", "vision_features"),
+    "balance": ("balance", "balance"),
+    "credits": ("credits", "credits"),
+    "usage": ("usage report", "usage"),
+    "daily_usage": ("daily usage", "daily_usage"),
+    "health": ("health check", "health"),
+    "ready": ("health check", "health"),
+    "live": ("health check", "health"),
+    "logs": ("logs", "logs"),
+    "transactions": ("list of transactions", "transactions"),
+    "file_to_base64": ("file conversion", "file_to_base64"),
+    "decode_base64": ("base64 decoding", "decode_base64"),
+    "responses": ("Responses API", "responses"),
+    "messages": ("Anthropic messages", "messages"),
+    "create_batch": ("batches", "batches"),
+    "get_batch": ("batches", "batches"),
+    "cancel_batch": ("batches", "batches"),
+    "create_key": ("key management", "keys"),
+    "upload_file": ("files", "files"),
+}
 
 
 def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:

@@ -17,9 +17,9 @@ from typing import Any
 from multiapi import openai_format
 from multiapi.assembly import Assembly, decimal_of
 from multiapi.errors import InvalidRequestError, ResponseFormatError
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
-from multiapi.openai_format import check_request, merged
-from multiapi.provider import Operation, Provider, StreamOperation, unsupported
+from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
+from multiapi.openai_format import check_request, data_url, merged
+from multiapi.provider import LateOperations, Operation, Provider, StreamOperation, unsupported
 from multiapi.stream import ChatStream
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits, MediaPart, Message, Part, TextPart
 
@@ -108,13 +108,13 @@ def _message_to_wire(message: Message) -> dict[str, Any]:
     return wire
 
 
-def _attachments(message: Message) -> list[str]:
+def _attachments(message: Message) -> list[str | LargeText]:
     if isinstance(message.content, str):
         return []
     return [_attachment(part) for part in message.content if not isinstance(part, TextPart)]
 
 
-def _attachment(part: Part) -> str:
+def _attachment(part: Part) -> str | LargeText:
     if not isinstance(part, MediaPart):
         raise InvalidRequestError(
             "bineric takes text and attachments, no content parts of another form", provider="bineric"
@@ -122,7 +122,7 @@ def _attachment(part: Part) -> str:
     if part.kind == "video":
         raise unsupported("bineric", "video input", "video_in")
     if part.data is not None:
-        return f"data:{part.mime_type or _DEFAULT_MIME_TYPES[part.kind]};base64,{part.data}"
+        return data_url(part._replace(url=None), _DEFAULT_MIME_TYPES[part.kind])
     if part.url is not None and part.url.startswith("data:"):
         return part.url
     raise InvalidRequestError(
@@ -229,6 +229,7 @@ BINERIC = Provider(
     auth_header=("api-key", ""),
     chat=Operation("chat", build_chat, parse_chat, Retry.ANSWER),
     chat_stream=StreamOperation(build_chat, stream_decoder),
+    operations=LateOperations("multiapi.providers.bineric_operations"),
     read_error=partial(openai_format.read_error, provider="bineric"),
     retry_statuses=frozenset({500}),
     rate_limit_is_final=True,
@@ -246,6 +247,7 @@ BINERIC = Provider(
         "transcription": "documented",
         "models": "documented",
         "usage": "documented",
+        "daily_usage": "documented",
         "balance": "documented",
         "file_to_base64": "documented",
         "decode_base64": "documented",

@@ -1,0 +1,159 @@
+"""One flow for each thing that vendors make or tell, whether they answer at once or with a job.
+
+The modules of jobs and downloads are imported by the first call that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from multiapi.errors import NotFoundError, UnsupportedError, printable
+from multiapi.flow import Flow, Setting, call
+from multiapi.provider import operation_of, unsupported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from multiapi.account import ModelInfo
+    from multiapi.batches import Batch
+    from multiapi.jobs import Job, JobKind, OnProgress
+    from multiapi.media import Media
+
+R = TypeVar("R")
+M = TypeVar("M", bound="Media")
+
+WAIT_S = 600.0
+"""How long a job is waited for unless another time is given."""
+
+
+def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
+    """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
+    result: Any = yield from call(setting, operation_of(setting.provider, name), request)
+    check_media(setting, getattr(result, "media", ()))
+    if getattr(result, "model", None) == "" and getattr(request, "model", ""):
+        result = replace(result, model=request.model)  # many answers do not repeat it
+    return result  # type: ignore[no-any-return]
+
+
+def one_or_job(
+    setting: Setting,
+    name: str,
+    kind: JobKind,
+    request: Any,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+) -> Flow[R]:
+    """What the vendor makes at once, or as a job that is waited for."""
+    operations = setting.provider.operations
+    if name in operations or f"start_{kind}" not in operations:
+        return (yield from one(setting, name, request))
+    from multiapi import jobs
+
+    result: R = yield from jobs.finish(setting, kind, request, timeout_s=timeout_s, on_progress=on_progress)
+    return result
+
+
+def video(
+    setting: Setting, request: Any, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
+) -> Flow[R]:
+    """A film, which is a job with every vendor that has it."""
+    operation_of(setting.provider, "start_video")
+    return (yield from one_or_job(setting, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress))
+
+
+def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
+    """A job, started and not waited for."""
+    from multiapi import jobs
+
+    return (yield from jobs.start(setting, kind, request))
+
+
+def look(setting: Setting, job: Job | str, kind: JobKind | None) -> Flow[Job]:
+    """A job as it is now."""
+    from multiapi import jobs
+
+    return (yield from jobs.look(setting, jobs.job_of(setting, job, kind)))
+
+
+def wait(
+    setting: Setting,
+    job: Job | str,
+    kind: JobKind | None,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+) -> Flow[Job]:
+    """A job when it has ended."""
+    from multiapi import jobs
+
+    known = jobs.job_of(setting, job, kind)
+    return (yield from jobs.wait(setting, known, timeout_s=timeout_s, on_progress=on_progress))
+
+
+def download(setting: Setting, media: M, max_bytes: int) -> Flow[M]:
+    """Media with its bytes."""
+    from multiapi import downloads
+
+    return (yield from downloads.download(setting, media, max_bytes=max_bytes))
+
+
+def save(setting: Setting, media: Media | str, path: str | Path, max_bytes: int) -> Flow[Path]:
+    """Media on the disk."""
+    from multiapi import downloads
+
+    return (yield from downloads.save(setting, media, path, max_bytes=max_bytes))
+
+
+def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
+    """One model, asked for by itself where the vendor has that, else found in its list.
+
+    Raises:
+        NotFoundError: The vendor lists no such model.
+    """
+    if "model" in setting.provider.operations:
+        return (yield from one(setting, "model", model_id))
+    listed: tuple[ModelInfo, ...] = yield from one(setting, "models")
+    found = next((info for info in listed if model_id in {info.id, *info.aliases}), None)
+    if found is None:
+        name = setting.provider.name
+        raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}", provider=name)
+    return found
+
+
+def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+    """A batch as it is now, with its results if it is done."""
+    found: Batch = yield from one(setting, "get_batch", known)
+    return found if found.id else replace(found, id=known if isinstance(known, str) else known.id)
+
+
+def search(setting: Setting) -> Flow[Any]:
+    """The search engine that AI/ML API had.
+
+    Raises:
+        UnsupportedError: Always; it says since when, and what searches today.
+    """
+    yield from ()
+    if setting.provider.capabilities.get("search_engine") == "removed":
+        raise UnsupportedError(
+            f"{setting.provider.name} withdrew its search engine (Bagoodex) on 2026-02-05; ask a model that searches in "
+            "chat instead: perplexity/sonar, perplexity/sonar-pro, or one that takes web_search_options",
+            provider=setting.provider.name,
+        )
+    raise unsupported(setting.provider.name, "search engine", "search_engine")
+
+
+def check_media(setting: Setting, media: Iterable[Media]) -> None:
+    """Refuse a result that leads into the machine's own network.
+
+    Raises:
+        AddressRefusedError: One does.
+    """
+    addresses = [item.url for item in media if item.data is None] if isinstance(media, tuple) else []
+    if addresses:
+        from multiapi.downloads import check_url
+
+        for address in addresses:
+            check_url(address, setting)

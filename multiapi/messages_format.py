@@ -1,0 +1,218 @@
+"""Anthropic's Messages protocol, for Claude models behind a vendor: the same `ChatRequest` in, the same `ChatResponse` out.
+
+Instructions go into `system`, tool results into the next user message, and thoughts with a signature back to the model that had
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from multiapi.assembly import Assembly, ReadCost
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse, excerpt
+from multiapi.openai_format import check_request, merged, parse_object, same_model
+from multiapi.types import ChatRequest, ChatResponse, MediaPart, Message, Part, RawPart, Reasoning, TextPart, Tool
+
+_UNKNOWN = (
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "service_tier",
+    "reasoning_effort",
+    "response_format",
+)
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_messages(request: ChatRequest, *, provider: str, path: str = "/v1/messages") -> HttpRequest:
+    """A conversation as Anthropic's protocol has it.
+
+    Raises:
+        InvalidRequestError: What is wrong with every vendor, a temperature above 1, sound and film in a message.
+        UnsupportedError: A setting that the protocol has no field for.
+    """
+    return HttpRequest("POST", path, json=messages_body(request, provider=provider), headers=request.headers)
+
+
+def messages_body(request: ChatRequest, *, provider: str) -> dict[str, Any]:
+    """The body alone, which is also what a batch holds."""
+    check_request(request, provider)
+    if request.temperature is not None and request.temperature > 1:
+        raise InvalidRequestError(
+            f"Claude takes a temperature from 0 to 1, not {request.temperature}", provider=provider
+        )
+    for name in _UNKNOWN:
+        if getattr(request, name):
+            raise UnsupportedError(
+                f"the Messages protocol has no setting {name}; pass it in `extra` to send it all the same",
+                provider=provider,
+            )
+    system = [_plain(message.content) for message in request.messages if message.role in {"system", "developer"}]
+    body: dict[str, Any] = {"model": request.model, "messages": _turns(request, provider)}
+    if any(system):
+        body["system"] = "\n\n".join(text for text in system if text)
+    for ours, theirs in (("max_tokens", "max_tokens"), ("temperature",) * 2, ("top_p",) * 2, ("top_k",) * 2):
+        if getattr(request, ours) is not None:
+            body[theirs] = getattr(request, ours)
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
+    if request.user is not None:
+        body["metadata"] = {"user_id": request.user}
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+        choice = _choice(request)
+        if choice is not None:
+            body["tool_choice"] = choice
+    return merged(body, request.extra)
+
+
+def _turns(request: ChatRequest, provider: str) -> list[dict[str, Any]]:
+    """User and assistant in turn: neighbours of one side are joined, because the protocol wants tool results together."""
+    turns: list[dict[str, Any]] = []
+    for message in request.messages:
+        if message.role in {"system", "developer"}:
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        content: str | list[dict[str, Any]] = _content(message, request.model, provider)
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] = [*_blocks(turns[-1]["content"]), *_blocks(content)]
+        else:
+            turns.append({"role": role, "content": content})
+    if not turns:
+        raise InvalidRequestError(f"{provider} needs a message beside the instructions", provider=provider)
+    return turns
+
+
+def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _content(message: Message, model: str, provider: str) -> str | list[dict[str, Any]]:
+    if message.role == "tool":
+        parts = message.content
+        result = parts if isinstance(parts, str) else [_part(part, provider) for part in parts]
+        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id or "", "content": result}
+        return [{**block, "is_error": True} if message.is_error else block]
+    if message.role != "assistant":
+        parts = message.content
+        return parts if isinstance(parts, str) else [_part(part, provider) for part in parts]
+    thoughts = _thoughts(message.reasoning, model, provider)
+    text = _plain(message.content)
+    if not thoughts and not message.tool_calls:
+        return text
+    said = [{"type": "text", "text": text}] if text else []
+    calls = [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": orjson.loads(call.arguments or "{}")}
+        for call in message.tool_calls
+    ]
+    return [*thoughts, *said, *calls]
+
+
+def _thoughts(reasoning: Reasoning | None, model: str, provider: str) -> list[dict[str, Any]]:
+    if reasoning is None or reasoning.provider != provider or not same_model(reasoning.model or "", model):
+        return []
+    return [dict(part) for part in reasoning.details if part.get("type") in {"thinking", "redacted_thinking"}]
+
+
+def _plain(content: str | Sequence[Part]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, TextPart))
+
+
+def _part(part: Part, provider: str) -> dict[str, Any]:
+    if isinstance(part, RawPart):
+        return dict(part.value)
+    if isinstance(part, TextPart):
+        wire: dict[str, Any] = {"type": "text", "text": part.text}
+    elif part.kind in {"image", "file"}:
+        wire = {"type": "image" if part.kind == "image" else "document", "source": _source(part, provider)}
+    else:
+        raise InvalidRequestError(f"the Messages protocol takes no {part.kind} in messages", provider=provider)
+    return {**wire, "cache_control": dict(part.cache_control)} if part.cache_control is not None else wire
+
+
+def _source(part: MediaPart, provider: str) -> dict[str, Any]:
+    mime_type, data = part.mime_type, part.data
+    if data is None and part.url is not None and part.url.startswith("data:"):
+        head, _, data = part.url.partition(",")
+        mime_type = mime_type or head[5:].partition(";")[0]
+    if data is not None:
+        default = "image/png" if part.kind == "image" else "application/pdf"
+        return {"type": "base64", "media_type": mime_type or default, "data": data}
+    if part.url is not None:
+        return {"type": "url", "url": part.url}
+    raise InvalidRequestError(f"{provider} takes a {part.kind} by URL or as base64", provider=provider)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    if tool.raw is not None:
+        return dict(tool.raw)
+    schema = {"type": "object", **tool.parameters}
+    described = {"description": tool.description} if tool.description else {}
+    return {"name": tool.name, **described, "input_schema": schema}
+
+
+def _choice(request: ChatRequest) -> dict[str, Any] | None:
+    word = request.tool_choice
+    alone = {"disable_parallel_tool_use": True} if request.parallel_tool_calls is False else {}
+    if word is None:
+        return {"type": "auto", **alone} if alone else None
+    if word in {"auto", "none", "required"}:
+        return {"type": {"required": "any"}.get(word, word), **(alone if word != "none" else {})}
+    return {"type": "tool", "name": word, **alone}
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse_messages(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> ChatResponse:
+    """A message: text, thoughts with their signatures, and tool calls.
+
+    Raises:
+        ResponseFormatError: It has no content.
+    """
+    return message_of(parse_object(response, provider), response, provider=provider, read_cost=read_cost)
+
+
+def message_of(
+    body: Mapping[str, Any], response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None
+) -> ChatResponse:
+    """The answer that a message object is."""
+    content = body.get("content")
+    if not isinstance(content, list):
+        raise ResponseFormatError(
+            f"{provider} answered with a message without content (fields: {', '.join(map(str, body)) or 'none'})",
+            provider=provider,
+            status=response.status,
+            body=excerpt(response.body),
+        )
+    blocks = [block for block in content if isinstance(block, dict)]
+    calls = [block for block in blocks if block.get("type") == "tool_use"]
+    message = {
+        "content": [block for block in blocks if block.get("type") in {"text", "thinking", "redacted_thinking"}],
+        "tool_calls": [
+            {
+                "index": index,
+                "id": call.get("id"),
+                "type": "function",
+                "function": {"name": call.get("name"), "arguments": call.get("input") or {}},
+            }
+            for index, call in enumerate(calls)
+        ],
+    }
+    assembly = Assembly(provider, headers=response.headers, read_cost=read_cost)
+    assembly.add_body({**body, "choices": [{"message": message, "finish_reason": body.get("stop_reason")}]})
+    answer = assembly.response()
+    object.__setattr__(answer, "raw", body)
+    return answer

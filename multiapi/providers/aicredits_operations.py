@@ -1,0 +1,248 @@
+"""AICredits beside chat: DALL-E, speech as plain bytes, transcription from base64 in JSON, the wallet, health, Responses.
+
+- The list of models and the health checks are public and lie outside `/v1`.
+- Which field of `/v1/credits` holds the balance is not documented: the known candidates are tried; the unit is INR.
+- A request may have 10 MB, so about 7.5 MB of sound.
+
+Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from multiapi.account import Balance, Health, ModelInfo, Price
+from multiapi.assembly import decimal_of, read_usage, request_id, whole_number
+from multiapi.errors import InvalidRequestError, ResponseFormatError
+from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
+from multiapi.media import check_upload, needs_bytes, source_of
+from multiapi.media_format import (
+    needs_text,
+    no_media,
+    one_of,
+    parse_images,
+    sound_body,
+    taken_settings,
+)
+from multiapi.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
+from multiapi.media_results import Transcript
+from multiapi.openai_format import merged, parse_object, usage_cost
+from multiapi.provider import Operation
+from multiapi.responses_format import build_responses, parse_responses
+
+_NAME = "aicredits"
+_SIZES = ("1024x1024", "1792x1024", "1024x1792")
+_VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
+_FORMATS = ("mp3", "opus", "aac", "flac")
+_BODY_BYTES = 10_000_000
+_read_cost = partial(usage_cost, unit=None)
+
+_BALANCE_FIELDS = ("balance", "balance_inr", "wallet_balance", "credits", "remaining", "available")
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_image(request: ImageRequest) -> HttpRequest:
+    """Pictures by DALL-E; width and height as one text.
+
+    Raises:
+        InvalidRequestError: A size or quality that is not documented; more than one picture or 4,000 characters of DALL-E 3.
+    """
+    settings = taken_settings(request, _NAME, {"prompt", "width", "height", "count", "quality", "inline"})
+    is_dall_e_3 = request.model.endswith("dall-e-3")
+    prompt = needs_text(settings.get("prompt", ""), _NAME, "prompt", 4_000 if is_dall_e_3 else None)
+    body: dict[str, Any] = {"model": request.model, "prompt": prompt}
+    if "count" in settings:
+        if is_dall_e_3 and settings["count"] != 1:
+            raise InvalidRequestError("aicredits: dall-e-3 makes one picture at a time", provider=_NAME)
+        body["n"] = settings["count"]
+    if "width" in settings or "height" in settings:
+        size = f"{settings.get('width')}x{settings.get('height')}"
+        body["size"] = one_of(size, _SIZES, _NAME, "the size")
+    if "quality" in settings:
+        body["quality"] = one_of(settings["quality"], ("standard", "hd"), _NAME, "quality")
+    if "inline" in settings:
+        body["response_format"] = "b64_json" if settings["inline"] else "url"
+    return HttpRequest("POST", "/v1/images/generations", json=merged(body, request.extra), headers=request.headers)
+
+
+def build_speech(request: SpeechRequest) -> HttpRequest:
+    """A text of at most 4,096 characters, read by one of six voices.
+
+    Raises:
+        InvalidRequestError: No voice or another one, another format, too long.
+    """
+    settings = taken_settings(request, _NAME, {"text", "voice", "output_format"})
+    if "voice" not in settings:
+        raise InvalidRequestError(f"aicredits needs a voice: {', '.join(_VOICES)}", provider=_NAME)
+    body: dict[str, Any] = {
+        "model": request.model,
+        "input": needs_text(request.text, _NAME, "text", 4_096),
+        "voice": one_of(settings["voice"], _VOICES, _NAME, "the voice"),
+    }
+    if "output_format" in settings:
+        body["response_format"] = one_of(settings["output_format"], _FORMATS, _NAME, "the format")
+    return HttpRequest("POST", "/v1/audio/speech", json=merged(body, request.extra), headers=request.headers)
+
+
+def build_transcription(request: TranscriptionRequest) -> HttpRequest:
+    """A recording as bare base64 in JSON, with its format; not multipart, other than at OpenAI.
+
+    Raises:
+        InvalidRequestError: Only an address, a format that cannot be named, or more than 10 MB in all.
+    """
+    settings = taken_settings(request, _NAME, {"audio", "language"})
+    audio = needs_bytes(source_of(settings["audio"]), provider=_NAME, what="a recording")
+    check_upload(audio, provider=_NAME, what="recordings", max_bytes=7_490_000)
+    if audio.kind not in {"audio", "video"}:
+        shown = audio.mime_type or "a format that its bytes do not show"
+        raise InvalidRequestError(f"aicredits takes a recording here, not {shown}", provider=_NAME)
+    sound = {"data": audio.base64(), "format": audio.extension[1:].replace("weba", "webm")}
+    body: dict[str, Any] = {"model": request.model, "input_audio": sound}
+    if "language" in settings:
+        language = settings["language"].partition("-")[0].lower()
+        if len(language) != 2 or not language.isalpha():
+            raise InvalidRequestError(
+                f"aicredits takes a language as two letters, not {settings['language']!r}", provider=_NAME
+            )
+        body["language"] = language
+    whole = merged(body, request.extra)
+    if len(dump_json(whole)) > _BODY_BYTES:
+        raise InvalidRequestError(
+            "aicredits takes requests of at most 10 MB; this recording is too long", provider=_NAME
+        )
+    return HttpRequest("POST", "/v1/audio/transcriptions", json=whole, headers=request.headers)
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse_transcription(response: HttpResponse) -> Transcript:
+    """The text; the rest of the answer is not documented.
+
+    Raises:
+        ResponseFormatError: There is none.
+    """
+    body = parse_object(response, _NAME)
+    text = body.get("text")
+    if not isinstance(text, str):
+        raise no_media(response, _NAME, body, "text")
+    language = body.get("language")
+    duration = decimal_of(body.get("duration"))
+    return Transcript(
+        provider=_NAME,
+        model=str(body.get("model") or ""),
+        text=text,
+        language=language if isinstance(language, str) else None,
+        duration_s=None if duration is None else float(duration),
+        cost=_read_cost(body, response.headers),
+        usage=read_usage(body.get("usage")),
+        request_id=request_id(response.headers, body),
+        headers=response.headers,
+        raw=body,
+    )
+
+
+def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
+    """The public list. The prices have no unit there; they look like dollars while the wallet holds rupees."""
+    body = parse_object(response, _NAME)
+    entries = body.get("data")
+    if not isinstance(entries, list):
+        raise no_media(response, _NAME, body, "list of models")
+    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+
+
+def _model(entry: dict[str, Any]) -> ModelInfo:
+    prices = [
+        Price(amount=amount, currency=None, what=what, per=Decimal(1_000_000))
+        for name, what in (("input_cost_per_1m", "input_tokens"), ("output_cost_per_1m", "output_tokens"))
+        if (amount := decimal_of(entry.get(name))) is not None
+    ]
+    return ModelInfo(
+        id=entry["id"],
+        provider=_NAME,
+        name=entry.get("name"),
+        developer=entry.get("provider"),
+        context_tokens=whole_number(entry.get("context_window")) or None,
+        prices=tuple(prices),
+        raw=entry,
+    )
+
+
+def parse_credits(response: HttpResponse) -> Balance:
+    """The wallet in rupees; None if none of the candidate fields is there.
+
+    Raises:
+        ResponseFormatError: An empty answer, or a candidate that is no amount.
+    """
+    body = parse_object(response, _NAME)
+    inner = body.get("data")
+    for place in (body, inner if isinstance(inner, dict) else {}):
+        for name in _BALANCE_FIELDS:
+            amount = decimal_of(place.get(name))
+            if amount is not None:
+                return Balance(provider=_NAME, amount=amount, unit="INR", raw=body)
+    unreadable = [name for name in _BALANCE_FIELDS if name in body]
+    if unreadable or not body:
+        raise no_media(response, _NAME, body, "balance that is a number")
+    return Balance(provider=_NAME, amount=None, unit="INR", raw=body)
+
+
+def parse_health(response: HttpResponse) -> Health:
+    """What the vendor says of itself."""
+    text = response.body.strip()
+    if response.content_type.startswith("text/plain") or not text:
+        return Health(provider=_NAME, ok=True, status=excerpt(text, 100) or None)
+    body = response.json(provider=_NAME)
+    if not isinstance(body, dict):
+        raise ResponseFormatError(
+            "aicredits answered about its health with no object", provider=_NAME, body=excerpt(response.body)
+        )
+    status = body.get("status")
+    parts = {name: value for name, value in body.items() if name != "status"}
+    well = {"ok", "ready", "alive", "live", "healthy", None}
+    states = [status, *(value for value in parts.values() if isinstance(value, str))]
+    return Health(
+        provider=_NAME,
+        ok=all(state in well for state in states if state is None or isinstance(state, str)),
+        status=status if isinstance(status, str) else None,
+        parts=parts,
+    )
+
+
+def _get(path: str, *, public: bool = False) -> Any:
+    return lambda _request: HttpRequest("GET", path, public=public)
+
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    "image": Operation(
+        "image",
+        build_image,
+        partial(parse_images, provider=_NAME, read_cost=_read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "speech": Operation(
+        "speech",
+        build_speech,
+        partial(sound_body, provider=_NAME, read_cost=_read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
+    "models": Operation("models", _get("/api/models", public=True), parse_models, Retry.READ),
+    "credits": Operation("credits", _get("/v1/credits"), parse_credits, Retry.READ),
+    "balance": Operation("balance", _get("/v1/credits"), parse_credits, Retry.READ),
+    "health": Operation("health", _get("/health", public=True), parse_health, Retry.READ),
+    "ready": Operation("ready", _get("/health/ready", public=True), parse_health, Retry.READ),
+    "live": Operation("live", _get("/health/live", public=True), parse_health, Retry.READ),
+    "responses": Operation(
+        "responses",
+        partial(build_responses, provider=_NAME),
+        partial(parse_responses, provider=_NAME, read_cost=_read_cost),
+        Retry.ANSWER,
+    ),
+}

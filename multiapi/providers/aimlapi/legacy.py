@@ -1,0 +1,128 @@
+"""AI/ML API's older operations, in the vendor's own words: assistants and threads, files, the routes before the unified ones.
+
+They are described but superseded, hidden or announced for retirement, so there are no types for them: ids, body and query go in as
+they are documented, and the body of the answer comes back. A 404 means that the vendor does not offer the route any more.
+
+Facts and sources: multiapi/simulator/contracts/aimlapi.yaml, operations with `x-status: legacy`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from multiapi.errors import InvalidRequestError
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
+from multiapi.legacy import LegacyRequest
+from multiapi.media import needs_bytes, source_of
+from multiapi.openai_format import parse_object
+from multiapi.provider import Operation
+
+_NAME = "aimlapi"
+
+ROUTES: Mapping[str, tuple[str, str]] = {
+    "create_assistant": ("POST", "/assistants"),
+    "list_assistants": ("GET", "/assistants"),
+    "get_assistant": ("GET", "/assistants/{assistant_id}"),
+    "update_assistant": ("POST", "/assistants/{assistant_id}"),
+    "delete_assistant": ("DELETE", "/assistants/{assistant_id}"),
+    "create_thread": ("POST", "/threads"),
+    "get_thread": ("GET", "/threads/{thread_id}"),
+    "update_thread": ("POST", "/threads/{thread_id}"),
+    "delete_thread": ("DELETE", "/threads/{thread_id}"),
+    "create_thread_message": ("POST", "/threads/{thread_id}/messages"),
+    "list_thread_messages": ("GET", "/threads/{thread_id}/messages"),
+    "get_thread_message": ("GET", "/threads/{thread_id}/messages/{message_id}"),
+    "update_thread_message": ("POST", "/threads/{thread_id}/messages/{message_id}"),
+    "delete_thread_message": ("DELETE", "/threads/{thread_id}/messages/{message_id}"),
+    "create_run": ("POST", "/threads/{thread_id}/runs"),
+    "list_runs": ("GET", "/threads/{thread_id}/runs"),
+    "create_thread_and_run": ("POST", "/threads/runs"),
+    "get_run": ("GET", "/threads/{thread_id}/runs/{run_id}"),
+    "update_run": ("POST", "/threads/{thread_id}/runs/{run_id}"),
+    "submit_tool_outputs": ("POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"),
+    "cancel_run": ("POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
+    "list_run_steps": ("GET", "/threads/{thread_id}/runs/{run_id}/steps"),
+    "get_run_step": ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"),
+    "upload_file": ("POST", "/v1/files"),
+    "get_file": ("GET", "/v1/files/{file_id}"),
+    "delete_file": ("DELETE", "/v1/files/{file_id}"),
+    "create_image_with_url": ("POST", "/v1/images/generations/with-url"),
+    "create_video_legacy": ("POST", "/v2/generate/video/{vendor}/generation"),
+    "get_video_legacy": ("GET", "/v2/generate/video/{vendor}/generation"),
+    "upload_music_reference": ("POST", "/v2/generate/audio/minimax/upload"),
+    "generate_music_01": ("POST", "/v2/generate/audio/minimax/generate"),
+    "transcribe_sync": ("POST", "/v1/stt"),
+}
+"""Method and path by the name of the operation; ids in braces are those of `LegacyRequest.ids`."""
+
+_BY_FORM = {
+    "upload_file": ("file", "assistants"),
+    "upload_music_reference": ("file", "song"),
+    "transcribe_sync": ("audio", None),
+}
+
+
+def build(request: LegacyRequest | None, *, name: str) -> HttpRequest:
+    """The request as it is documented.
+
+    Raises:
+        InvalidRequestError: An id in the path is missing, or is one that would change the path.
+    """
+    wanted = request or LegacyRequest()
+    method, template = ROUTES[name]
+    needed = re.findall(r"{(\w+)}", template)
+    missing = [each for each in needed if each not in wanted.ids]
+    if missing or set(wanted.ids) - set(needed):
+        raise InvalidRequestError(
+            f"aimlapi: {name} takes the ids {', '.join(needed) or 'none'}, not {', '.join(wanted.ids) or 'none'}",
+            provider=_NAME,
+        )
+    try:
+        path = template.format(**{each: path_segment(str(wanted.ids[each])) for each in needed})
+    except ValueError as error:
+        raise InvalidRequestError(f"aimlapi: {error} is no id", provider=_NAME) from None
+    query = tuple((key, str(value)) for key, value in wanted.query.items())
+    if wanted.file is not None:
+        return _with_file(wanted, name, method, path, query)
+    body = dict(wanted.body) if method == "POST" else None
+    headers = {"openai-beta": "assistants=v2"} if path.startswith(("/assistants", "/threads")) else {}
+    return HttpRequest(method, path, json=body, query=query, headers=headers)
+
+
+def _with_file(
+    wanted: LegacyRequest, name: str, method: str, path: str, query: tuple[tuple[str, str], ...]
+) -> HttpRequest:
+    if name not in _BY_FORM:
+        raise InvalidRequestError(f"aimlapi: {name} takes no file", provider=_NAME)
+    field, purpose = _BY_FORM[name]
+    assert wanted.file is not None
+    media = needs_bytes(source_of(wanted.file), provider=_NAME, what="a file")
+    part = FilePart(
+        field, media.name or f"file{media.extension}", media.read(), media.mime_type or "application/octet-stream"
+    )
+    fields = {**({"purpose": purpose} if purpose else {}), **wanted.body}
+    form = tuple((key, str(value)) for key, value in fields.items())
+    return HttpRequest(method, path, query=query, form=form, files=(part,))
+
+
+def parse(response: HttpResponse) -> dict[str, Any]:
+    """The body as it is; a job that failed is a state and no error."""
+    body = response.json(provider=_NAME)
+    if isinstance(body, dict) and isinstance(body.get("status"), str) and ("id" in body or "generation_id" in body):
+        return body
+    return parse_object(response, _NAME)
+
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    name: Operation(
+        name,
+        partial(build, name=name),
+        parse,
+        Retry.READ if method == "GET" else Retry.JOB,
+        limit="media_answer_bytes",
+    )
+    for name, (method, _) in ROUTES.items()
+}

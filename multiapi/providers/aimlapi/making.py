@@ -1,0 +1,583 @@
+"""AI/ML API's media: pictures, meshes and speech at once; films, music and transcripts as jobs; text in documents.
+
+What a model's fields are called is data (`multiapi.catalogue`), so one request fits all of them.
+
+- Speech answers with bytes or with a link in JSON, whatever the schema says: the content type decides.
+- The state of a job decides, not an `error` beside it; unknown states mean that it goes on.
+- A transcript comes in three shapes, under `result` or `output`; times are seconds in one and milliseconds in another.
+
+Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from multiapi import catalogue
+from multiapi.assembly import decimal_of, read_usage, request_id, whole_number
+from multiapi.catalogue import ModelEntry, parameters
+from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
+from multiapi.jobs import Job, JobKind, job_id_of, parse_status, state_of
+from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
+from multiapi.media_format import (
+    entry_media,
+    media_result,
+    mime_type_of_url,
+    needs_text,
+    no_media,
+    parse_images,
+    sound_body,
+    text_media,
+    without_media,
+)
+from multiapi.media_requests import (
+    ImageEditRequest,
+    ImageRequest,
+    MediaRequest,
+    MeshRequest,
+    MusicRequest,
+    OcrRequest,
+    Source,
+    SpeechRequest,
+    TranscriptionRequest,
+    VideoRequest,
+    VisionFeaturesRequest,
+)
+from multiapi.media_results import MediaResult, MeshResult, OcrPage, OcrResult, Segment, Transcript
+from multiapi.openai_format import merged, parse_object
+from multiapi.provider import Operation
+from multiapi.providers.aimlapi import read_cost
+from multiapi.types import Cost
+
+NAME = "aimlapi"
+_IMAGE_FORMATS = ("png", "webp", "jpg")
+_DONE = frozenset({"completed", "succeeded", "success"})
+_FAILED = frozenset({"error", "failed", "cancelled", "canceled", "expired"})
+_FAMILY_OF_JOB = {"video": "video", "music": "music", "transcription": "stt"}
+_CALL_OF_FAMILY = {
+    "text": "chat",
+    "embedding": "embed",
+    "image": "image",
+    "3d": "mesh",
+    "video": "video",
+    "music": "music",
+    "tts": "speech",
+    "stt": "transcribe",
+    "ocr": "ocr",
+    "moderation": "moderate",
+}
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def entry_of(model: str, family: str) -> ModelEntry:
+    """What is known of a model; one that is not in the list is taken as it is.
+
+    Raises:
+        InvalidRequestError: No model, or one of another family; the message names the call for it.
+    """
+    if not model:
+        raise InvalidRequestError("aimlapi needs a model; Client('aimlapi').models() lists them", provider=NAME)
+    entry = catalogue.find(model)
+    if entry is None:
+        return catalogue.unknown(model, family)
+    if entry.family != family:
+        call = _CALL_OF_FAMILY.get(entry.family)
+        hint = f"; client.{call}(...) calls it" if call else ""
+        raise InvalidRequestError(f"aimlapi: {model} is a model for {entry.family}{hint}", provider=NAME)
+    return entry
+
+
+def address(source: Source) -> str:
+    """A picture, sound or document as the vendor takes it in JSON: its address, or its bytes as a data URL."""
+    media = source_of(source)
+    return media.url if media.data is None and media.path is None and media.url is not None else media.data_url()
+
+
+def _addresses(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [address(item) for item in value]
+    return address(value)
+
+
+_SOURCES = (
+    "images",
+    "reference_images",
+    "last_image",
+    "left_image",
+    "back_image",
+    "right_image",
+    "mask",
+    "video",
+    "audio",
+    "mesh",
+)
+
+
+def body_of(request: MediaRequest, entry: ModelEntry) -> dict[str, Any]:
+    """The request in the model's own names."""
+    wanted = request.settings()
+    for name in _SOURCES:
+        if name in wanted:
+            wanted[name] = _addresses(wanted[name])
+    if "prompt" in wanted:
+        needs_text(wanted["prompt"], NAME, "prompt")
+    return {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
+
+
+def _posted(request: MediaRequest, family: str) -> HttpRequest:
+    entry = entry_of(request.model, family)
+    return HttpRequest("POST", _path(entry.endpoint), json=body_of(request, entry), headers=request.headers)
+
+
+def _path(endpoint: str) -> str:
+    return endpoint.partition(" ")[2]
+
+
+def build_image(request: ImageRequest) -> HttpRequest:
+    """Pictures, at once."""
+    return _posted(request, "image")
+
+
+def build_mesh(request: MeshRequest) -> HttpRequest:
+    """A mesh, or the parts of one, at once."""
+    return _posted(request, "3d")
+
+
+def build_speech(request: SpeechRequest) -> HttpRequest:
+    """A text in the field that the model has for it."""
+    needs_text(request.text, NAME, "text")
+    return _posted(request, "tts")
+
+
+def build_music(request: MusicRequest) -> HttpRequest:
+    """A music job."""
+    return _posted(request, "music")
+
+
+def build_video(request: VideoRequest) -> HttpRequest:
+    """A video job, on the unified route."""
+    return _posted(request, "video")
+
+
+def build_edit(request: ImageEditRequest) -> HttpRequest:
+    """A picture to be changed: as files for the models that take files, else by address.
+
+    Raises:
+        InvalidRequestError: For the models that take files: only an address, another format, or too large.
+    """
+    if not request.images:
+        raise InvalidRequestError("aimlapi needs a picture to change", provider=NAME)
+    needs_text(request.prompt, NAME, "prompt")
+    entry = catalogue.edits(request.model)
+    if entry is None:
+        return _posted(request, "image")
+    wanted = request.settings()
+    images = [
+        _upload(item, "pictures", formats=_IMAGE_FORMATS, max_bytes=50_000_000) for item in wanted.pop("images", ())
+    ]
+    if len(images) > 16:
+        raise InvalidRequestError(f"aimlapi takes at most 16 pictures to change, not {len(images)}", provider=NAME)
+    files = [_file("image" if len(images) == 1 else "image[]", image) for image in images]
+    if "mask" in wanted:
+        files.append(_file("mask", _upload(wanted.pop("mask"), "masks", formats=("png",), max_bytes=4_000_000)))
+    filled = parameters.fill(entry, {**wanted, "images": images}, request.extra)
+    fields = {name: value for name, value in filled.items() if name != "image"}
+    return _form(_path(entry.endpoint), {"model": entry.wire_id, **fields}, files, request)
+
+
+def build_transcription(request: TranscriptionRequest) -> HttpRequest:
+    """A transcription job: JSON for an address, a multipart form for a file."""
+    entry = entry_of(request.model, "stt")
+    wanted = request.settings()
+    audio = source_of(wanted["audio"])
+    if audio.data is None and audio.path is None:
+        wanted["audio"] = audio.url
+        body = {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
+        return HttpRequest("POST", _path(entry.endpoint), json=body, headers=request.headers)
+    if audio.kind not in {"audio", "video", "file"}:
+        raise InvalidRequestError(f"aimlapi takes a recording here, not {audio.mime_type}", provider=NAME)
+    wanted["audio"] = audio
+    filled = parameters.fill(entry, wanted, request.extra)
+    field = next(name for name, value in filled.items() if value is audio)
+    fields = {name: value for name, value in filled.items() if name != field}
+    return _form(_path(entry.endpoint), {"model": entry.wire_id, **fields}, [_file(field, audio)], request)
+
+
+def build_ocr(request: OcrRequest) -> HttpRequest:
+    """A document or picture by address or as data; pages counted from 1 here and as the model counts on the wire.
+
+    Raises:
+        InvalidRequestError: Larger than the model's maker takes, or another format.
+    """
+    entry = entry_of(request.model, "ocr")
+    document = source_of(request.document)
+    wanted = request.settings()
+    if document.data is None and document.path is None:
+        wanted["document"] = document.url
+    else:
+        _check_document(document, request.model)
+        tagged = entry.status == "unknown" or "document_url" in entry.params["document"].props
+        wanted["document"] = document.data_url("application/pdf") if tagged else document.base64()
+    wanted["mime_type"] = document.mime_type
+    body = {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
+    return HttpRequest("POST", _path(entry.endpoint), json=body, headers=request.headers)
+
+
+def _check_document(document: Media, model: str) -> None:
+    if "zhipu" in model and document.kind == "image":
+        check_upload(document, provider=NAME, what="pictures", formats=("jpg", "png"), max_bytes=10_000_000)
+    check_upload(document, provider=NAME, what="documents", max_bytes=50_000_000)
+
+
+def build_features(request: VisionFeaturesRequest) -> HttpRequest:
+    """What is to be found in a picture at an address."""
+    most = {} if request.most is None else {"maxResults": request.most}
+    body: dict[str, Any] = {
+        "image": {"source": {"imageUri": address(request.image)}},
+        "features": [{"type": feature, **most} for feature in request.features],
+    }
+    return HttpRequest("POST", "/vision", json=merged(body, request.extra), headers=request.headers)
+
+
+def _upload(source: Source, what: str, *, formats: tuple[str, ...], max_bytes: int) -> Media:
+    media = needs_bytes(source_of(source), provider=NAME, what=what)
+    check_upload(media, provider=NAME, what=what, formats=formats, max_bytes=max_bytes)
+    return media
+
+
+def _file(field: str, media: Media) -> FilePart:
+    name = media.name or f"{media.kind}{media.extension}"
+    return FilePart(field, name, media.read(), media.mime_type or "application/octet-stream")
+
+
+def _form(path: str, fields: Mapping[str, Any], files: list[FilePart], request: MediaRequest) -> HttpRequest:
+    form = [(name, text) for name, value in fields.items() for text in _form_values(value)]
+    return HttpRequest("POST", path, form=tuple(form), files=tuple(files), headers=request.headers)
+
+
+def _form_values(value: Any) -> list[str]:
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _form_values(item)]
+    if isinstance(value, (dict, bool)):
+        return [json.dumps(value, ensure_ascii=False)]
+    return [str(value)]
+
+
+# ------------------------------------------------------------------------------------------------ reading what comes at once
+
+
+def parse_speech(response: HttpResponse) -> MediaResult:
+    """Bytes, or JSON with `audio` as a link or as an object with one."""
+    if response.content_type != "application/json":
+        return sound_body(response, provider=NAME, read_cost=read_cost)
+    body = parse_object(response, NAME)
+    audio = body.get("audio")
+    if not audio:
+        raise no_media(response, NAME, body, "sound")
+    media = text_media(audio, provider=NAME) if isinstance(audio, str) else entry_media(audio, response, NAME, body)
+    media = media if media.mime_type else Media(data=media.data, url=media.url, mime_type="audio/mpeg")
+    return media_result(media, response, provider=NAME, body=body, read_cost=read_cost)
+
+
+def parse_mesh(response: HttpResponse) -> MeshResult:
+    """The meshes under their own names, or in a list."""
+    body = parse_object(response, NAME)
+    parts = {
+        name: _mesh(entry, response, body)
+        for name, entry in body.items()
+        if name.endswith("mesh") and isinstance(entry, dict) and entry.get("url")
+    }
+    if not parts:
+        entries = body.get("data") or body.get("images")
+        if not isinstance(entries, list) or not entries:
+            raise no_media(response, NAME, body, "mesh")
+        parts = {f"mesh_{number}": _mesh(entry, response, body) for number, entry in enumerate(entries, 1)}
+    return MeshResult(
+        provider=NAME,
+        model=body["model"] if isinstance(body.get("model"), str) else "",
+        media=tuple(parts.values()),
+        parts=parts,
+        cost=read_cost(body, response.headers),
+        request_id=request_id(response.headers, body),
+        headers=response.headers,
+        raw=without_media(body),
+    )
+
+
+def _mesh(entry: Any, response: HttpResponse, body: Mapping[str, Any]) -> Media:
+    media = entry_media(entry, response, NAME, body)
+    if media.mime_type in {None, "application/octet-stream"}:
+        named = str(media.metadata.get("file_name") or media.url or "").partition("?")[0].lower()
+        kind = "model/obj" if named.endswith(".obj") else "model/gltf-binary"
+        return Media(data=media.data, url=media.url, mime_type=kind, metadata=media.metadata)
+    return media
+
+
+def parse_ocr(response: HttpResponse) -> OcrResult:
+    """One entry per page, counted from 0 on the wire."""
+    body = parse_object(response, NAME)
+    pages = body.get("pages")
+    if not isinstance(pages, list):
+        raise no_media(response, NAME, body, "page")
+    annotation = body.get("document_annotation")
+    return OcrResult(
+        provider=NAME,
+        model=body["model"] if isinstance(body.get("model"), str) else "",
+        pages=tuple(_page(page, number) for number, page in enumerate(pages) if isinstance(page, dict)),
+        annotation=annotation if isinstance(annotation, str) else None,
+        cost=read_cost(body, response.headers),
+        request_id=request_id(response.headers, body),
+        headers=response.headers,
+        raw=without_media(body),
+    )
+
+
+def _page(page: dict[str, Any], position: int) -> OcrPage:
+    index = whole_number(page.get("index"))
+    size = page["dimensions"] if isinstance(page.get("dimensions"), dict) else {}
+    text = page.get("markdown", page.get("text"))
+    images = [image for image in page.get("images") or () if isinstance(image, dict) and image.get("image_base64")]
+    return OcrPage(
+        number=(position if index is None else index) + 1,
+        text=text if isinstance(text, str) else "",
+        images=tuple(from_base64(image["image_base64"], provider=NAME) for image in images),
+        width_px=whole_number(size.get("width")),
+        height_px=whole_number(size.get("height")),
+    )
+
+
+def parse_features(response: HttpResponse) -> dict[str, Any]:
+    """The annotations in the vendor's form; no later page than one of 2024 shows it."""
+    return parse_object(response, NAME)
+
+
+# ------------------------------------------------------------------------------------------------ jobs
+
+
+def build_poll(job: Job) -> HttpRequest:
+    """Ask about a job by its id, which may hold slashes and colons, as one value."""
+    if job.kind == "transcription":
+        try:
+            return HttpRequest("GET", f"/v1/stt/{path_segment(job.id)}")
+        except ValueError:
+            raise ResponseFormatError(f"aimlapi gave a job the id {job.id!r}, which is none", provider=NAME) from None
+    entry = catalogue.find(job.model) if job.model else None
+    known = entry if entry is not None and entry.poll_endpoint is not None else None
+    endpoint = (known or catalogue.unknown("", _FAMILY_OF_JOB[job.kind])).poll_endpoint or ""
+    return HttpRequest("GET", _path(endpoint).partition("?")[0], query=(("generation_id", job.id),))
+
+
+def parse_started(response: HttpResponse, *, kind: JobKind) -> Job:
+    """The job in the answer to its start; older transcription answers have no state, only the id."""
+    body = response.json(provider=NAME)
+    if isinstance(body, dict) and not body.get("status") and job_id_of(body, "generation_id", "id"):
+        if "statusCode" in body or body.get("error"):
+            parse_object(response, NAME)
+        return Job(
+            id=job_id_of(body, "generation_id", "id"),
+            provider=NAME,
+            kind=kind,
+            status="queued",
+            cost=read_cost(body, response.headers),
+            estimated_cost=read_cost(body, response.headers),
+            request_id=request_id(response.headers, body),
+            raw=without_media(body),
+        )
+    job = _job(parse_status(response, provider=NAME), response, kind)
+    if not job.id:
+        raise no_media(response, NAME, job.raw, "job id")
+    return job
+
+
+def parse_job(response: HttpResponse, *, kind: JobKind) -> Job:
+    """How a job is doing."""
+    return _job(parse_status(response, provider=NAME), response, kind)
+
+
+def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
+    status = str(body["status"])
+    state = state_of(status, done=_DONE, failed=_FAILED)
+    cost = read_cost(body, response.headers)
+    done = state == "completed"
+    return Job(
+        id=job_id_of(body, "id", "generation_id"),
+        provider=NAME,
+        kind=kind,
+        model=body["model"] if isinstance(body.get("model"), str) else "",
+        status=status,
+        state=state,
+        media=_made(body, kind) if done and kind != "transcription" else (),
+        transcript=_transcript(body, cost, response) if done and kind == "transcription" else None,
+        error=_reason(body.get("error")) if state == "failed" else None,
+        cost=None if state == "failed" else cost,
+        estimated_cost=cost if state == "pending" else None,
+        request_id=request_id(response.headers, body),
+        raw=without_media(body),
+    )
+
+
+def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
+    """`video` or `audio_file`: an object with a link, a list of those, or a list of links."""
+    found = body.get("video") if kind == "video" else body.get("audio_file", body.get("audio"))
+    usual = "video/mp4" if kind == "video" else "audio/mpeg"
+    return tuple(
+        media
+        for item in (found if isinstance(found, list) else [found])
+        if (media := _file_of(item, usual)) is not None
+    )
+
+
+def _file_of(item: Any, usual: str) -> Media | None:
+    url = item.get("url") if isinstance(item, dict) else item
+    if not url:
+        return None
+    facts = (
+        {name: value for name, value in item.items() if name != "url" and value is not None}
+        if isinstance(item, dict)
+        else {}
+    )
+    said = facts.pop("content_type", None)
+    return Media(
+        url=url if isinstance(url, str) else printable(str(url), 200),
+        mime_type=said
+        if isinstance(said, str) and said != "application/octet-stream"
+        else mime_type_of_url(str(url)) or usual,
+        metadata=facts,
+    )
+
+
+def _reason(error: Any) -> str | None:
+    """`{name, message}`, `{detail: [{msg}]}`, a text, or nothing."""
+    if isinstance(error, str):
+        return error or None
+    if not isinstance(error, dict):
+        return None
+    detail = error.get("detail")
+    details = [item.get("msg") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
+    words = [word for word in (error.get("name"), error.get("message"), *details) if isinstance(word, str) and word]
+    return ": ".join(words) or None
+
+
+# ------------------------------------------------------------------------------------------------ transcripts
+
+
+def _transcript(body: Mapping[str, Any], cost: Cost | None, response: HttpResponse) -> Transcript | None:
+    found = body.get("result") or body.get("output")
+    if isinstance(found, str):
+        found = {"text": found}
+    if not isinstance(found, dict):
+        return None
+    if isinstance(found.get("results"), dict):
+        transcript = _from_channels(found)
+    elif isinstance(found.get("text"), str):
+        transcript = _from_text(found)
+    else:
+        return None
+    return Transcript(
+        provider=NAME,
+        model=body["model"] if isinstance(body.get("model"), str) else "",
+        cost=cost,
+        request_id=request_id(response.headers, body),
+        headers=response.headers,
+        raw=dict(body),
+        **transcript,
+    )
+
+
+def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Deepgram's shape: channels (one object in the schema, a list in samples) with alternatives; times in seconds."""
+    results = found["results"]
+    channels = results.get("channels")
+    channels = [channels] if isinstance(channels, dict) else channels if isinstance(channels, list) else []
+    best = [
+        channel["alternatives"][0]
+        for channel in channels
+        if isinstance(channel, dict) and isinstance(channel.get("alternatives"), list) and channel["alternatives"]
+    ]
+    words = [word for alternative in best for word in alternative.get("words") or () if isinstance(word, dict)]
+    metadata = found["metadata"] if isinstance(found.get("metadata"), dict) else {}
+    language = next((channel.get("detected_language") for channel in channels if isinstance(channel, dict)), None)
+    utterances = [item for item in results.get("utterances") or () if isinstance(item, dict)]
+    return {
+        "text": "\n".join(str(alternative.get("transcript") or "") for alternative in best),
+        "language": language if isinstance(language, str) else None,
+        "segments": tuple(_segment(item, "transcript", 1.0) for item in utterances),
+        "words": tuple(
+            _segment({**word, "word": word.get("punctuated_word") or word.get("word")}, "word", 1.0) for word in words
+        ),
+        "duration_s": _number(metadata.get("duration")),
+    }
+
+
+def _from_text(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain text with token counts, or AssemblyAI's shape with times in milliseconds."""
+    counts = found["usage"] if isinstance(found.get("usage"), dict) else {}
+    language = found.get("language_code", found.get("language"))
+    lists: dict[str, Any] = {
+        name: found.get(name) if isinstance(found.get(name), list) else [] for name in ("utterances", "words")
+    }
+    segments, words = (
+        tuple(_segment(item, "text", 0.001) for item in lists[name] or () if isinstance(item, dict)) for name in lists
+    )
+    return {
+        "text": found["text"],
+        "language": language if isinstance(language, str) else None,
+        "segments": segments,
+        "words": words,
+        "duration_s": _number(found.get("audio_duration", found.get("duration", counts.get("seconds")))),
+        "usage": read_usage(counts),
+    }
+
+
+def _segment(item: Mapping[str, Any], text: str, seconds: float) -> Segment:
+    start, end = _number(item.get("start")), _number(item.get("end"))
+    speaker = item.get("speaker")
+    return Segment(
+        text=str(item.get(text) or ""),
+        start_s=None if start is None else round(start * seconds, 3),
+        end_s=None if end is None else round(end * seconds, 3),
+        speaker=None if speaker is None else str(speaker),
+        confidence=_number(item.get("confidence")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    amount = decimal_of(value)
+    return None if amount is None else float(amount)
+
+
+def _job_operations(kind: JobKind, build: Any) -> dict[str, Operation[Any, Any]]:
+    return {
+        f"start_{kind}": Operation(f"start_{kind}", build, partial(parse_started, kind=kind), Retry.JOB),
+        f"poll_{kind}": Operation(f"poll_{kind}", build_poll, partial(parse_job, kind=kind), Retry.READ),
+    }
+
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    "image": Operation(
+        "image",
+        build_image,
+        partial(parse_images, provider=NAME, read_cost=read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "edit_image": Operation(
+        "edit_image",
+        build_edit,
+        partial(parse_images, provider=NAME, read_cost=read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "mesh": Operation("mesh", build_mesh, parse_mesh, Retry.MEDIA, limit="media_answer_bytes"),
+    "speech": Operation("speech", build_speech, parse_speech, Retry.MEDIA, limit="media_answer_bytes"),
+    **_job_operations("video", build_video),
+    **_job_operations("music", build_music),
+    **_job_operations("transcription", build_transcription),
+    "ocr": Operation("ocr", build_ocr, parse_ocr, Retry.ANSWER, limit="media_answer_bytes"),
+    "vision_features": Operation("vision_features", build_features, parse_features, Retry.ANSWER),
+}

@@ -1,0 +1,385 @@
+"""Bineric beside chat: speech, transcripts and pictures go through the chat operation; files to base64 and back; money.
+
+- Speech answers with an MP3 as base64 in `response`, with or without a data URL's beginning.
+- What a picture's answer looks like is not documented: address, data URL and base64 are told apart by their beginning.
+- Balances and costs are bare numbers; only the model list names a currency.
+- The path of base64 decoding has neither of the prefixes of the others.
+
+Facts and sources: multiapi/simulator/contracts/bineric.yaml.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
+from multiapi.assembly import decimal_of, request_id, whole_number
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
+from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
+from multiapi.media_format import media_result, needs_text, no_media, taken_settings, text_media, without_media
+from multiapi.media_kinds import group_of
+from multiapi.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
+from multiapi.media_results import EncodedFile, ImageResult, MediaResult, Transcript
+from multiapi.openai_format import merged, parse_object
+from multiapi.provider import Operation
+from multiapi.providers.bineric import parse_chat, read_cost
+from multiapi.types import ChatResponse, Cost
+
+_NAME = "bineric"
+_CHAT = "/ai/chat/completions"
+_AUDIO_MB = 200
+_FILE_MB = 50
+_FILE_FORMATS = (
+    *("mp3", "wav", "m4a", "ogg", "aac", "flac", "wma"),
+    *("jpg", "jpeg", "png", "gif", "webp"),
+    *("pdf", "doc", "docx", "xls", "xlsx", "txt", "csv"),
+)
+_LANGUAGES = ("nb-NO", "en-US", "en-GB", "sv-SE", "da-DK")
+_BASE64 = re.compile(r"(data:[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+;base64,)?[A-Za-z0-9+/]+={0,2}")
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_image(request: ImageRequest) -> HttpRequest:
+    """A picture from a prompt; no setting is documented."""
+    settings = taken_settings(request, _NAME, {"prompt"})
+    return _chat(request, needs_text(settings.get("prompt", ""), _NAME, "prompt"), {})
+
+
+def build_speech(request: SpeechRequest) -> HttpRequest:
+    """A text, which may be SSML, with voice settings as text: "+10%" for pitch and volume, "0.9" for the rate.
+
+    Raises:
+        InvalidRequestError: A language that is not documented.
+    """
+    settings = taken_settings(request, _NAME, {"text", "voice", "language", "speed", "pitch", "volume"})
+    language = settings.get("language")
+    if language is not None and language not in _LANGUAGES:
+        raise InvalidRequestError(f"bineric speaks {', '.join(_LANGUAGES)}, not {language!r}", provider=_NAME)
+    options: dict[str, Any] = {name: settings[name] for name in ("language", "voice") if name in settings}
+    for name in ("pitch", "volume"):
+        if name in settings:
+            options[name] = settings[name] if isinstance(settings[name], str) else f"{settings[name]:+g}%"
+    if "speed" in settings:
+        options["rate"] = f"{settings['speed']:g}"
+    return _chat(request, needs_text(request.text, _NAME, "text"), options)
+
+
+def build_transcription(request: TranscriptionRequest) -> HttpRequest:
+    """A recording as an attachment; what to do with it is said in words."""
+    settings = taken_settings(request, _NAME, {"audio", "prompt"})
+    audio = needs_bytes(source_of(settings["audio"]), provider=_NAME, what="a recording")
+    check_upload(audio, provider=_NAME, what="a recording", max_bytes=_AUDIO_MB * 1_000_000)
+    if audio.kind not in {"audio", "file"} and audio.mime_type != "video/webm":
+        raise InvalidRequestError(f"bineric takes a recording here, not {audio.mime_type}", provider=_NAME)
+    mime_type = audio.mime_type if audio.kind == "audio" else "audio/mpeg"
+    attachment = f"data:{mime_type};base64,{audio.base64()}"
+    return _chat(request, settings.get("prompt", "Transcribe this audio"), {}, [attachment])
+
+
+def _chat(
+    request: MediaRequest, content: str, options: dict[str, Any], attachments: list[str] | None = None
+) -> HttpRequest:
+    message: dict[str, Any] = {"role": "user", "content": content}
+    if attachments:
+        message["attachments"] = attachments
+    body: dict[str, Any] = {"model": request.model, "messages": [message]}
+    if options:
+        body["options"] = options
+    return HttpRequest("POST", _CHAT, json=merged(body, request.extra), headers=request.headers)
+
+
+def build_file_to_base64(media: Media | str) -> HttpRequest:
+    """One file, of the documented formats and up to 50 MB.
+
+    Raises:
+        InvalidRequestError: Another format, too large, or only an address.
+    """
+    file = needs_bytes(source_of(media), provider=_NAME, what="a file")
+    check_upload(file, provider=_NAME, what="files", formats=_FILE_FORMATS, max_bytes=_FILE_MB * 1_000_000)
+    name = file.name or f"file{file.extension}"
+    part = FilePart("file", name, file.read(), file.mime_type or "application/octet-stream")
+    return HttpRequest("POST", "/media/base64", files=(part,))
+
+
+def build_decode_base64(data: str | Media) -> HttpRequest:
+    """Base64 text or a data URL.
+
+    Raises:
+        InvalidRequestError: It is neither.
+    """
+    text = data.data_url() if isinstance(data, Media) else "".join(str(data).split())
+    if not _BASE64.fullmatch(text):
+        raise InvalidRequestError("bineric decodes base64 text or a data URL; this is neither", provider=_NAME)
+    return HttpRequest("POST", "/decode-base64", json={"data": text})
+
+
+def build_usage(request: UsageRequest | None) -> HttpRequest:
+    """Days as YYYY-MM-DD.
+
+    Raises:
+        UnsupportedError: A period, groups or a key.
+    """
+    wanted = request or UsageRequest()
+    for name in ("period", "group_by", "time_zone", "key_prefix"):
+        if getattr(wanted, name) is not None:
+            raise UnsupportedError(f"bineric reports usage by start and end, and takes no {name}", provider=_NAME)
+    query = [
+        (name, _day(value))
+        for name, value in (("startDate", wanted.start), ("endDate", wanted.end))
+        if value is not None
+    ]
+    return HttpRequest("GET", "/monitoring/usage", query=tuple(query))
+
+
+def _day(value: date | datetime | str) -> str:
+    text = value[:10] if isinstance(value, str) else value.strftime("%Y-%m-%d")
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InvalidRequestError(f"bineric takes days as YYYY-MM-DD, not {value!r}", provider=_NAME) from None
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse_image(response: HttpResponse) -> ImageResult:
+    """The picture in the text of the answer."""
+    answer = _answer(response)
+    return ImageResult(
+        provider=_NAME,
+        model=answer.model,
+        media=(_media(answer, response),),
+        cost=answer.cost,
+        usage=answer.usage,
+        request_id=answer.request_id,
+        headers=response.headers,
+        raw=without_media(answer.raw),
+    )
+
+
+def parse_speech(response: HttpResponse) -> MediaResult:
+    """The MP3 in the text of the answer.
+
+    Raises:
+        ResponseFormatError: The text is none.
+    """
+    answer = _answer(response)
+    media = _media(answer, response, mime_type="audio/mpeg")
+    if media.data is not None and group_of(media.mime_type) not in {"audio", "file"}:
+        raise ResponseFormatError(f"bineric answered with {media.mime_type} instead of sound", provider=_NAME)
+    return media_result(media, response, provider=_NAME, body=answer.raw, read_cost=read_cost)
+
+
+def parse_transcription(response: HttpResponse) -> Transcript:
+    """The text of the answer; how speakers are laid out is not documented."""
+    answer = _answer(response)
+    return Transcript(
+        provider=_NAME,
+        model=answer.model,
+        text=answer.text,
+        cost=answer.cost,
+        usage=answer.usage,
+        request_id=answer.request_id,
+        headers=response.headers,
+        raw=answer.raw,
+    )
+
+
+def _answer(response: HttpResponse) -> ChatResponse:
+    return parse_chat(response)
+
+
+def _media(answer: ChatResponse, response: HttpResponse, mime_type: str | None = None) -> Media:
+    if answer.media:
+        return answer.media[0]
+    try:
+        media = text_media(answer.text, provider=_NAME)
+    except ResponseFormatError as error:
+        error.body = excerpt(response.body)
+        error.request_id = answer.request_id
+        raise
+    return media if media.mime_type or media.data is None else Media(data=media.data, mime_type=mime_type)
+
+
+def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
+    """The file as base64, bare or as a data URL, and what the vendor found out about it."""
+    body = parse_object(response, _NAME)
+    data = body.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("base64String"), str):
+        raise no_media(response, _NAME, body, "file")
+    info = data["fileInfo"] if isinstance(data.get("fileInfo"), dict) else {}
+    size = data["size"] if isinstance(data.get("size"), dict) else {}
+    name = data["originalName"] if isinstance(data.get("originalName"), str) else None
+    found = from_base64(data["base64String"], provider=_NAME, mime_type=info.get("mimeType"))
+    return EncodedFile(
+        provider=_NAME,
+        media=Media(data=found.data, mime_type=found.mime_type, name=name),
+        name=name,
+        category=info.get("category"),
+        original_bytes=whole_number(size.get("original")),
+        request_id=request_id(response.headers, body),
+        raw=without_media(body),
+    )
+
+
+def parse_decoded(response: HttpResponse) -> Media:
+    """The file itself, of the kind its bytes show."""
+    if not response.body:
+        raise ResponseFormatError("bineric decoded nothing", provider=_NAME, status=response.status)
+    media = Media(data=response.body, mime_type=response.content_type or None)
+    if media.mime_type == "application/json" and response.content_type == "application/json":
+        failure = response.json(provider=_NAME)
+        if isinstance(failure, dict) and failure.get("success") is False:
+            parse_object(response, _NAME)
+    return media
+
+
+def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
+    """The model list; prices are text, in the currency that stands beside them."""
+    body = parse_object(response, _NAME)
+    entries = body.get("data")
+    if not isinstance(entries, list):
+        raise no_media(response, _NAME, body, "list of models")
+    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+
+
+_PRICES = {"input": "input_tokens", "output": "output_tokens", "cost_per_image": "image"}
+
+
+def _model(entry: dict[str, Any]) -> ModelInfo:
+    pricing, limits = _object(entry, "pricing"), _object(entry, "limits")
+    currency = pricing.get("currency") if isinstance(pricing.get("currency"), str) else None
+    prices = [
+        Price(amount=amount, currency=currency, what=_PRICES.get(name, name))
+        for name, value in pricing.items()
+        if name != "currency" and (amount := decimal_of(value)) is not None
+    ]
+    return ModelInfo(
+        id=entry["id"],
+        provider=_NAME,
+        name=entry.get("name"),
+        kind=entry.get("type"),
+        developer=entry.get("provider"),
+        description=entry.get("description"),
+        capabilities=tuple(
+            dict.fromkeys(
+                [
+                    *(str(word) for word in entry.get("capabilities") or ()),
+                    *(name for name, there in _object(entry, "features").items() if there is True),
+                ]
+            )
+        ),
+        max_output_tokens=whole_number(limits.get("max_tokens", limits.get("max_response_length"))) or None,
+        prices=tuple(prices),
+        raw=entry,
+    )
+
+
+def parse_usage(response: HttpResponse) -> UsageReport:
+    """Totals and one entry per model."""
+    body = parse_object(response, _NAME)
+    data = _data(body, response, "usage")
+    total, period = _object(data, "total_usage"), _object(data, "period")
+    models = [entry for entry in data.get("by_model") or () if isinstance(entry, dict)]
+    if not total and not models:
+        raise no_media(response, _NAME, body, "usage")
+    return UsageReport(
+        provider=_NAME,
+        start=period.get("start"),
+        end=period.get("end"),
+        requests=whole_number(total.get("total_requests")),
+        total_tokens=whole_number(total.get("total_tokens")),
+        cost=_cost(total.get("total_cost")),
+        by_model=tuple(
+            UsageEntry(
+                model=entry.get("model"),
+                requests=whole_number(_object(entry, "usage").get("request_count")),
+                input_tokens=whole_number(_object(entry, "usage").get("input_tokens")),
+                output_tokens=whole_number(_object(entry, "usage").get("output_tokens")),
+                cost=_cost(_object(entry, "usage").get("total_cost")),
+            )
+            for entry in models
+        ),
+        raw=body,
+    )
+
+
+def parse_daily_usage(response: HttpResponse) -> DailyUsage:
+    """Today, and whether the account is paid for."""
+    body = parse_object(response, _NAME)
+    data = _data(body, response, "usage")
+    status, today, last = _object(data, "payment_status"), _object(data, "today_usage"), _object(data, "last_request")
+    if not today and not status:
+        raise no_media(response, _NAME, body, "usage")
+    return DailyUsage(
+        provider=_NAME,
+        active=status.get("active") if isinstance(status.get("active"), bool) else None,
+        expires=status.get("expires_at", status.get("expires")),
+        requests=whole_number(today.get("requests")),
+        input_tokens=whole_number(today.get("input_tokens")),
+        output_tokens=whole_number(today.get("output_tokens")),
+        cost=_cost(today.get("total_cost")),
+        last_model=last.get("model"),
+        last_time=last.get("time"),
+        raw=body,
+    )
+
+
+def parse_balance(response: HttpResponse) -> Balance:
+    """What is left, without a currency.
+
+    Raises:
+        ResponseFormatError: No balance, or none that is a number.
+    """
+    body = parse_object(response, _NAME)
+    data = _data(body, response, "balance")
+    amount = decimal_of(data.get("balance"))
+    if amount is None:
+        raise no_media(response, _NAME, data, "balance")
+    status = _object(data, "payment_status")
+    return Balance(
+        provider=_NAME, amount=amount, unit=None, expires=status.get("expires", status.get("expires_at")), raw=body
+    )
+
+
+def _data(body: dict[str, Any], response: HttpResponse, what: str) -> dict[str, Any]:
+    data = body.get("data")
+    if not isinstance(data, dict):
+        raise no_media(response, _NAME, body, what)
+    return data
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _cost(value: Any) -> Cost | None:
+    amount = decimal_of(value)
+    return None if amount is None else Cost(amount, None)
+
+
+def _get(path: str) -> Any:
+    return lambda _request: HttpRequest("GET", path)
+
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    "image": Operation("image", build_image, parse_image, Retry.MEDIA, limit="media_answer_bytes"),
+    "speech": Operation("speech", build_speech, parse_speech, Retry.MEDIA, limit="media_answer_bytes"),
+    "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
+    "models": Operation("models", _get("/ai/models"), parse_models, Retry.READ),
+    "usage": Operation("usage", build_usage, parse_usage, Retry.READ),
+    "daily_usage": Operation("daily_usage", _get("/monitoring/daily-usage"), parse_daily_usage, Retry.READ),
+    "balance": Operation("balance", _get("/monitoring/balance"), parse_balance, Retry.READ),
+    "file_to_base64": Operation(
+        "file_to_base64", build_file_to_base64, parse_file_to_base64, Retry.ANSWER, limit="media_answer_bytes"
+    ),
+    "decode_base64": Operation(
+        "decode_base64", build_decode_base64, parse_decoded, Retry.ANSWER, limit="media_answer_bytes"
+    ),
+}

@@ -1,0 +1,247 @@
+"""Binobox beside chat: media as base64 in JSON with options under `settings`, video as a job, usage with the balance.
+
+- Speech takes `input`, the others `prompt`.
+- `poll_url` is not used: the path is built from the job's id, so no key goes to another host.
+- A video is charged when it is finished; the job says how much. Starting one twice can cost twice.
+
+Facts and sources: multiapi/simulator/contracts/binobox.yaml.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from multiapi.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
+from multiapi.assembly import decimal_of, request_id, whole_number
+from multiapi.errors import ResponseFormatError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
+from multiapi.jobs import Job, job_id_of, parse_status, state_of
+from multiapi.media import Media
+from multiapi.media_format import (
+    needs_text,
+    no_media,
+    parse_images,
+    parse_sound,
+    taken_settings,
+    without_media,
+)
+from multiapi.media_kinds import normal
+from multiapi.media_requests import ImageRequest, MediaRequest, MusicRequest, SpeechRequest, VideoRequest
+from multiapi.openai_format import merged, parse_object
+from multiapi.provider import Operation
+from multiapi.providers.binobox import read_cost
+from multiapi.types import Cost
+
+_NAME = "binobox"
+_HINT = "extra={'settings': {...}}"
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_image(request: ImageRequest) -> HttpRequest:
+    """Pictures from a prompt; count and ratio are the only settings that are documented."""
+    settings = taken_settings(request, _NAME, {"prompt", "count", "aspect_ratio"}, hint=_HINT)
+    return _prompted(
+        "/images/generations", request, settings, {"count": "numberOfImages", "aspect_ratio": "aspectRatio"}
+    )
+
+
+def build_speech(request: SpeechRequest) -> HttpRequest:
+    """A text in `input`, the voice under `settings`."""
+    settings = taken_settings(request, _NAME, {"text", "voice"}, hint=_HINT)
+    body: dict[str, Any] = {"model": request.model, "input": needs_text(request.text, _NAME, "text")}
+    if "voice" in settings:
+        body["settings"] = {"voice": settings["voice"]}
+    return HttpRequest("POST", "/audio/speech", json=merged(body, request.extra), headers=request.headers)
+
+
+def build_music(request: MusicRequest) -> HttpRequest:
+    """Music from a prompt; the length in seconds."""
+    settings = taken_settings(request, _NAME, {"prompt", "duration_s"}, hint=_HINT)
+    return _prompted("/audio/music", request, settings, {"duration_s": "duration"})
+
+
+def build_video(request: VideoRequest) -> HttpRequest:
+    """A film from a prompt, as a job; the length in seconds, which the film may miss by a little."""
+    settings = taken_settings(request, _NAME, {"prompt", "duration_s", "aspect_ratio"}, hint=_HINT)
+    return _prompted(
+        "/videos/generations", request, settings, {"duration_s": "duration", "aspect_ratio": "aspectRatio"}
+    )
+
+
+def _prompted(path: str, request: MediaRequest, settings: dict[str, Any], names: dict[str, str]) -> HttpRequest:
+    body: dict[str, Any] = {
+        "model": request.model,
+        "prompt": needs_text(settings.get("prompt", ""), _NAME, "prompt"),
+    }
+    tuned = {theirs: _whole(settings[ours]) for ours, theirs in names.items() if ours in settings}
+    if tuned:
+        body["settings"] = tuned
+    return HttpRequest("POST", path, json=merged(body, request.extra), headers=request.headers)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def build_poll(job: Job) -> HttpRequest:
+    """Ask about a job by its id, below our own address."""
+    try:
+        return HttpRequest("GET", f"/jobs/{path_segment(job.id)}")
+    except ValueError:
+        raise ResponseFormatError(f"binobox gave a job the id {job.id!r}, which is none", provider=_NAME) from None
+
+
+def build_usage(request: UsageRequest | None) -> HttpRequest:
+    """The last 30 days; no other time can be asked for."""
+    if request is not None and request != UsageRequest() and request.period != "30d":
+        raise UnsupportedError("binobox reports the last 30 days and takes no other time", provider=_NAME)
+    return HttpRequest("GET", "/usage")
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse_started(response: HttpResponse) -> Job:
+    """The job in the answer to its start. Without an id it is lost, and may run."""
+    body = parse_status(response, provider=_NAME)
+    job = _job(body, response)
+    if not job.id:
+        raise no_media(response, _NAME, body, "job id")
+    return job
+
+
+def parse_job(response: HttpResponse) -> Job:
+    """How a job is doing. Only completed, failed and cancelled end it; every other word means that it goes on."""
+    return _job(parse_status(response, provider=_NAME), response)
+
+
+def _job(body: dict[str, Any], response: HttpResponse) -> Job:
+    status = str(body["status"])
+    state = state_of(status, done={"completed"}, failed={"failed", "cancelled"})
+    error = body.get("error")
+    estimate = decimal_of(body.get("estimated_cost_diamonds"))
+    charged = decimal_of(body.get("charged_cost_diamonds"))
+    output = body.get("output")
+    media = _output(output) if state == "completed" and isinstance(output, dict) else None
+    return Job(
+        id=job_id_of(body, "id"),
+        provider=_NAME,
+        model=body["model"] if isinstance(body.get("model"), str) else "",
+        status=status,
+        state=state,
+        media=() if media is None else (media,),
+        error=str(error.get("message") or error)
+        if isinstance(error, dict)
+        else error
+        if isinstance(error, str)
+        else None,
+        cost=Cost(charged, "diamonds") if charged is not None else None,
+        estimated_cost=Cost(estimate, "diamonds") if estimate is not None else None,
+        created=_time(body, "created_at"),
+        started=_time(body, "started_at"),
+        finished=_time(body, "completed_at"),
+        request_id=request_id(response.headers, body),
+        raw=without_media(body),
+    )
+
+
+def _output(output: dict[str, Any]) -> Media | None:
+    """The signed address; the other one is private. What is no text counts as an address too, and is refused as one."""
+    url = output.get("signed_url") or output.get("url")
+    if not url:
+        return None
+    facts = {name: output[name] for name in ("size_bytes", "duration_seconds") if output.get(name) is not None}
+    return Media(
+        url=url if isinstance(url, str) else str(url),
+        mime_type=normal(str(output.get("mime_type") or "")),
+        metadata=facts,
+    )
+
+
+def _time(body: dict[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) else None
+
+
+def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
+    """The models this key may use, with the least that a call costs."""
+    body = parse_object(response, _NAME)
+    entries = body.get("data")
+    if not isinstance(entries, list):
+        raise no_media(response, _NAME, body, "list of models")
+    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+
+
+def _model(entry: dict[str, Any]) -> ModelInfo:
+    least = decimal_of(entry.get("min_cost_diamonds"))
+    capabilities = tuple(str(word) for word in entry.get("capabilities") or ())
+    return ModelInfo(
+        id=entry["id"],
+        provider=_NAME,
+        kind=capabilities[0] if capabilities else None,
+        developer=entry.get("owned_by"),
+        capabilities=capabilities,
+        prices=() if least is None else (Price(amount=least, currency="diamonds", what="call_at_least"),),
+        raw=entry,
+    )
+
+
+def parse_usage(response: HttpResponse) -> UsageReport:
+    """Counts and cost of the last 30 days, and what is left."""
+    body = parse_object(response, _NAME)
+    spent = decimal_of(body.get("diamonds_charged"))
+    left = decimal_of(body.get("balance_remaining"))
+    if spent is None and left is None and whole_number(body.get("request_count")) is None:
+        raise no_media(response, _NAME, body, "usage")
+    return UsageReport(
+        provider=_NAME,
+        days=whole_number(body.get("period_days")),
+        requests=whole_number(body.get("request_count")),
+        succeeded=whole_number(body.get("success_count")),
+        failed=whole_number(body.get("error_count")),
+        cost=None if spent is None else Cost(spent, "diamonds", left),
+        balance=left,
+        raw=body,
+    )
+
+
+def parse_balance(response: HttpResponse) -> Balance:
+    """The balance stands in the usage report."""
+    body = parse_object(response, _NAME)
+    left = decimal_of(body.get("balance_remaining"))
+    if left is None:
+        raise no_media(response, _NAME, body, "balance")
+    return Balance(provider=_NAME, amount=left, unit="diamonds", raw=body)
+
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    "image": Operation(
+        "image",
+        build_image,
+        partial(parse_images, provider=_NAME, read_cost=read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "speech": Operation(
+        "speech",
+        build_speech,
+        partial(parse_sound, provider=_NAME, read_cost=read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "music": Operation(
+        "music",
+        build_music,
+        partial(parse_sound, provider=_NAME, read_cost=read_cost),
+        Retry.MEDIA,
+        limit="media_answer_bytes",
+    ),
+    "start_video": Operation("start_video", build_video, parse_started, Retry.JOB),
+    "poll_video": Operation("poll_video", build_poll, parse_job, Retry.READ),
+    "models": Operation("models", lambda _: HttpRequest("GET", "/models"), parse_models, Retry.READ),
+    "usage": Operation("usage", build_usage, parse_usage, Retry.READ),
+    "balance": Operation("balance", lambda _: HttpRequest("GET", "/usage"), parse_balance, Retry.READ),
+}

@@ -1,0 +1,225 @@
+"""OpenAI's Responses protocol, for the models that speak only that: the same `ChatRequest` in, the same `ChatResponse` out.
+
+Leading instructions go into `instructions`, the rest of the conversation becomes items. Reasoning items of an earlier answer go
+back unchanged to the vendor and model that wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from multiapi.assembly import Assembly, ReadCost
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse, excerpt
+from multiapi.openai_format import check_request, data_url, merged, parse_object, response_format_to_wire, same_model
+from multiapi.types import ChatRequest, ChatResponse, MediaPart, Message, Part, RawPart, Reasoning, TextPart, Tool
+
+_UNKNOWN = (
+    "top_k",
+    "stop",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "user",
+    "service_tier",
+)
+_FINISH_REASONS = {"max_output_tokens": "length"}
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build_responses(request: ChatRequest, *, provider: str, path: str = "/v1/responses") -> HttpRequest:
+    """A conversation as the Responses API takes it.
+
+    Raises:
+        InvalidRequestError: What is wrong with every vendor, or sound and film in a message.
+        UnsupportedError: A setting that the protocol has no field for.
+    """
+    check_request(request, provider)
+    for name in _UNKNOWN:
+        if getattr(request, name):
+            raise UnsupportedError(
+                f"the Responses API of {provider} has no setting {name}; pass it in `extra` to send it all the same",
+                provider=provider,
+            )
+    instructions, items = _items(request, provider)
+    body: dict[str, Any] = {"model": request.model, "input": items}
+    if instructions:
+        body["instructions"] = instructions
+    for name in ("temperature", "top_p", "parallel_tool_calls"):
+        if getattr(request, name) is not None:
+            body[name] = getattr(request, name)
+    if request.max_tokens is not None:
+        body["max_output_tokens"] = request.max_tokens
+    if request.reasoning_effort is not None:
+        body["reasoning"] = {"effort": request.reasoning_effort}
+    if request.response_format is not None:
+        body["text"] = {"format": _format(response_format_to_wire(request.response_format))}
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.tool_choice is not None:
+            words = {"auto", "none", "required"}
+            choice = request.tool_choice
+            body["tool_choice"] = choice if choice in words else {"type": "function", "name": choice}
+    return HttpRequest("POST", path, json=merged(body, request.extra), headers=request.headers)
+
+
+def _items(request: ChatRequest, provider: str) -> tuple[str, Any]:
+    messages = list(request.messages)
+    leading: list[str] = []
+    while messages and messages[0].role in {"system", "developer"}:
+        leading.append(_plain(messages.pop(0).content))
+    instructions = "\n\n".join(text for text in leading if text)
+    if len(messages) == 1 and messages[0].role == "user" and isinstance(messages[0].content, str):
+        return instructions, messages[0].content
+    items = [item for message in messages for item in _message_items(message, request, provider)]
+    if not items:
+        return "", instructions
+    return instructions, items
+
+
+def _message_items(message: Message, request: ChatRequest, provider: str) -> list[dict[str, Any]]:
+    if message.role == "tool":
+        output = _plain(message.content)
+        items = [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": output}]
+        media = [] if isinstance(message.content, str) else [p for p in message.content if not isinstance(p, TextPart)]
+        if media:
+            items.append({"role": "user", "content": [_part(part, provider) for part in media]})  # type: ignore[dict-item]
+        return items
+    if message.role != "assistant":
+        content = message.content
+        wire = content if isinstance(content, str) else [_part(part, provider) for part in content]
+        return [{"role": message.role, "content": wire}]
+    items = _reasoning_items(message.reasoning, request.model, provider)
+    text = _plain(message.content)
+    if text:
+        items.append({"role": "assistant", "content": text})
+    for call in message.tool_calls:
+        items.append(
+            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments or "{}"}
+        )
+    return items
+
+
+def _reasoning_items(reasoning: Reasoning | None, model: str, provider: str) -> list[dict[str, Any]]:
+    if reasoning is None or reasoning.provider != provider or not same_model(reasoning.model or "", model):
+        return []
+    return [dict(item) for item in reasoning.details if item.get("type") == "reasoning" and item.get("id")]
+
+
+def _plain(content: str | Sequence[Part]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, TextPart))
+
+
+def _part(part: Part, provider: str) -> dict[str, Any]:
+    if isinstance(part, RawPart):
+        return dict(part.value)
+    if isinstance(part, TextPart):
+        return {"type": "input_text", "text": part.text}
+    if part.kind == "image":
+        return {
+            "type": "input_image",
+            "image_url": _address(part, "image/png", provider),
+            "detail": part.detail or "auto",
+        }
+    if part.kind == "file":
+        address = _address(part, "application/pdf", provider)
+        return {"type": "input_file", "filename": part.filename or "document.pdf", "file_data": address}
+    raise InvalidRequestError(f"the Responses API of {provider} takes no {part.kind} in messages", provider=provider)
+
+
+def _address(part: MediaPart, mime_type: str, provider: str) -> str:
+    if part.url is None and part.data is None:
+        raise InvalidRequestError(f"{provider} takes a {part.kind} by URL or as base64", provider=provider)
+    return str(data_url(part, mime_type))
+
+
+def _format(wire: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", **wire["json_schema"]} if wire["type"] == "json_schema" else wire
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    if tool.raw is not None:
+        return dict(tool.raw)
+    wire: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        wire["description"] = tool.description
+    return {**wire, "strict": bool(tool.strict)}
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse_responses(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> ChatResponse:
+    """An answer, whatever stands in its output; what is of an unknown type stays in `raw`.
+
+    Raises:
+        StatusError: It failed.
+        ResponseFormatError: It has no output.
+    """
+    return response_of(parse_object(response, provider), response, provider=provider, read_cost=read_cost)
+
+
+def response_of(
+    body: Mapping[str, Any], response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None
+) -> ChatResponse:
+    """The answer that a response object is."""
+    output = body.get("output")
+    if not isinstance(output, list):
+        if not isinstance(body.get("output_text"), str):
+            raise ResponseFormatError(
+                f"{provider} answered without output (fields: {', '.join(map(str, body)) or 'none'})",
+                provider=provider,
+                status=response.status,
+                body=excerpt(response.body),
+            )
+        output = [{"type": "message", "content": [{"type": "output_text", "text": body["output_text"]}]}]
+    items = [item for item in output if isinstance(item, dict)]
+    reasons = [item for item in items if item.get("type") == "reasoning"]
+    calls = [item for item in items if item.get("type") == "function_call"]
+    message = {
+        "content": [
+            part
+            for item in items
+            if item.get("type") == "message"
+            for part in (item["content"] if isinstance(item.get("content"), list) else [item.get("content")])
+            if part
+        ],
+        "tool_calls": [
+            {
+                "index": index,
+                "id": call.get("call_id") or call.get("id"),
+                "type": "function",
+                "function": {"name": call.get("name"), "arguments": call.get("arguments")},
+            }
+            for index, call in enumerate(calls)
+        ],
+    }
+    details = body.get("incomplete_details")
+    cut = details.get("reason") if isinstance(details, dict) else None
+    finish = _FINISH_REASONS.get(str(cut), str(cut)) if cut else "tool_calls" if calls else "stop"
+    assembly = Assembly(provider, headers=response.headers, read_cost=read_cost)
+    assembly.add_body({**body, "choices": [{"message": message, "finish_reason": finish}]})
+    answer = assembly.response()
+    thought = "\n\n".join(filter(None, map(_thought, reasons)))
+    status = body.get("status")
+    return replace(
+        answer,
+        reasoning=Reasoning(thought, tuple(reasons), provider, answer.model) if reasons else None,
+        metadata={**answer.metadata, **({"status": status} if status else {})},
+        raw=body,
+    )
+
+
+def _thought(item: Mapping[str, Any]) -> str:
+    parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
+    return "\n\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text"))

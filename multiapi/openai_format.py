@@ -444,7 +444,12 @@ def error_words(body: Any) -> tuple[str, str | None]:
 
 
 def _word(value: Any) -> str | None:
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        return None
+    return printable(str(value), MAX_CODE_CHARS)
+
+
+MAX_CODE_CHARS = 120
 
 
 def _request_id_inside(body: Any) -> str | None:

@@ -60,7 +60,7 @@ def test_case_024_other_labels(way: Way, body: bytes, type: str | None) -> None:
 
 
 FORMS: list[tuple[Any, str]] = [
-    (["a", {"message": "WORDS"}], "WORDS"),
+    ([{"x": 1}, 2, {"message": "WORDS"}], "WORDS"),
     ([], ""),
     ("WORDS", "WORDS"),
     (7, ""),
@@ -144,14 +144,17 @@ def test_case_026_charsets(way: Way, body: bytes, charset: str) -> None:
     str(error).encode()
 
 
+BOMB = gzip.compress(b"x" * 400_000_000, 9)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 @every_way
 def test_case_027_huge_error_bodies(way: Way, compressed: bool) -> None:
-    big = b'{"error": {"message": "' + b"x" * 60_000_000
     if compressed:
-        play = answer(gzip.compress(b"x" * 400_000_000, 1), status=500, headers={"content-encoding": "gzip"})
+        play = answer(BOMB, status=500, headers={"content-encoding": "gzip"})
     else:
-        play = answer(big, status=500)
+        head = head_bytes(500, {"content-type": "application/json", "content-length": "60000000"})
+        play = raw(head, b'{"error": {"message": "', *[b"x" * 1_000_000] * 60)
     with HostileServer(play) as server:
         tracemalloc.start()
         try:
@@ -161,7 +164,7 @@ def test_case_027_huge_error_bodies(way: Way, compressed: bool) -> None:
             tracemalloc.stop()
     assert error.status == 500
     assert len(error.body) < 3_000
-    assert peak < 80_000_000, peak  # the server's own copy of its socket buffer is in it
+    assert peak < 8_000_000, peak
 
 
 @every_way

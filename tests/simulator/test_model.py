@@ -404,6 +404,28 @@ def test_condensing_a_question() -> None:
     assert "Norway" in (ask(prompt).text or "")
 
 
+def test_a_question_is_divided_among_tools_as_the_examples_show() -> None:
+    prompt = """Output a list of sub-questions in json.
+<Tools>
+{"a": "about a", "b": "about b"}
+<User Question>
+Compare a and b
+<Output>
+{"items": [{"sub_question": "What is a", "tool_name": "a"}]}
+
+<Tools>
+{"cats": "facts about cats and how long they sleep", "cars": "facts about cars"}
+<User Question>
+How long do cats sleep?
+
+<Output>
+"""
+    answer = ask(prompt).text or ""
+    assert json.loads(answer.strip("`").removeprefix("json")) == {
+        "items": [{"sub_question": "How long do cats sleep?", "tool_name": "cats"}]
+    }
+
+
 # ---------------------------------------------------------------- conversation
 
 

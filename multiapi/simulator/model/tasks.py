@@ -1,6 +1,7 @@
 """Small tasks that a prompt can set: evaluate, choose, extract, repeat, count, calculate, remember."""
 
 import ast
+import json
 import operator
 import re
 from collections import Counter
@@ -23,7 +24,7 @@ def answer(text: str) -> str | None:
 
 def judgement(text: str) -> str | None:
     """The answer to a prompt that has something judged or put in order, or None."""
-    for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed):
+    for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed, _divided):
         if (done := task(text)) is not None:
             return done
     return None
@@ -157,6 +158,30 @@ def _condensed(text: str) -> str | None:
         about = [name for name in filling.Evidence(history.split("History", 1)[-1]).names if len(name) > 3]
         return f"{asked.rstrip('?. ')} ({about[-1]})?" if about else asked
     return asked
+
+
+def _divided(text: str) -> str | None:
+    """A question divided among tools that are described by name, in the form of the examples before it."""
+    if not re.search(r"\bsub[- ]?questions?\b", text, re.IGNORECASE):
+        return None
+    documents = [value for value, _, _ in prompts.json_values(text)]
+    shown = next((items[0] for document in documents if (items := _items_of(document))), None)
+    tools = next((d for d in reversed(documents) if isinstance(d, dict) and not _items_of(d)), None)
+    asked = re.findall(r"^[ \t]*<?(?:user )?question>?:?[ \t]*\n?[ \t]*(.+)$", text, re.MULTILINE | re.IGNORECASE)
+    if not shown or not tools or not asked:
+        return None
+    question = asked[-1].strip()
+    wanted = set(words.content_words(question))
+    rated = {name: len(wanted & set(words.content_words(f"{name} {about}"))) for name, about in tools.items()}
+    chosen = [name for name, shared in rated.items() if shared] or [next(iter(tools))]
+    items = [{key: question if "question" in key else name for key in shown} for name in chosen]
+    return f"```json\n{json.dumps({'items': items}, ensure_ascii=False)}\n```"
+
+
+def _items_of(document: object) -> list[dict[str, object]]:
+    """The list of objects that a document holds, or nothing."""
+    values = document.values() if isinstance(document, dict) else [document]
+    return next((v for v in values if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)), [])
 
 
 def _last_line(text: str, label: str) -> str:

@@ -87,17 +87,26 @@ class Slots(Generic[C, W]):
         if connection is None:
             self.open -= 1
             return Returned(None, None, ())
-        stack = self._idle.get(origin)
-        if stack is None:
-            stack = self._idle[origin] = deque()
+        # The origin that was used last stands last, so that what has been idle for longest gives way, wherever it leads.
+        stack: deque[C] = self._idle.pop(origin) if origin in self._idle else deque()
+        self._idle[origin] = stack
         stack.append(connection)
         self.idle_count += 1
         surplus: list[C] = []
-        while self.idle_count > self.max_idle or (stack and now - stack[0].idle_since > self.keepalive_expiry):
-            self.idle_count -= 1
-            self.open -= 1
+        while stack and now - stack[0].idle_since > self.keepalive_expiry:
             surplus.append(stack.popleft())
+        while self.idle_count - len(surplus) > self.max_idle:
+            surplus.append(self._longest_idle())
+        self.idle_count -= len(surplus)
+        self.open -= len(surplus)
         return Returned(None, None, tuple(surplus))
+
+    def _longest_idle(self) -> C:
+        while True:
+            origin, stack = next(iter(self._idle.items()))
+            if stack:
+                return stack.popleft()
+            del self._idle[origin]
 
     def discard(self, origin: Origin, connection: C) -> bool:
         """Take out an idle connection that its server has closed; False if it was not idle."""

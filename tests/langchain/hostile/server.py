@@ -31,10 +31,15 @@ class HostileServer:
         self.requests: list[Asked] = []
         self.sent = 0
         self.broken = 0
+        self.connections = 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                outer.connections += 1
+                super().setup()
 
             def handle_any(self) -> None:
                 length = int(self.headers.get("content-length") or 0)

@@ -24,7 +24,6 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 try:
@@ -34,8 +33,8 @@ try:
 except ImportError as error:  # pragma: no cover - depends on what is installed
     raise ImportError('multiapi.cassettes needs vcrpy: pip install "vcrpy>=8.2"') from error
 
-from multiapi import client
 from multiapi.providers import PROVIDERS
+from multiapi.waiting import without_waiting
 
 FORMAT = 1
 MOST_BYTES = 32_768
@@ -349,7 +348,14 @@ def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
+def _list_node(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.SequenceNode:
+    """Vectors on one line."""
+    numbers = len(values) > 1 and all(type(value) in {int, float} for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=numbers or None)
+
+
 _Dumper.add_representer(str, _text_node)
+_Dumper.add_representer(list, _list_node)
 
 
 # ------------------------------------------------------------------------------------------------ comparing
@@ -544,7 +550,7 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
     config.pop("func_path_generator")
     tape: Tape | None = None
     try:
-        with CassetteContextDecorator(Tape, lambda: dict(config)) as tape, _without_waiting():
+        with CassetteContextDecorator(Tape, lambda: dict(config)) as tape, without_waiting():
             yield tape
     except Exception as error:
         if tape is not None and tape.unknown:
@@ -552,11 +558,6 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         raise
     if complaints := tape.complaints():
         raise AssertionError(complaints)
-
-
-def _without_waiting() -> Any:
-    """Waits are part of a recording's past: nothing is gained by repeating them."""
-    return mock.patch.object(client._Settings, "_sleep_s", return_value=(0.0, None))
 
 
 def looks_like_base64(text: str) -> bytes | None:

@@ -60,11 +60,11 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAEklEQVR4nGP4z8CAB+GTG8H
 """A red square of ten by ten pixels."""
 
 
-def tone() -> str:
-    """A fiftieth of a second of silence, as a WAV file."""
-    samples = bytes([128]) * 160
+def tone(seconds: float = 0.02, rate: int = 8000) -> str:
+    """Silence, as a WAV file."""
+    samples = bytes([128]) * round(seconds * rate)
     head = b"RIFF" + (36 + len(samples)).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    form = (1).to_bytes(2, "little") * 2 + (8000).to_bytes(4, "little") * 2 + b"\x01\x00\x08\x00"
+    form = (1).to_bytes(2, "little") * 2 + rate.to_bytes(4, "little") * 2 + b"\x01\x00\x08\x00"
     return base64.b64encode(head + form + b"data" + len(samples).to_bytes(4, "little") + samples).decode()
 
 

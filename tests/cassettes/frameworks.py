@@ -145,7 +145,7 @@ def llamaindex_model(scenario: Scenario) -> MultiApiLLM:
     """The LLM for a scenario."""
     request = scenario.request
     assert isinstance(request, ChatRequest)
-    further = {}
+    further: dict[str, Any] = {}
     if request.response_format is not None:
         further = {"structured_method": request.response_format.method, "structured_retries": 0}
     return MultiApiLLM(model=request.model, **further, **settings_of(request), **connection(scenario))

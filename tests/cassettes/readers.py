@@ -13,7 +13,7 @@ from llama_index.core.base.llms.types import ChatResponse as LlamaIndexResponse
 from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
 
 from multiapi.client import AsyncClient, Client
-from multiapi.errors import MultiApiError
+from multiapi.errors import ConnectionFailedError, MultiApiError
 from multiapi.structured import read_structured
 from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse
 from tests.cassettes import frameworks
@@ -45,8 +45,8 @@ class Refused(NamedTuple):
 
 
 def refused(error: MultiApiError) -> Refused:
-    """The facts of a vendor's refusal; the name is that of the core's class, which a framework's own is a kind of."""
-    if error.status is None:
+    """The facts of an error of the vendor; the name is that of the core's class, which a framework's own is a kind of."""
+    if isinstance(error, ConnectionFailedError):
         raise error
     kinds = [kind for kind in type(error).__mro__ if kind.__module__ == "multiapi.errors"]
     return Refused(
@@ -75,11 +75,10 @@ def core_async(scenario: Scenario) -> Any:
 
 def _of_results(scenario: Scenario, results: list[Any]) -> Any:
     """One answer as a reading; everything else as it is."""
+    results = [refused(result) if isinstance(result, MultiApiError) else result for result in results]
     if scenario.only is None:
         return results
     (result,) = results
-    if isinstance(result, MultiApiError):
-        return refused(result)
     if isinstance(result, ChatResponse):
         request = scenario.request
         if isinstance(request, ChatRequest) and request.response_format is not None:

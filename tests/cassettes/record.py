@@ -24,9 +24,9 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 
 from multiapi import cassettes
 from multiapi.client import REFUSALS, RETRY_BUDGETS, Client
-from multiapi.flow import Sleep
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
+from multiapi.waiting import Waiting, set_waiting, waiting
 from tests.cassettes.scenario import FOLDER, KEY, Scenario, Step, run
 from tests.cassettes.scrubbing import Scrubber, too_much_in
 from tests.cassettes.spending import Purse
@@ -79,28 +79,27 @@ def recorder() -> VCR:
 # ------------------------------------------------------------------------------------------------ from the simulator
 
 
-class SimulatedTime:
+class SimulatedTime(Waiting):
     """The simulator's clock moves on while a client waits, and no time passes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def sleep_s(self, step: Sleep, _deadline: float | None) -> tuple[float, None]:
-        """Instead of `_Settings._sleep_s`."""
-        self._clock.advance(step.most_s)
-        return 0.0, None
+    def between(self, least_s: float, most_s: float) -> float:
+        return most_s
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.advance(seconds)
 
 
 def record_simulated(scenario: Scenario, path: Path) -> None:
     """One cassette, from a simulator of its own: what one scenario does changes nothing for another."""
-    simulator = Simulator(seed=0, clock=Clock(START))
+    simulator = Simulator(seed=0, clock=Clock(START), job_wait_s=3.0, job_run_s=6.0)
     scrubber = Scrubber(KEY, live=False)
     http = httpx.Client(transport=httpx.MockTransport(simulator.transport.handle_request))
 
     def client_for(step: Step) -> Client:
-        client = Client(scenario.provider, api_key=step.key or KEY, http_client=http, **scenario.settings)
-        client._sleep_s = SimulatedTime(simulator.clock).sleep_s  # type: ignore[method-assign]
-        return client
+        return Client(scenario.provider, api_key=step.key or KEY, http_client=http, **scenario.settings)
 
     def before(step: Step) -> None:
         simulator.clock.advance(step.wait_s)
@@ -108,7 +107,7 @@ def record_simulated(scenario: Scenario, path: Path) -> None:
             simulator.faults.add(step.fault, vendor=scenario.provider)
 
     with (
-        _same_everywhere(),
+        _same_everywhere(SimulatedTime(simulator.clock)),
         recorder().use_cassette(
             str(path), before_record_request=scrubber.request, before_record_response=scrubber.response
         ),
@@ -117,19 +116,24 @@ def record_simulated(scenario: Scenario, path: Path) -> None:
 
 
 @contextmanager
-def _same_everywhere() -> Iterator[None]:
+def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     """What a client makes at random, in the same order each time; nothing of the environment, nothing learned before."""
     counter = itertools.count(1)
     variables = {each.base_url_env: "" for each in PROVIDERS.values()}
     REFUSALS.forget()
-    with (
-        mock.patch("multiapi.client.uuid4", lambda: UUID(int=next(counter))),
-        mock.patch("multiapi.assembly.uuid4", lambda: UUID(int=next(counter))),
-        mock.patch.dict(os.environ, variables),
-    ):
-        yield
     for budget in RETRY_BUDGETS.values():
         budget.refill()
+    before = waiting()
+    set_waiting(time)
+    try:
+        with (
+            mock.patch("multiapi.client.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.assembly.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch.dict(os.environ, variables),
+        ):
+            yield
+    finally:
+        set_waiting(before)
 
 
 # ------------------------------------------------------------------------------------------------ live

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cassettes import chats
+from tests.cassettes import chats, operations
 from tests.cassettes.scenario import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = tuple(chats.scenarios())
+SCENARIOS: tuple[Scenario, ...] = (*chats.scenarios(), *operations.scenarios())
 BY_NAME = {str(scenario): scenario for scenario in SCENARIOS}

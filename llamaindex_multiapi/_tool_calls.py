@@ -11,6 +11,7 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic_core import from_json
 
 from llamaindex_multiapi._convert import INVALID_ARGUMENTS, tool_to_dict
+from multiapi.assembly import arguments_error
 from multiapi.errors import ResponseFormatError
 
 
@@ -65,14 +66,20 @@ def with_one_call(response: ChatResponse) -> ChatResponse:
 
 
 def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]:
-    """The tool calls of a response; arguments that are still being written are read as far as they go.
+    """The tool calls of a response; arguments that are still being written are read as far as they go, but those of an answer
+    that was cut off are none.
 
     Raises:
         NoToolCallError: `demanded`, and there is none that can be carried out.
     """
+    invalid = {call["id"] for call in response.additional_kwargs.get("invalid_tool_calls") or ()}
     found = [
         ToolSelection(
-            tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_kwargs(block.tool_kwargs)
+            tool_id=block.tool_call_id or "",
+            tool_name=block.tool_name,
+            tool_kwargs={INVALID_ARGUMENTS: block.tool_kwargs}
+            if block.tool_call_id in invalid and arguments_error(str(block.tool_kwargs))
+            else _kwargs(block.tool_kwargs),
         )
         for block in response.message.blocks
         if isinstance(block, ToolCallBlock)

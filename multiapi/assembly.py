@@ -266,7 +266,8 @@ class Assembly:
         for detail in details if isinstance(details, list) else [details]:
             if not isinstance(detail, dict):
                 continue
-            key = (detail.get("type"), detail.get("index", detail.get("id") if detail.get("index") is None else None))
+            number = detail.get("index")
+            key = f"{detail.get('type')}:{detail.get('id') if number is None else number}"
             held = self._details.setdefault(key, {})
             for name, value in detail.items():
                 if name in {"text", "summary", "thinking", "data"} and isinstance(value, str):

@@ -201,6 +201,7 @@ class ChatStream:
 
     def _failed(self, error: MultiApiError) -> MultiApiError:
         error.provider = self._accumulator.provider
+        error.status = error.status or self._head.status
         error.partial = partial = self.partial()
         if partial.text or partial.reasoning or partial.tool_calls or partial.invalid_tool_calls:
             error.retryable = False

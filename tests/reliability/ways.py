@@ -225,10 +225,14 @@ def _llama_arguments(tools: bool, prompt: str) -> dict[str, Any]:
 def _take_llama(outcome: Outcome, llm: Any, response: Any) -> None:
     from llama_index.core.base.llms.types import ThinkingBlock
 
+    from llamaindex_multiapi._convert import INVALID_ARGUMENTS
+
     outcome.response = response
     outcome.text = response.message.content or ""
     found = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
-    outcome.calls = [(call.tool_name, call.tool_kwargs) for call in found]
+    wrong = [call for call in found if INVALID_ARGUMENTS in call.tool_kwargs]
+    outcome.calls = [(call.tool_name, call.tool_kwargs) for call in found if call not in wrong]
+    outcome.invalid_calls = [(call.tool_name, call.tool_kwargs[INVALID_ARGUMENTS]) for call in wrong]
     usage = response.additional_kwargs
     outcome.usage = (usage.get("prompt_tokens"), usage.get("completion_tokens")) if "prompt_tokens" in usage else None
     blocks = [block for block in response.message.blocks if isinstance(block, ThinkingBlock)]

@@ -14,6 +14,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
 from llama_index.core.utils import get_tqdm_iterable
 from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
 from multiapi.errors import EmbeddingBatchError, MultiApiError
@@ -290,7 +291,18 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             yield vectors
             found = [vectors[index] for index in range(len(texts))]
             event.on_end(payload={EventPayload.CHUNKS: texts, EventPayload.EMBEDDINGS: found})
-        dispatcher.event(EmbeddingEndEvent(chunks=texts, embeddings=found))
+        if _is_heard():
+            dispatcher.event(EmbeddingEndEvent(chunks=texts, embeddings=found))
+
+
+def _is_heard() -> bool:
+    """Whether anybody takes events: this one is checked number by number when it is made, which costs as much as reading it."""
+    place: Any = dispatcher
+    while place is not None:
+        if any(type(handler) is not NullEventHandler for handler in place.event_handlers):
+            return True
+        place = place.parent if place.propagate else None
+    return False
 
 
 def _entry(vector: list[float]) -> dict[str, Any]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
+import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import orjson
 
 from multiapi.assembly import Assembly, ReadCost, decimal_of, read_usage, request_id
 from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable, status_error_class
@@ -612,11 +616,11 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     Raises:
         ResponseFormatError: No vectors, indices that are no order, or a vector that is none.
     """
-    body = parse_object(response, provider)
+    body, vectors = _apart(response) or (parse_object(response, provider), [])
     data = body.get("data")
     if not isinstance(data, list) or not data:
         raise _bad_vectors(response, provider, f"has no vectors (fields: {', '.join(map(str, body))})")
-    vectors = [_vector(entry, response, provider) for entry in data]
+    vectors = vectors or [_vector(entry, response, provider) for entry in data]
     indices = [entry.get("index") if isinstance(entry, dict) else None for entry in data]
     if any(index is not None for index in indices):
         if sorted(index if type(index) is int else -1 for index in indices) != list(range(len(data))):
@@ -642,6 +646,54 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     )
 
 
+_VECTOR_KEY = b'"embedding"'
+_VECTOR_BEGINS = re.compile(rb"\s*:\s*([\[\"])")
+
+
+def _apart(response: HttpResponse) -> tuple[dict[str, Any], list[list[float]]] | None:
+    """The body without its vectors, and those in the order in which they stand in it: read one by one, which takes half the
+    memory of reading all at once. None unless each is a plain list of numbers or base64, and then the body is read as a whole.
+    """
+    body = response.body
+    rest: list[bytes] = []
+    vectors: list[list[float]] = []
+    position = searched = 0
+    try:
+        while (at := body.find(_VECTOR_KEY, searched)) >= 0:
+            searched = at + len(_VECTOR_KEY)
+            begins = _VECTOR_BEGINS.match(body, searched)
+            if begins is None:
+                continue
+            end = body.find(b"]" if begins[1] == b"[" else b'"', begins.end()) + 1
+            text = body[begins.start(1) : end]
+            if begins[1] == b'"':
+                vector = _floats(binascii.a2b_base64(text[1:-1], strict_mode=True))
+            elif b"u" in text or b"l" in text:  # true, false or null; text and lists are no summands
+                return None
+            else:
+                vector = orjson.loads(text)
+            if not vector or not math.isfinite(sum(vector)):
+                return None
+            rest += [body[position : begins.start(1)], b"%d" % len(vectors)]
+            vectors.append(vector)
+            position = searched = end
+        whole = orjson.loads(b"".join([*rest, body[position:]])) if vectors else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if not isinstance(whole, dict) or error_inside(whole) is not None or not isinstance(whole.get("data"), list):
+        return None
+    found = [entry.get("embedding") if isinstance(entry, dict) else None for entry in whole["data"]]
+    return (whole, vectors) if found == list(range(len(vectors))) else None
+
+
+def _floats(raw: bytes) -> list[float]:
+    """Numbers of 32 bits, the lowest byte first."""
+    numbers = array("f", raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
+
+
 def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:
     found = entry.get("embedding") if isinstance(entry, dict) else entry
     if isinstance(found, str):
@@ -651,7 +703,7 @@ def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:
             raise _bad_vectors(response, provider, "has a vector that is neither a list nor base64") from None
         if not raw or len(raw) % 4:
             raise _bad_vectors(response, provider, f"has a vector of {len(raw)} bytes, which are no 32-bit numbers")
-        vector = array("f", raw).tolist()
+        vector = _floats(raw)
     elif isinstance(found, list) and found:
         if not set(map(type, found)) <= {float, int}:
             raise _bad_vectors(response, provider, "has a vector with something in it that is no number")

@@ -203,9 +203,14 @@ def body_to_yaml(body: bytes, content_type: str, *, most: int | None = None) -> 
             notes: list[str] = []
             tree = tree if most is None else _cut(tree, most, "$", notes)
             return {"json": tree, "note": "; ".join(notes)} if notes else {"json": tree}
+    name = "events" if kind == "text/event-stream" else "text"
     text = _as_text(body)
+    if text is not None and "\r" not in text:
+        return {name: text}
+    if text is not None and text.count("\r\n") == text.count("\r") == text.count("\n"):
+        return {"line_ends": "crlf", name: text.replace("\r\n", "\n")}
     if text is not None:
-        return {"events" if kind == "text/event-stream" else "text": text}
+        return {name: text}
     if most is not None and len(body) > most:
         return {"note": f"the first {most} of {len(body)} bytes; the rest was cut off", "base64": _base64(body[:most])}
     return {"base64": _base64(body)}
@@ -221,7 +226,8 @@ def body_from_yaml(value: Mapping[str, Any] | None) -> bytes:
         return base64.b64decode(value["base64"])
     if "form" in value:
         return _form_body(value["form"])
-    return str(value["events"] if "events" in value else value["text"]).encode()
+    text = str(value["events"] if "events" in value else value["text"])
+    return (text.replace("\n", "\r\n") if value.get("line_ends") == "crlf" else text).encode()
 
 
 _NO_TREE = object()
@@ -532,7 +538,9 @@ class _Files:
 
 @contextmanager
 def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
-    """Answer every HTTP request of this process out of a cassette.
+    """Answer every HTTP request of this process out of a cassette, beginning as the recording began.
+
+    What the process has learned of vendors (refused parameters, failed repetitions) is forgotten, and nothing is waited for.
 
     Args:
         path: The file.
@@ -542,6 +550,11 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         AssertionError: Something was asked for that is not recorded, or recorded that was not asked for. When the code under
             test raises an error of its own, that one is raised, with the complaint as a note.
     """
+    from multiapi import client
+
+    client.REFUSALS.forget()
+    for budget in client.RETRY_BUDGETS.values():
+        budget.refill()
     vcr = VCR(record_mode="none")
     register(vcr)
     vcr.register_persister(_Files)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.cassettes import chats, operations
+from tests.cassettes import chats, operations, refusals
 from tests.cassettes.scenario import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*chats.scenarios(), *operations.scenarios())
-BY_NAME = {str(scenario): scenario for scenario in SCENARIOS}
+_GOOD = {str(scenario): scenario for scenario in (*chats.scenarios(), *operations.scenarios())}
+
+SCENARIOS: tuple[Scenario, ...] = (*_GOOD.values(), *refusals.scenarios(), *refusals.of_operations(_GOOD))

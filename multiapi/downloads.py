@@ -19,7 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from multiapi.errors import MultiApiError, ResponseFormatError, ResponseTooLargeError, StatusError, status_error_class
 from multiapi.flow import Flow, Setting, Work, again
 from multiapi.http import HttpRequest, HttpResponse, Retry
-from multiapi.media import Media, new_name, open_new, partial_path
+from multiapi.media import Media, megabytes, new_name, open_new, partial_path
 from multiapi.media_kinds import HEAD_BYTES, extension_of, group_of, mime_type_of, normal
 from multiapi.retry_after import retry_after_s
 
@@ -176,9 +176,15 @@ def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow
             response = yield from _follow(setting, media.url or "", sink, max_bytes, job_id)
             _check_file(setting, media, sink, response)
             return response
-        except (AddressRefusedError, ResponseTooLargeError) as error:
-            error.job_id = job_id
+        except AddressRefusedError:
             raise
+        except ResponseTooLargeError:
+            host = _host(media.url or "")
+            raise ResponseTooLargeError(
+                f"the file at {host} has more than {megabytes(max_bytes)}",
+                provider=setting.provider.name,
+                job_id=job_id,
+            ) from None
         except MultiApiError as error:
             failure = error
         failure.job_id = job_id

@@ -172,7 +172,7 @@ def chat_openai(names, url, model, **settings):
     return names["ChatOpenAI"](base_url=url + "/v1", api_key="k", model=model, **settings)
 
 
-def openai_embeddings(names, url, model, batch):
+def openai_embeddings(names, url, model, batch, **settings):  # always asks for base64
     return names["OpenAIEmbeddings"](
         base_url=url + "/v1", api_key="k", model=model, chunk_size=batch, check_embedding_ctx_length=False
     )
@@ -190,7 +190,7 @@ def openai_like(names, url, model, **settings):
     )
 
 
-def openai_like_embedding(names, url, model, batch):
+def openai_like_embedding(names, url, model, batch, **settings):  # always asks for base64
     return names["OpenAILikeEmbedding"](api_base=url + "/v1", api_key="k", model_name=model, embed_batch_size=batch)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from multiapi.errors import MissingApiKeyError, MultiApiError
 
 _MASK = "**********"
+SHORTEST_SCRUBBED = 8
+"""A shorter key is none but a placeholder, and would take syllables out of sentences."""
 _BEARER = re.compile(r"([Bb]earer\s+)(?!\*)[A-Za-z0-9._~+/=-]{8,}")
 
 
@@ -103,7 +105,7 @@ class ApiKey:
     def scrub(self, text: str) -> str:
         """Text of a vendor without this key in it, and without anything that looks like a bearer's."""
         value = self._latest if callable(self._value) else self._value
-        if isinstance(value, str) and value in text:
+        if isinstance(value, str) and len(value) >= SHORTEST_SCRUBBED and value in text:
             text = text.replace(value, _MASK)
         return _BEARER.sub(rf"\1{_MASK}", text) if "earer" in text else text
 

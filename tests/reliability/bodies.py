@@ -71,7 +71,13 @@ def pieces_of(text: str = TEXT, size: int = 4) -> list[bytes]:
 
 def text_events(text: str = TEXT) -> list[bytes]:
     """A whole stream."""
-    return [event(delta("", role="assistant")), *pieces_of(text), event(delta(finish="stop")), event(usage_chunk()), DONE]
+    return [
+        event(delta("", role="assistant")),
+        *pieces_of(text),
+        event(delta(finish="stop")),
+        event(usage_chunk()),
+        DONE,
+    ]
 
 
 def good(*, stream_asked: bool, text: str = TEXT, vendor: str = "aimlapi") -> Play:
@@ -81,4 +87,6 @@ def good(*, stream_asked: bool, text: str = TEXT, vendor: str = "aimlapi") -> Pl
 
 def good_for(way: Any, vendor: str = "aimlapi", text: str = TEXT) -> Play:
     """A good answer for this way of calling this vendor."""
-    return good(stream_asked=way.is_stream and vendor in {"aimlapi", "aicredits", "binom_router"}, vendor=vendor, text=text)
+    return good(
+        stream_asked=way.is_stream and vendor in {"aimlapi", "aicredits", "binom_router"}, vendor=vendor, text=text
+    )

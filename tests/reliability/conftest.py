@@ -8,6 +8,17 @@ import pytest
 
 from multiapi.client import RETRY_BUDGETS
 from multiapi.waiting import WAITING, NoWaiting, set_waiting
+from tests.reliability.bodies import chat_body
+from tests.reliability.hostile_server import HostileServer, answer
+from tests.reliability.ways import ALL
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded() -> None:
+    """Import the frameworks before any time is taken."""
+    with HostileServer(answer(chat_body())) as server:
+        for way in ALL:
+            way.ask(server.url).good()
 
 
 @pytest.fixture(autouse=True)

@@ -120,7 +120,8 @@ class HostileServer:
     at_once: int = 0
     failures: list[BaseException] = field(default_factory=list)
 
-    def __init__(self, *plays: Play, route: Callable[[Seen], Play] | None = None) -> None:
+    def __init__(self, *plays: Play, route: Callable[[Seen], Play] | None = None, greeting: bytes = b"") -> None:
+        self.greeting = greeting
         self.plays = plays
         self.route = route
         self.requests, self.failures = [], []
@@ -181,6 +182,8 @@ class HostileServer:
         self.most_open = max(self.most_open, self.open)
         number = self.connections
         try:
+            if self.greeting:
+                writer.write(self.greeting)
             while True:
                 request = await self._read(reader, number)
                 if request is None:

@@ -49,7 +49,13 @@ JSON = json.dumps({"error": {"message": "the WORDS are here"}}).encode()
 @every_way
 @pytest.mark.parametrize(
     ("body", "type"),
-    [(HALF, "application/json"), (JSON, "text/plain"), (b"the WORDS are here", "application/json"), (JSON, None), (JSON, "text/html")],
+    [
+        (HALF, "application/json"),
+        (JSON, "text/plain"),
+        (b"the WORDS are here", "application/json"),
+        (JSON, None),
+        (JSON, "text/html"),
+    ],
     ids=["cut", "json-as-text", "text-as-json", "no-type", "json-as-html"],
 )
 def test_case_024_other_labels(way: Way, body: bytes, type: str | None) -> None:

@@ -108,7 +108,23 @@ def test_case_018_beyond_the_time_that_is_left(way: Way, waits: list[float]) -> 
     assert (error.retry_after_s, server.count, waits) == (30.0, 1, [])
 
 
-UNREADABLE = ["", "soon", "-5", "inf", "-inf", "nan", "1,5", "\u0663\u0660", "0x10", "1_0", "5s", "Wed, 99 Foo", "None", "+1", "1 2"]
+UNREADABLE = [
+    "",
+    "soon",
+    "-5",
+    "inf",
+    "-inf",
+    "nan",
+    "1,5",
+    "\u0663\u0660",
+    "0x10",
+    "1_0",
+    "5s",
+    "Wed, 99 Foo",
+    "None",
+    "+1",
+    "1 2",
+]
 
 
 @every_way

@@ -32,10 +32,19 @@ ENVELOPES: dict[str, Any] = {
         "error": {"type": "ValidationError", "message": "THEIR WORDS", "code": 400},
     },
     "binom_router": {
-        "error": {"code": "BAD_REQUEST", "message": "THEIR WORDS", "details": {}, "requestId": "req-7", "timestamp": "t"}
+        "error": {
+            "code": "BAD_REQUEST",
+            "message": "THEIR WORDS",
+            "details": {},
+            "requestId": "req-7",
+            "timestamp": "t",
+        }
     },
     "aimlapi": {"message": "THEIR WORDS", "requestId": "req-7", "statusCode": 400, "code": "bad_input"},
-    "aicredits": {"error": {"message": "THEIR WORDS", "type": "invalid_request_error", "code": "bad"}, "request_id": "req-7"},
+    "aicredits": {
+        "error": {"message": "THEIR WORDS", "type": "invalid_request_error", "code": "bad"},
+        "request_id": "req-7",
+    },
     "binobox": {"error": {"code": "BAD_INPUT", "message": "THEIR WORDS", "request_id": "req-7"}},
 }
 
@@ -56,7 +65,11 @@ def test_case_001_400_in_each_vendors_form(way: Way, vendor: str) -> None:
 @every_way
 def test_case_002_401_also_when_the_vendor_repeats_the_key(way: Way, vendor: str) -> None:
     key = KEYS[vendor]
-    body = {"error": {"message": f"Incorrect API key provided: {key}. Sent 'Bearer {key}', Bearer sk-of-somebody-else-12345"}}
+    body = {
+        "error": {
+            "message": f"Incorrect API key provided: {key}. Sent 'Bearer {key}', Bearer sk-of-somebody-else-12345"
+        }
+    }
     with HostileServer(answer(body, status=401, headers={"x-request-id": f"about-{key}"})) as server:
         error = way.ask(server.url, vendor).failed(AuthenticationError)
     assert "Incorrect API key provided" in str(error)
@@ -144,7 +157,8 @@ def test_case_006_408_of_a_post_is_not_repeated(way: Way) -> None:
 
 @every_way
 @pytest.mark.parametrize(
-    ("code", "kind"), [(409, InvalidRequestError), (413, RequestTooLargeError), (415, InvalidRequestError), (422, InvalidRequestError)]
+    ("code", "kind"),
+    [(409, InvalidRequestError), (413, RequestTooLargeError), (415, InvalidRequestError), (422, InvalidRequestError)],
 )
 def test_case_007_the_other_refusals(way: Way, code: int, kind: type[StatusError]) -> None:
     with HostileServer(status(code)) as server:
@@ -246,7 +260,33 @@ def test_case_012_within_the_time_budget() -> None:
     assert 2 <= server.count <= 11
 
 
-ODD = (300, 304, 305, 402, 410, 418, 421, 423, 424, 425, 426, 428, 431, 451, 501, 505, 507, 520, 522, 524, 529, 530, 598, 600, 999)
+ODD = (
+    300,
+    304,
+    305,
+    402,
+    410,
+    418,
+    421,
+    423,
+    424,
+    425,
+    426,
+    428,
+    431,
+    451,
+    501,
+    505,
+    507,
+    520,
+    522,
+    524,
+    529,
+    530,
+    598,
+    600,
+    999,
+)
 
 
 @every_way
@@ -310,5 +350,3 @@ def test_x_should_retry_no_is_obeyed_and_yes_does_not_overrule_the_money() -> No
         with HostileServer(play, answer(chat_body())) as server:
             assert not CHAT.ask(server.url).failed(StatusError).retryable
         assert server.count == count
-
-

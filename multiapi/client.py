@@ -7,20 +7,22 @@ connection: connections are shared by all clients of a process (sync) or of an e
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from multiapi import flow as flows
-from multiapi import media_flows as made
 from multiapi.body_reader import INFLATED_PIECE_BYTES, BodyReader, inflater
+from multiapi.calls import Calls
 from multiapi.errors import (
     ConnectionFailedError,
     InvalidRequestError,
@@ -34,7 +36,6 @@ from multiapi.flow import Flow, Parallel, Policy, Setting, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse, dump_json
 from multiapi.keys import ApiKey
 from multiapi.limiter import Limiter, LimiterTimeoutError, Turn, documented_limiter
-from multiapi.media_flows import WAIT_S
 from multiapi.negotiation import DeltaFilter, Plan, Refusals
 from multiapi.provider import Provider, StreamDecoder, operation_of
 from multiapi.providers import find_provider
@@ -44,57 +45,13 @@ from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedRequest, E
 from multiapi.waiting import waiting
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import NoReturn
-
     import httpx  # loaded with the first call and not with the class: that halves the modules of an import
 
-    from multiapi.account import (
-        Balance,
-        DailyUsage,
-        Health,
-        KeyChange,
-        KeyInfo,
-        LogsRequest,
-        ModelInfo,
-        ModelMetrics,
-        ModelsRequest,
-        Page,
-        TransactionsRequest,
-        UsageReport,
-        UsageRequest,
-    )
-    from multiapi.batches import Batch, BatchRequest
     from multiapi.downloads import Fetch
-    from multiapi.jobs import Job, JobKind, OnProgress
-    from multiapi.legacy import LegacyRequest
-    from multiapi.media import Media
-    from multiapi.media_requests import (
-        ImageEditRequest,
-        ImageRequest,
-        MeshRequest,
-        ModerationRequest,
-        MusicRequest,
-        OcrRequest,
-        SpeechRequest,
-        TranscriptionRequest,
-        VideoRequest,
-        VisionFeaturesRequest,
-    )
-    from multiapi.media_results import (
-        EncodedFile,
-        ImageResult,
-        MediaResult,
-        MeshResult,
-        Moderation,
-        OcrResult,
-        Transcript,
-    )
 
 logger = logging.getLogger("multiapi")
 
 T = TypeVar("T")
-M = TypeVar("M", bound="Media")
 
 DEFAULT_READ_S = 60.0
 CHAT_READ_S = 120.0
@@ -143,7 +100,7 @@ class _Settings:
         self.proxy = proxy
         self.verify = verify
         self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
-        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS)
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits)
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
 
@@ -158,7 +115,7 @@ class _Settings:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, http_client=None)
         self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
-        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS)
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits)
 
     # ------------------------------------------------------------------------------------ one request
 
@@ -190,7 +147,7 @@ class _Settings:
         if request.json is not None:
             headers["content-type"] = "application/json"
             return httpx.Request(
-                request.method, url, headers=headers, content=dump_json(request.json), extensions=extensions
+                request.method, _parsed(url), headers=headers, content=dump_json(request.json), extensions=extensions
             )
         if request.files or request.form:
             files = [(part.field, (part.filename, part.data, part.mime_type)) for part in request.files]
@@ -520,13 +477,21 @@ class Live:
                 self.turn.done()
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    """Addresses repeat themselves, and to take one apart costs as much as the rest of a request."""
+    import httpx
+
+    return httpx.URL(url)
+
+
 def _without_headers(sent: httpx.Request) -> httpx.Request:
     import httpx
 
     return httpx.Request(sent.method, sent.url)
 
 
-class Client(_Settings):
+class Client(_Settings, Calls):
     """One vendor, called and waited for.
 
     Args:
@@ -591,228 +556,20 @@ class Client(_Settings):
         """Any operation of the vendor by its name in `provider.operations`."""
         return self.run(flows.call(self._setting, operation_of(self.provider, name), request))
 
-    # ------------------------------------------------------------------------------------ what vendors make
-
-    def image(self, request: ImageRequest) -> ImageResult:
-        """Pictures."""
-        return self.run(made.one(self._setting, "image", request))
-
-    def edit_image(self, request: ImageEditRequest) -> ImageResult:
-        """A picture changed as a text says."""
-        return self.run(made.one(self._setting, "edit_image", request))
-
-    def mesh(self, request: MeshRequest) -> MeshResult:
-        """A 3D model."""
-        return self.run(made.one(self._setting, "mesh", request))
-
-    def speech(self, request: SpeechRequest) -> MediaResult:
-        """A text read aloud."""
-        return self.run(made.one(self._setting, "speech", request))
-
-    def transcribe(
-        self, request: TranscriptionRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> Transcript:
-        """What is said in a recording; waited for where the vendor makes a job of it."""
-        return self.run(
-            made.one_or_job(
-                self._setting,
-                "transcribe",
-                "transcription",
-                request,
-                timeout_s=timeout_s,
-                on_progress=on_progress,
-            )
-        )
-
-    def music(
-        self, request: MusicRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> MediaResult:
-        """Music; waited for where the vendor makes a job of it."""
-        return self.run(
-            made.one_or_job(self._setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress)
-        )
-
-    def video(
-        self, request: VideoRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> MediaResult:
-        """A film, started and waited for. It is at an address that expires: `save` or `download` it.
-
-        Raises:
-            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
-        """
-        return self.run(made.video(self._setting, request, timeout_s=timeout_s, on_progress=on_progress))
-
-    def ocr(self, request: OcrRequest) -> OcrResult:
-        """Text and layout of a document or picture."""
-        return self.run(made.one(self._setting, "ocr", request))
-
-    def moderate(self, request: ModerationRequest) -> Moderation:
-        """Whether a text is harmful, as a guard model sees it."""
-        return self.run(made.one(self._setting, "moderate", request))
-
-    def vision_features(self, request: VisionFeaturesRequest) -> dict[str, Any]:
-        """What is to be found in a picture (an older way; a vision model in `chat` does it better)."""
-        return self.run(made.one(self._setting, "vision_features", request))
-
-    def responses(self, request: ChatRequest) -> ChatResponse:
-        """A conversation over the Responses API, for the models that speak only that."""
-        return self.run(made.one(self._setting, "responses", request))
-
-    def messages(self, request: ChatRequest) -> ChatResponse:
-        """A conversation over Anthropic's Messages protocol."""
-        return self.run(made.one(self._setting, "messages", request))
-
-    # ------------------------------------------------------------------------------------ jobs and files
-
-    def start_video(self, request: VideoRequest) -> Job:
-        """Start a film without waiting; it is never started twice on doubt."""
-        return self.run(made.start(self._setting, "video", request))
-
-    def start_music(self, request: MusicRequest) -> Job:
-        """Start music without waiting, where the vendor makes a job of it."""
-        return self.run(made.start(self._setting, "music", request))
-
-    def start_transcription(self, request: TranscriptionRequest) -> Job:
-        """Start a transcription without waiting, where the vendor makes a job of it."""
-        return self.run(made.start(self._setting, "transcription", request))
-
-    def job(self, job: Job | str, *, kind: JobKind | None = None) -> Job:
-        """How a job is doing, by itself or by its id and kind ("video" unless told otherwise)."""
-        return self.run(made.look(self._setting, job, kind))
-
-    def wait(
-        self,
-        job: Job | str,
-        *,
-        kind: JobKind | None = None,
-        timeout_s: float = WAIT_S,
-        on_progress: OnProgress | None = None,
-    ) -> Job:
-        """Wait until a job has ended, also one that another process started; `job.result` is what it made.
-
-        Raises:
-            JobFailedError: The vendor gave up on it.
-            JobTimeoutError: It was not finished in time and goes on.
-        """
-        return self.run(made.wait(self._setting, job, kind, timeout_s=timeout_s, on_progress=on_progress))
-
-    def download(self, media: M, *, max_bytes: int | None = None) -> M:
-        """Media with its bytes, fetched without the key from where the vendor keeps them."""
-        return self.run(made.download(self._setting, media, max_bytes or self.limits.file_bytes))
-
-    def save(self, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Path:
-        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it."""
-        return self.run(made.save(self._setting, media, path, max_bytes or self.limits.file_bytes))
-
-    def file_to_base64(self, media: Media | str) -> EncodedFile:
-        """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
-        return self.run(made.one(self._setting, "file_to_base64", media))
-
-    def decode_base64(self, data: str | Media) -> Media:
-        """A file out of base64 text, turned by the vendor."""
-        return self.run(made.one(self._setting, "decode_base64", data))
-
-    # ------------------------------------------------------------------------------------ models, money, keys
-
-    def models(self, request: ModelsRequest | None = None) -> tuple[ModelInfo, ...]:
-        """The vendor's models, with prices and limits as far as it says them."""
-        return self.run(made.one(self._setting, "models", request))
-
-    def model(self, model_id: str) -> ModelInfo:
-        """One model by its id or alias."""
-        return self.run(made.model(self._setting, model_id))
-
-    def metrics(self, models: Sequence[str] | str | None = None) -> tuple[ModelMetrics, ...]:
-        """How fast models were lately."""
-        return self.run(made.one(self._setting, "metrics", models))
-
-    def balance(self) -> Balance:
-        """What is left."""
-        return self.run(made.one(self._setting, "balance"))
-
-    def credits(self) -> Balance:
-        """What is left, where the vendor calls it credits."""
-        return self.run(made.one(self._setting, "credits"))
-
-    def usage(self, request: UsageRequest | None = None) -> UsageReport:
-        """What was used in a time."""
-        return self.run(made.one(self._setting, "usage", request))
-
-    def daily_usage(self) -> DailyUsage:
-        """What was used today."""
-        return self.run(made.one(self._setting, "daily_usage"))
-
-    def health(self, check: Literal["health", "ready", "live"] = "health") -> Health:
-        """Whether the vendor says that it is well."""
-        return self.run(made.one(self._setting, check))
-
-    def logs(self, request: LogsRequest | None = None) -> Page:
-        """One entry per call, a page at a time."""
-        return self.run(made.one(self._setting, "logs", request))
-
-    def transactions(self, request: TransactionsRequest | None = None) -> Page:
-        """Top-ups and charges, a page at a time."""
-        return self.run(made.one(self._setting, "transactions", request))
-
-    def keys(self) -> tuple[KeyInfo, ...]:
-        """The account's API keys."""
-        return self.run(made.one(self._setting, "list_keys"))
-
-    def current_key(self) -> KeyInfo:
-        """What the vendor knows of this key."""
-        return self.run(made.one(self._setting, "get_key"))
-
-    def create_key(self, change: KeyChange | None = None) -> KeyInfo:
-        """A new key; its `key` is in this answer and in no other."""
-        return self.run(made.one(self._setting, "create_key", change))
-
-    def update_key(self, change: KeyChange) -> KeyInfo:
-        """Change some settings of a key."""
-        return self.run(made.one(self._setting, "update_key", change))
-
-    def replace_key(self, change: KeyChange) -> KeyInfo:
-        """Set all settings of a key anew."""
-        return self.run(made.one(self._setting, "replace_key", change))
-
-    def delete_key(self, prefix: str) -> bool:
-        """Delete the key with these first eight characters."""
-        return self.run(made.one(self._setting, "delete_key", prefix))
-
-    # ------------------------------------------------------------------------------------ batches, legacy
-
-    def create_batch(self, request: BatchRequest) -> Batch:
-        """Many conversations at a discount, answered later."""
-        return self.run(made.one(self._setting, "create_batch", request))
-
-    def batch(self, batch: Batch | str) -> Batch:
-        """How a batch is doing, with its results once it is done."""
-        return self.run(made.batch(self._setting, batch))
-
-    def cancel_batch(self, batch: Batch | str) -> Batch:
-        """Begin no further conversation of a batch."""
-        return self.run(made.one(self._setting, "cancel_batch", batch))
-
-    def legacy(self, name: str, request: LegacyRequest | None = None) -> dict[str, Any]:
-        """An operation that the vendor still describes but does not recommend: assistants, threads, runs, files, old routes.
-
-        The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
-        """
-        return self.run(made.one(self._setting, name, request))
-
-    def search(self, query: str, **_options: Any) -> NoReturn:
-        """The search engine of AI/ML API, which is withdrawn.
-
-        Raises:
-            UnsupportedError: Always; it says since when, and what searches today.
-        """
-        self.run(made.search(self._setting))
-        raise AssertionError(query)
-
     # ------------------------------------------------------------------------------------ running flows
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
         return self._run(flow, self._deadline())
+
+    def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., T]:
+        """A function that makes a flow, as a method of this client."""
+
+        @functools.wraps(make)
+        def method(*args: Any, **kwargs: Any) -> T:
+            return self.run(make(self._setting, *args, **kwargs))
+
+        return method
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None
@@ -942,7 +699,7 @@ class Client(_Settings):
             return disk.failure or self._failure(error, request=FILE, deadline=deadline)
 
 
-class AsyncClient(_Settings):
+class AsyncClient(_Settings, Calls):
     """One vendor, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
     async function.
     """
@@ -996,228 +753,20 @@ class AsyncClient(_Settings):
         """Any operation of the vendor by its name in `provider.operations`."""
         return await self.run(flows.call(self._setting, operation_of(self.provider, name), request))
 
-    # ------------------------------------------------------------------------------------ what vendors make
-
-    async def image(self, request: ImageRequest) -> ImageResult:
-        """Pictures."""
-        return await self.run(made.one(self._setting, "image", request))
-
-    async def edit_image(self, request: ImageEditRequest) -> ImageResult:
-        """A picture changed as a text says."""
-        return await self.run(made.one(self._setting, "edit_image", request))
-
-    async def mesh(self, request: MeshRequest) -> MeshResult:
-        """A 3D model."""
-        return await self.run(made.one(self._setting, "mesh", request))
-
-    async def speech(self, request: SpeechRequest) -> MediaResult:
-        """A text read aloud."""
-        return await self.run(made.one(self._setting, "speech", request))
-
-    async def transcribe(
-        self, request: TranscriptionRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> Transcript:
-        """What is said in a recording; waited for where the vendor makes a job of it."""
-        return await self.run(
-            made.one_or_job(
-                self._setting,
-                "transcribe",
-                "transcription",
-                request,
-                timeout_s=timeout_s,
-                on_progress=on_progress,
-            )
-        )
-
-    async def music(
-        self, request: MusicRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> MediaResult:
-        """Music; waited for where the vendor makes a job of it."""
-        return await self.run(
-            made.one_or_job(self._setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress)
-        )
-
-    async def video(
-        self, request: VideoRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
-    ) -> MediaResult:
-        """A film, started and waited for. It is at an address that expires: `save` or `download` it.
-
-        Raises:
-            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
-        """
-        return await self.run(made.video(self._setting, request, timeout_s=timeout_s, on_progress=on_progress))
-
-    async def ocr(self, request: OcrRequest) -> OcrResult:
-        """Text and layout of a document or picture."""
-        return await self.run(made.one(self._setting, "ocr", request))
-
-    async def moderate(self, request: ModerationRequest) -> Moderation:
-        """Whether a text is harmful, as a guard model sees it."""
-        return await self.run(made.one(self._setting, "moderate", request))
-
-    async def vision_features(self, request: VisionFeaturesRequest) -> dict[str, Any]:
-        """What is to be found in a picture (an older way; a vision model in `chat` does it better)."""
-        return await self.run(made.one(self._setting, "vision_features", request))
-
-    async def responses(self, request: ChatRequest) -> ChatResponse:
-        """A conversation over the Responses API, for the models that speak only that."""
-        return await self.run(made.one(self._setting, "responses", request))
-
-    async def messages(self, request: ChatRequest) -> ChatResponse:
-        """A conversation over Anthropic's Messages protocol."""
-        return await self.run(made.one(self._setting, "messages", request))
-
-    # ------------------------------------------------------------------------------------ jobs and files
-
-    async def start_video(self, request: VideoRequest) -> Job:
-        """Start a film without waiting; it is never started twice on doubt."""
-        return await self.run(made.start(self._setting, "video", request))
-
-    async def start_music(self, request: MusicRequest) -> Job:
-        """Start music without waiting, where the vendor makes a job of it."""
-        return await self.run(made.start(self._setting, "music", request))
-
-    async def start_transcription(self, request: TranscriptionRequest) -> Job:
-        """Start a transcription without waiting, where the vendor makes a job of it."""
-        return await self.run(made.start(self._setting, "transcription", request))
-
-    async def job(self, job: Job | str, *, kind: JobKind | None = None) -> Job:
-        """How a job is doing, by itself or by its id and kind ("video" unless told otherwise)."""
-        return await self.run(made.look(self._setting, job, kind))
-
-    async def wait(
-        self,
-        job: Job | str,
-        *,
-        kind: JobKind | None = None,
-        timeout_s: float = WAIT_S,
-        on_progress: OnProgress | None = None,
-    ) -> Job:
-        """Wait until a job has ended, also one that another process started; `job.result` is what it made.
-
-        Raises:
-            JobFailedError: The vendor gave up on it.
-            JobTimeoutError: It was not finished in time and goes on.
-        """
-        return await self.run(made.wait(self._setting, job, kind, timeout_s=timeout_s, on_progress=on_progress))
-
-    async def download(self, media: M, *, max_bytes: int | None = None) -> M:
-        """Media with its bytes, fetched without the key from where the vendor keeps them."""
-        return await self.run(made.download(self._setting, media, max_bytes or self.limits.file_bytes))
-
-    async def save(self, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Path:
-        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it."""
-        return await self.run(made.save(self._setting, media, path, max_bytes or self.limits.file_bytes))
-
-    async def file_to_base64(self, media: Media | str) -> EncodedFile:
-        """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
-        return await self.run(made.one(self._setting, "file_to_base64", media))
-
-    async def decode_base64(self, data: str | Media) -> Media:
-        """A file out of base64 text, turned by the vendor."""
-        return await self.run(made.one(self._setting, "decode_base64", data))
-
-    # ------------------------------------------------------------------------------------ models, money, keys
-
-    async def models(self, request: ModelsRequest | None = None) -> tuple[ModelInfo, ...]:
-        """The vendor's models, with prices and limits as far as it says them."""
-        return await self.run(made.one(self._setting, "models", request))
-
-    async def model(self, model_id: str) -> ModelInfo:
-        """One model by its id or alias."""
-        return await self.run(made.model(self._setting, model_id))
-
-    async def metrics(self, models: Sequence[str] | str | None = None) -> tuple[ModelMetrics, ...]:
-        """How fast models were lately."""
-        return await self.run(made.one(self._setting, "metrics", models))
-
-    async def balance(self) -> Balance:
-        """What is left."""
-        return await self.run(made.one(self._setting, "balance"))
-
-    async def credits(self) -> Balance:
-        """What is left, where the vendor calls it credits."""
-        return await self.run(made.one(self._setting, "credits"))
-
-    async def usage(self, request: UsageRequest | None = None) -> UsageReport:
-        """What was used in a time."""
-        return await self.run(made.one(self._setting, "usage", request))
-
-    async def daily_usage(self) -> DailyUsage:
-        """What was used today."""
-        return await self.run(made.one(self._setting, "daily_usage"))
-
-    async def health(self, check: Literal["health", "ready", "live"] = "health") -> Health:
-        """Whether the vendor says that it is well."""
-        return await self.run(made.one(self._setting, check))
-
-    async def logs(self, request: LogsRequest | None = None) -> Page:
-        """One entry per call, a page at a time."""
-        return await self.run(made.one(self._setting, "logs", request))
-
-    async def transactions(self, request: TransactionsRequest | None = None) -> Page:
-        """Top-ups and charges, a page at a time."""
-        return await self.run(made.one(self._setting, "transactions", request))
-
-    async def keys(self) -> tuple[KeyInfo, ...]:
-        """The account's API keys."""
-        return await self.run(made.one(self._setting, "list_keys"))
-
-    async def current_key(self) -> KeyInfo:
-        """What the vendor knows of this key."""
-        return await self.run(made.one(self._setting, "get_key"))
-
-    async def create_key(self, change: KeyChange | None = None) -> KeyInfo:
-        """A new key; its `key` is in this answer and in no other."""
-        return await self.run(made.one(self._setting, "create_key", change))
-
-    async def update_key(self, change: KeyChange) -> KeyInfo:
-        """Change some settings of a key."""
-        return await self.run(made.one(self._setting, "update_key", change))
-
-    async def replace_key(self, change: KeyChange) -> KeyInfo:
-        """Set all settings of a key anew."""
-        return await self.run(made.one(self._setting, "replace_key", change))
-
-    async def delete_key(self, prefix: str) -> bool:
-        """Delete the key with these first eight characters."""
-        return await self.run(made.one(self._setting, "delete_key", prefix))
-
-    # ------------------------------------------------------------------------------------ batches, legacy
-
-    async def create_batch(self, request: BatchRequest) -> Batch:
-        """Many conversations at a discount, answered later."""
-        return await self.run(made.one(self._setting, "create_batch", request))
-
-    async def batch(self, batch: Batch | str) -> Batch:
-        """How a batch is doing, with its results once it is done."""
-        return await self.run(made.batch(self._setting, batch))
-
-    async def cancel_batch(self, batch: Batch | str) -> Batch:
-        """Begin no further conversation of a batch."""
-        return await self.run(made.one(self._setting, "cancel_batch", batch))
-
-    async def legacy(self, name: str, request: LegacyRequest | None = None) -> dict[str, Any]:
-        """An operation that the vendor still describes but does not recommend: assistants, threads, runs, files, old routes.
-
-        The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
-        """
-        return await self.run(made.one(self._setting, name, request))
-
-    async def search(self, query: str, **_options: Any) -> NoReturn:
-        """The search engine of AI/ML API, which is withdrawn.
-
-        Raises:
-            UnsupportedError: Always; it says since when, and what searches today.
-        """
-        await self.run(made.search(self._setting))
-        raise AssertionError(query)
-
     # ------------------------------------------------------------------------------------ running flows
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
         return await self._run(flow, self._deadline())
+
+    def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., Coroutine[Any, Any, T]]:
+        """A function that makes a flow, as a method of this client."""
+
+        @functools.wraps(make)
+        async def method(*args: Any, **kwargs: Any) -> T:
+            return await self.run(make(self._setting, *args, **kwargs))
+
+        return method
 
     async def _run(self, flow: Flow[T], deadline: float | None, opened: list[Live] | None = None) -> T:
         outcome: Any = None

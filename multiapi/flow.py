@@ -33,7 +33,7 @@ from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.negotiation import Plan, Refusals, adjusted, plan, refused_part
 from multiapi.provider import Operation, Provider, names, operation_of
 from multiapi.retry_after import retry_after_s
-from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Usage
+from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Limits, Usage
 
 T = TypeVar("T")
 Flow = Generator[Any, Any, T]
@@ -97,6 +97,7 @@ class Setting(NamedTuple):
     base_url: str
     policy: Policy
     refusals: Refusals
+    limits: Limits = Limits()
 
 
 # ------------------------------------------------------------------------------------------------ one operation
@@ -219,9 +220,7 @@ _LOOKED_UP_IN = {"logs": "logs", "usage": "usage", "balance": "balance"}
 def _say_where_to_look(provider: Provider, error: MultiApiError) -> None:
     places = [noun for capability, noun in _LOOKED_UP_IN.items() if provider.has(capability)] or ["dashboard"]
     request = f" for request {error.request_id}" if error.request_id else ""
-    error.message += (
-        f"; it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
-    )
+    error.message += f"; it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
     error.args = (error.message,)
 
 

@@ -20,7 +20,7 @@ MAX_TRAILER_BYTES = 32 * 1024
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _VALUE = rb"[\t -~\x80-\xff]*"
 _TOKEN = re.compile(_NAME)
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t -~]*)?\r\n")
@@ -32,6 +32,7 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 _BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = range(3)
 # where a chunked body stands; above zero are the bytes that the chunk still lacks
+_BLANKS = (b" ", b"\t")
 _CHUNK_ENDS, _CHUNK_BEGINS, _TRAILERS_BEGIN = 0, -1, -2
 
 Headers = list[tuple[bytes, bytes]]
@@ -64,14 +65,31 @@ def request_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, by
         or head.count(b" ", 0, len(lines[0])) != 2
     ):
         raise LocalProtocolError("a header or the address holds a line end or another character that HTTP forbids")
-    if not all(_TOKEN.fullmatch(name) for name, _ in headers):
-        raise LocalProtocolError("a header has a name that HTTP forbids")
+    for name, _ in headers:
+        if name not in _LOWER and not _lower(name):
+            raise LocalProtocolError("a header has a name that HTTP forbids")
     return head + b"\r\n\r\n"
+
+
+_LOWER: dict[bytes, bytes] = {}
+"""Names of headers that were looked at before, in lower case: they are always the same few."""
+
+
+def _lower(name: bytes) -> bytes:
+    """The name in lower case, or nothing if it is none."""
+    if not _TOKEN.fullmatch(name):
+        return b""
+    if len(_LOWER) < 1000:
+        _LOWER[name] = name.lower()
+    return name.lower()
 
 
 def is_chunked(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether a request's body goes out in chunks, because its length was not known."""
-    return any(name.lower() == b"transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
+    for name, value in headers:
+        if len(name) == 17 and name.lower() == b"transfer-encoding":
+            return b"chunked" in value.lower()
+    return False
 
 
 def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -145,25 +163,26 @@ class ResponseReader:
                 return None
 
     def _parse(self, raw: bytes, rest: bytes) -> ResponseHead:
-        lines = raw.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
+        text = raw.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        lines = text.split(b"\n")
         status_line = _STATUS_LINE.fullmatch(lines[0])
-        if status_line is None or any(map(_FORBIDDEN.search, lines)):
+        if status_line is None or _FORBIDDEN.search(text):
             raise RemoteProtocolError("the head of the answer is not valid HTTP")
         headers: Headers = []
         framing: dict[bytes, list[bytes]] = {}
         for line in lines[1:]:
-            if line[:1] in (b" ", b"\t") and headers:
+            if line[:1] in _BLANKS and headers:
                 name, value = headers.pop()
                 headers.append((name, value + b" " + line.strip()))
                 if name.lower() in _FRAMING:
                     raise RemoteProtocolError("a header about the length of the answer is folded")
                 continue
             name, colon, value = line.partition(b":")
-            if not colon or not _TOKEN.fullmatch(name):
+            lower = _LOWER.get(name) or _lower(name)
+            if not colon or not lower:
                 raise RemoteProtocolError("a header line of the answer is not valid HTTP")
             value = value.strip(b" \t")
             headers.append((name, value))
-            lower = name.lower()
             if lower in _FRAMING:
                 framing.setdefault(lower, []).append(value)
         status = int(status_line[2])

@@ -106,6 +106,7 @@ def aicredits() -> Named:
         "transcribe": step("transcribe", TranscriptionRequest(model="openai/whisper-1", audio=SOUND, language="en")),
         "responses": step("responses", ChatRequest(model="openai/gpt-4o-mini", messages=[user("Say hello.")])),
         "credits": step("credits"),
+        "balance": step("balance"),
         "health": step("health"),
         "health_ready": step("health", "ready"),
         "health_live": step("health", "live"),

@@ -16,9 +16,13 @@ REMOVED = "removed"
 SOMEONE = "someone@example.com"
 BALANCE = 100
 
-E_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@(?!example\.(?:com|org|net)\b)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+E_MAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?!example\.(?:com|org|net)\b)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+)
 
 SECRET_FIELDS = frozenset({"key", "api_key", "apikey", "secret", "access_token", "refresh_token", "password"})
+OUR_FIELDS = frozenset({"client_request_id"})
+"""What the client itself made up at random."""
 BALANCE_FIELDS = re.compile(
     r"balance|wallet|remaining_(?:credits|diamonds)|credits_remaining|diamonds_remaining|balance_remaining",
     re.IGNORECASE,
@@ -115,7 +119,7 @@ class Scrubber:
         if isinstance(value, str):
             if name.lower() in SECRET_FIELDS and len(value) >= 16:
                 return REMOVED
-            if self._live and name.lower() in ACCOUNT_FIELDS:
+            if name.lower() in OUR_FIELDS or (self._live and name.lower() in ACCOUNT_FIELDS):
                 return REMOVED
             if self._live and BALANCE_FIELDS.search(name) and re.fullmatch(r"-?\d+(\.\d+)?", value):
                 return f"{BALANCE}.00" if "." in value else str(BALANCE)

@@ -25,10 +25,10 @@ def register(provider: str) -> None:
 
 
 def message_blocks(message: AIMessage) -> list[Any]:
-    """Reasoning, text with its sources, media, refusal and calls of a whole message."""
+    """Reasoning, text with its sources, calls, media and refusal of a whole message: the order in which a stream has them."""
     if not isinstance(message.content, str):
         raise NotImplementedError
-    return [*_blocks_of(message.content, message.additional_kwargs), *map(dict, message.tool_calls)]
+    return _blocks_of(message.content, message.additional_kwargs, message.tool_calls)
 
 
 def chunk_blocks(chunk: AIMessageChunk) -> list[Any]:
@@ -46,29 +46,34 @@ _INDEX_NAMES = {"reasoning": "rs", "text": "txt", "refusal": "rf", "non_standard
 def indexed_blocks(text: str, extras: Mapping[str, Any], fragments: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The blocks of one chunk, with the indices by which LangChain joins them."""
     counts: dict[str, int] = {}
-    blocks = _blocks_of(text, extras)
+    blocks = _blocks_of(text, extras, fragments)
     for block in blocks:
-        name = _INDEX_NAMES.get(block["type"], "media")
-        block["index"] = f"lc_{name}_{counts.get(name, 0)}"
-        counts[name] = counts.get(name, 0) + 1
-    return [*blocks, *({**fragment, "index": f"lc_tc_{fragment['index']}"} for fragment in fragments)]
+        if "index" in block:
+            block["index"] = f"lc_tc_{block['index']}"
+        else:
+            name = _INDEX_NAMES.get(block["type"], "media")
+            block["index"] = f"lc_{name}_{counts.get(name, 0)}"
+            counts[name] = counts.get(name, 0) + 1
+    return blocks
 
 
-def _blocks_of(text: str, extras: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _blocks_of(text: str, extras: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    words: dict[str, Any] = {"type": "text", "text": text}
     if not extras:
-        return [{"type": "text", "text": text}] if text else []
+        return [words, *map(dict, calls)] if text else [dict(call) for call in calls]
     blocks: list[dict[str, Any]] = []
-    reasoning = extras.get("reasoning_content")
-    if reasoning:
-        blocks.append({"type": "reasoning", "reasoning": reasoning})
+    if extras.get("reasoning_content"):
+        blocks.append({"type": "reasoning", "reasoning": extras["reasoning_content"]})
     citations = extras.get("citations")
     if citations:
-        blocks.append({"type": "text", "text": text, "annotations": [dict(citation) for citation in citations]})
-    elif text:
-        blocks.append({"type": "text", "text": text})
-    blocks += (dict(media) for media in extras.get("media") or ())
-    refusal = extras.get("refusal")
-    if refusal:
-        block = {"type": "refusal", "refusal": refusal}
-        blocks.append(block if _HAS_REFUSAL_BLOCK else {"type": "non_standard", "value": block})
+        words["annotations"] = [dict(citation) for citation in citations]
+    if text:
+        blocks.append(words)
+    blocks += map(dict, calls)
+    if citations and not text:
+        blocks.append(words)
+    blocks += map(dict, extras.get("media") or ())
+    if extras.get("refusal"):
+        refusal = {"type": "refusal", "refusal": extras["refusal"]}
+        blocks.append(refusal if _HAS_REFUSAL_BLOCK else {"type": "non_standard", "value": refusal})
     return blocks

@@ -128,7 +128,11 @@ def test_transcripts(run: Run, vendor: str, request_: TranscriptionRequest) -> N
         (
             "aimlapi",
             MusicRequest(
-                model="minimax/music-2.0", prompt="a calm folk song", lyrics="[Verse] la la la", output_format="mp3", bitrate=128000
+                model="minimax/music-2.0",
+                prompt="a calm folk song",
+                lyrics="[Verse] la la la",
+                output_format="mp3",
+                bitrate=128000,
             ),
         ),
     ],

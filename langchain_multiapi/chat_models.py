@@ -235,6 +235,26 @@ class ChatMultiApi(BaseChatModel):
 
             return tuple(await self.async_client.call("models", ModelsRequest()))
 
+    def close(self) -> None:
+        """Close the idle connections, which all models of this process share; all of them stay usable. Clients of yours are left alone."""
+        self.client.close()
+
+    async def aclose(self) -> None:
+        """As `close`, for the connections of this event loop."""
+        await self.async_client.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     # ------------------------------------------------------------------------------------ copies
 
     def __copy__(self) -> Self:

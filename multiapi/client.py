@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -146,9 +146,18 @@ class _Settings:
         extensions = self._extensions(read, deadline)
         if request.json is not None:
             headers["content-type"] = "application/json"
-            return httpx.Request(
-                request.method, _parsed(url), headers=headers, content=dump_json(request.json), extensions=extensions
-            )
+            address, content = _parsed(url), dump_json(request.json)
+            # What httpx would fill in, without its two passes over the headers.
+            given = headers.pop("host", None)
+            headers.pop("content-length", None)
+            raw = [(b"host", address.netloc if given is None else given.encode("ascii"))]
+            raw += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+            raw.append((b"content-length", b"%d" % len(content)))
+            stream = httpx.ByteStream(content)
+            made = httpx.Request(request.method, address, headers=raw, stream=stream, extensions=extensions)
+            if self.http_client is not None:
+                made.read()  # hooks of the user's client may look at the content
+            return made
         if request.files or request.form:
             files = [(part.field, (part.filename, part.data, part.mime_type)) for part in request.files]
             return httpx.Request(
@@ -511,6 +520,22 @@ class Client(_Settings, Calls):
         InvalidRequestError: An unknown vendor, or an address that cannot be one.
     """
 
+    def close(self) -> None:
+        """Close the idle connections, which all clients of this process share; this client and the others go on, with new ones.
+
+        A client that was given as `http_client` is left alone.
+        """
+        if self.http_client is None:
+            from multiapi.transport import shared_transport
+
+            shared_transport(verify=self.verify, proxy=self.proxy).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""
         return self.run(flows.chat(self._setting, request))
@@ -703,6 +728,19 @@ class AsyncClient(_Settings, Calls):
     """One vendor, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
     async function.
     """
+
+    async def aclose(self) -> None:
+        """Close the idle connections of this event loop, as `Client.close` does."""
+        if self.http_client is None:
+            from multiapi.transport import shared_async_transport
+
+            await shared_async_transport(verify=self.verify, proxy=self.proxy).aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""

@@ -468,9 +468,13 @@ class ChatMultiApi(BaseChatModel):
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """How many tokens a conversation has, tools included; counted or estimated as in `get_num_tokens`."""
         from langchain_core.messages.utils import count_tokens_approximately
+        from langchain_core.utils.function_calling import convert_to_openai_tool
 
         if self.custom_get_token_ids is None:
-            return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+            formatted: list[Any] = [
+                tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools or ()
+            ]
+            return count_tokens_approximately(messages, tools=formatted or None)
         told = to_messages(messages, self.provider)
         texts = [message.content if isinstance(message.content, str) else to_json(message.content) for message in told]
         texts += [to_json(call) for message in told for call in message.tool_calls]

@@ -154,6 +154,14 @@ class EmbeddingBatchError(_Facts, core.EmbeddingBatchError, ModelError):
     """One batch failed; `done` holds the vectors of the others by position."""
 
 
+class JobFailedError(_Facts, core.JobFailedError, ModelError):
+    """The vendor gave up on a job."""
+
+
+class JobTimeoutError(_Facts, core.JobTimeoutError, ModelTimeoutError):
+    """We gave up waiting; the job goes on."""
+
+
 class RefusalError(_Facts, ModelRefusalError):
     """The model refused to answer where an answer of a given form was asked for."""
 
@@ -179,6 +187,8 @@ _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {
         ResponseFormatError,
         ResponseTooLargeError,
         EmbeddingBatchError,
+        JobFailedError,
+        JobTimeoutError,
     )
 }
 

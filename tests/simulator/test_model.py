@@ -370,6 +370,14 @@ def test_context_in_the_system_text() -> None:
     )
 
 
+def test_context_in_front_of_the_question_in_one_message() -> None:
+    prompt = (
+        "Here are the relevant documents for the context:\n\nOslo is the capital of Norway.\n\nBananas are yellow.\n\n"
+        "Instruction: Based on the above documents, answer the user question below.\n\nWhat is the capital of Norway?"
+    )
+    assert ask(prompt).text == "Oslo is the capital of Norway."
+
+
 def test_a_context_without_the_answer_is_told_from_one_with_it() -> None:
     answer = ask(f"Context: {FACTS}\n\nQuestion: Who invented the telephone?")
     assert answer.text == "The context given does not answer this question."

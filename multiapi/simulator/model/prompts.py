@@ -423,6 +423,11 @@ def grounded(system: str, user: str) -> Grounded | None:
         context = user[labelled.end() :]
         end = _END.search(context)
         return Grounded(context[: end.start()] if end else context, user[asked[-1].end() : labelled.start()].strip())
+    if labelled and not asked and (end := _END.search(user, labelled.end())):
+        # Instructions and question are one message, where a vendor has no role for instructions.
+        paragraphs = re.split(r"\n\s*\n", user[end.end() :].strip())
+        if len(paragraphs) > 1:
+            return Grounded(user[labelled.end() : end.start()].strip(), paragraphs[-1].strip())
     if user.strip() and (labelled := _LABEL.search(system)):
         context = system[labelled.end() :]
         end = _END.search(context)

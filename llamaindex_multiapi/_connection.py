@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from multiapi.client import checked_base_url
 from multiapi.errors import MissingApiKeyError
 from multiapi.keys import ApiKey
 from multiapi.providers import find_provider, split_model
@@ -42,7 +43,7 @@ class Connected:
         # A key of the environment is not kept but read at each call, so that it may change.
         super().__init__(**data, api_key=key if key.variable is None else None)  # type: ignore[call-arg]
         if data["base_url"] is not None:
-            self._client({})
+            checked_base_url(provider, data["base_url"], allow_http=self.__dict__["allow_http"])
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "api_key":

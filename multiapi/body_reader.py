@@ -44,7 +44,7 @@ class Inflater:
                     return  # what follows the end is padding
                 self._inflate = zlib.decompressobj(31)
             try:
-                piece = self._inflate.decompress(chunk, max(1, most()))
+                piece = self._inflate.decompress(chunk, max(1, min(most(), INFLATED_PIECE_BYTES)))
             except zlib.error:
                 raise self._broken("broken") from None
             chunk = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail

@@ -27,6 +27,7 @@ from multiapi.errors import (
     ResponseFormatError,
     StatusError,
     place,
+    printable,
     status_error_class,
 )
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
@@ -170,7 +171,7 @@ def redirected(provider: Provider, response: HttpResponse) -> StatusError:
     except ValueError:
         host = "an address that cannot be read"
     return StatusError(
-        f"redirected to {host}, which is not followed; if that is the vendor's new address, set base_url",
+        f"redirected to {printable(host, 200)}, which is not followed; if that is the vendor's new address, set base_url",
         provider=provider.name,
         status=response.status,
         retryable=False,

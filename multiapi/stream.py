@@ -65,9 +65,13 @@ class ChatStream:
         self._sniffed = self._body is not None
         self._excerpt = b""
         self._size = 0
+        self._eventless = 0
+        self._failure: MultiApiError | None = None
 
     def feed(self, chunk: bytes) -> list[ChatDelta]:
         """The deltas that became complete with these bytes; fragments of one tool call that came together are one delta.
+
+        An error behind deltas is raised by `close`; `done` then says that there is nothing more to feed.
 
         Raises:
             StatusError: The vendor reports an error inside the stream; `partial` is what had arrived.
@@ -76,18 +80,31 @@ class ChatStream:
         """
         self._size += len(chunk)
         if self._size > self._limits.stream_bytes:
-            raise self._failed(ResponseTooLargeError(f"the stream is longer than {self._limits.stream_bytes} bytes"))
+            raise self._failed(_too_large("the stream", self._limits.stream_bytes))
         if not self._sniffed:
             self._sniff(chunk)
         if self._body is not None:
+            length = self._head.headers.get("content-length", "")
+            announced = int(length[:18]) if length.isascii() and length.isdigit() else 0
+            if max(self._size, announced) > self._limits.answer_bytes:
+                self._body.clear()
+                raise self._failed(_too_large("the answer", self._limits.answer_bytes))
             self._body.append(chunk)
             return []
         deltas: list[ChatDelta] = []
+        events = self.events
         try:
             for event in self._sse.feed(chunk):
                 self._take(event, deltas)
-        except ResponseTooLargeError as error:
-            raise self._failed(error) from None
+            self._eventless = self._eventless + len(chunk) if self.events == events else 0
+            if self._eventless > self._limits.event_bytes:
+                raise _too_large("what came without an event", self._limits.event_bytes)
+        except MultiApiError as error:
+            failure = self._failed(error) if error.partial is None else error
+            if not deltas:
+                raise failure from None
+            # What came before it in the same piece is handed on; nothing after it is of interest, and `close` raises it.
+            self._failure, self.done = failure, True
         return deltas
 
     def close(self) -> list[ChatDelta]:
@@ -96,7 +113,10 @@ class ChatStream:
         Raises:
             StreamInterruptedError: It came before the answer was complete.
             ResponseFormatError: There was no answer at all.
+            MultiApiError: What the last piece held behind its deltas.
         """
+        if self._failure is not None:
+            raise self._failure
         if self.done:
             return []
         if self._body is not None:
@@ -169,6 +189,8 @@ class ChatStream:
         if type(value) is not dict or not value or event.event == "ping":
             return
         self.events += 1
+        if self.events > self._limits.stream_events:
+            raise _too_large("the stream", self._limits.stream_events, "events")
         delta = self._accumulator.add(value)
         if delta is None:
             return
@@ -206,6 +228,10 @@ class ChatStream:
         if partial.text or partial.reasoning or partial.tool_calls or partial.invalid_tool_calls:
             error.retryable = False
         return error
+
+
+def _too_large(what: str, most: int, unit: str = "bytes") -> ResponseTooLargeError:
+    return ResponseTooLargeError(f"{what} is longer than {most} {unit}")
 
 
 def whole_answer(response: ChatResponse) -> list[ChatDelta]:

@@ -347,7 +347,7 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is read at most, in bytes after decompression."""
+    """How much is read at most, in bytes after decompression; `stream_events` counts events."""
 
     answer_bytes: int = 64_000_000
     embeddings_bytes: int = 128_000_000
@@ -355,4 +355,5 @@ class Limits:
     error_bytes: int = 64_000
     event_bytes: int = 16_000_000
     stream_bytes: int = 256_000_000
+    stream_events: int = 1_000_000
     file_bytes: int = 512_000_000

@@ -6,12 +6,14 @@ arguments if it has any. A test fails where a page does not hold what the code s
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from multiapi import PROVIDERS
+from multiapi.calls import Calls
 from multiapi.provider import Provider
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +36,9 @@ CAPABILITIES = {
     "image_edit": "Image editing",
     "speech": "Speech",
     "transcription": "Transcription",
+    "transcription_jobs": "Transcription jobs",
     "music": "Music",
+    "music_jobs": "Music jobs",
     "video": "Video",
     "3d": "3D models",
     "ocr": "OCR",
@@ -47,7 +51,11 @@ CAPABILITIES = {
     "files": "Files",
     "jobs": "Jobs",
     "models": "Model list",
+    "model": "Single model",
+    "metrics": "Speed of models",
     "usage": "Usage",
+    "daily_usage": "Usage of the day",
+    "transactions": "Transactions",
     "balance": "Balance",
     "credits": "Credits",
     "logs": "Logs",
@@ -206,7 +214,125 @@ def limits() -> str:
     )
 
 
-TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits)}
+# Which operations of a provider a method needs: one of them. `job` and `wait` go with every operation that starts a job.
+METHODS = {
+    "image": ("image",),
+    "edit_image": ("edit_image",),
+    "mesh": ("mesh",),
+    "speech": ("speech",),
+    "transcribe": ("transcribe", "start_transcription"),
+    "music": ("music", "start_music"),
+    "video": ("start_video",),
+    "ocr": ("ocr",),
+    "moderate": ("moderate",),
+    "vision_features": ("vision_features",),
+    "responses": ("responses",),
+    "messages": ("messages",),
+    "start_video": ("start_video",),
+    "start_music": ("start_music",),
+    "start_transcription": ("start_transcription",),
+    "job": ("poll_video", "poll_music", "poll_transcription"),
+    "wait": ("poll_video", "poll_music", "poll_transcription"),
+    "file_to_base64": ("file_to_base64",),
+    "decode_base64": ("decode_base64",),
+    "models": ("models",),
+    "model": ("model", "models"),
+    "metrics": ("metrics",),
+    "balance": ("balance", "credits"),
+    "credits": ("credits",),
+    "usage": ("usage", "usage_total"),
+    "daily_usage": ("daily_usage",),
+    "health": ("health", "ready", "live"),
+    "logs": ("logs",),
+    "transactions": ("transactions",),
+    "keys": ("list_keys",),
+    "current_key": ("get_key",),
+    "create_key": ("create_key",),
+    "update_key": ("update_key",),
+    "replace_key": ("replace_key",),
+    "delete_key": ("delete_key",),
+    "create_batch": ("create_batch",),
+    "batch": ("get_batch",),
+    "cancel_batch": ("cancel_batch",),
+}
+
+
+def operations(name: str) -> str:
+    """Everything one vendor can be asked for, as methods of the client, with what goes in and what comes out."""
+    provider = PROVIDERS[name]
+    rows = [["`chat(ChatRequest)`", "One answer to a conversation.", "`ChatResponse`"]]
+    rows.append(["`chat_stream(ChatRequest)`", "The answer piece by piece.", "iterator of `ChatDelta`"])
+    if "embed" in provider.operations:
+        rows.append(["`embed(EmbedRequest)`", "One vector per text.", "`EmbedResponse`"])
+    rows += [_method(method) for method, needs in METHODS.items() if any(need in provider.operations for need in needs)]
+    if any(needs in provider.operations for needs in ("image", "speech")):
+        rows += [_method("download"), _method("save")]
+    if legacy_names(provider):
+        rows.append(_method("legacy"))
+    return table(["method of `Client` and `AsyncClient`", "what it does", "result"], rows)
+
+
+def legacy_names(provider: Provider) -> list[str]:
+    """Operations that no method of its own stands for."""
+    return sorted(set(provider.operations) - {need for needs in METHODS.values() for need in needs} - {"embed"})
+
+
+def legacy(name: str) -> str:
+    """The older operations of a vendor, in its own words."""
+    return "".join(f"`{operation}` " for operation in legacy_names(PROVIDERS[name])).strip() + "\n"
+
+
+def _method(name: str) -> list[str]:
+    """A method as it is written, with the first sentence of what it says of itself."""
+    make = vars(Calls)[name].make
+    signature = inspect.signature(make)
+    taken = [_argument(parameter) for parameter in list(signature.parameters.values())[1:] if parameter.kind is not parameter.KEYWORD_ONLY]
+    doc = " ".join((make.__doc__ or "").split("\n\n")[0].split())
+    result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
+    return [f"`{name}({', '.join(taken)})`", doc, f"`{result}`"]
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    """The type where that is a request, else the name."""
+    kind = str(parameter.annotation).partition(" |")[0]
+    return kind if kind.endswith("Request") or kind == "KeyChange" else parameter.name
+
+
+def compared() -> str:
+    """The totals of the pages that measure, as those pages have them."""
+    titles = {provider.title for provider in PROVIDERS.values()}
+    rows = []
+    for name, title, what in MEASURED:
+        source = ROOT / "docs" / f"{name}.md"
+        if source.exists():
+            found = totals(source.read_text(encoding="utf-8"))
+            shown = ", ".join(f"{OURS if who in titles else ''}{who} **{count}**" for who, count in found if count)
+            rows.append([f"[{title}](docs/{name}.md)", what, shown])
+    return table(["page", "what was counted", "right of all that apply"], rows)
+
+
+OURS = "MultiApiLLM at "
+MEASURED = (
+    ("hostile_answers", "Hostile answers", "What servers really send, tried on LangChain chat models"),
+    ("llamaindex_conformance", "LlamaIndex conformance", "What users of LlamaIndex's integrations reported and asked for, as tests"),
+)
+
+
+def totals(text: str) -> list[tuple[str, str]]:
+    """Names and cells of the row `**all**` of the first table of a page that has one."""
+    head: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip(" *") for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if cells and cells[0] == "all":
+            return list(zip(head[1:], cells[1:], strict=True))
+        if cells and not set("".join(cells)) <= {"-", " "} and not head:
+            head = cells
+        elif not cells:
+            head = []
+    raise ValueError("the page has no row of totals")
+
+
+TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, compared)}
 
 
 def rewritten(text: str) -> str:

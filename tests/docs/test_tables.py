@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from multiapi import PROVIDERS
+from multiapi.calls import Calls
 from tests.docs.pages import ROOT, pages
 
 TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
@@ -36,3 +37,19 @@ def test_a_stale_table_is_noticed() -> None:
     stale = "<!-- table: features binobox -->\n| old |\n<!-- end of table -->\n"
     assert "old" not in TABLES["rewritten"](stale)
     assert TABLES["rewritten"](stale).startswith("<!-- table: features binobox -->\n| Tool calling |")
+
+
+def test_every_operation_of_every_vendor_is_on_its_page() -> None:
+    methods = {name for name, value in vars(Calls).items() if type(value).__name__ == "called"}
+    assert methods - {"download", "save", "legacy", "search"} == set(TABLES["METHODS"])
+    for name, provider in PROVIDERS.items():
+        text = (ROOT / "docs" / "vendors" / f"{name}.md").read_text(encoding="utf-8")
+        assert f"<!-- table: operations {name} -->" in text
+        if older := TABLES["legacy_names"](provider):
+            assert name == "aimlapi", f"{name} has operations without a method: {older}"
+            assert f"<!-- table: legacy {name} -->" in text
+
+
+def test_the_readme_leads_to_every_vendor() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"(docs/vendors/{name}.md)" in text for name in PROVIDERS)

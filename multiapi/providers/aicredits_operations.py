@@ -34,6 +34,8 @@ from multiapi.responses_format import build_responses, parse_responses
 
 _NAME = "aicredits"
 _SIZES = ("1024x1024", "1792x1024", "1024x1792")
+_RATIOS = {"1:1": _SIZES[0], "16:9": _SIZES[1], "7:4": _SIZES[1], "9:16": _SIZES[2], "4:7": _SIZES[2]}
+"""The sizes are 7:4, which is taken for 16:9 as well."""
 _VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
 _FORMATS = ("mp3", "opus", "aac", "flac")
 _BODY_BYTES = 10_000_000
@@ -46,12 +48,14 @@ _BALANCE_FIELDS = ("balance", "balance_inr", "wallet_balance", "credits", "remai
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """Pictures by DALL-E; width and height as one text.
+    """Pictures by DALL-E; width and height as one text, or the size that has a ratio.
 
     Raises:
         InvalidRequestError: A size or quality that is not documented; more than one picture or 4,000 characters of DALL-E 3.
     """
-    settings = taken_settings(request, _NAME, {"prompt", "width", "height", "count", "quality", "inline"})
+    settings = taken_settings(
+        request, _NAME, {"prompt", "width", "height", "aspect_ratio", "count", "quality", "inline"}
+    )
     is_dall_e_3 = request.model.endswith("dall-e-3")
     prompt = needs_text(settings.get("prompt", ""), _NAME, "prompt", 4_000 if is_dall_e_3 else None)
     body: dict[str, Any] = {"model": request.model, "prompt": prompt}
@@ -62,6 +66,8 @@ def build_image(request: ImageRequest) -> HttpRequest:
     if "width" in settings or "height" in settings:
         size = f"{settings.get('width')}x{settings.get('height')}"
         body["size"] = one_of(size, _SIZES, _NAME, "the size")
+    elif "aspect_ratio" in settings:
+        body["size"] = _RATIOS[one_of(settings["aspect_ratio"], _RATIOS, _NAME, "the ratio")]
     if "quality" in settings:
         body["quality"] = one_of(settings["quality"], ("standard", "hd"), _NAME, "quality")
     if "inline" in settings:

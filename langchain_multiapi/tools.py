@@ -1,0 +1,365 @@
+"""The vendors' pictures, voices, films, documents and accounts as tools for LangChain's agents.
+
+    tools = MultiApiToolkit(provider="binobox", output_dir="made").get_tools()
+    agent = create_agent(model, tools)
+
+A tool answers with a short text for the model and the media as artifact: `message.artifact.save("picture")`. Failures become text
+with status "error", so that an agent can go on. What a model may choose is in `args_schema`; vendor, model, folders and limits are
+yours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from langchain_core.tools import BaseTool, BaseToolkit, ToolException
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+from langchain_multiapi._errors import langchain_errors
+from langchain_multiapi._keys import VendorKey, find_key
+from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, ToolAnswer, Toolbox, arguments_model, failure_text
+from multiapi.client_pair import ClientPair
+from multiapi.errors import MultiApiError
+from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.providers import find_provider
+
+__all__ = [
+    "BalanceTool",
+    "CheckJobTool",
+    "DecodeBase64Tool",
+    "EditImageTool",
+    "FileToBase64Tool",
+    "Generate3DModelTool",
+    "GenerateImageTool",
+    "GenerateMusicTool",
+    "GenerateVideoTool",
+    "HealthTool",
+    "ListModelsTool",
+    "ModerateTextTool",
+    "MultiApiTool",
+    "MultiApiToolkit",
+    "ReadDocumentTool",
+    "StartVideoTool",
+    "TextToSpeechTool",
+    "TranscribeAudioTool",
+    "UsageReportTool",
+]
+
+
+class _Vendor(BaseModel):
+    """Whose tools they are, and what they may touch.
+
+    Args:
+        provider: bineric, binom_router, aimlapi, aicredits or binobox.
+        input_dir: Files may be read below this folder, and nowhere else. None: none may be read.
+        output_dir: What is made is written into this folder under names made here. None: it is only in the artifacts.
+        options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
+        allow_urls: Let a model name https addresses as inputs.
+        job_timeout_s: How long a tool waits for a film, music or a transcript.
+        api_key, base_url, timeout, max_retries, default_headers, http_client, http_async_client, allow_http: As for `ChatMultiApi`.
+    """
+
+    provider: str
+    input_dir: str | Path | None = None
+    output_dir: str | Path | None = None
+    options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    allow_urls: bool = False
+    job_timeout_s: float = DEFAULT_TIMEOUT_S
+    max_input_bytes: int = MAX_INPUT_BYTES
+    api_key: SecretStr | Callable[[], Any] | None = Field(default=None, exclude=True)
+    base_url: str | None = None
+    timeout: Any = None
+    max_retries: int | None = None
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    allow_http: bool = False
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    _toolbox: Toolbox | None = PrivateAttr(default=None)
+    _clients: ClientPair | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_vendor(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("provider"):
+            with langchain_errors():
+                provider = find_provider(values["provider"])
+                values = {**values, "provider": provider.name, "api_key": find_key(values.get("api_key"), provider)}
+        return values
+
+    def _models(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """What the tools of one toolkit share."""
+        if self._toolbox is None:
+            with langchain_errors():
+                self._toolbox = Toolbox(
+                    find_provider(self.provider),
+                    input_dir=self.input_dir,
+                    output_dir=self.output_dir,
+                    models=self._models(),
+                    options=self.options,
+                    allow_urls=self.allow_urls,
+                    job_timeout_s=self.job_timeout_s,
+                    max_input_bytes=self.max_input_bytes,
+                )
+        return self._toolbox
+
+    @property
+    def clients(self) -> ClientPair:
+        """The core's clients that the tools call."""
+        if self._clients is None:
+            key = self.api_key
+            with langchain_errors():
+                self._clients = ClientPair(
+                    self.provider,
+                    api_key=key.to_core() if isinstance(key, VendorKey) else key,
+                    base_url=self.base_url,
+                    timeout=self.timeout,
+                    max_retries=self.max_retries,
+                    default_headers=self.default_headers,
+                    allow_http=self.allow_http,
+                    http_client=self.http_client,
+                    http_async_client=self.http_async_client,
+                )
+        return self._clients
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        held = {**state["__dict__"], "http_client": None, "http_async_client": None}
+        return {**state, "__dict__": held, "__pydantic_private__": None}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__({**state, "__pydantic_private__": {"_toolbox": None, "_clients": None}})
+
+
+class MultiApiTool(_Vendor, BaseTool):
+    """One tool of one vendor; use one of its subclasses, or `MultiApiToolkit` for all of a vendor's at once.
+
+    Args:
+        provider: The vendor.
+        model: The vendor's model, where it shall not be the usual one of `multiapi.default_models`.
+
+    Raises:
+        UnsupportedError: The vendor does not have it; the message names those that have.
+        MissingApiKeyError: No key.
+    """
+
+    tool_name: ClassVar[str] = ""
+    name: str = ""
+    description: str = ""
+    model: str | None = None
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    handle_tool_error: Any = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fit_to_vendor(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("provider") and cls.tool_name:
+            with langchain_errors():
+                provider = find_provider(values["provider"])
+                (tool,) = Toolbox(provider).tools([cls.tool_name])
+                values = {"args_schema": arguments_model(tool, provider.name), **values}
+        return values
+
+    def _models(self) -> Mapping[str, str]:
+        return {} if self.model is None else {self.tool_name: self.model}
+
+    def _run(self, **arguments: Any) -> tuple[str, Any]:
+        tool, box = TOOLS[self.tool_name], self.toolbox
+        try:
+            return _answered(self.clients.run(lambda setting: box.run(tool, setting, arguments)))
+        except (MultiApiError, OSError) as error:
+            raise ToolException(failure_text(error)) from error
+
+    async def _arun(self, **arguments: Any) -> tuple[str, Any]:
+        tool, box = TOOLS[self.tool_name], self.toolbox
+        try:
+            return _answered(await self.clients.arun(lambda setting: box.run(tool, setting, arguments)))
+        except (MultiApiError, OSError) as error:
+            raise ToolException(failure_text(error)) from error
+
+
+def _answered(answer: ToolAnswer) -> tuple[str, Any]:
+    return answer.text, answer.artifact
+
+
+class GenerateImageTool(MultiApiTool):
+    """Makes a picture from a description."""
+
+    tool_name: ClassVar[str] = "generate_image"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class EditImageTool(MultiApiTool):
+    """Changes a picture as described."""
+
+    tool_name: ClassVar[str] = "edit_image"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class TextToSpeechTool(MultiApiTool):
+    """Reads a text aloud."""
+
+    tool_name: ClassVar[str] = "text_to_speech"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class TranscribeAudioTool(MultiApiTool):
+    """Writes down what is said in an audio file."""
+
+    tool_name: ClassVar[str] = "transcribe_audio"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class GenerateMusicTool(MultiApiTool):
+    """Makes music from a description."""
+
+    tool_name: ClassVar[str] = "generate_music"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class GenerateVideoTool(MultiApiTool):
+    """Makes a short film and waits for it."""
+
+    tool_name: ClassVar[str] = "generate_video"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class StartVideoTool(MultiApiTool):
+    """Starts a short film without waiting for it."""
+
+    tool_name: ClassVar[str] = "start_video"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class CheckJobTool(MultiApiTool):
+    """Asks how a film is doing."""
+
+    tool_name: ClassVar[str] = "check_job"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class ReadDocumentTool(MultiApiTool):
+    """Reads the text of a PDF or of a picture."""
+
+    tool_name: ClassVar[str] = "read_document"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class Generate3DModelTool(MultiApiTool):
+    """Makes a 3D model of the thing in a picture."""
+
+    tool_name: ClassVar[str] = "generate_3d_model"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class ModerateTextTool(MultiApiTool):
+    """Judges whether a text is harmful, by a guard model of your choice."""
+
+    tool_name: ClassVar[str] = "moderate_text"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class FileToBase64Tool(MultiApiTool):
+    """Turns a file into base64; the text is in the artifact and not in the conversation."""
+
+    tool_name: ClassVar[str] = "file_to_base64"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class DecodeBase64Tool(MultiApiTool):
+    """Turns base64 text back into a file."""
+
+    tool_name: ClassVar[str] = "decode_base64"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class ListModelsTool(MultiApiTool):
+    """Lists the vendor's models with their prices."""
+
+    tool_name: ClassVar[str] = "list_models"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class UsageReportTool(MultiApiTool):
+    """Tells what was used lately and what it cost."""
+
+    tool_name: ClassVar[str] = "usage_report"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class BalanceTool(MultiApiTool):
+    """Tells how much prepaid money is left."""
+
+    tool_name: ClassVar[str] = "balance"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class HealthTool(MultiApiTool):
+    """Tells whether the vendor is up and well."""
+
+    tool_name: ClassVar[str] = "health"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+_CLASSES: dict[str, type[MultiApiTool]] = {
+    found.tool_name: found for found in MultiApiTool.__subclasses__() if found.tool_name in TOOLS
+}
+
+
+class MultiApiToolkit(_Vendor, BaseToolkit):
+    """All tools of one vendor, or some; they share folders, clients and what was made lately.
+
+        MultiApiToolkit(provider="aimlapi", output_dir="made", include=["generate_image", "text_to_speech"]).get_tools()
+
+    Args:
+        provider: The vendor; what else may be given is listed at `MultiApiTool`.
+        include: Which tools, by name. None: all that the vendor has.
+        models: The models of tools or calls where they shall not be the usual ones, as in {"generate_image": "flux/dev"}.
+    """
+
+    include: Sequence[str] | None = None
+    models: Mapping[str, str] = Field(default_factory=dict)
+
+    def _models(self) -> Mapping[str, str]:
+        return self.models
+
+    def get_tools(self) -> list[BaseTool]:
+        """The tools.
+
+        Raises:
+            UnsupportedError: One of `include` needs what the vendor lacks.
+        """
+        settings = {name: getattr(self, name) for name in _Vendor.model_fields}
+        with langchain_errors():
+            chosen = self.toolbox.tools(self.include)
+        tools: list[BaseTool] = []
+        for each in chosen:
+            tool = _CLASSES[each.name](**settings)
+            tool._toolbox, tool._clients = self.toolbox, self.clients
+            tools.append(tool)
+        return tools

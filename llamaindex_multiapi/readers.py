@@ -1,0 +1,213 @@
+"""Recordings and scanned documents as LlamaIndex documents.
+
+```
+reader = MultiApiTranscriptReader(provider="aicredits")
+documents = SimpleDirectoryReader("meetings", file_extractor={".mp3": reader, ".wav": reader}).load_data()
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document
+
+from multiapi import media_flows
+from multiapi.client_pair import ClientPair
+from multiapi.default_models import default_model
+from multiapi.errors import InvalidRequestError
+from multiapi.flow import Flow, Setting
+from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.media import Media, megabytes
+from multiapi.media_requests import OcrRequest, TranscriptionRequest
+from multiapi.media_results import OcrResult, Segment, Transcript
+from multiapi.types import Cost
+
+__all__ = ["MultiApiOcrReader", "MultiApiTranscriptReader"]
+
+MAX_FILE_BYTES = 200_000_000
+
+
+class _Reader(BasePydanticReader):
+    """Reads files with a vendor's model.
+
+    Args:
+        provider: The vendor.
+        model: The vendor's model; None: the usual one of `multiapi.default_models`.
+        extra: Further fields in the vendor's own names.
+        max_file_bytes: Larger files are refused before they are read.
+        api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
+    """
+
+    provider: str
+    model: str | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+    max_file_bytes: int = MAX_FILE_BYTES
+    is_remote: bool = True
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    _clients: ClientPair = PrivateAttr()
+
+    def __init__(self, **data: Any) -> None:
+        settings = {name: data.pop(name) for name in list(data) if name not in type(self).model_fields}
+        clients = ClientPair(data.pop("provider"), **settings)
+        super().__init__(**{**data, "provider": clients.provider.name})
+        self._clients = clients
+
+    def load_data(self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None) -> list[Document]:
+        """The documents of one file; `fs` is an fsspec file system to read it from."""
+        media = self._read(file, fs)
+        return self._documents(self._clients.run(lambda setting: self._flow(setting, media)), file, media, extra_info)
+
+    async def aload_data(
+        self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None
+    ) -> list[Document]:
+        media = await asyncio.to_thread(self._read, file, fs)
+        result = await self._clients.arun(lambda setting: self._flow(setting, media))
+        return self._documents(result, file, media, extra_info)
+
+    def lazy_load_data(
+        self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None
+    ) -> Iterable[Document]:
+        yield from self.load_data(file, extra_info, fs)
+
+    async def alazy_load_data(
+        self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None
+    ) -> Iterable[Document]:
+        return await self.aload_data(file, extra_info, fs)
+
+    # ------------------------------------------------------------------------------------ the parts that differ
+
+    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+        raise NotImplementedError
+
+    def _documents(
+        self, result: Any, file: str | Path, media: Media, extra_info: dict[str, Any] | None
+    ) -> list[Document]:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------ shared
+
+    def _read(self, file: str | Path, fs: Any) -> Media:
+        path = Path(file)
+        if fs is None:
+            return Media.from_path(path, max_bytes=self.max_file_bytes)
+        size = fs.size(str(file))
+        if size is not None and size > self.max_file_bytes:
+            raise InvalidRequestError(f"{path.name} has {megabytes(size)}, more than {megabytes(self.max_file_bytes)}")
+        with fs.open(str(file), "rb") as opened:
+            return Media.from_bytes(opened.read(), name=path.name)
+
+    def _metadata(self, file: str | Path, result: Any, extra_info: dict[str, Any] | None) -> dict[str, Any]:
+        facts = {
+            "file_name": Path(file).name,
+            "file_path": str(file),
+            "provider": result.provider,
+            "model": result.model,
+            **_cost(result.cost),
+        }
+        return {**facts, **(extra_info or {})}
+
+    def _document(self, text: str, metadata: dict[str, Any], media: Media, part: str) -> Document:
+        told = (self.class_name(), self.provider, metadata["model"], part)
+        digest = hashlib.sha256(media.read() + repr(told).encode())
+        hidden = [name for name in ("cost", "cost_unit", "provider", "model", "file_path") if name in metadata]
+        return Document(
+            id_=digest.hexdigest()[:32],
+            text=text,
+            metadata=metadata,
+            excluded_embed_metadata_keys=hidden,
+            excluded_llm_metadata_keys=hidden,
+        )
+
+
+class MultiApiTranscriptReader(_Reader):
+    """What is said in a recording, as one document or one per segment.
+
+    Args:
+        language: As in "en"; found out by the model if None.
+        diarize: Tell the speakers apart, with models that can.
+        split: "file" gives one document, "segment" one per utterance (or one for all, where the vendor tells none apart).
+        job_timeout_s: How long a transcription that is a job is waited for.
+    """
+
+    language: str | None = None
+    diarize: bool | None = None
+    split: Literal["file", "segment"] = "file"
+    job_timeout_s: float = DEFAULT_TIMEOUT_S
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "MultiApiTranscriptReader"
+
+    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+        request = TranscriptionRequest(
+            model=self.model or default_model(self.provider, "transcribe"),
+            audio=media,
+            language=self.language,
+            diarize=self.diarize,
+            extra=self.extra,
+        )
+        return media_flows.one_or_job(setting, "transcribe", "transcription", request, timeout_s=self.job_timeout_s)
+
+    def _documents(
+        self, result: Transcript, file: str | Path, media: Media, extra_info: dict[str, Any] | None
+    ) -> list[Document]:
+        known = {"duration_s": result.duration_s, "language": result.language}
+        facts = {name: value for name, value in known.items() if value is not None}
+        metadata = {**self._metadata(file, result, extra_info), **facts}
+        if self.split == "segment" and result.segments:
+            return [
+                self._document(segment.text, {**metadata, **_times(segment)}, media, f"segment {number}")
+                for number, segment in enumerate(result.segments)
+            ]
+        return [self._document(result.text, metadata, media, "whole")]
+
+
+class MultiApiOcrReader(_Reader):
+    """The text of a document or picture, as Markdown, one document per page or one in all.
+
+    Args:
+        pages: Which pages, counted from 1. None: all.
+        split: "page" or "file".
+    """
+
+    pages: list[int] | None = None
+    split: Literal["page", "file"] = "page"
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "MultiApiOcrReader"
+
+    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+        request = OcrRequest(
+            model=self.model or default_model(self.provider, "ocr"), document=media, pages=self.pages, extra=self.extra
+        )
+        return media_flows.one(setting, "ocr", request)
+
+    def _documents(
+        self, result: OcrResult, file: str | Path, media: Media, extra_info: dict[str, Any] | None
+    ) -> list[Document]:
+        metadata = self._metadata(file, result, extra_info)
+        if self.split == "file":
+            return [self._document(result.text, {**metadata, "pages": len(result.pages)}, media, "whole")]
+        return [
+            self._document(page.text, {**metadata, "page_label": str(page.number)}, media, f"page {page.number}")
+            for page in result.pages
+        ]
+
+
+def _times(segment: Segment) -> dict[str, Any]:
+    facts = {"start_s": segment.start_s, "end_s": segment.end_s, "speaker": segment.speaker}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _cost(cost: Cost | None) -> dict[str, Any]:
+    return {} if cost is None else {"cost": str(cost.amount), "cost_unit": cost.unit}

@@ -1,0 +1,252 @@
+"""How much work a call is, in counts that do not depend on the machine: modules, requests, connections, calls, blocks.
+
+Times are measured by `make bench`; these are the limits that keep it from creeping up between two runs of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import tracemalloc
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from benchmarks.clients import CLIENTS, LANGCHAIN_CORE, LLAMAINDEX_CORE, Client
+from benchmarks.server import embed_json
+from multiapi import openai_format
+from multiapi.http import HttpResponse
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORKS = ["lc", "li"]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The benchmark's own server."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server", "--max-seconds", "600"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    yield "http://127.0.0.1:" + process.stdout.readline().split()[1]
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def client(request: pytest.FixtureRequest) -> Client:
+    """The product in one framework."""
+    found = CLIENTS[f"{request.param}-multiapi"]
+    found.load()
+    return found
+
+
+def stats(url: str) -> dict[str, int]:
+    with urllib.request.urlopen(url + "/__stats") as answer:
+        return orjson.loads(answer.read())
+
+
+def visits(url: str, work: Callable[[], Any]) -> tuple[int, int]:
+    """Requests and new connections that some work leads to."""
+    before = stats(url)
+    work()
+    after = stats(url)
+    return after["requests"] - before["requests"], after["connections"] - before["connections"] - 1
+
+
+def function_calls(work: Callable[[], Any]) -> int:
+    """How many Python functions some work enters."""
+    count = 0
+
+    def note(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    previous = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(previous)
+    return count
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """How far Python's memory rises during some work."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; before = set(sys.modules)\n{statement}\nprint(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+# Importing
+
+
+@pytest.mark.parametrize(("framework", "core"), [("lc", LANGCHAIN_CORE), ("li", LLAMAINDEX_CORE)])
+def test_an_import_adds_at_most_forty_modules_to_the_framework(framework: str, core: str) -> None:
+    added = modules_after(CLIENTS[f"{framework}-multiapi"].imports) - modules_after(core)
+    assert len(added) <= 40, sorted(added)
+    other = "llama_index" if framework == "lc" else "langchain"
+    heavy = (
+        "openai",
+        "httpcore",
+        "h11",
+        "yaml",
+        "starlette",
+        "numpy",
+        "multiapi.simulator",
+        "multiapi.transport",
+        other,
+    )
+    assert not [name for name in added if name.startswith(heavy)]
+
+
+# Requests and connections
+
+
+def test_twenty_calls_are_twenty_requests_on_one_connection(client: Client, url: str) -> None:
+    model, messages = client.make(url, "size-200"), client.messages([("user", "hello")])
+    client.invoke(model, messages)
+    assert visits(url, lambda: [client.invoke(model, messages) for _ in range(20)]) == (20, 0)
+
+
+def test_models_share_connections(client: Client, url: str) -> None:
+    messages = client.messages([("user", "hello")])
+    client.invoke(client.make(url, "size-200"), messages)
+    again = lambda: [client.invoke(client.make(url, f"size-{size}"), messages) for size in (10, 20, 30)]  # noqa: E731
+    assert visits(url, again) == (3, 0)
+
+
+def test_six_streams_are_one_connection(client: Client, url: str) -> None:
+    model, messages = client.make(url, "stream-50"), client.messages([("user", "hello")])
+    client.invoke(client.make(url, "size-200"), messages)
+    assert visits(url, lambda: [list(client.stream(model, messages)) for _ in range(6)]) == (6, 0)
+
+
+def test_six_streams_are_one_connection_in_a_loop(client: Client, url: str) -> None:
+    model, messages = client.make(url, "stream-50"), client.messages([("user", "hello")])
+
+    async def main() -> None:
+        for _ in range(6):
+            assert len([chunk async for chunk in await client.astream(model, messages)]) >= 50
+
+    assert visits(url, lambda: asyncio.run(main())) == (6, 1)
+
+
+def test_a_hundred_calls_at_once_are_a_hundred_connections_at_most(client: Client, url: str) -> None:
+    model, messages = client.make(url, "size-200.sleep-20ms"), client.messages([("user", "hello")])
+
+    async def main() -> None:
+        for _ in range(3):
+            await asyncio.gather(*[client.ainvoke(model, messages) for _ in range(100)])
+
+    requests, connections = visits(url, lambda: asyncio.run(main()))
+    assert requests == 300
+    assert connections <= 100
+
+
+# Growth
+
+
+def stream_calls(client: Client, url: str, model: str) -> int:
+    made, messages = client.make(url, model), client.messages([("user", "hello")])
+    list(client.stream(made, messages))
+    return function_calls(lambda: list(client.stream(made, messages)))
+
+
+def test_chunks_cost_the_same_however_many_there_are(client: Client, url: str) -> None:
+    floor = CLIENTS[f"{client.group}-floor"]
+    floor.load()
+    short, middle, long = (stream_calls(client, url, f"stream-{n}") for n in (200, 400, 800))
+    of_the_framework = (stream_calls(floor, url, "stream-400") - stream_calls(floor, url, "stream-200")) / 200
+    per_chunk = (middle - short) / 200
+    assert per_chunk - of_the_framework <= 20
+    assert (long - middle) / 400 == pytest.approx(per_chunk, rel=0.02)
+
+
+def test_tool_arguments_cost_the_same_per_fragment_however_long_they_are(client: Client, url: str) -> None:
+    messages = client.messages([("user", "hello")])
+
+    def calls(size: int) -> int:
+        model = client.with_tools(client.make(url, f"tools-{size}.frag-2-20"))
+        client.run_tools(model, messages, "read")
+        return function_calls(lambda: client.run_tools(model, messages, "read"))
+
+    short, middle, long = calls(5_000), calls(10_000), calls(20_000)
+    assert (long - middle) / 2 <= (middle - short) * 1.1
+    assert (middle - short) / 5_000 <= 3  # a fragment has eleven bytes
+
+
+def test_a_message_of_the_history_costs_a_handful_of_calls(client: Client, url: str) -> None:
+    model = client.make(url, "size-200")
+
+    def calls(count: int) -> int:
+        messages = client.messages([("assistant" if i % 2 else "user", f"message {i}") for i in range(count)])
+        client.invoke(model, messages)
+        return function_calls(lambda: client.invoke(model, messages))
+
+    short, middle, long = calls(50), calls(250), calls(450)
+    assert (middle - short) / 200 <= 8
+    assert long - middle == pytest.approx(middle - short, rel=0.05)
+
+
+def test_a_call_enters_few_functions(client: Client, url: str) -> None:
+    model, messages = client.make(url, "size-200"), client.messages([("user", "hello")])
+    for _ in range(3):
+        client.invoke(model, messages)
+    assert function_calls(lambda: client.invoke(model, messages)) <= 600
+
+
+# Memory
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak of resident memory in /proc")
+def test_a_large_image_is_copied_once(client: Client, url: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.cases", "--case", "image", "--client", f"{client.group}-multiapi"]
+    done = subprocess.run([*command, "--url", url], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert orjson.loads(done.stdout.partition("RESULT ")[2])["peak_mb"] < 12  # the image has ten
+
+
+@pytest.mark.parametrize("base64", [False, True])
+def test_reading_vectors_needs_little_beside_the_vectors(base64: bool) -> None:
+    answer = embed_json(256, 512, base64, "m")
+    response = HttpResponse(200, {}, answer[answer.index(b"\r\n\r\n") + 4 :])
+    read = lambda: openai_format.parse_embed(response, provider="aimlapi")  # noqa: E731
+    vectors = 256 * 512 * (sys.getsizeof(0.5) + 8)
+    assert peak_bytes(read) < vectors * 1.25
+
+
+def test_nothing_is_left_behind(client: Client, url: str) -> None:
+    messages = client.messages([("user", "hello")])
+    called, streamed, refused = (client.make(url, name) for name in ("size-200", "stream-20", "status-400"))
+
+    def mix(count: int) -> None:
+        for _ in range(count):
+            client.invoke(called, messages)
+            list(client.stream(streamed, messages))
+            with pytest.raises(Exception, match="bench"):
+                client.invoke(refused, messages)
+
+    mix(20)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    mix(100)
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 500  # three hundred calls

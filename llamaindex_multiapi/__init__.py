@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from llamaindex_multiapi.llms import MultiApiLLM
     from llamaindex_multiapi.readers import MultiApiOcrReader, MultiApiTranscriptReader
     from llamaindex_multiapi.register import register
+    from llamaindex_multiapi.store import EmbeddingStore
     from llamaindex_multiapi.tools import MultiApiToolSpec
 
 __all__ = [
     "AdaptiveRateLimiter",
+    "EmbeddingStore",
     "EmbeddingUsageEvent",
     "FallbackLLM",
     "MultiApiEmbedding",
@@ -42,6 +44,7 @@ __all__ = [
 
 _MODULES = {
     "AdaptiveRateLimiter": "limiter",
+    "EmbeddingStore": "store",
     "EmbeddingUsageEvent": "embeddings",
     "FallbackLLM": "fallback",
     "MultiApiEmbedding": "embeddings",

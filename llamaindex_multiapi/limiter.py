@@ -141,7 +141,9 @@ class CountedClient:
     def __init__(self, client: Client, window: TokenWindow) -> None:
         self._client = client
         self._window = window
-        self.base_url = client.base_url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
     def chat(self, request: ChatRequest) -> ChatResponse:
         charge = self._window.take(estimate(request))
@@ -166,7 +168,9 @@ class CountedAsyncClient:
     def __init__(self, client: AsyncClient, window: TokenWindow) -> None:
         self._client = client
         self._window = window
-        self.base_url = client.base_url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
     async def chat(self, request: ChatRequest) -> ChatResponse:
         charge = await self._window.atake(estimate(request))

@@ -35,11 +35,12 @@ from llamaindex_multiapi._convert import (
     to_call,
     to_completion,
 )
-from multiapi.context_windows import context_window_of
+from multiapi.context_windows import context_window_of, learn
 from multiapi.types import ChatDelta, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
+    from multiapi.account import ModelInfo
 
 dispatcher = get_dispatcher(__name__)
 
@@ -156,6 +157,22 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
             "system_role": MessageRole.SYSTEM.value,
             **settings,
         }
+
+    def list_models(self) -> tuple[ModelInfo, ...]:
+        """The vendor's models; `metadata` knows their context windows from then on, as far as the vendor says them.
+
+        Raises:
+            UnsupportedError: The vendor has no such list.
+        """
+        found = self._client({}).models()
+        learn(found)
+        return found
+
+    async def alist_models(self) -> tuple[ModelInfo, ...]:
+        """As `list_models`."""
+        found = await self._async_client({}).models()
+        learn(found)
+        return found
 
     def _call(self, messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
         return to_call(self.model, self.__dict__, messages, options)

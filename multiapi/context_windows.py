@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiapi.account import ModelInfo
 
 logger = logging.getLogger("multiapi")
 
@@ -91,6 +96,14 @@ _SPELLINGS = (
 
 LEARNED: dict[tuple[str, str], int] = {}
 """What a vendor's own model list said in this process, by vendor and model."""
+
+
+def learn(models: Iterable[ModelInfo]) -> None:
+    """Take over what a vendor's list says; it wins over what the makers publish."""
+    for model in models:
+        if model.context_tokens:
+            for name in (model.id, *model.aliases):
+                LEARNED[model.provider, name] = model.context_tokens
 
 
 def known_context_window(provider: str, model: str) -> int | None:

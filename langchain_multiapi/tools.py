@@ -171,6 +171,15 @@ class MultiApiTool(_Vendor, BaseTool):
     def _models(self) -> Mapping[str, str]:
         return {} if self.model is None else {self.tool_name: self.model}
 
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "args_schema": None}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        # A class that was made here cannot travel; it is made again.
+        self.__dict__["args_schema"] = arguments_model(TOOLS[self.tool_name], self.provider)
+
     def _run(self, **arguments: Any) -> tuple[str, Any]:
         tool, box = TOOLS[self.tool_name], self.toolbox
         try:

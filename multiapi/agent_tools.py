@@ -303,7 +303,9 @@ class Bench:
         """Media on the disk if there is a folder, else in memory if it is not too large. A paid result is never lost by a failure."""
         try:
             if self.box.output is not None:
-                path: Path = yield from downloads.save(self.setting, media, self.box.output, max_bytes=MAX_SAVED_BYTES)
+                path: Path = yield from downloads.save(
+                    self.setting, media, self.box.output, max_bytes=MAX_SAVED_BYTES, into_folder=True
+                )
                 kind = mime_type_of_name(path.name) or media.mime_type
                 size = (yield Work(path.stat)).st_size
                 held = replace(

@@ -130,16 +130,21 @@ def download(setting: Setting, media: M | str, *, max_bytes: int) -> Flow[M]:
     return replace(known, data=sink.data, mime_type=_said(known, response))  # type: ignore[return-value]
 
 
-def save(setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int) -> Flow[Path]:
+def save(
+    setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int, into_folder: bool | None = None
+) -> Flow[Path]:
     """The file on the disk, fetched piece by piece if its bytes are not there yet.
 
-    A path without an ending gets the one of what came, a folder a name that is made here.
+    A path without an ending gets the one of what came, a folder a name that is made here. `into_folder` says that the path is to
+    be taken for a folder; None looks.
     """
     known = Media(url=media) if isinstance(media, str) else media
-    if known.data is not None or known.path is not None:
-        return (yield Work(lambda: known.save(path)))  # type: ignore[no-any-return]
     wanted = Path(path)
-    into_folder = yield Work(wanted.is_dir)
+    if into_folder is None:
+        into_folder = yield Work(wanted.is_dir)
+    if known.data is not None or known.path is not None:
+        target = wanted / new_name(known.kind, known.extension) if into_folder else wanted
+        return (yield Work(lambda: known.save(target)))  # type: ignore[no-any-return]
     partial = partial_path(wanted / "file" if into_folder else wanted)
     file = yield Work(lambda: open_new(partial))
     try:

@@ -42,15 +42,18 @@ class InputFolder:
             handle = self._open(parts)
         except OSError:
             raise InvalidRequestError(f"there is no file {shown!r} that may be read") from None
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
+        try:
+            status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidRequestError(f"{shown!r} is no regular file")
             if status.st_size > max_bytes:
                 raise InvalidRequestError(
                     f"{shown!r} has {megabytes(status.st_size)}; at most {megabytes(max_bytes)} are read"
                 )
-            data = file.read(max_bytes + 1)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(max_bytes + 1)
+        finally:
+            os.close(handle)
         if len(data) > max_bytes:
             raise InvalidRequestError(f"{shown!r} grew above {megabytes(max_bytes)} while it was read")
         return Media.from_bytes(data, name=parts[-1])

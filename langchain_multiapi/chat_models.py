@@ -413,6 +413,11 @@ class ChatMultiApi(BaseChatModel):
     # ------------------------------------------------------------------------------------ what LangChain asks about us
 
     @property
+    def model_name(self) -> str:
+        """The model's id, under the name that other integrations have for it."""
+        return self.model
+
+    @property
     def _llm_type(self) -> str:
         return f"{self.provider}-chat"
 

@@ -242,9 +242,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
                     _renumber(error, missing, vectors)
                     raise
                 finally:
-                    for index in missing if cache is not None else ():
-                        if index in vectors:
-                            cache.put(key=prefix + texts[index], val=_entry(vectors[index]), collection=COLLECTION)
+                    if cache is not None:
+                        cache.put_all(_entries(vectors, missing, texts, prefix), collection=COLLECTION)
         return [vectors[index] for index in range(len(texts))]
 
     async def _arun(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
@@ -264,10 +263,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
                     _renumber(error, missing, vectors)
                     raise
                 finally:
-                    for index in missing if cache is not None else ():
-                        if index in vectors:
-                            entry = _entry(vectors[index])
-                            await cache.aput(key=prefix + texts[index], val=entry, collection=COLLECTION)
+                    if cache is not None:
+                        await cache.aput_all(_entries(vectors, missing, texts, prefix), collection=COLLECTION)
         return [vectors[index] for index in range(len(texts))]
 
     def _requests_for(self, missing: Sequence[int]) -> int:
@@ -305,8 +302,11 @@ def _is_heard() -> bool:
     return False
 
 
-def _entry(vector: list[float]) -> dict[str, Any]:
-    return {str(uuid.uuid4()): vector}
+def _entries(
+    vectors: dict[int, list[float]], missing: Sequence[int], texts: Sequence[str], prefix: str
+) -> list[tuple[str, dict[str, Any]]]:
+    """What is new, in the form in which LlamaIndex's caches hold vectors."""
+    return [(prefix + texts[index], {str(uuid.uuid4()): vectors[index]}) for index in missing if index in vectors]
 
 
 def _fill(vectors: dict[int, list[float]], entries: Sequence[Any]) -> None:

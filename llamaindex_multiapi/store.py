@@ -36,10 +36,21 @@ class EmbeddingStore(BaseKVStore):
         return _Closing(self.path)
 
     def put(self, key: str, val: dict[str, Any], collection: str = DEFAULT_COLLECTION) -> None:
-        ((name, vector),) = val.items()
+        self.put_all([(key, val)], collection)
+
+    def put_all(
+        self,
+        kv_pairs: list[tuple[str, dict[str, Any]]],
+        collection: str = DEFAULT_COLLECTION,
+        batch_size: int = 1,  # noqa: ARG002
+    ) -> None:
+        rows = [
+            (collection, key, name, array("f", vector).tobytes())
+            for key, val in kv_pairs
+            for name, vector in val.items()
+        ]
         with self._opened() as database:
-            row = (collection, key, name, array("f", vector).tobytes())
-            database.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", row)
+            database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
 
     def get(self, key: str, collection: str = DEFAULT_COLLECTION) -> dict[str, Any] | None:
         with self._opened() as database:
@@ -60,6 +71,11 @@ class EmbeddingStore(BaseKVStore):
 
     async def aput(self, key: str, val: dict[str, Any], collection: str = DEFAULT_COLLECTION) -> None:
         await asyncio.to_thread(self.put, key, val, collection)
+
+    async def aput_all(
+        self, kv_pairs: list[tuple[str, dict[str, Any]]], collection: str = DEFAULT_COLLECTION, batch_size: int = 1
+    ) -> None:
+        await asyncio.to_thread(self.put_all, kv_pairs, collection, batch_size)
 
     async def aget(self, key: str, collection: str = DEFAULT_COLLECTION) -> dict[str, Any] | None:
         return await asyncio.to_thread(self.get, key, collection)

@@ -16,7 +16,7 @@ DEFAULT_MODELS: Mapping[str, Mapping[str, str]] = {
         "speech": "text-to-speech",
         "transcribe": "speech-to-text",
     },
-    "binom_router": {},
+    "binom_router": {"chat": "gpt-4o"},
     "aimlapi": {
         "chat": "openai/gpt-4o",
         "embed": "text-embedding-3-small",

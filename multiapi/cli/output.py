@@ -1,0 +1,191 @@
+"""What the command line writes: results on stdout, everything about them on stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from multiapi.media import Media, megabytes
+from multiapi.types import Cost, Usage
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+LEFT_OUT = frozenset({"raw", "headers"})
+"""The vendor's own form is not repeated in what scripts read."""
+PIPE_WIDTH = 10_000
+"""Into a pipe or file, nothing is cut or broken."""
+
+# What could move the cursor, colour the terminal or send it commands; and what turns the direction of writing.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """Text of a vendor as a terminal may get it: without control characters."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The same in one line."""
+    return " ".join(shown(text).split())
+
+
+def write_text(text: str, *, end: str = "\n") -> None:
+    """Text on stdout: unchanged into a pipe, without control characters into a terminal."""
+    sys.stdout.write((shown(text) if sys.stdout.isatty() else text) + end)
+    sys.stdout.flush()
+
+
+def console_for(file: TextIO) -> Console:
+    """A console that knows whether its file is a terminal."""
+    from rich.console import Console
+
+    wide = None if file.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(file=file, highlight=False, markup=False, emoji=False, width=wide)
+
+
+def write(*renderables: RenderableType) -> None:
+    """Tables and the like on stdout."""
+    console = console_for(sys.stdout)
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def note(text: str, style: str = "dim") -> None:
+    """One line on stderr."""
+    console_for(sys.stderr).print(one_line(text), style=style, soft_wrap=True)
+
+
+# ------------------------------------------------------------------------------------------------ for scripts
+
+
+def write_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    import orjson
+
+    text = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2)
+    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON has it. Amounts of money are text, so that no digit is lost; media are where and what they are."""
+    if isinstance(value, Media):
+        return _plain_media(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value) if item.name not in LEFT_OUT}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, (Path, date)):
+        return str(value)
+    if isinstance(value, bytes):
+        return {"size_bytes": len(value)}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _plain_media(media: Media) -> dict[str, Any]:
+    facts = {
+        "path": None if media.path is None else str(media.path),
+        "kind": media.kind,
+        "mime_type": media.mime_type,
+        "size_bytes": media.path.stat().st_size if media.path is not None else media.size,
+        "url": media.url if media.url is not None and not media.url.startswith("data:") else None,
+        "metadata": plain(media.metadata),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, {})}
+
+
+# ------------------------------------------------------------------------------------------------ for people
+
+
+def money(cost: Cost) -> str:
+    """An amount in the vendor's unit, with what is left where it says so."""
+    text = amount(cost.amount, cost.unit)
+    return text if cost.balance is None else f"{text}, {amount(cost.balance, None)} left"
+
+
+def amount(value: Decimal, unit: str | None) -> str:
+    """An amount without zeros at its end."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{text} {unit}" if unit else text
+
+
+def tokens(usage: Usage | None) -> str | None:
+    """Token counts in a few words."""
+    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
+        return None
+    parts = [f"{usage.input_tokens} tokens in"] if usage.input_tokens is not None else []
+    parts += [f"{usage.output_tokens} out"] if usage.output_tokens is not None else []
+    return ", ".join(parts)
+
+
+def price(result: Any) -> str:
+    """What a result cost, in one line: model, tokens, money."""
+    cost = getattr(result, "cost", None)
+    said = money(cost) if cost is not None else f"{result.provider} does not say what it cost"
+    parts = [getattr(result, "model", ""), tokens(getattr(result, "usage", None)), said]
+    return " · ".join(part for part in parts if part)
+
+
+def size_of(media: Media) -> str:
+    """Kind and size of a saved file."""
+    return megabytes(media.path.stat().st_size) if media.path is not None else media.describe()
+
+
+def cell(value: Any) -> str:
+    """A value as it stands in a table; empty where it is unknown."""
+    if value is None:
+        return ""
+    if isinstance(value, Cost):
+        return money(value)
+    if isinstance(value, Decimal):
+        return amount(value, None)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(cell(item) for item in value)
+    return one_line(str(value))
+
+
+def table(rows: Iterable[Sequence[Any]], columns: Sequence[str], *, right: Iterable[str] = ()) -> RenderableType:
+    """Rows under a headline; columns that are empty throughout are left out."""
+    from rich import box
+    from rich.table import Table
+
+    cells = [[cell(value) for value in row] for row in rows]
+    kept = [index for index in range(len(columns)) if any(row[index] for row in cells)]
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    numeric = frozenset(right)
+    for index in kept:
+        name = columns[index]
+        made.add_column(name, justify="right" if name in numeric else "left", overflow="fold", no_wrap=index == kept[0])
+    for row in cells:
+        made.add_row(*(row[index] for index in kept))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> RenderableType:
+    """Names and values below each other; unknown ones are left out."""
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None and value != ():
+            made.add_row(name, cell(value))
+    return made

@@ -1,0 +1,360 @@
+"""One run of a command: the settings all commands share, the client they make, and how they end."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import typer
+
+from multiapi.cli import output
+from multiapi.cli.exit_codes import INTERRUPTED, SUMMARY, exit_code
+from multiapi.client import Client
+from multiapi.default_models import DEFAULT_MODELS
+from multiapi.errors import (
+    InvalidRequestError,
+    JobTimeoutError,
+    MissingApiKeyError,
+    MultiApiError,
+    UnsupportedError,
+)
+from multiapi.jobs import Job
+from multiapi.provider import Provider, operation_of
+from multiapi.providers import PROVIDERS, find_provider, split_model
+
+PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
+SIMULATED_KEY = "simulated-key"
+SHOWN_MODELS = 8
+
+
+def provider_names(incomplete: str) -> list[str]:
+    """Vendors, for the shell's completion."""
+    return [name for name in PROVIDERS if name.startswith(incomplete)]
+
+
+def model_names(incomplete: str) -> list[str]:
+    """Vendors and their usual models, for the shell's completion."""
+    known = [
+        f"{provider}:{model}" for provider, models in DEFAULT_MODELS.items() for model in dict.fromkeys(models.values())
+    ]
+    return [name for name in known if name.startswith(incomplete)]
+
+
+ProviderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--provider",
+        "-p",
+        help=f"The vendor: {', '.join(PROVIDERS)}. Else from {PROVIDER_VARIABLE}, or written before the model.",
+        autocompletion=provider_names,
+        rich_help_panel="Common options",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="The model, as MODEL or PROVIDER:MODEL. Else one from the vendor's own examples.",
+        autocompletion=model_names,
+        rich_help_panel="Common options",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(help="How long an answer may be silent, in seconds.", min=0.001, rich_help_panel="Common options"),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout, nothing else.", rich_help_panel="Common options")
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Nothing on stderr but errors.", rich_help_panel="Common options"),
+]
+SimulatorOption = Annotated[
+    bool,
+    typer.Option(
+        "--simulator",
+        help="Ask a simulator inside this process: no key, no network, no bill.",
+        rich_help_panel="Common options",
+    ),
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Common options")
+]
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "provider": (ProviderOption, None),
+    "model": (ModelOption, None),
+    "timeout": (TimeoutOption, None),
+    "json": (JsonOption, False),
+    "quiet": (QuietOption, False),
+    "simulator": (SimulatorOption, False),
+    "debug": (DebugOption, False),
+}
+"""What every command takes after its own options: how it is declared, and its default."""
+
+
+@dataclass
+class Run:
+    """What a command gets first.
+
+    Attributes:
+        job: The job that is waited for, once it is known.
+    """
+
+    command: str
+    provider_given: str | None = None
+    model_given: str | None = None
+    timeout: float | None = None
+    json: bool = False
+    quiet: bool = False
+    simulated: bool = False
+    debug: bool = False
+    job: Job | None = None
+    _provider: Provider | None = field(default=None, repr=False)
+
+    # ------------------------------------------------------------------------------------ whom to ask
+
+    @property
+    def provider(self) -> Provider:
+        """The vendor that was named, by itself, before the model, or in the environment."""
+        if self._provider is None:
+            self._provider, self.model_given = self._named()
+        return self._provider
+
+    def _named(self) -> tuple[Provider, str | None]:
+        if self.provider_given is not None:
+            provider = find_provider(self.provider_given)
+            if self.model_given is None:
+                return provider, None
+            provider, model = split_model(self.model_given, provider)
+            return provider, model or None
+        usual = os.environ.get(PROVIDER_VARIABLE) or None
+        if self.model_given is not None:
+            try:
+                provider, model = split_model(self.model_given, None)
+                return provider, model or None
+            except InvalidRequestError:
+                pass  # no vendor before the model
+        if usual is None:
+            raise InvalidRequestError(
+                f"which vendor? Say -p NAME or -m NAME:MODEL, or set {PROVIDER_VARIABLE}; NAME is one of {', '.join(PROVIDERS)}"
+            )
+        return find_provider(usual), self.model_given
+
+    def client(self) -> Client:
+        """A client for the vendor, or for its simulator."""
+        provider = self.provider
+        if self.simulated:
+            return self._simulated(provider)
+        try:
+            return Client(provider, timeout=self.timeout)
+        except MissingApiKeyError:
+            if os.environ.get(provider.api_key_env):
+                raise
+            raise MissingApiKeyError(
+                f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "
+                "or try it without one: --simulator",
+                provider=provider.name,
+            ) from None
+
+    def _simulated(self, provider: Provider) -> Client:
+        try:
+            from multiapi.simulator import Simulator
+
+            simulator = Simulator()
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                f"--simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})"
+            ) from None
+        if provider.name not in PROVIDERS:
+            raise UnsupportedError(f"there is no simulator of {provider.name}", provider=provider.name)
+        import httpx
+
+        self.note(f"simulator: nothing is sent to {provider.name}, and nothing is paid")
+        return Client(
+            provider,
+            api_key=SIMULATED_KEY,
+            base_url=provider.base_url,
+            timeout=self.timeout,
+            http_client=httpx.Client(transport=simulator.transport),
+        )
+
+    def model(self, client: Client, call: str, operation: str | None = None) -> str:
+        """The model that was named, else the usual one for this call.
+
+        Raises:
+            UnsupportedError: The vendor does not have the operation.
+            InvalidRequestError: None was named and there is no usual one.
+        """
+        provider = client.provider
+        if operation is not None:
+            operation_of(provider, operation)
+        if self.model_given is not None:
+            return self.model_given
+        usual = DEFAULT_MODELS.get(provider.name, {}).get(call)
+        if usual is not None:
+            return usual
+        raise InvalidRequestError(
+            f"{provider.name}: name a model for {call} with -m; there is no usual one{self._some_models(client)}",
+            provider=provider.name,
+        )
+
+    def _some_models(self, client: Client) -> str:
+        if "models" not in client.provider.operations:
+            return ""
+        try:
+            listed = client.models()
+        except MultiApiError:
+            return ""
+        more = ", ..." if len(listed) > SHOWN_MODELS else ""
+        return f". It has {', '.join(info.id for info in listed[:SHOWN_MODELS])}{more}"
+
+    # ------------------------------------------------------------------------------------ what is said
+
+    def note(self, text: str) -> None:
+        """A line about the run, for people."""
+        if not self.quiet:
+            output.note(text)
+
+    def priced(self, result: Any) -> None:
+        """What the call cost."""
+        self.note(output.price(result))
+
+    def resume(self, job: Job) -> str:
+        """The command that goes on with a job."""
+        return f"multiapi {self.command} -p {job.provider} --job {job.id}"
+
+    # ------------------------------------------------------------------------------------ how it ends
+
+    def end(self, work: Callable[[], None]) -> int:
+        """Do the work; the exit code. An error is one line on stderr, and with `json` an object on stdout."""
+        try:
+            work()
+        except typer.Exit as done:
+            return done.exit_code
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; Python must not complain at its own end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except KeyboardInterrupt as interruption:
+            self._failed(interruption, self._interruption())
+        except (MultiApiError, MissingExtraError, OSError) as error:
+            self._failed(error, self._sentence(error))
+            return exit_code(error)
+        except Exception as error:
+            name = type(error).__name__
+            hint = "" if self.debug else " (--debug shows where)"
+            self._failed(error, f"an error of multiapi itself: {name}: {error}{hint}")
+            return exit_code(error)
+        else:
+            return 0
+        return INTERRUPTED
+
+    def _failed(self, error: BaseException, sentence: str) -> None:
+        if self.debug:
+            sys.stderr.write("".join(traceback.format_exception(error)))
+        output.note(f"error: {sentence}", style="bold red")
+        if self.json:
+            output.write_json({"error": self._error(error, sentence)})
+
+    def _error(self, error: BaseException, sentence: str) -> dict[str, Any]:
+        known = error if isinstance(error, MultiApiError) else None
+        job = self.job.to_dict() if self.job is not None else None
+        return {
+            "type": type(error).__name__,
+            "message": sentence,
+            "exit_code": exit_code(error),
+            "provider": known.provider if known else None,
+            "status": known.status if known else None,
+            "code": known.code if known else None,
+            "request_id": known.request_id if known else None,
+            "retryable": known.retryable if known else False,
+            "retry_after_s": known.retry_after_s if known else None,
+            "job_id": (known.job_id if known else None) or (job or {}).get("id"),
+        }
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, JobTimeoutError) and isinstance(error.partial, Job):
+            return f"the {error.partial.kind} is not finished yet. {self._goes_on(error.partial)}"
+        if isinstance(error, OSError):
+            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        text = str(error)
+        if isinstance(error, MultiApiError):
+            if error.request_id and error.request_id not in text:
+                text += f" (request {error.request_id})"
+            if error.outcome_unknown:
+                text += "; it may have been carried out and charged"
+            if error.job_id and error.job_id not in text:
+                text += f" (job {error.job_id})"
+        return text
+
+    def _interruption(self) -> str:
+        return "interrupted" if self.job is None else f"interrupted. {self._goes_on(self.job)}"
+
+    def _goes_on(self, job: Job) -> str:
+        if self.simulated:
+            return f"Job {job.id} was the simulator's and ended with it"
+        return f"Job {job.id} goes on, do not start it again: {self.resume(job)}"
+
+
+class MissingExtraError(Exception):
+    """A part of the package that was not installed."""
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def command(
+    app: typer.Typer, name: str, *, without: frozenset[str] = frozenset()
+) -> Callable[[Callable[..., None]], Any]:
+    """Make a command of a function whose first argument is the `Run`; the common options are added to its own."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[1:]
+        added = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for option, (kind, default) in _OPTIONS.items()
+            if option not in without
+        ]
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        shown = [context, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *added]
+
+        def called(context: typer.Context, **values: Any) -> None:
+            given = {option: values.pop(option, default) for option, (_, default) in _OPTIONS.items()}
+            run = Run(
+                command=name,
+                provider_given=given["provider"],
+                model_given=given["model"],
+                timeout=given["timeout"],
+                json=given["json"],
+                quiet=given["quiet"],
+                simulated=given["simulator"],
+                debug=given["debug"],
+            )
+            everywhere = context.obj if isinstance(context.obj, Run) else None
+            if everywhere is not None:
+                run = replace(
+                    run,
+                    simulated=run.simulated or everywhere.simulated,
+                    debug=run.debug or everywhere.debug,
+                )
+            code = run.end(functools.partial(function, run, **values))
+            if code:
+                raise typer.Exit(code)
+
+        called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in shown}
+        called.__doc__ = function.__doc__
+        app.command(name, epilog=SUMMARY)(called)
+        return function
+
+    return decorate

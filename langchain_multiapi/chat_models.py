@@ -160,6 +160,8 @@ class ChatMultiApi(BaseChatModel):
             provider, values["model"] = split_model(_model_id(values.get("model")), values.get("provider") or None)
             values["provider"] = provider.name
             values["api_key"] = find_key(values.get("api_key"), provider)
+        if provider.name not in PROVIDERS:
+            _blocks.register(provider.name)
         if isinstance(values.get("stop"), str):
             values["stop"] = [values["stop"]]
         unknown = values.keys() - cls.model_fields.keys()

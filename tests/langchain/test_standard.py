@@ -21,7 +21,9 @@ from .conftest import CHAT_MODELS, SKIPS, on_simulator
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 
-_UNKNOWN = "LangChain loads with allowed_objects='all' only what its own table lists; test_c42 loads it the way users do"
+_UNKNOWN = (
+    "LangChain loads with allowed_objects='all' only what its own table lists; test_c42 loads it the way users do"
+)
 _FILES = {".png": "image/png", ".pdf": "application/pdf", ".wav": "audio/wav"}
 
 

@@ -1,0 +1,87 @@
+"""What happens when something is not installed, and what is there for those who ask."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from langchain_core.messages import AIMessage
+
+import langchain_multiapi
+from langchain_multiapi import ChatMultiApi, init_multiapi_chat_model, register_with_langchain
+from langchain_multiapi.profiles import find_profile
+
+from .wire import Server, whole
+
+
+def run(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_without_langchain_core_the_extra_is_named() -> None:
+    said = run("import sys; sys.modules['langchain_core'] = None; import langchain_multiapi")
+    assert "ImportError: langchain_multiapi needs langchain-core: pip install 'multiapi[langchain]'" in said
+
+
+def test_without_langchain_only_the_middleware_is_missing() -> None:
+    said = run(
+        "import sys; sys.modules['langchain'] = None\n"
+        "from langchain_multiapi import ChatMultiApi, register_with_langchain\n"
+        "assert register_with_langchain() == ()\n"
+        "from langchain_multiapi import SpendGuard\n"
+    )
+    assert "ImportError: the middleware needs langchain: pip install 'multiapi[agents]'" in said
+
+
+def test_the_package_tells_what_it_has() -> None:
+    assert set(langchain_multiapi.__all__) <= set(dir(langchain_multiapi))
+    assert langchain_multiapi.MultiApiToolkit
+    for missing in ("NoSuchTool", "no_such_thing"):
+        with pytest.raises(AttributeError, match=missing):
+            getattr(langchain_multiapi, missing)
+
+
+def test_registering_leaves_what_langchain_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from langchain.chat_models import base as chat_models
+    from langchain.embeddings import base as embeddings
+
+    monkeypatch.setattr(chat_models, "_BUILTIN_PROVIDERS", dict(chat_models._BUILTIN_PROVIDERS))
+    monkeypatch.setattr(embeddings, "_BUILTIN_PROVIDERS", dict(embeddings._BUILTIN_PROVIDERS))
+    before = dict(chat_models._BUILTIN_PROVIDERS)
+    assert register_with_langchain() == ("bineric", "binom_router", "aimlapi", "aicredits", "binobox")
+    assert before.items() <= chat_models._BUILTIN_PROVIDERS.items()
+    assert {"aimlapi", "aicredits"} <= embeddings._BUILTIN_PROVIDERS.keys()
+    assert "binobox" not in embeddings._BUILTIN_PROVIDERS
+    from langchain.embeddings import init_embeddings
+
+    assert init_embeddings("aimlapi:e-1", api_key="k").model == "e-1"
+    monkeypatch.delattr(chat_models, "_BUILTIN_PROVIDERS")
+    assert register_with_langchain() == ()
+
+
+def test_a_vendor_of_another_package_has_a_profile_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from multiapi import providers
+
+    acme = replace(providers.AIMLAPI, name="acme", api_key_env="ACME_API_KEY")
+    monkeypatch.setattr(providers, "_added", lambda: {"acme": acme})
+    assert find_profile("acme", "m") == {"text_inputs": True, "text_outputs": True}
+    server = Server(whole({"content": "4", "reasoning_content": "hm"}))
+    model = init_multiapi_chat_model("acme:m", api_key="k", **server.clients())
+    assert model.invoke("?").text == "4"
+    message = AIMessage("4", additional_kwargs={"refusal": "no"}, response_metadata={"model_provider": "acme"})
+    assert [block["type"] for block in message.content_blocks] == ["text", "non_standard"]
+
+
+def test_content_in_blocks_is_left_to_langchain() -> None:
+    message = AIMessage([{"type": "text", "text": "hi"}], response_metadata={"model_provider": "aimlapi"})
+    assert message.content_blocks == [{"type": "text", "text": "hi"}]
+
+
+def test_a_model_is_made_from_a_mapping_of_its_own_kind() -> None:
+    model = ChatMultiApi(provider="aimlapi", model="m", api_key="k", temperature=0.5)
+    assert ChatMultiApi.model_validate(model) is model
+    assert ChatMultiApi.model_validate({"provider": "aimlapi", "model": "m", "api_key": "k"}).model_name == "m"

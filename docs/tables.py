@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from multiapi import PROVIDERS
+from multiapi.agent_tools import TOOLS
 from multiapi.calls import Calls
 from multiapi.provider import Provider
 
@@ -257,6 +258,18 @@ METHODS = {
 }
 
 
+def tools() -> str:
+    """Which tools agents can have of each vendor."""
+    providers = list(PROVIDERS.values())
+    return table(
+        ["tool", "what the model reads", *(provider.title for provider in providers)],
+        (
+            [f"`{tool.name}`", tool.description, *("✓" if tool.fits(provider) else "–" for provider in providers)]
+            for tool in TOOLS.values()
+        ),
+    )
+
+
 def operations(name: str) -> str:
     """Everything one vendor can be asked for, as methods of the client, with what goes in and what comes out."""
     provider = PROVIDERS[name]
@@ -332,7 +345,7 @@ def totals(text: str) -> list[tuple[str, str]]:
     raise ValueError("the page has no row of totals")
 
 
-TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, compared)}
+TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, compared)}
 
 
 def rewritten(text: str) -> str:

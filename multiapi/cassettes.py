@@ -135,7 +135,10 @@ def _interaction_to_yaml(interaction: Mapping[str, Any]) -> dict[str, Any]:
         "response": _filled(
             status=response["status"]["code"],
             headers=_kept(received, _KEPT_OF_ANSWERS, _KEPT_STARTS),
-            body=body_to_yaml(_bytes(response["body"]["string"]), received.get("content-type", ""), most=MOST_BYTES),
+            body=_with_note(
+                body_to_yaml(_bytes(response["body"]["string"]), received.get("content-type", ""), most=MOST_BYTES),
+                response.get("note"),
+            ),
         ),
     }
 
@@ -145,6 +148,7 @@ def _interaction_from_yaml(entry: Mapping[str, Any]) -> dict[str, Any]:
     sent = {name: [value] for name, value in request.get("headers", {}).items()}
     if "form" in (request.get("body") or {}):
         sent["content-type"] = [f"multipart/form-data; boundary={_BOUNDARY}"]
+    note = (response.get("body") or {}).get("note")
     return {
         "request": {
             "method": request["method"],
@@ -156,8 +160,14 @@ def _interaction_from_yaml(entry: Mapping[str, Any]) -> dict[str, Any]:
             "status": {"code": response["status"], "message": ""},
             "headers": {name: [value] for name, value in response.get("headers", {}).items()},
             "body": {"string": body_from_yaml(response.get("body"))},
+            **({} if note is None else {"note": note}),
         },
     }
+
+
+def _with_note(body: dict[str, Any] | None, note: str | None) -> dict[str, Any] | None:
+    """What a cassette said of a body when it was recorded, it says on."""
+    return {"note": note, **body} if body is not None and note is not None and "note" not in body else body
 
 
 def _filled(**values: Any) -> dict[str, Any]:
@@ -202,7 +212,7 @@ def body_to_yaml(body: bytes, content_type: str, *, most: int | None = None) -> 
         if tree is not _NO_TREE:
             notes: list[str] = []
             tree = tree if most is None else _cut(tree, most, "$", notes)
-            return {"json": tree, "note": "; ".join(notes)} if notes else {"json": tree}
+            return {"note": "; ".join(notes), "json": tree} if notes else {"json": tree}
     name = "events" if kind == "text/event-stream" else "text"
     text = _as_text(body)
     if text is not None and "\r" not in text:
@@ -255,8 +265,27 @@ def _refuse(name: str) -> Any:
 
 
 def _survives(value: Any) -> bool:
+    """Whether YAML gives it back unchanged; only odd letters make that a question."""
+    if all(_is_plain(text) for text in _texts(value)):
+        return True
     text = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, width=1_000_000)
     return bool(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) == value)  # noqa: S506
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _is_plain(text: str) -> bool:
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _as_text(body: bytes) -> str | None:
@@ -264,8 +293,7 @@ def _as_text(body: bytes) -> str | None:
         text = body.decode()
     except UnicodeDecodeError:
         return None
-    printable = all(character.isprintable() or character in "\n\r\t" for character in text)
-    return text if printable and _survives(text) else None
+    return text if _is_plain(text.replace("\r", "")) and _survives(text) else None
 
 
 def _base64(data: bytes) -> str:
@@ -284,7 +312,7 @@ def _cut(value: Any, most: int, at: str, notes: list[str]) -> Any:
     if not _BASE64.fullmatch(data):
         return value
     kept = most // 3 * 4
-    notes.append(f"{at} is cut to the first {kept // 4 * 3} of {len(data) // 4 * 3} bytes")
+    notes.append(f"{at} is cut to the first {kept // 4 * 3} of {len(data) * 3 // 4 - data.count('=')} bytes")
     return head + data[:kept]
 
 

@@ -139,8 +139,8 @@ def to_tool_choice(choice: Any) -> str | None:
     """A word or the name of a tool, from either or from OpenAI's object form."""
     if isinstance(choice, Mapping):
         function = choice.get("function")
-        return str(function["name"]) if isinstance(function, Mapping) else str(choice.get("type", "auto"))
-    return {"any": "required"}.get(choice, str(choice))
+        choice = function["name"] if isinstance(function, Mapping) else choice.get("name") or choice.get("type", "auto")
+    return "required" if choice == "any" else str(choice)
 
 
 def to_response_format(wanted: Any) -> ResponseFormat | None:
@@ -352,7 +352,7 @@ def _media(kind: Any, data: Any, path: Any, url: Any, mime_type: str | None) -> 
         if len(data) > _LARGE_BYTES and not data.translate(None, _BASE64):
             return MediaPart(kind, data=data, mime_type=mime_type or _sniffed(base64.b64decode(data[:400]), kind))
         text = _base64_text(data)
-        if text is not None:
+        if text:
             return MediaPart(kind, data=text, mime_type=mime_type or _sniffed(base64.b64decode(text[:400]), kind))
         raw = data
     elif isinstance(data, IOBase):

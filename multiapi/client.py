@@ -446,7 +446,7 @@ class Live:
     __slots__ = ("deadline", "extensions", "pieces", "response", "turn")
 
     def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None) -> None:
-        self.response = response
+        self.response: Any = response
         self.extensions = sent.extensions
         self.deadline: float | None = sent.extensions.get("deadline")
         self.turn = turn
@@ -470,17 +470,21 @@ class Live:
             raise httpx.ReadTimeout("the time for the whole request is over")
 
     def close(self) -> None:
-        """Give the connection back, or close it."""
+        """Give the connection back, or close it, and forget what was read."""
+        response, self.response, self.pieces = self.response, None, ()
         try:
-            self.response.close()
+            if response is not None:
+                response.close()
         finally:
             if self.turn is not None:
                 self.turn.done()
 
     async def aclose(self) -> None:
         """As `close`."""
+        response, self.response, self.pieces = self.response, None, ()
         try:
-            await self.response.aclose()
+            if response is not None:
+                await response.aclose()
         finally:
             if self.turn is not None:
                 self.turn.done()
@@ -563,8 +567,9 @@ class Client(_Settings, Calls):
                 ended = failure is None
             else:
                 ended = False
-            chunk = b""
             if failure is not None:
+                chunk = pieces = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
+                live.close()
                 raise failure
             if ended:
                 yield from reading.close()
@@ -772,8 +777,9 @@ class AsyncClient(_Settings, Calls):
                 ended = failure is None
             else:
                 ended = False
-            chunk = b""
             if failure is not None:
+                chunk = pieces = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
+                await live.aclose()
                 raise failure
             if ended:
                 for delta in reading.close():

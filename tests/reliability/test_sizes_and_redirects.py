@@ -24,7 +24,6 @@ from multiapi.types import ChatRequest, EmbedRequest, Limits, Message
 from tests.reliability.bodies import chat_body, event, good_for, text_events
 from tests.reliability.hostile_server import (
     HostileServer,
-    Play,
     answer,
     chunk,
     head_bytes,

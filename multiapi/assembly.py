@@ -416,7 +416,7 @@ class Assembly:
         calls, invalid = self._calls(interrupted=interrupted)
         model = top.get("model")
         answer_id = top.get("id")
-        usage_body = top.get("usage")
+        usage_body = top.get("usage") or _usage_beside(top)
         text = "".join(self._text)
         citations = list(self._citations)
         for key in ("citations", "search_results"):
@@ -571,6 +571,12 @@ def _citation(entry: Any) -> Citation | None:
         end=inner.get("end_index") if isinstance(inner.get("end_index"), int) else None,
         raw=entry,
     )
+
+
+def _usage_beside(top: Mapping[str, Any]) -> Any:
+    """Groq counts the tokens of a stream in a field of its own."""
+    beside = top.get("x_groq")
+    return beside.get("usage") if isinstance(beside, dict) else None
 
 
 def whole_number(value: Any) -> int | None:

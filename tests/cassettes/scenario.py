@@ -42,7 +42,7 @@ class Step:
         return tuple(value(results) if isinstance(value, FunctionType) else value for value in self.arguments)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scenario:
     """One cassette.
 

@@ -38,7 +38,7 @@ def test_json_is_a_tree_with_sorted_keys() -> None:
 
 
 def test_an_event_stream_keeps_its_lines() -> None:
-    body = "data: {\"a\": 1}\n\ndata: سلام 🫐\n\ndata: [DONE]\n\n".encode()
+    body = 'data: {"a": 1}\n\ndata: سلام 🫐\n\ndata: [DONE]\n\n'.encode()
     held = body_to_yaml(body, "text/event-stream; charset=utf-8")
     assert held == {"events": body.decode()}
     text = yaml.dump(held, Dumper=cassettes._Dumper, allow_unicode=True)
@@ -107,7 +107,9 @@ def test_large_binary_answers_are_cut_and_say_so() -> None:
 
 def test_large_files_inside_of_json_are_cut_and_say_so() -> None:
     picture = base64.b64encode(bytes(range(256)) * 10).decode()
-    body = json.dumps({"data": [{"b64_json": picture, "url": f"data:image/png;base64,{picture}"}], "text": "a b " * 900})
+    body = json.dumps(
+        {"data": [{"b64_json": picture, "url": f"data:image/png;base64,{picture}"}], "text": "a b " * 900}
+    )
     held = body_to_yaml(body.encode(), JSON, most=300)
     assert held is not None
     assert held["note"] == (
@@ -122,10 +124,14 @@ def test_large_files_inside_of_json_are_cut_and_say_so() -> None:
 def test_a_form_is_its_parts_whatever_its_boundary() -> None:
     def form(boundary: str) -> bytes:
         return (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
-            f"Content-Type: application/octet-stream\r\n\r\n"
-        ).encode() + b"\x00\x01\r\n\xff" + f"\r\n--{boundary}--\r\n".encode()
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
+                f"Content-Type: application/octet-stream\r\n\r\n"
+            ).encode()
+            + b"\x00\x01\r\n\xff"
+            + f"\r\n--{boundary}--\r\n".encode()
+        )
 
     one = body_to_yaml(form("aaa"), "multipart/form-data; boundary=aaa")
     assert one == body_to_yaml(form("0123-b"), 'multipart/form-data; boundary="0123-b"')

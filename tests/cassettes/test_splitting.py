@@ -150,7 +150,5 @@ def test_two_pieces_split_at_every_byte(name: str) -> None:
     """Streams that are made of the same kinds of events are all read byte by byte above, and one of them here."""
     stream = streams()[name]
     whole = read(stream, [stream.body])
-    wrong = [
-        at for at in range(1, len(stream.body)) if read(stream, (stream.body[:at], stream.body[at:])) != whole
-    ]
+    wrong = [at for at in range(1, len(stream.body)) if read(stream, (stream.body[:at], stream.body[at:])) != whole]
     assert wrong == []

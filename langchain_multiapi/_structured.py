@@ -181,9 +181,8 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     def _read(self, message: Any, *, partial: bool) -> Any:
         refusal = message.additional_kwargs.get("refusal")
         if refusal and not partial:
-            raise RefusalError(
-                f"the model refused: {refusal}", provider=message.response_metadata.get("model_provider")
-            )
+            provider = message.response_metadata.get("model_provider")
+            raise RefusalError(f"the model refused: {refusal}", provider=provider, raw_message=message)
         value = self._value(message, partial=partial)
         if value is None or self.schema_class is None:
             return value

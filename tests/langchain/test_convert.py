@@ -18,6 +18,7 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
+    content,
 )
 
 from langchain_multiapi._convert import (
@@ -53,6 +54,9 @@ from multiapi.types import (
 from .wire import Server, whole
 
 TEXT = {"type": "text", "text": "hello"}
+REFUSAL: dict[str, Any] = {"type": "refusal", "refusal": "no"}
+if not hasattr(content, "RefusalContentBlock"):  # it came with langchain-core 1.7.5
+    REFUSAL = {"type": "non_standard", "value": REFUSAL}
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00"
 
 
@@ -351,7 +355,7 @@ def test_everything_of_an_answer_is_kept() -> None:
         {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"},
         {"type": "audio", "base64": base64.b64encode(WAV).decode(), "mime_type": "audio/wav"},
         {"type": "image", "url": "https://a.example/b"},
-        {"type": "non_standard", "value": {"type": "refusal", "refusal": "no"}},
+        REFUSAL,
     ]
     assert message.additional_kwargs["reasoning_origin"] == {"provider": "aimlapi", "model": "m-1"}
     assert message.usage_metadata == {  # type: ignore[attr-defined]

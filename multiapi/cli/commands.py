@@ -229,7 +229,7 @@ def embed(
                 text,
                 len(vector),
                 f"{_cosine(first, vector):.3f}",
-                " ".join(f"{number:+.3f}" for number in vector[:SHOWN_NUMBERS]) + " ...",
+                " ".join(f"{number:.3g}" for number in vector[:SHOWN_NUMBERS]) + " ...",
             )
             for text, vector in zip(given, response.vectors, strict=True)
         ]
@@ -583,10 +583,14 @@ def _facts(value: Any) -> dict[str, Any]:
     return {item.name: getattr(value, item.name) for item in fields(value) if item.name not in output.LEFT_OUT}
 
 
+_PAID_FOR = {"call_at_least": "a call at least"}
+
+
 def _price(price: Any) -> str:
     per = "" if price.per is None else f"/{_count(price.per)}"
     when = f" ({', '.join(f'{name} {value}' for name, value in price.when.items())})" if price.when else ""
-    return f"{output.amount(price.amount, price.currency)}{per} {price.what.replace('_', ' ')}{when}"
+    what = _PAID_FOR.get(price.what, price.what.replace("_", " "))
+    return f"{output.amount(price.amount, price.currency)}{per} {what}{when}"
 
 
 def _count(number: Any) -> str:
@@ -667,7 +671,9 @@ def _charts(run: Run, report: Any) -> None:
         "per day": charts.by_day(report.groups),
     }
     drawn = {title: bars for title, bars in groups.items() if bars}
-    if not drawn:
+    if not drawn and report.cost is not None and not report.cost.amount:
+        run.note("nothing was spent: there is nothing to draw")
+    elif not drawn:
         run.note(f"{report.provider} reports only the sum, neither models nor days: there is nothing to draw")
     for title, bars in drawn.items():
         output.write("", charts.spending(title, bars, unit))

@@ -136,7 +136,7 @@ def tokens(usage: Usage | None) -> str | None:
 def price(result: Any) -> str:
     """What a result cost, in one line: model, tokens, money."""
     cost = getattr(result, "cost", None)
-    said = money(cost) if cost is not None else f"{result.provider} does not say what it cost"
+    said = f"cost {money(cost)}" if cost is not None else f"{result.provider} does not say what it cost"
     parts = [getattr(result, "model", ""), tokens(getattr(result, "usage", None)), said]
     return " · ".join(part for part in parts if part)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -230,7 +231,7 @@ class Run:
 
     def resume(self, job: Job) -> str:
         """The command that goes on with a job."""
-        return f"multiapi {self.command} -p {job.provider} --job {job.id}"
+        return f"multiapi {self.command} -p {job.provider} --job {shlex.quote(job.id)}"
 
     # ------------------------------------------------------------------------------------ how it ends
 

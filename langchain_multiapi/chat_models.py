@@ -111,13 +111,13 @@ class ChatMultiApi(BaseChatModel):
 
     provider: str = ""
     model: str
-    api_key: SecretStr | Callable[[], Any] | None = Field(default=None)
+    api_key: SecretStr | Callable[[], Any] | str | None = None
     base_url: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     max_tokens: int | None = None
-    stop: list[str] | None = None
+    stop: list[str] | str | None = None
     seed: int | None = None
     n: int | None = None
     presence_penalty: float | None = None
@@ -162,8 +162,8 @@ class ChatMultiApi(BaseChatModel):
             values["api_key"] = find_key(values.get("api_key"), provider)
         if provider.name not in PROVIDERS:
             _blocks.register(provider.name)
-        if isinstance(values.get("stop"), str):
-            values["stop"] = [values["stop"]]
+        if "stop" in values:
+            values["stop"] = _listed(values["stop"])
         unknown = values.keys() - cls.model_fields.keys()
         if unknown or values.get("model_kwargs"):
             values["model_kwargs"] = _with_unknown(cls.model_fields.keys(), values, unknown)
@@ -430,7 +430,7 @@ class ChatMultiApi(BaseChatModel):
         return {"provider": self.provider, "model": self.model, "model_name": self.model, **told}
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        params = super()._get_invocation_params(stop=stop or self.stop, **kwargs)
+        params = super()._get_invocation_params(stop=stop or _listed(self.stop), **kwargs)
         return without_secrets(params) if kwargs else params
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -442,7 +442,7 @@ class ChatMultiApi(BaseChatModel):
         max_tokens = kwargs.get("max_tokens", kwargs.get("max_completion_tokens", self.max_tokens))
         if max_tokens is not None:
             params["ls_max_tokens"] = max_tokens
-        stops = stop or self.stop
+        stops = stop or _listed(self.stop)
         if stops:
             params["ls_stop"] = list(stops)
         return params
@@ -511,6 +511,10 @@ _IDENTIFYING = (
     "model_kwargs",
     "extra_body",
 )
+
+
+def _listed(stop: list[str] | str | None) -> list[str] | None:
+    return [stop] if isinstance(stop, str) else stop
 
 
 @cache

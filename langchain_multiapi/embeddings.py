@@ -54,7 +54,7 @@ class MultiApiEmbeddings(BaseModel, Embeddings):
 
     provider: str = ""
     model: str
-    api_key: SecretStr | Callable[[], Any] | None = None
+    api_key: SecretStr | Callable[[], Any] | str | None = None
     base_url: str | None = None
     dimensions: int | None = None
     input_type: str | None = None

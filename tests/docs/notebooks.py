@@ -23,7 +23,7 @@ def executed(path: Path) -> Any:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook,
         timeout=120,
@@ -49,7 +49,7 @@ def main() -> int:
     import nbformat
 
     for path in [Path(name) for name in sys.argv[1:]] or notebooks():
-        nbformat.write(executed(path), path)
+        nbformat.write(executed(path), path)  # type: ignore[no-untyped-call]
         print(f"{path.name}: {path.stat().st_size // 1000} kB")
     return 0
 

@@ -23,7 +23,7 @@ PLAYERS = {"langchain_tour": (1, 0, 0), "llamaindex_rag_tour": (0, 1, 0), "media
 def read(path: Path) -> Any:
     import nbformat
 
-    return nbformat.read(path, as_version=4)
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
 def shown(cell: Any) -> list[str]:

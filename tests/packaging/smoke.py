@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 
 class Vendor(BaseHTTPRequestHandler):
@@ -58,26 +59,34 @@ def check_core(base_url: str) -> None:
 
 
 def check_langchain(base_url: str) -> None:
+    from pydantic import SecretStr
+
     from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
 
-    assert ChatMultiApi(model="aicredits:m", api_key="k", base_url=base_url).invoke("hi").text == "hello"
-    assert MultiApiEmbeddings(model="aicredits:m", api_key="k", base_url=base_url).embed_query("a") == [1.0, 0.0]
+    assert ChatMultiApi(model="aicredits:m", api_key=SecretStr("k"), base_url=base_url).invoke("hi").text == "hello"
+    assert MultiApiEmbeddings(model="aicredits:m", api_key=SecretStr("k"), base_url=base_url).embed_query("a") == [
+        1.0,
+        0.0,
+    ]
 
 
 def check_agents(base_url: str) -> None:
     from langchain.agents import create_agent
+    from pydantic import SecretStr
 
     from langchain_multiapi import ChatMultiApi
 
-    agent = create_agent(ChatMultiApi(model="aicredits:m", api_key="k", base_url=base_url), [])
+    agent: Any = create_agent(ChatMultiApi(model="aicredits:m", api_key=SecretStr("k"), base_url=base_url), [])
     assert agent.invoke({"messages": [("user", "hi")]})["messages"][-1].text == "hello"
 
 
 def check_llamaindex(base_url: str) -> None:
     from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM
 
-    assert MultiApiLLM(model="aicredits:m", api_key="k", base_url=base_url).complete("hi").text == "hello"
-    assert MultiApiEmbedding(model="aicredits:m", api_key="k", base_url=base_url).get_query_embedding("a") == [1.0, 0.0]
+    assert MultiApiLLM(provider="aicredits", model="m", api_key="k", base_url=base_url).complete("hi").text == "hello"
+    assert MultiApiEmbedding(provider="aicredits", model="m", api_key="k", base_url=base_url).get_query_embedding(
+        "a"
+    ) == [1.0, 0.0]
 
 
 def check_simulator(_: str) -> None:

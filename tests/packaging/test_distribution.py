@@ -28,7 +28,8 @@ def built(kind: str, into: Path) -> Path:
     os.chdir(ROOT)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return into / getattr(build, f"build_{kind}")(str(into))
+            name: str = getattr(build, f"build_{kind}")(str(into))
+            return into / name
     finally:
         os.chdir(before)
 

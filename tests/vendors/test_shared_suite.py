@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import AsyncClient, ChatRequest, Client, Message, ResponseFormat, Tool
-from multiapi.errors import AuthenticationError, InsufficientCreditsError
+from multiapi.errors import AuthenticationError, InsufficientCreditsError, MultiApiError
 from multiapi.structured import read_structured
 
 ADD = Tool(
@@ -99,7 +99,7 @@ def test_core_answers_by_schema(vendor: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "error"), [("invalid-key", AuthenticationError), ("empty-wallet", InsufficientCreditsError)]
 )
-def test_core_names_what_is_wrong(vendor: dict[str, Any], key: str, error: type[Exception]) -> None:
+def test_core_names_what_is_wrong(vendor: dict[str, Any], key: str, error: type[MultiApiError]) -> None:
     with pytest.raises(error) as caught:
         client_of({**vendor, "api_key": key}).chat(ask(vendor, "hello"))
     assert caught.value.provider == vendor["provider"]

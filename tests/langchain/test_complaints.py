@@ -583,7 +583,7 @@ def test_c28_the_key_shows_itself_nowhere(caplog: pytest.LogCaptureFixture) -> N
     shown += [run.json() if hasattr(run, "json") else str(run) for run in tracer.runs]
     shown += [repr(MultiApiEmbeddings(provider="aimlapi", model="e", api_key=SECRET))]
     for text in shown:
-        assert SECRET not in text.replace(f"bad key {SECRET}", "")
+        assert SECRET not in text
 
 
 def test_c28_a_key_from_the_environment_is_pickled_as_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,18 +58,24 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Only start the job and 
 JobId = Annotated[str | None, typer.Option("--job", metavar="ID", help="Go on waiting for this job instead.")]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     context: typer.Context,
     *,
     simulator: SimulatorOption = False,
     debug: DebugOption = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[  # noqa: ARG001  (its callback does it)
+        bool,
+        typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version),
+    ] = False,
 ) -> None:
     """Ask Bineric, Binom.Router, AI/ML API, AICredits and Binobox from the terminal."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
     context.obj = Run("", simulated=simulator, debug=debug)
 
 

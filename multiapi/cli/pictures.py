@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,12 +74,18 @@ def iterm2(data: bytes) -> str:
 
 
 def blocks(data: bytes) -> str:
-    """A picture of half blocks, two pixels to a character; empty without Pillow or where it cannot read it."""
+    """A picture of half blocks, two pixels to a character; empty without Pillow or where it cannot read it.
+
+    Whatever goes wrong here, the picture itself is saved: it is not worth an error.
+    """
     picture = _decoded(data)
     if picture is None:
         return ""
-    columns, lines = os.get_terminal_size().columns, os.get_terminal_size().lines
-    return half_blocks(picture, min(MAX_COLUMNS, columns - 1), min(MAX_ROWS, max(lines - 4, 4)))
+    columns, lines = shutil.get_terminal_size()
+    try:
+        return half_blocks(picture, max(2, min(MAX_COLUMNS, columns - 1)), max(4, min(MAX_ROWS, lines - 4)))
+    except Exception:
+        return ""
 
 
 def half_blocks(picture: Any, columns: int, rows: int) -> str:
@@ -113,7 +120,10 @@ def _as_png(data: bytes) -> bytes | None:
     if picture is None:
         return None
     made = io.BytesIO()
-    picture.convert("RGB").save(made, "PNG")
+    try:
+        picture.convert("RGB").save(made, "PNG")
+    except Exception:
+        return None
     return made.getvalue()
 
 

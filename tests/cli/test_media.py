@@ -211,3 +211,4 @@ def test_half_blocks_show_two_pixels_each() -> None:
 def test_what_is_no_picture_is_not_drawn() -> None:
     assert pictures.blocks(b"no picture") == ""
     assert pictures.kitty(b"no picture") == ""
+    assert pictures.blocks(png(300, 300)[:400]) == ""

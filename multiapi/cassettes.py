@@ -474,8 +474,7 @@ class Serializer:
     def serialize(cassette: Mapping[str, Any]) -> str:
         """From vcrpy's form to the text of a file."""
         interactions = cassette["interactions"]
-        hosts = {urlsplit(entry["request"]["uri"]).hostname for entry in interactions}
-        provider = next((each.name for each in PROVIDERS.values() if urlsplit(each.base_url).hostname in hosts), None)
+        provider = next((name for entry in interactions if (name := vendor_of(entry["request"]["uri"]))), None)
         simulated = any(_SIMULATOR in _flat(entry["response"]["headers"]) for entry in interactions)
         return dumps(
             Recording(
@@ -486,6 +485,12 @@ class Serializer:
                 interactions=interactions,
             )
         )
+
+
+def vendor_of(url: str) -> str | None:
+    """Whose host an address is on; files may lie elsewhere."""
+    host = urlsplit(url).hostname
+    return next((each.name for each in PROVIDERS.values() if urlsplit(each.base_url).hostname == host), None)
 
 
 def contract_version(provider: str) -> str:

@@ -18,14 +18,8 @@ UNITS: dict[str, str | None] = {
 """In what a vendor says what an answer cost; None where it names no unit. Limits are in the same."""
 
 FREE_METHODS = frozenset(
-    {
-        "models",
-        "model",
-        "balance",
-        "credits",
-        "usage",
-        "health",
-    }
+    """models model metrics balance credits usage daily_usage health logs transactions current_key keys job batch download
+    file_to_base64 decode_base64""".split()
 )
 """Calls that no vendor charges for."""
 
@@ -72,6 +66,8 @@ class Purse:
     def pay(self, scenario: Scenario, results: Sequence[Any] | None) -> None:
         """Note what the answers say they cost; what says nothing, or was broken off (None), counts with its price."""
         for number, step in enumerate(scenario.steps):
+            if step.method in FREE_METHODS:  # a job says again what its start has cost
+                continue
             price = self._price(step) or Decimal(0)
             cost = self._cost(results[number]) if results is not None and number < len(results) else None
             if cost is not None:

@@ -33,7 +33,6 @@ app = typer.Typer(
 
 HealthCheck = Literal["health", "ready", "live"]
 WAIT_S = 600.0
-SHOWN_NUMBERS = 6
 WITHOUT_MODEL = frozenset({"model"})
 
 Words = Annotated[list[str] | None, typer.Argument(help="The text; `-` or nothing reads stdin.", show_default=False)]
@@ -231,17 +230,11 @@ def embed(
     else:
         first = response.vectors[0]
         rows = [
-            (
-                text,
-                len(vector),
-                f"{_cosine(first, vector):.3f}",
-                " ".join(f"{number:.3g}" for number in vector[:SHOWN_NUMBERS]) + " ...",
-            )
+            (text, len(vector), f"{_cosine(first, vector):.3f}")
             for text, vector in zip(given, response.vectors, strict=True)
         ]
-        output.write(
-            output.table(rows, ("text", "length", "like the first", "begins with"), right=("length", "like the first"))
-        )
+        columns = ("text", "length", "like the first")
+        output.write(output.table(rows, columns, right=columns[1:]))
     run.priced(response)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 Protocol = Literal["kitty", "iterm2", "blocks"]
 
 MAX_COLUMNS = 60
-MAX_ROWS = 30
+MAX_ROWS = 20
 MAX_PIXELS = 40_000_000
 """A larger picture is not decoded for half blocks."""
 CHUNK_CHARS = 4096

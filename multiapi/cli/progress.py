@@ -14,6 +14,7 @@ from multiapi.jobs import Job, OnProgress, Progress
 @contextmanager
 def working(run: Run, what: str) -> Iterator[OnProgress]:
     """Show that something is being done. What is yielded is told of a job's progress; the run learns of the job by it."""
+    run.asked = not run.simulated
     if run.quiet or not sys.stderr.isatty():
         with _lines(run) as tell:
             yield tell

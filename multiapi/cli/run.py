@@ -108,6 +108,7 @@ class Run:
 
     Attributes:
         job: The job that is waited for, once it is known.
+        asked: Something that costs money was sent.
     """
 
     command: str
@@ -119,6 +120,7 @@ class Run:
     simulated: bool = False
     debug: bool = False
     job: Job | None = None
+    asked: bool = False
     _provider: Provider | None = field(default=None, repr=False)
 
     # ------------------------------------------------------------------------------------ whom to ask
@@ -286,7 +288,8 @@ class Run:
         if isinstance(error, JobTimeoutError) and isinstance(error.partial, Job):
             return f"the {error.partial.kind} is not finished yet. {self._goes_on(error.partial)}"
         if isinstance(error, OSError):
-            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            return what if self.job is None else f"{what}. {self._goes_on(self.job)}"
         text = str(error)
         if isinstance(error, MultiApiError):
             if error.request_id and error.request_id not in text:
@@ -298,11 +301,15 @@ class Run:
         return text
 
     def _interruption(self) -> str:
-        return "interrupted" if self.job is None else f"interrupted. {self._goes_on(self.job)}"
+        if self.job is not None:
+            return f"interrupted. {self._goes_on(self.job)}"
+        return "interrupted; what was asked for may be carried out and charged" if self.asked else "interrupted"
 
     def _goes_on(self, job: Job) -> str:
         if self.simulated:
             return f"Job {job.id} was the simulator's and ended with it"
+        if job.state == "completed":
+            return f"Job {job.id} is done, and this fetches it: {self.resume(job)}"
         return f"Job {job.id} goes on, do not start it again: {self.resume(job)}"
 
 

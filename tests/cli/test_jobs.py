@@ -157,3 +157,29 @@ def test_a_terminal_shows_a_bar_and_half_blocks(environment: dict[str, str], tmp
     assert "0:00:01" in film
     assert "▀" in shown("image", "-p", "binobox", "a cat", "-o", "cat.png")
     assert "▀" not in shown("image", "-p", "binobox", "a cat", "-o", "other.png", "--no-show")
+
+
+def test_a_finished_job_is_not_lost_where_the_disk_fails(
+    cli: RunCli, quick: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Client, *_: object) -> None:
+        raise OSError(28, "No space left on device", "cat.mp4")
+
+    monkeypatch.setattr(Client, "save", full)
+    ran = cli("video", "-p", "binobox", "a cat", "-o", "cat.mp4")
+    assert ran.code == 1
+    assert re.fullmatch(
+        r"error: cat.mp4: No space left on device. Job (\S+) is done, and this fetches it: "
+        r"multiapi video -p binobox --job \1",
+        ran.error,
+    )
+    assert "for a while it is at http" in ran.err
+
+
+def test_ctrl_c_while_a_picture_is_made(cli: RunCli, served: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "image", interrupted)
+    ran = cli("image", "-p", "binobox", "a cat")
+    assert (ran.code, ran.error) == (130, "error: interrupted; what was asked for may be carried out and charged")

@@ -40,6 +40,7 @@ WRITE_BYTES = 256 * 1024
 BUFFERED_BYTES = 1024 * 1024
 """So much may lie here unread before the server has to wait."""
 HAPPY_EYEBALLS_S = 0.25
+_FOR_EVER_S = 24 * 3600.0
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 
 
@@ -528,6 +529,7 @@ class LoopPool:
             float("inf") if limits.keepalive_expiry is None else limits.keepalive_expiry,
         )
         self._guard: AsyncGenerator[None, None] | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def close_with_loop(self) -> None:
         """Have the idle connections closed when the event loop shuts down, as `asyncio.run` does at its end."""
@@ -616,6 +618,20 @@ class LoopPool:
             usable = handed
         if usable is not None and usable not in surplus:
             usable.when_lost(lambda: self._forget(key, usable))
+            if self._sweeper is None and self.slots.keepalive_expiry < _FOR_EVER_S:
+                self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(self.slots.keepalive_expiry, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what was idle for too long, also where nobody asks for a connection any more."""
+        self._sweeper = None
+        for connection in self.slots.expired(time.monotonic()):
+            connection.close()
+        if self.slots.idle_count:
+            self._sweep_later()
 
     def _forget(self, key: Origin, connection: AsyncConnection) -> None:
         if self.slots.discard(key, connection):
@@ -623,6 +639,9 @@ class LoopPool:
 
     def close(self) -> None:
         """Close the idle connections. Those in use close when their answers are read."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
         for connection in self.slots.clear():
             connection.close()
 

@@ -108,6 +108,16 @@ class Slots(Generic[C, W]):
                 return stack.popleft()
             del self._idle[origin]
 
+    def expired(self, now: float) -> list[C]:
+        """Take out all connections that were idle for too long."""
+        found: list[C] = []
+        for stack in self._idle.values():
+            while stack and now - stack[0].idle_since >= self.keepalive_expiry:
+                found.append(stack.popleft())
+        self.idle_count -= len(found)
+        self.open -= len(found)
+        return found
+
     def discard(self, origin: Origin, connection: C) -> bool:
         """Take out an idle connection that its server has closed; False if it was not idle."""
         stack = self._idle.get(origin)

@@ -784,6 +784,22 @@ async def test_no_more_idle_connections_than_allowed_are_kept(serve: Callable[..
     await transport.aclose()
 
 
+async def test_idle_connections_end_also_where_nothing_happens_any_more(serve: Callable[..., Server]) -> None:
+    closed: list[bool] = []
+
+    def script(visit: Visit) -> None:
+        while visit.request():
+            time.sleep(0.02)
+            visit.send(OK)
+        closed.append(True)
+
+    server = serve(script)
+    transport = AsyncPooledTransport(limits=httpx.Limits(keepalive_expiry=0.1))
+    await asyncio.gather(*[afetch(transport, ask(server.url)) for _ in range(5)])
+    assert not closed
+    assert await asyncio.to_thread(wait_until, lambda: len(closed) == 5)
+
+
 def test_an_idle_connection_gives_way_to_one_for_another_host(
     sender_with: Callable[..., Sender], serve: Callable[..., Server]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langchain.agents import create_agent
+from langchain.agents import create_agent, middleware
 from langchain.agents.middleware import (
     ModelFallbackMiddleware,
     ModelRetryMiddleware,
@@ -358,3 +358,11 @@ def test_models_of_every_vendor_have_a_name_that_agents_can_use(vendor: str) -> 
     assert model._llm_type == f"{vendor}-chat"
     assert model.profile is not None
     assert model.profile["text_outputs"]
+
+
+@pytest.mark.skipif(not hasattr(middleware, "ModelRefusalMiddleware"), reason="it came with langchain 1.5")
+def test_langchains_refusal_middleware_sees_our_refusals() -> None:
+    server = Server(whole({"content": None, "refusal": "I cannot help with that"}))
+    agent = create_agent(server.model(), middleware=[middleware.ModelRefusalMiddleware()])
+    with pytest.raises(ModelError, match="I cannot help with that"):
+        ask(agent, "?")

@@ -15,6 +15,8 @@ from pathlib import Path
 from multiapi import PROVIDERS
 from multiapi.agent_tools import TOOLS
 from multiapi.calls import Calls
+from multiapi.cli import exit_codes as codes
+from multiapi.cli.commands import app
 from multiapi.provider import Provider
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -284,6 +286,18 @@ def tools() -> str:
     )
 
 
+def commands() -> str:
+    """The commands of the command line, as they describe themselves."""
+    described = ((entry.name, entry.callback.__doc__ or "") for entry in app.registered_commands if entry.callback)
+    return table(["command", "what it does"], ([f"`multiapi {name}`", " ".join(words.split())] for name, words in described))
+
+
+def exit_codes() -> str:
+    """What the command line ends with."""
+    lines = [line for line in (codes.__doc__ or "").splitlines() if line.startswith("|")]
+    return "\n".join(lines) + "\n"
+
+
 def operations(name: str) -> str:
     """Everything one vendor can be asked for, as methods of the client, with what goes in and what comes out."""
     provider = PROVIDERS[name]
@@ -369,7 +383,7 @@ def totals(text: str) -> list[tuple[str, str]]:
 
 TABLES: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, compared)
+    for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, commands, exit_codes, compared)
 }
 
 

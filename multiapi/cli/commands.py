@@ -104,7 +104,7 @@ def chat(
     stream: Annotated[bool, typer.Option(help="Show the answer as it is written.")] = True,
     extra: Extra = None,
 ) -> None:
-    """Ask a model. What is piped in is put behind the prompt: `git diff | multiapi chat "Review this"`."""
+    """Ask a model. What is piped in goes behind the prompt; without one it is the prompt."""
     text = text_of(prompt, what="prompt", piped_too=True)
     client = run.client()
     messages = [Message("system", system)] if system is not None else []
@@ -586,10 +586,10 @@ _PAID_FOR = {"call_at_least": "a call at least"}
 
 
 def _price(price: Any) -> str:
-    per = "" if price.per is None else f"/{_count(price.per)}"
+    per = " " if price.per is None else "/" if price.per == 1 else f"/{_count(price.per)} "
     when = f" ({', '.join(f'{name} {value}' for name, value in price.when.items())})" if price.when else ""
     what = _PAID_FOR.get(price.what, price.what.replace("_", " "))
-    return f"{output.amount(price.amount, price.currency)}{per} {what}{when}"
+    return f"{output.amount(price.amount, price.currency)}{per}{what}{when}"
 
 
 def _count(number: Any) -> str:

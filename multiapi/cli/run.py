@@ -294,7 +294,7 @@ class Run:
         if isinstance(error, MultiApiError):
             if error.request_id and error.request_id not in text:
                 text += f" (request {error.request_id})"
-            if error.outcome_unknown:
+            if error.outcome_unknown and "charged" not in text:
                 text += "; it may have been carried out and charged"
             if error.job_id and error.job_id not in text:
                 text += f" (job {error.job_id})"

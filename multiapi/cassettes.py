@@ -552,7 +552,10 @@ class Tape(Cassette):  # type: ignore[misc]
         _, _, failures = nearest[0]
         if not failures:
             return f"{text} (once more than recorded)"
-        return f"{text} ({'; '.join(str(why) for _, why in failures)})"
+        differing = dict(failures)
+        if "path" in differing:  # Then it is another call altogether.
+            return text
+        return f"{text} ({'; '.join(map(str, differing.values()))})"
 
 
 class _Files:

@@ -199,12 +199,21 @@ def aimlapi() -> Named:
         "image_from_image": step(
             "image", ImageRequest(model="google/nano-banana-pro-edit", prompt="make it blue", images=[PICTURE_URL])
         ),
-        "edit_image": step(
-            "edit_image",
-            ImageEditRequest(model="openai/gpt-image-1", prompt="add a hat", images=[PICTURE], mask=PICTURE),
+        "edit_image": (
+            step(
+                "edit_image",
+                ImageEditRequest(model="openai/gpt-image-1", prompt="add a hat", images=[PICTURE], mask=PICTURE),
+            ),
+            step("download", first(lambda made: made.media[0])),
         ),
-        "mesh": step("mesh", MeshRequest(model="triposr", images=[PICTURE_URL])),
-        "speech": step("speech", SpeechRequest(model="openai/tts-1", text="Hello.", voice="coral")),
+        "mesh": (
+            step("mesh", MeshRequest(model="triposr", images=[PICTURE_URL])),
+            step("download", first(lambda made: made.media[0])),
+        ),
+        "speech": (
+            step("speech", SpeechRequest(model="openai/tts-1", text="Hello.", voice="coral")),
+            step("download", first(lambda made: made.media[0])),
+        ),
         "speech_wav": step("speech", SpeechRequest(model="#g1_aura-asteria-en", text="Hi.", output_format="wav")),
         "ocr": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT_URL, pages=[1, 2])),
         "ocr_image": step("ocr", OcrRequest(model="zhipu/glm-ocr", document=PICTURE)),

@@ -50,17 +50,12 @@ class Scenario:
         name: The name of its file: the operation, then the variant.
         steps: What is called, in order.
         settings: Further arguments of the client.
-        langchain: How LangChain does the same, where it is more than one chat or embeddings call; `llamaindex` alike. Each is a
-            function without arguments whose result is compared by `same`, or looked at by a test of its own.
-        price: The most that it may cost when it is recorded live, in the vendor's unit, where no answer says it beforehand.
     """
 
     provider: str
     name: str
     steps: tuple[Step, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    langchain: Callable[[], Any] | None = None
-    llamaindex: Callable[[], Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import os
 import secrets
 import stat
@@ -202,7 +201,9 @@ class Media:
         source = self.data_url() if data is not None else self.url
         if source is None or not source.startswith(("data:", "https://", "http://")):
             return bundle
-        address = html.escape(source, quote=True)
+        from html import escape  # only notebooks need it
+
+        address = escape(source, quote=True)
         bundle["text/html"] = {
             "image": f'<img src="{address}" style="max-width: 100%">',
             "audio": f'<audio controls preload="none" src="{address}"></audio>',

@@ -201,16 +201,24 @@ class LLMConformance:
 
     @pytest.fixture
     def naps(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """Nobody sleeps; what would have been slept."""
+        """The test does not sleep; what it would have slept. Other threads (a server of some fixture) sleep as ever."""
         slept: list[float] = []
-        really = asyncio.sleep
+        mine = threading.get_ident()
+        really, really_async = time.sleep, asyncio.sleep
 
-        async def nap(seconds: float, *_: Any) -> None:
+        def nap(seconds: float) -> None:
+            if threading.get_ident() != mine:
+                return really(seconds)
+            return slept.append(seconds)
+
+        async def async_nap(seconds: float, *result: Any) -> Any:
+            if threading.get_ident() != mine:
+                return await really_async(seconds, *result)
             slept.append(seconds)
-            await really(0)
+            return await really_async(0, *result)
 
-        monkeypatch.setattr(time, "sleep", slept.append)
-        monkeypatch.setattr(asyncio, "sleep", nap)
+        monkeypatch.setattr(time, "sleep", nap)
+        monkeypatch.setattr(asyncio, "sleep", async_nap)
         return slept
 
     # ------------------------------------------------------------------------------------ secrets and keys

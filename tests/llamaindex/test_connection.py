@@ -203,13 +203,16 @@ def test_b14_changes_in_place_take_effect() -> None:
     assert [asked.headers["x-team"] for asked in wire.asked] == ["cats", "dogs"]
 
 
-def test_b14_a_copy_may_have_another_vendor() -> None:
+def test_b03_b14_a_copy_for_another_vendor_takes_neither_key_nor_address_along() -> None:
     wire = says(Said("hi"))
-    llm = llm_on(wire)
-    copied = llm.model_copy(update={"provider": "aicredits", "temperature": 0.5})
+    llm = llm_on(wire, base_url="https://mine.example/v1")
+    copied = llm.model_copy(update={"api_key": OTHER, "provider": "aicredits", "temperature": 0.5})
     copied.chat(user())
     llm.chat(user())
-    assert [httpx.URL(asked.url).host for asked in wire.asked] == ["api.aicredits.in", "api.aimlapi.com"]
+    assert [httpx.URL(asked.url).host for asked in wire.asked] == ["api.aicredits.in", "mine.example"]
+    assert keys_of(wire) == [OTHER, KEY]
+    with pytest.raises(MissingApiKeyError, match="AICREDITS_API_KEY"):
+        llm.model_copy(update={"provider": "aicredits"}).chat(user())
 
 
 def test_b14_stored_and_loaded_by_the_framework(monkeypatch: pytest.MonkeyPatch) -> None:

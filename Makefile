@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz soak docs notebooks clean
+.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz docs clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,9 +48,6 @@ diff-contract: $(INSTALLED)  ## Where the live cassettes differ from the contrac
 
 fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),300)
-
-soak: $(INSTALLED)  ## Ten minutes on the simulator with random faults
-	@$(BIN)/python -m tests.soak.run --minutes $(or $(MINUTES),10)
 
 docs: $(INSTALLED)  ## The documentation site into site/
 	@$(BIN)/python -m pip install --quiet --group docs

@@ -150,7 +150,7 @@ def _to_assistant(message: AIMessage, provider: str, answered: set[str] | None) 
         parts: list[Part] = []
         known = {call.id for call in calls} | {call["id"] for call in message.invalid_tool_calls}
         for block in content:
-            kind = "text" if isinstance(block, str) else block.get("type")
+            kind = "text" if isinstance(block, str) else _kind(block)
             if kind == "text":
                 words = block if isinstance(block, str) else block.get("text") or ""
                 if words:
@@ -244,19 +244,33 @@ def to_part(block: Mapping[str, Any], provider: str) -> Part:
         UnsupportedError: A block that has no form in the core; the message names it.
         InvalidRequestError: A block without its data.
     """
-    kind = block.get("type")
+    kind = _kind(block)
     reader = _BLOCK_READERS.get(kind)  # type: ignore[arg-type]
     if reader is None:
         if kind is None and isinstance(block.get("text"), str):
             return TextPart(block["text"])
         raise unsupported(provider, f"content block of type {kind!r}")
-    part = reader(block)
+    try:
+        part = reader(block)
+    except (
+        TypeError,
+        AttributeError,
+        KeyError,
+        ValueError,
+    ):  # a block whose parts are of other types than they must be
+        part = None
     if part is None:
         raise InvalidRequestError(
-            f"{provider}: a content block of type {kind!r} lacks its data (it has {', '.join(map(str, block))})",
+            f"{provider}: a content block of type {kind!r} lacks its data or holds it in another form (it has {', '.join(map(str, block))})",
             provider=provider,
         )
     return part
+
+
+def _kind(block: Mapping[str, Any]) -> str | None:
+    """The block's type; what is no text is said as text, and so refused by name."""
+    kind = block.get("type")
+    return kind if kind is None or isinstance(kind, str) else repr(kind)
 
 
 def _cache_control(block: Mapping[str, Any]) -> Mapping[str, Any] | None:

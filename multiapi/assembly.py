@@ -271,7 +271,8 @@ class Assembly:
             held = self._details.setdefault(key, {})
             for name, value in detail.items():
                 if name in {"text", "summary", "thinking", "data"} and isinstance(value, str):
-                    held[name] = held.get(name, "") + value
+                    earlier = held.get(name)
+                    held[name] = earlier + value if isinstance(earlier, str) else value
                     if name != "data":
                         added += value
                 elif value is not None or name not in held:
@@ -303,7 +304,8 @@ class Assembly:
             return ""
         for name, value in audio.items():
             if name in {"data", "transcript"} and isinstance(value, str):
-                self._audio[name] = self._audio.get(name, "") + value
+                earlier = self._audio.get(name)
+                self._audio[name] = earlier + value if isinstance(earlier, str) else value
             elif value is not None:
                 self._audio[name] = value
         transcript = audio.get("transcript")

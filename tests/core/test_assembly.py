@@ -362,3 +362,13 @@ def test_a_split_answer_equals_the_whole_one(
     whole, streamed = assembly.response(), stream(*events)
     for name in ("text", "reasoning", "tool_calls", "invalid_tool_calls", "finish_reason", "usage", "id", "model"):
         assert getattr(whole, name) == getattr(streamed, name)
+
+
+def test_parts_that_change_their_kind_in_the_middle_of_a_stream_do_no_harm() -> None:
+    """Found by fuzzing."""
+    response = stream(
+        event({"reasoning_details": [{"type": "t", "index": 0, "text": 1.5}], "audio": {"data": 7}}),
+        event({"reasoning_details": [{"type": "t", "index": 0, "text": "so"}], "audio": {"data": "aGk="}}),
+        event({"content": "x"}),
+    )
+    assert (response.text, response.reasoning.details[0]["text"], response.media[0].data) == ("x", "so", b"hi")

@@ -448,3 +448,20 @@ def test_the_converter_refuses_what_a_vendor_lacks_before_anything_is_sent(vendo
     with pytest.raises(UnsupportedError, match=f"{vendor} has no video input; aimlapi has"):
         model.invoke([HumanMessage([TEXT, films])])
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": ["text"], "text": "x"},
+        {"type": {}, "text": "x"},
+        {"type": "text-plain", "text": "x", "title": 7, "mime_type": "text/plain"},
+    ],
+)
+def test_blocks_of_another_make_are_refused_by_name(block: dict) -> None:
+    """Found by fuzzing."""
+    from multiapi.errors import MultiApiError
+
+    for message in (HumanMessage(content=[block]), AIMessage(content=[block])):
+        with pytest.raises(MultiApiError, match="content block of type"):
+            to_messages([message], "aimlapi")

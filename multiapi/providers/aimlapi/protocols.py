@@ -108,7 +108,7 @@ def parse_batch_state(response: HttpResponse) -> Batch:
 def _batch(body: dict[str, Any]) -> Batch:
     status = str(body.get("status") or body.get("processing_status") or "")
     counts = body["request_counts"] if isinstance(body.get("request_counts"), dict) else {}
-    is_cancelled = "cancelled" in {body.get("status"), body.get("processing_status")}
+    is_cancelled = "cancelled" in (body.get("status"), body.get("processing_status"))
     state: BatchState = "cancelled" if is_cancelled else "pending"
     return Batch(
         id=body["id"],

@@ -13,8 +13,28 @@ from typing import Any
 from multiapi.assembly import Assembly, ReadCost
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, excerpt
-from multiapi.openai_format import check_request, data_url, merged, parse_object, response_format_to_wire, same_model
-from multiapi.types import ChatRequest, ChatResponse, MediaPart, Message, Part, RawPart, Reasoning, TextPart, Tool
+from multiapi.openai_format import (
+    check_request,
+    data_url,
+    error_from_body,
+    merged,
+    parse_object,
+    response_format_to_wire,
+    same_model,
+    status_inside,
+)
+from multiapi.types import (
+    ChatDelta,
+    ChatRequest,
+    ChatResponse,
+    MediaPart,
+    Message,
+    Part,
+    RawPart,
+    Reasoning,
+    TextPart,
+    Tool,
+)
 
 _UNKNOWN = (
     "top_k",
@@ -223,3 +243,83 @@ def response_of(
 def _thought(item: Mapping[str, Any]) -> str:
     parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
     return "\n\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text"))
+
+
+# ------------------------------------------------------------------------------------------------ streams
+
+_PIECES = {
+    "response.output_text.delta": "content",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning_content",
+    "response.reasoning_summary_text.delta": "reasoning_content",
+}
+_ENDINGS = frozenset({"response.completed", "response.incomplete"})
+
+
+class ResponsesAssembly:
+    """Puts a streamed answer together from typed events: each becomes an event of the shared format. Unknown ones are skipped."""
+
+    def __init__(
+        self, provider: str, *, headers: Mapping[str, str] | None = None, read_cost: ReadCost | None = None
+    ) -> None:
+        self.provider = provider
+        self.finished = False
+        self._inner = Assembly(provider, headers=headers, read_cost=read_cost)
+        self._head = HttpResponse(200, headers or {})
+        self._read_cost = read_cost
+        self._numbers: dict[Any, int] = {}
+        self._whole: Mapping[str, Any] | None = None
+
+    def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        """Take one event.
+
+        Raises:
+            StatusError: The vendor reports that it failed.
+        """
+        kind = event.get("type")
+        if kind in _PIECES:
+            return self._add({_PIECES[kind]: event.get("delta")})
+        if kind == "response.output_item.added":
+            return self._item(event)
+        if kind == "response.function_call_arguments.delta":
+            return self._call(event, {"arguments": event.get("delta")})
+        if kind == "response.output_text.annotation.added":
+            self._add({"annotations": [event.get("annotation")]})
+            return None
+        whole = event.get("response")
+        if kind == "response.failed":
+            failure = {"error": (whole.get("error") if isinstance(whole, dict) else None) or {"message": "it failed"}}
+            raise error_from_body(failure, self._head, self.provider, status=status_inside(failure))
+        if isinstance(whole, dict):
+            facts = {name: value for name, value in whole.items() if name not in {"output", "choices"}}
+            self._inner.add(facts)
+            if kind in _ENDINGS:
+                self._whole, self.finished = whole, True
+        elif "meta" in event or "usage" in event:
+            self._inner.add({name: value for name, value in event.items() if name != "choices"})
+        return None
+
+    def response(self, *, interrupted: bool = False) -> ChatResponse:
+        """What has arrived. With the vendor's last word it is that whole answer, read as if it had come in one piece."""
+        if self._whole is not None and isinstance(self._whole.get("output"), list) and self._whole["output"]:
+            return response_of(self._whole, self._head, provider=self.provider, read_cost=self._read_cost)
+        answer = self._inner.response(interrupted=interrupted)
+        if self.finished and answer.finish_reason is None:
+            return replace(answer, finish_reason="tool_calls" if answer.tool_calls else "stop")
+        return answer
+
+    def _add(self, delta: Mapping[str, Any]) -> ChatDelta | None:
+        return self._inner.add({"choices": [{"index": 0, "delta": dict(delta)}]})
+
+    def _item(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        item = event.get("item")
+        if not isinstance(item, dict) or item.get("type") != "function_call":
+            return None
+        function = {"name": item.get("name"), "arguments": item.get("arguments") or ""}
+        return self._call(event, function, item.get("call_id") or item.get("id"))
+
+    def _call(self, event: Mapping[str, Any], function: dict[str, Any], call_id: Any = None) -> ChatDelta | None:
+        place = event.get("output_index", event.get("item_id"))
+        number = self._numbers.setdefault(place, len(self._numbers))
+        call = {"index": number, "type": "function", "function": function}
+        return self._add({"tool_calls": [call if call_id is None else {**call, "id": call_id}]})

@@ -23,7 +23,9 @@ class Accumulator(Protocol):
     """Puts an answer together from parsed events; `multiapi.assembly.Assembly` is the usual one."""
 
     provider: str
-    finished: bool
+
+    @property
+    def finished(self) -> bool: ...
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None: ...
 

@@ -2,6 +2,7 @@
 
 - The API root is the host; paths carry `/v1` or `/v2`, so a configured address is taken with and without them.
 - An empty account is a 403 whose message says so; there is no code.
+- Some models speak only the Responses API: for them `chat` and `chat_stream` go there.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.md.
 """
@@ -9,14 +10,35 @@ Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from multiapi.assembly import decimal_of
+from multiapi import openai_format
+from multiapi.assembly import Assembly, decimal_of
 from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
-from multiapi.http import HttpResponse
+from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import Dialect, openai_compatible
 from multiapi.openai_format import read_error as read_shared_error
-from multiapi.types import Cost
+from multiapi.provider import Operation, StreamOperation
+from multiapi.stream import Accumulator, ChatStream
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits
+
+RESPONSES_ONLY = frozenset(
+    {
+        "openai/gpt-5-1-codex",
+        "openai/gpt-5-1-codex-mini",
+        "openai/gpt-5-2-codex",
+        "openai/gpt-5-2-pro",
+        "openai/gpt-5-3-codex",
+        "openai/gpt-5-4",
+        "openai/gpt-5-4-pro",
+        "openai/gpt-5-5-pro",
+        "openai/gpt-5-pro",
+        "openai/o3-pro",
+    }
+)
+"""Models that have a schema for `/v1/responses` and none for chat; as in the catalogue, which is not loaded for it."""
 
 
 def settle_base_url(address: str) -> str:
@@ -45,7 +67,7 @@ def read_error(response: HttpResponse) -> StatusError:
     return error
 
 
-AIMLAPI = openai_compatible(
+_SHARED = openai_compatible(
     name="aimlapi",
     title="AI/ML API",
     base_url="https://api.aimlapi.com",
@@ -109,4 +131,80 @@ AIMLAPI = openai_compatible(
         "messages": "documented",
         "jobs": "documented",
     },
+)
+
+
+# ------------------------------------------------------------------------------------------------ models of another protocol
+
+
+def build_chat(request: ChatRequest) -> HttpRequest:
+    """The shared body, or the Responses API's for models that speak only that."""
+    if request.model not in RESPONSES_ONLY:
+        return _SHARED.chat.build(request)
+    from multiapi.responses_format import build_responses
+
+    return build_responses(request, provider="aimlapi")
+
+
+def build_chat_stream(request: ChatRequest) -> HttpRequest:
+    """The same, streamed. The Responses API reports token counts unasked."""
+    if request.model not in RESPONSES_ONLY:
+        assert _SHARED.chat_stream is not None
+        return _SHARED.chat_stream.build(request)
+    http = build_chat(request)
+    return replace(http, json={**http.json, "stream": True}, stream=True)
+
+
+def parse_chat(response: HttpResponse) -> ChatResponse:
+    """An answer of either protocol: only one has `choices`."""
+    if b'"output' in response.body and b'"choices"' not in response.body:
+        from multiapi.responses_format import parse_responses
+
+        return parse_responses(response, provider="aimlapi", read_cost=read_cost)
+    return _SHARED.chat.parse(response)
+
+
+class EitherAssembly:
+    """Takes events of either protocol: the first one decides, and `add` is then that of the one it belongs to."""
+
+    provider = "aimlapi"
+
+    def __init__(self, head: HttpResponse) -> None:
+        self._head = head
+        self._inner: Accumulator = Assembly("aimlapi", headers=head.headers, read_cost=read_cost)
+
+    def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        """Take the first event."""
+        if str(event.get("type", "")).startswith("response."):
+            from multiapi.responses_format import ResponsesAssembly
+
+            self._inner = ResponsesAssembly("aimlapi", headers=self._head.headers, read_cost=read_cost)
+        self.add = self._inner.add  # type: ignore[method-assign]
+        return self._inner.add(event)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete."""
+        return self._inner.finished
+
+    def response(self, *, interrupted: bool = False) -> ChatResponse:
+        """What has arrived."""
+        return self._inner.response(interrupted=interrupted)
+
+
+def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
+    """Reads a stream of either protocol."""
+    return ChatStream(
+        head,
+        limits,
+        accumulator=EitherAssembly(head),
+        parse=parse_chat,
+        read_event_error=partial(openai_format.read_event_error, provider="aimlapi"),
+    )
+
+
+AIMLAPI = replace(
+    _SHARED,
+    chat=Operation("chat", build_chat, parse_chat),
+    chat_stream=StreamOperation(build_chat_stream, stream_decoder),
 )

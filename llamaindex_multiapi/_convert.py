@@ -31,7 +31,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.bridge.pydantic import BaseModel
 
-from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import parse_json
 from multiapi.openai_format import merged
 from multiapi.stream import all_calls
@@ -84,12 +84,23 @@ SETTINGS = (
 """Settings that are fields of the model and of a request alike."""
 
 
+class ContentFilterError(ResponseFormatError):
+    """The vendor's filter stopped the answer, and the model was told to raise that; `partial` is what there is of it."""
+
+
 class Call(NamedTuple):
-    """What one call of a model comes to: the core's request, and whether more than one tool call in the answer is too many."""
+    """What one call of a model comes to: the core's request, and how its answer is to be read.
+
+    Attributes:
+        single: More than one tool call in the answer is too many.
+        promote: An answer that is only in the reasoning becomes the text.
+        strict: An answer that a filter stopped is an error.
+    """
 
     request: ChatRequest
     single: bool = False
     promote: bool = False
+    strict: bool = False
 
 
 def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
@@ -129,7 +140,12 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
         single = single or request.get("parallel_tool_calls") is False
     if extra:
         request["extra"] = extra
-    return Call(ChatRequest(**request), single, bool(settings.get("promote_reasoning_to_content")))
+    return Call(
+        ChatRequest(**request),
+        single,
+        bool(settings.get("promote_reasoning_to_content")),
+        bool(settings.get("raise_on_content_filter")),
+    )
 
 
 _SETTING_NAMES = frozenset(SETTINGS)
@@ -458,7 +474,18 @@ def _to_reasoning(blocks: Sequence[ThinkingBlock]) -> Reasoning:
 
 
 def from_answer(answer: Answer, call: Call) -> ChatResponse:
-    """A whole answer: the message, what agents and counters look for beside it, and the body in OpenAI's shape."""
+    """A whole answer: the message, what agents and counters look for beside it, and the body in OpenAI's shape.
+
+    Raises:
+        ContentFilterError: A filter stopped it, and that was to be an error.
+    """
+    if call.strict and answer.finish_reason == "content_filter":
+        raise ContentFilterError(
+            f"{answer.provider} stopped the answer by its content filter",
+            provider=answer.provider,
+            request_id=answer.request_id,
+            partial=answer,
+        )
     calls = all_calls(answer)[: 1 if call.single else None]
     promoted = call.promote and not answer.text and not calls and answer.reasoning is not None
     text = answer.reasoning.text if promoted and answer.reasoning else answer.text

@@ -72,6 +72,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused.
         structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
         promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
+        raise_on_content_filter: An answer that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
         context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
         is_function_calling_model: Whether agents may give it tools; vendors without tools are asked in the prompt.
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
@@ -110,6 +111,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
     promote_reasoning_to_content: bool = False
+    raise_on_content_filter: bool = False
     context_window: int | None = None
     is_function_calling_model: bool = True
 

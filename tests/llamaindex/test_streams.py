@@ -252,3 +252,17 @@ def test_c23_an_answer_in_the_reasoning_only_can_be_promoted() -> None:
     items = list(llm.stream_chat(user()))
     assert items[-1].message.content == "Five."
     assert "".join(item.delta or "" for item in items) == "Five."
+
+
+@pytest.mark.parametrize("way", ["chat", "stream_chat"])
+def test_r36_an_answer_that_a_filter_stopped_can_be_an_error(way: str) -> None:
+    stopped = says(Said("I will", finish_reason="content_filter"))
+
+    def ask(llm: Any) -> ChatResponse:
+        return llm.chat(user()) if way == "chat" else list(llm.stream_chat(user()))[-1]
+
+    told = ask(llm_on(stopped))
+    assert (told.message.content, told.additional_kwargs["finish_reason"]) == ("I will", "content_filter")
+    with pytest.raises(_convert.ContentFilterError, match="content filter") as failure:
+        ask(llm_on(stopped, raise_on_content_filter=True))
+    assert failure.value.partial.text == "I will"

@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from multiapi import ChatRequest, Client, Message, ResponseFormat, Tool
@@ -50,13 +50,21 @@ def test_every_cut_of_a_stream_gives_what_the_whole_gives(text: str) -> None:
         assert shown.strip() == expected.text.strip()
 
 
-@given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)), st.data())
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.recursive(
+        st.text(max_size=10) | st.integers(),
+        lambda inner: st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=5,
+    ),
+    st.data(),
+)
 def test_json_passes_through_a_stream_unchanged_and_words_after_it_do_not(value: object, data: st.DataObject) -> None:
     text = json.dumps({"a": value}, ensure_ascii=data.draw(st.booleans()))
     said = text + data.draw(st.sampled_from(["", " That is it.", "\n```", " {}"]))
     pieces = []
     while said:
-        size = data.draw(st.integers(1, 6))
+        size = data.draw(st.integers(1, 12))
         pieces.append(said[:size])
         said = said[size:]
     shown, _ = played(pieces)

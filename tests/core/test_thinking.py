@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiapi.thinking import ThoughtFilter, split_thoughts
@@ -57,6 +57,7 @@ def test_every_cut_of_a_stream_gives_what_the_whole_gives(text: str) -> None:
         assert thought == (expected.reasoning.text if expected.reasoning else "")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ANSWERS), st.randoms(use_true_random=False))
 def test_any_number_of_pieces_gives_what_the_whole_gives(text: str, random: object) -> None:
     pieces = []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from multiapi.errors import MissingApiKeyError
-from multiapi.keys import ApiKey
+from multiapi.keys import ApiKey, sealed
 from multiapi.provider import Provider
 
 
@@ -35,6 +35,24 @@ class VendorKey(SecretStr):
     def to_core(self) -> ApiKey:
         """The key as the core's client takes it."""
         return ApiKey(self._secret_value, provider=self.provider, variable=self.variable)
+
+
+class Sealed:
+    """Comes before LangChain's class in the bases: what its constructor complains about is raised without the arguments, which are in
+    the frames, and for a while in the inputs, of pydantic's errors, and hold the key.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, *args: Any, **arguments: Any) -> None:
+            try:
+                super().__init__(*args, **arguments)
+            except Exception as error:
+                failure = sealed(error)
+            else:
+                return
+            args, arguments = (), {}
+            raise failure
 
 
 def find_key(given: Any, provider: Provider) -> Any:

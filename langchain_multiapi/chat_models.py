@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -15,7 +16,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.model_profile import ModelProfile, _warn_unknown_profile_keys
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
 from langchain_multiapi._convert import (
@@ -30,7 +31,7 @@ from langchain_multiapi._convert import (
     without_secrets,
 )
 from langchain_multiapi._errors import langchain_errors
-from langchain_multiapi._keys import VendorKey, find_key
+from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi._version import __version__
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import InvalidRequestError
@@ -72,7 +73,7 @@ _CONNECTION_FIELDS = frozenset(
 _CLIENTS = ("client", "async_client")
 
 
-class ChatMultiApi(BaseChatModel):
+class ChatMultiApi(Sealed, BaseChatModel):
     """A chat model of one of the vendors.
 
         model = ChatMultiApi(provider="aimlapi", model="openai/gpt-4o")
@@ -147,6 +148,8 @@ class ChatMultiApi(BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
 
+    _home: tuple[str, str | None] = PrivateAttr(default=("", None))
+
     # ------------------------------------------------------------------------------------ making one
 
     @model_validator(mode="before")
@@ -168,6 +171,12 @@ class ChatMultiApi(BaseChatModel):
         if unknown or values.get("model_kwargs"):
             values["model_kwargs"] = _with_unknown(cls.model_fields.keys(), values, unknown)
         return values
+
+    @model_validator(mode="after")
+    def _note_address(self) -> Self:
+        """The address of the environment is the one of now: it may not change under a key that is in use."""
+        self._home = (self.provider, os.environ.get(find_provider(self.provider).base_url_env))
+        return self
 
     @model_validator(mode="after")
     def _set_multiapi_version(self) -> Self:
@@ -192,7 +201,12 @@ class ChatMultiApi(BaseChatModel):
                 self.__dict__.pop(client, None)
             if name == "api_key":
                 value = find_key(value, find_provider(self.provider))
+        moves = name == "provider" and value != self.provider
         super().__setattr__(name, value)
+        if moves:  # neither the address nor the key of one vendor is taken along to another
+            super().__setattr__("base_url", None)
+            super().__setattr__("api_key", find_key(self.api_key, find_provider(value)))
+            self._home = (value, os.environ.get(find_provider(value).base_url_env))
 
     @cached_property
     def client(self) -> Client:
@@ -208,10 +222,11 @@ class ChatMultiApi(BaseChatModel):
         timeout = Timeout.of(self.timeout)
         if self.stream_chunk_timeout is not None:
             timeout = replace(timeout, idle=self.stream_chunk_timeout)
-        key = self.api_key
+        key = find_key(self.api_key, find_provider(self.provider))
+        home, address = self._home
         return {
             "api_key": key.to_core() if isinstance(key, VendorKey) else key,
-            "base_url": self.base_url,
+            "base_url": self.base_url or (address if home == self.provider else None),
             "timeout": timeout,
             "max_retries": self.max_retries,
             "default_headers": self.default_headers,
@@ -541,7 +556,7 @@ def _with_unknown(known: Any, values: dict[str, Any], unknown: set[str]) -> dict
     if unknown:
         warnings.warn(
             f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",
-            stacklevel=5,
+            stacklevel=6,
         )
         held.update({name: values.pop(name) for name in unknown})
     return held

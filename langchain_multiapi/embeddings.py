@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,23 +12,23 @@ from typing import Any, Literal, Self
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.rate_limiters import BaseRateLimiter
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi._errors import langchain_errors
-from langchain_multiapi._keys import VendorKey, find_key
+from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
 from multiapi.flow import MAX_BATCH_TEXTS, added_usage, batches
 from multiapi.openai_format import merged
 from multiapi.provider import operation_of
-from multiapi.providers import split_model
+from multiapi.providers import find_provider, split_model
 from multiapi.types import EmbedRequest, EmbedResponse, Timeout
 
 _ALIASES = {"model_name": "model", "chunk_size": "batch_size", "request_timeout": "timeout"}
 _CLIENTS = ("client", "async_client")
 
 
-class MultiApiEmbeddings(BaseModel, Embeddings):
+class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     """Embeddings of one of the vendors that have them (AI/ML API and AICredits).
 
         embeddings = MultiApiEmbeddings(provider="aimlapi", model="openai/text-embedding-3-small")
@@ -77,6 +78,8 @@ class MultiApiEmbeddings(BaseModel, Embeddings):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
+    _home: tuple[str, str | None] = PrivateAttr(default=("", None))
+
     @model_validator(mode="before")
     @classmethod
     def _read_arguments(cls, values: Any) -> Any:
@@ -95,6 +98,12 @@ class MultiApiEmbeddings(BaseModel, Embeddings):
             values["api_key"] = find_key(values.get("api_key"), provider)
         return values
 
+    @model_validator(mode="after")
+    def _note_address(self) -> Self:
+        """The address of the environment is the one of now: it may not change under a key that is in use."""
+        self._home = (self.provider, os.environ.get(find_provider(self.provider).base_url_env))
+        return self
+
     @cached_property
     def client(self) -> Client:
         """The core's client that these embeddings call."""
@@ -106,10 +115,11 @@ class MultiApiEmbeddings(BaseModel, Embeddings):
         return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
 
     def _connection(self) -> dict[str, Any]:
-        key = self.api_key
+        key = find_key(self.api_key, find_provider(self.provider))
+        home, address = self._home
         return {
             "api_key": key.to_core() if isinstance(key, VendorKey) else key,
-            "base_url": self.base_url,
+            "base_url": self.base_url or (address if home == self.provider else None),
             "timeout": Timeout.of(self.timeout),
             "max_retries": self.max_retries,
             "default_headers": self.default_headers,

@@ -18,7 +18,7 @@ from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi._errors import langchain_errors
-from langchain_multiapi._keys import VendorKey, find_key
+from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, ToolAnswer, Toolbox, arguments_model, failure_text
 from multiapi.client_pair import ClientPair
 from multiapi.errors import MultiApiError
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-class _Vendor(BaseModel):
+class _Vendor(Sealed, BaseModel):
     """Whose tools they are, and what they may touch.
 
     Args:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from multiapi.client import checked_base_url
 from multiapi.errors import MissingApiKeyError
-from multiapi.keys import ApiKey
+from multiapi.keys import ApiKey, sealed
 from multiapi.providers import find_provider, split_model
 
 if TYPE_CHECKING:
     from multiapi.client import AsyncClient, Client
+    from multiapi.provider import Provider
 
 _SHARED = frozenset(
     {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "limiter", "verify", "timeout"}
 )
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
+_FIRST = frozenset({"provider", "model"})
+"""What is changed before the rest, because another vendor comes without key and address."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
 
 
@@ -31,6 +34,16 @@ class Connected:
     """
 
     def __init__(self, **data: Any) -> None:
+        try:
+            self._settle(data)
+        except Exception as error:
+            failure = sealed(error)
+        else:
+            return
+        data = {}
+        raise failure
+
+    def _settle(self, data: dict[str, Any]) -> None:
         provider, data["model"] = split_model(data.get("model") or "", data.get("provider"))
         data["provider"] = provider.name
         key = ApiKey.look_for(data.pop("api_key", None), provider=provider.name, variable=provider.api_key_env)
@@ -52,18 +65,27 @@ class Connected:
             value = _for_attempts(value)
         elif name == "model" and self.__dict__.get("model") is not None:
             provider, value = split_model(value, self.__dict__["provider"])
-            if provider.name != self.__dict__["provider"]:
-                super().__setattr__("provider", provider.name)
+            self._move_to(provider)
         elif name == "provider":
-            value = find_provider(value).name
+            self._move_to(find_provider(value))
+            return
         super().__setattr__(name, value)
+
+    def _move_to(self, provider: Provider) -> None:
+        """Another vendor: neither the key nor the address of the old one is taken along."""
+        if provider.name == self.__dict__.get("provider"):
+            return
+        super().__setattr__("provider", provider.name)
+        super().__setattr__("base_url", os.environ.get(provider.base_url_env))
+        super().__setattr__("api_key", None)
 
     # ------------------------------------------------------------------------------------ copies
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         copied: Any = super().model_copy(deep=deep)  # type: ignore[misc]
-        for name, value in (update or {}).items():
-            setattr(copied, name, value)
+        changes = dict(update or {})
+        for name in sorted(changes, key=lambda name: name not in _FIRST):
+            setattr(copied, name, changes[name])
         return copied  # type: ignore[no-any-return]
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -104,7 +126,7 @@ class Connected:
         timeout = options.pop("timeout", None) or fields["timeout"]
         settings = (
             provider,
-            key if key is not None else os.environ.get(find_provider(provider).api_key_env),
+            key if key is not None else _key_of_environment(provider),
             fields["base_url"],
             timeout,
             fields["max_retries"],
@@ -170,6 +192,11 @@ def _for_attempts(limiter: Any) -> Any:
     """One of ours is charged with each attempt and not once more with the call."""
     shared = getattr(limiter, "for_attempts", None)
     return limiter if shared is None else shared()
+
+
+def _key_of_environment(provider: str) -> Any:
+    """The key as it is now, in its holder; what is wrong with it is said when a client is made."""
+    return ApiKey.look_for(None, provider=provider, variable=find_provider(provider).api_key_env)
 
 
 def _frozen(mapping: Mapping[str, str] | None) -> Any:

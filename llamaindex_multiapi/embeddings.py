@@ -18,6 +18,7 @@ from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
 from multiapi.errors import EmbeddingBatchError, MultiApiError
+from multiapi.keys import sealed
 from multiapi.types import EmbedRequest, EmbedResponse, Usage
 
 dispatcher = get_dispatcher(__name__)
@@ -96,9 +97,15 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     _last_usage: Usage | None = PrivateAttr(default=None)
 
     def __init__(self, **data: Any) -> None:
-        data["model"] = data.get("model") or data.get("model_name")
-        super().__init__(**data)
-        self.model_name = self.model
+        try:
+            super().__init__(**{**data, "model": data.get("model") or data.get("model_name")})
+        except Exception as error:
+            failure = sealed(error)
+        else:
+            self.model_name = self.model
+            return
+        data = {}
+        raise failure
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__("model" if name == "model_name" else name, value)

@@ -24,6 +24,7 @@ from multiapi.default_models import default_model
 from multiapi.errors import InvalidRequestError
 from multiapi.flow import Flow, Setting
 from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.keys import sealed
 from multiapi.media import Media, megabytes
 from multiapi.media_requests import OcrRequest, TranscriptionRequest
 from multiapi.media_results import OcrResult, Segment, Transcript
@@ -56,8 +57,15 @@ class _Reader(BasePydanticReader):
     _clients: ClientPair = PrivateAttr()
 
     def __init__(self, **data: Any) -> None:
+        failure: Exception | None = None
         settings = {name: data.pop(name) for name in list(data) if name not in type(self).model_fields}
-        clients = ClientPair(data.pop("provider"), **settings)
+        try:
+            clients = ClientPair(data.pop("provider"), **settings)
+        except Exception as error:
+            failure = sealed(error)
+        settings = {}
+        if failure is not None:
+            raise failure
         super().__init__(**{**data, "provider": clients.provider.name})
         self._clients = clients
 

@@ -23,6 +23,7 @@ from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, AgentTool, ToolAnswer, 
 from multiapi.client_pair import ClientPair
 from multiapi.errors import InvalidRequestError
 from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.keys import sealed
 from multiapi.media import Media
 from multiapi.provider import Provider
 
@@ -66,7 +67,14 @@ class MultiApiToolSpec(BaseToolSpec):
         media_blocks: bool = False,
         **connection: Any,
     ) -> None:
-        self.clients = ClientPair(provider, **connection)
+        failure: Exception | None = None
+        try:
+            self.clients = ClientPair(provider, **connection)
+        except Exception as error:
+            failure = sealed(error)
+        connection = {}
+        if failure is not None:
+            raise failure
         self.toolbox = Toolbox(
             self.clients.provider,
             input_dir=input_dir,
@@ -83,7 +91,8 @@ class MultiApiToolSpec(BaseToolSpec):
         ]
 
     def __repr__(self) -> str:
-        return f"MultiApiToolSpec({self.clients.provider.name!r})"
+        made = self.__dict__.get("clients")  # an error may show one that is not finished
+        return f"MultiApiToolSpec({made.provider.name if made else '?'!r})"
 
     def to_tool_list(
         self,

@@ -105,7 +105,8 @@ class _Settings:
         self._origin = f"{parts.scheme}://{parts.netloc}"
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.provider.name!r}, base_url={self.base_url!r})"
+        made = self.__dict__  # an error may show one that is not finished
+        return f"{type(self).__name__}({made['provider'].name if 'provider' in made else '?'!r}, base_url={made.get('base_url')!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from multiapi.client import AsyncClient, Client
+from multiapi.errors import MissingApiKeyError
 from multiapi.flow import Flow, Setting
 from multiapi.keys import ApiKey
 from multiapi.provider import Provider
@@ -39,7 +40,11 @@ class ClientPair:
         **settings: Any,
     ) -> None:
         self.provider = find_provider(provider)
-        self.key = ApiKey.find(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        api_key = None  # no frame of an error that is raised from here on has it
+        if isinstance(key, MissingApiKeyError):
+            raise key
+        self.key = key
         self.http_client = http_client
         self.http_async_client = http_async_client
         self.settings = {name: value for name, value in settings.items() if value is not None}

@@ -136,6 +136,41 @@ class ApiKey:
         return _from_value, (self.provider, self._value)
 
 
+def sealed(error: Exception) -> Exception:
+    """An error of a constructor as it may leave it: without the frames, causes and inputs that hold the arguments, and so the key.
+
+    To be raised outside of the `except` that caught it, in a frame that has forgotten the arguments.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    if hasattr(error, "errors") and hasattr(type(error), "from_exception_data"):
+        return _without_inputs(error)
+    return error
+
+
+def _without_inputs(error: Any) -> Exception:
+    """Pydantic's errors with the inputs of single fields, but neither with all arguments nor with a key."""
+    from pydantic_core import PydanticCustomError
+
+    known = error.errors(include_url=False)
+    if not any(_holds_arguments(each) for each in known):
+        return error  # type: ignore[no-any-return]
+    lines = [
+        {
+            "type": PydanticCustomError(each["type"], each["msg"].replace("{", "{{").replace("}", "}}")),
+            "loc": each["loc"],
+            "input": "(not shown)" if _holds_arguments(each) else each["input"],
+        }
+        for each in known
+    ]
+    made = type(error).from_exception_data(error.title, lines)
+    made.__context__ = made.__cause__ = None
+    return made  # type: ignore[no-any-return]
+
+
+def _holds_arguments(line: Any) -> bool:
+    return not line["loc"] or "api_key" in line["loc"] or isinstance(line["input"], ApiKey)
+
+
 def _from_environment(provider: str, variable: str) -> ApiKey:
     return ApiKey.find(None, provider=provider, variable=variable)
 

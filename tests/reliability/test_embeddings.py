@@ -63,7 +63,9 @@ def llamaindex_async(url: str, texts: list[str], batch: int | None) -> Vectors:
 
 
 Embed = Callable[[str, list[str], int | None], Vectors]
-every_embedder = pytest.mark.parametrize("embed", [core, core_async, langchain, langchain_async, llamaindex, llamaindex_async])
+every_embedder = pytest.mark.parametrize(
+    "embed", [core, core_async, langchain, langchain_async, llamaindex, llamaindex_async]
+)
 
 
 def ask(embed: Embed, url: str, texts: list[str] = TEXTS, batch: int | None = None) -> Vectors | MultiApiError:
@@ -102,7 +104,18 @@ def refuses(embed: Embed, body: Any) -> ResponseFormatError:
 @every_embedder
 @pytest.mark.parametrize(
     "data",
-    [[entry(A, 0), entry(B, 1)], [entry(A, 0), entry(B, 1), entry(C, 2), entry(A, 3)], [], None, {}, "x", 3, [None], [None] * 3, [[]] * 3],
+    [
+        [entry(A, 0), entry(B, 1)],
+        [entry(A, 0), entry(B, 1), entry(C, 2), entry(A, 3)],
+        [],
+        None,
+        {},
+        "x",
+        3,
+        [None],
+        [None] * 3,
+        [[]] * 3,
+    ],
     ids=["too few", "too many", "none", "null", "object", "text", "number", "a null", "nulls", "empty lists"],
 )
 def test_case_077_too_few_too_many_none(embed: Embed, data: Any) -> None:
@@ -116,7 +129,9 @@ def test_case_077_without_the_field(embed: Embed) -> None:
 
 @every_embedder
 @pytest.mark.parametrize(
-    ("order", "numbered"), [([2, 0, 1], True), ([0, 1, 2], True), ([0, 1, 2], False)], ids=["other order", "in order", "no indices"]
+    ("order", "numbered"),
+    [([2, 0, 1], True), ([0, 1, 2], True), ([0, 1, 2], False)],
+    ids=["other order", "in order", "no indices"],
 )
 def test_case_078_order(embed: Embed, order: list[int], numbered: bool) -> None:
     data = [entry([A, B, C][i], i if numbered else None) for i in order]
@@ -126,7 +141,19 @@ def test_case_078_order(embed: Embed, order: list[int], numbered: bool) -> None:
 
 @every_embedder
 @pytest.mark.parametrize(
-    "indices", [[0, 0, 1], [0, 1, 3], [1, 2, 3], [-1, 0, 1], [0, 1, None], [0, 1, "2"], [0.0, 1, 2], [True, 0, 2], [0, 1, [2]], [10**30, 0, 1]]
+    "indices",
+    [
+        [0, 0, 1],
+        [0, 1, 3],
+        [1, 2, 3],
+        [-1, 0, 1],
+        [0, 1, None],
+        [0, 1, "2"],
+        [0.0, 1, 2],
+        [True, 0, 2],
+        [0, 1, [2]],
+        [10**30, 0, 1],
+    ],
 )
 def test_case_078_indices_that_are_no_order(embed: Embed, indices: list[Any]) -> None:
     refuses(embed, {"data": [entry(vector, index) for vector, index in zip([A, B, C], indices, strict=True)]})
@@ -135,7 +162,21 @@ def test_case_078_indices_that_are_no_order(embed: Embed, indices: list[Any]) ->
 @every_embedder
 @pytest.mark.parametrize(
     "vector",
-    [[1.0], [1.0, 2.0, 3.0], [], None, [[1.0, 2.0]], ["1.0", "x"], [True, False], [None, 1.0], {}, 7, [{}], [1.0, "nan"], [[], []]],
+    [
+        [1.0],
+        [1.0, 2.0, 3.0],
+        [],
+        None,
+        [[1.0, 2.0]],
+        ["1.0", "x"],
+        [True, False],
+        [None, 1.0],
+        {},
+        7,
+        [{}],
+        [1.0, "nan"],
+        [[], []],
+    ],
 )
 def test_case_079_vectors_that_are_none(embed: Embed, vector: Any) -> None:
     refuses(embed, {"data": [entry(A, 0), entry(vector, 1), entry(C, 2)]})
@@ -161,7 +202,10 @@ def test_case_081_base64_although_nobody_asked(embed: Embed) -> None:
 
 
 @every_embedder
-@pytest.mark.parametrize("text", ["", "!!!!", "AAA", packed(1.0, 2.0)[:-3], base64.b64encode(b"12345").decode(), "\u00e9" * 4, " ", packed(1.0)])
+@pytest.mark.parametrize(
+    "text",
+    ["", "!!!!", "AAA", packed(1.0, 2.0)[:-3], base64.b64encode(b"12345").decode(), "\u00e9" * 4, " ", packed(1.0)],
+)
 def test_case_081_base64_that_is_broken(embed: Embed, text: str) -> None:
     refuses(embed, {"data": [entry(packed(*A), 0), entry(text, 1), entry(packed(*C), 2)]})
 

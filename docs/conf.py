@@ -31,8 +31,8 @@ myst_heading_anchors = 3
 # Docstrings: single backticks are code, as in the source
 default_role = "code"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "undoc-members": False}
 napoleon_google_docstring = True

@@ -278,9 +278,13 @@ def tools() -> str:
     """Which tools agents can have of each vendor."""
     providers = list(PROVIDERS.values())
     return table(
-        ["tool", "what the model reads", *(provider.title for provider in providers)],
+        ["tool", "what it does", *(provider.title for provider in providers)],
         (
-            [f"`{tool.name}`", tool.description, *("✓" if tool.fits(provider) else "–" for provider in providers)]
+            [
+                f"`{tool.name}`",
+                tool.description.partition(". ")[0].rstrip(".") + ".",
+                *("✓" if tool.fits(provider) else "–" for provider in providers),
+            ]
             for tool in TOOLS.values()
         ),
     )
@@ -289,7 +293,9 @@ def tools() -> str:
 def commands() -> str:
     """The commands of the command line, as they describe themselves."""
     described = ((entry.name, entry.callback.__doc__ or "") for entry in app.registered_commands if entry.callback)
-    return table(["command", "what it does"], ([f"`multiapi {name}`", " ".join(words.split())] for name, words in described))
+    return table(
+        ["command", "what it does"], ([f"`multiapi {name}`", " ".join(words.split())] for name, words in described)
+    )
 
 
 def exit_codes() -> str:
@@ -383,7 +389,21 @@ def totals(text: str) -> list[tuple[str, str]]:
 
 TABLES: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (matrix, names, details, features, inputs, structured, limits, operations, legacy, tools, commands, exit_codes, compared)
+    for function in (
+        matrix,
+        names,
+        details,
+        features,
+        inputs,
+        structured,
+        limits,
+        operations,
+        legacy,
+        tools,
+        commands,
+        exit_codes,
+        compared,
+    )
 }
 
 

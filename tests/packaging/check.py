@@ -24,7 +24,7 @@ EXTRAS = ("core", "langchain", "agents", "llamaindex", "cli", "simulator", "all"
 LOWEST = ("core", "langchain", "agents", "llamaindex", "cli", "simulator")
 NEEDS_NEWER = frozenset({"agents"})
 """LangGraph wants a newer orjson than the core does."""
-SUITES = {"llamaindex": ("tests/llamaindex", "tests/core", "tests/providers")}
+SUITES = {"llamaindex": ("tests/llamaindex", "tests/providers")}
 """What runs with the lower bounds beside the smoke test. LangChain's own suite needs a newer core than ours does."""
 TEST_TOOLS = (
     "pytest",

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -188,7 +189,7 @@ def variants(provider: str) -> Iterator[tuple[str, ChatRequest]]:
         )
 
 
-def _further_settings(provider: str) -> dict[str, float]:
+def _further_settings(provider: str) -> dict[str, Any]:
     """Settings that the vendor has a field for, so that a builder that drops one is noticed."""
     if provider == "binobox":
         return {}

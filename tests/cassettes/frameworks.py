@@ -97,7 +97,7 @@ def langchain_embeddings(scenario: Scenario) -> MultiApiEmbeddings:
     request = scenario.request
     assert isinstance(request, EmbedRequest)
     held = {"dimensions": request.dimensions, "encoding_format": request.encoding_format, "user": request.user}
-    given = {name: value for name, value in held.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in held.items() if value is not None}
     return MultiApiEmbeddings(
         model=request.model,
         input_type=request.input_type,

@@ -212,7 +212,7 @@ def llamaindex_async(scenario: Scenario) -> Any:
             prompt = frameworks.llamaindex_prompt(request)
             if is_stream:
                 found = [piece async for piece in await model.astream_structured_predict(City, prompt)]
-                return found[-1].model_dump()  # type: ignore[union-attr]
+                return found[-1].model_dump()
             return (await model.astructured_predict(City, prompt)).model_dump()
         messages, options = frameworks.llamaindex_messages(request.messages), frameworks.llamaindex_options(request)
         if is_stream:

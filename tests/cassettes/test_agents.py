@@ -33,7 +33,8 @@ def test_a_tool_replays_what_the_core_recorded(name: str, reader: str, tmp_path:
 @pytest.mark.parametrize("awaited", [False, True])
 def test_the_transcript_reader_replays_a_transcription(awaited: bool, tmp_path: Path) -> None:
     scenario, file = BY_NAME["aicredits/transcribe"], with_files(tmp_path) / "silence.wav"
-    reader = MultiApiTranscriptReader(provider="aicredits", api_key=KEY, language="en")
+    settings: dict[str, Any] = {"provider": "aicredits", "api_key": KEY, "language": "en"}
+    reader = MultiApiTranscriptReader(**settings)
     with replay(scenario.path):
         expected = core(scenario).text
     with replay(scenario.path):

@@ -38,21 +38,21 @@ class Found(NamedTuple):
     model: str = MODEL
 
 
-def chunk(delta: dict | None = None, finish: str | None = None, **top: Any) -> dict:
+def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **top: Any) -> dict[str, Any]:
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
     return {"id": "r1", "object": "chat.completion.chunk", "model": MODEL, "choices": choices, **top}
 
 
-def end(finish: str = "stop", **top: Any) -> dict:
+def end(finish: str = "stop", **top: Any) -> dict[str, Any]:
     return chunk({}, finish, **top)
 
 
-def whole(message: dict, finish: str | None = "stop", **top: Any) -> dict:
+def whole(message: dict[str, Any], finish: str | None = "stop", **top: Any) -> dict[str, Any]:
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     return {"id": "r1", "object": "chat.completion", "model": MODEL, "choices": [choice], **top}
 
 
-def call(name: str | None, arguments: Any, **fields: Any) -> dict:
+def call(name: str | None, arguments: Any, **fields: Any) -> dict[str, Any]:
     function = {"arguments": arguments} if name is None else {"name": name, "arguments": arguments}
     return {"type": "function", "function": function, **fields}
 
@@ -61,7 +61,7 @@ COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 BOTH = (("f", '{"x": 1}'), ("g", '{"y": 2}'))
 TOOL_CALLS = Found(calls=BOTH, finish_reason="tool_calls")
 
-SHAPES: dict[str, tuple[list[dict] | dict, Found]] = {
+SHAPES: dict[str, tuple[list[dict[str, Any]] | dict[str, Any], Found]] = {
     # Mistral: content as a list, thinking apart.
     "mistral_thinking_whole": (
         whole(
@@ -262,7 +262,7 @@ SHAPES: dict[str, tuple[list[dict] | dict, Found]] = {
 # ------------------------------------------------------------------------------------------------ who reads
 
 
-def answering(body: list[dict] | dict, *, done: bool = True) -> httpx.MockTransport:
+def answering(body: list[dict[str, Any]] | dict[str, Any], *, done: bool = True) -> httpx.MockTransport:
     """A vendor that has one answer."""
     if isinstance(body, dict):
         return httpx.MockTransport(lambda _: httpx.Response(200, json=body))
@@ -275,13 +275,13 @@ def asked() -> ChatRequest:
     return ChatRequest(model="m", messages=[Message("user", "hi")], tools=TOOLS)
 
 
-def by_core(body: list[dict] | dict) -> Found:
+def by_core(body: list[dict[str, Any]] | dict[str, Any]) -> Found:
     with httpx.Client(transport=answering(body)) as http:
         client = Client("aimlapi", api_key=KEY, max_retries=0, http_client=http)
         return of_core(client.chat(asked()) if isinstance(body, dict) else settled([*client.chat_stream(asked())]))
 
 
-def by_core_async(body: list[dict] | dict) -> Found:
+def by_core_async(body: list[dict[str, Any]] | dict[str, Any]) -> Found:
     async def read() -> Any:
         async with httpx.AsyncClient(transport=answering(body)) as http:
             client = AsyncClient("aimlapi", api_key=KEY, max_retries=0, http_client=http)
@@ -306,7 +306,7 @@ def of_core(response: Any) -> Found:
     )
 
 
-def by_langchain(body: list[dict] | dict) -> Found:
+def by_langchain(body: list[dict[str, Any]] | dict[str, Any]) -> Found:
     with httpx.Client(transport=answering(body)) as http:
         model = ChatMultiApi(provider="aimlapi", model="m", api_key=KEY, max_retries=0, http_client=http)
         runnable = model.bind_tools(WIRE_TOOLS)
@@ -328,7 +328,7 @@ def by_langchain(body: list[dict] | dict) -> Found:
     )
 
 
-def by_llamaindex(body: list[dict] | dict) -> Found:
+def by_llamaindex(body: list[dict[str, Any]] | dict[str, Any]) -> Found:
     with httpx.Client(transport=answering(body)) as http:
         llm = MultiApiLLM(provider="aimlapi", model="m", api_key=KEY, max_retries=0, http_client=http)
         messages = [ChatMessage(role="user", content="hi")]
@@ -343,7 +343,7 @@ def by_llamaindex(body: list[dict] | dict) -> Found:
         response.message.content or "",
         tuple((block.tool_name, json.dumps(block.tool_kwargs)) for block in blocks if isinstance(block, ToolCallBlock)),
         facts["finish_reason"],
-        None if None in tokens else tokens,  # type: ignore[arg-type]
+        None if None in tokens else tokens,
         "".join(block.content or "" for block in blocks if isinstance(block, ThinkingBlock)),
         response.raw["model"],
     )
@@ -361,7 +361,7 @@ def test_a_known_shape_is_read_alike_by_all(shape: str, read: Any) -> None:
 
 # ------------------------------------------------------------------------------------------------ errors inside of streams
 
-FAILURES: dict[str, tuple[list[dict], type[MultiApiError], str]] = {
+FAILURES: dict[str, tuple[list[dict[str, Any]], type[MultiApiError], str]] = {
     "an_error_object": (
         [chunk({"content": "Hi"}), {"error": {"message": "no capacity", "code": 503}}],
         ServerError,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ SECRETS = {
     "e_mail": "ada.lovelace@gmail.com",
     "signature": "https://files.example.com/a.png?X-Amz-Signature=0123456789abcdef0123",
 }
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "as_it_is": lambda secret: secret,
     "in_base64": lambda secret: base64.b64encode(f"the key is {secret}, keep it".encode()).decode(),
     "in_base64_of_base64": lambda secret: base64.b64encode(base64.b64encode(f"  {secret}  ".encode())).decode(),

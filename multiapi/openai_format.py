@@ -184,7 +184,7 @@ def without_media(message: Message) -> tuple[Message, list[Part]]:
     media = [part for part in message.content if isinstance(part, MediaPart)]
     if not media:
         return message, []
-    rest = [part for part in message.content if not isinstance(part, MediaPart)]
+    rest: list[Part] = [part for part in message.content if not isinstance(part, str | MediaPart)]
     note = TextPart(f"({_media_follow(media, 'message')})")
     return message._replace(content=[*rest, note]), [TextPart(f"Media from the {message.role} message:"), *media]
 

@@ -19,7 +19,10 @@ def test_media_of_a_system_message_follows_it() -> None:
     system, picture, question = sent(
         "aimlapi", Message("system", [TextPart("Our logo:"), PICTURE]), Message("user", "Which colour has it?")
     )
-    assert system == {"role": "system", "content": "Our logo:\n(the medium of this message follows in the next user message)"}
+    assert system == {
+        "role": "system",
+        "content": "Our logo:\n(the medium of this message follows in the next user message)",
+    }
     assert picture == {"role": "user", "content": [{"type": "text", "text": "Media from the system message:"}, SENT]}
     assert question["content"] == "Which colour has it?"
 

@@ -154,7 +154,9 @@ def test_case_106_threads_and_tasks_mixed_with_failures(kind: str) -> None:
         with ThreadPoolExecutor(32) as pool:
             found = list(pool.map(one, range(300)))
     for number, text in enumerate(found):
-        expected = "ConnectionFailedError" if number % 5 == 0 else "InvalidRequestError" if number % 7 == 0 else f"to {number}"
+        expected = (
+            "ConnectionFailedError" if number % 5 == 0 else "InvalidRequestError" if number % 7 == 0 else f"to {number}"
+        )
         assert text == expected
 
 
@@ -282,7 +284,11 @@ async def test_case_107_cancelled_from_outside(kind: str, how: str, play: str) -
         assert server.open == 0, "the connection is still open a second after the call was cancelled"
         await asyncio.sleep(0.05)
         assert server.count == 1, "something was sent again"
-    assert not [line for record, line in zip(watch.records, watch.lines, strict=True) if record.levelno >= logging.WARNING and "asyncio" not in record.name], watch.text()
+    assert not [
+        line
+        for record, line in zip(watch.records, watch.lines, strict=True)
+        if record.levelno >= logging.WARNING and "asyncio" not in record.name
+    ], watch.text()
 
 
 async def test_case_107_cancelled_between_attempts() -> None:
@@ -326,7 +332,9 @@ async def test_case_107_other_calls_go_on() -> None:
             task.cancel()
         found = await asyncio.gather(*(aask(model, str(number)) for number in range(50)))
         assert found == [f"to {number}" for number in range(50)]
-        assert all(isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*slow, return_exceptions=True))
+        assert all(
+            isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*slow, return_exceptions=True)
+        )
 
 
 # ------------------------------------------------------------------------------------------------ 108
@@ -356,7 +364,9 @@ def test_case_108_the_bucket_empties_under_a_dead_vendor(kind: str, waits: list[
 
 
 def test_case_108_successes_refill_it(waits: list[float]) -> None:
-    with HostileServer(route=lambda seen: status(500) if "bad" in seen.body.decode() else answer(chat_body())) as server:
+    with HostileServer(
+        route=lambda seen: status(500) if "bad" in seen.body.decode() else answer(chat_body())
+    ) as server:
         RETRY_BUDGETS[server.url] = RetryBudget(capacity=10, cost=5, refill_per_s=0, clock=lambda: 0.0)
         model = Client("aimlapi", api_key="k", base_url=server.url)
         for _ in range(2):

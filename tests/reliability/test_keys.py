@@ -265,7 +265,7 @@ def test_the_search_finds_what_is_planted() -> None:
     assert all(holds(each, key) for each in planted)
     assert holds(ApiKey(key, provider="aimlapi"), key) is None
     for function in (raise_with_a_request_in_a_frame, raise_with_a_cause):
-        code = compile(f"def f():\n    g()\n", "elsewhere.py", "exec")
+        code = compile("def f():\n    g()\n", "elsewhere.py", "exec")
         space: dict[str, Any] = {"g": function}
         exec(code, space)
         with pytest.raises(Exception) as caught:

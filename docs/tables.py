@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from multiapi import PROVIDERS
+from multiapi import PROVIDERS, errors
 from multiapi.agent_tools import TOOLS
 from multiapi.calls import Calls
 from multiapi.cli import exit_codes as codes
@@ -20,6 +20,7 @@ from multiapi.cli.commands import app
 from multiapi.provider import Provider
 
 ROOT = Path(__file__).resolve().parent.parent
+_OPTION = re.compile(r"(?<![\w`-])(--[a-z-]+|-[a-z])(?=[,;. ])(?![^`]*`\.)")
 _PLACE = re.compile(r"(<!-- table: (?P<name>\w+)(?P<arguments>[^>]*?) -->\n).*?(?=<!-- end of table -->)", re.DOTALL)
 
 CAPABILITIES = {
@@ -290,11 +291,19 @@ def tools() -> str:
     )
 
 
+def error_tree() -> str:
+    """The classes of errors, as their module draws them."""
+    drawn = re.search(r"```\n(.*?)```", errors.__doc__ or "", re.DOTALL)
+    assert drawn is not None
+    return f"```text\n{drawn[1]}```\n"
+
+
 def commands() -> str:
     """The commands of the command line, as they describe themselves."""
     described = ((entry.name, entry.callback.__doc__ or "") for entry in app.registered_commands if entry.callback)
     return table(
-        ["command", "what it does"], ([f"`multiapi {name}`", " ".join(words.split())] for name, words in described)
+        ["command", "what it does"],
+        ([f"`multiapi {name}`", _OPTION.sub(r"`\1`", " ".join(words.split()))] for name, words in described),
     )
 
 
@@ -401,6 +410,7 @@ TABLES: dict[str, Callable[..., str]] = {
         legacy,
         tools,
         commands,
+        error_tree,
         exit_codes,
         compared,
     )

@@ -39,7 +39,7 @@ def _seconds(text: str | None) -> float | None:
     if text is None or not text.isascii():
         return None
     stripped = text.strip()
-    if not stripped or stripped[0] not in "0123456789.":
+    if not stripped or stripped[0] not in "0123456789." or "_" in stripped:  # float() takes 1_0 for 10
         return None
     try:
         value = float(stripped)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
-from multiapi import PROVIDERS
+from multiapi import PROVIDERS, errors
 from multiapi.calls import Calls
 from tests.docs.pages import ROOT, pages
 
@@ -53,3 +54,33 @@ def test_every_operation_of_every_vendor_is_on_its_page() -> None:
 def test_the_readme_leads_to_every_vendor() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"(docs/vendors/{name}.md)" in text for name in PROVIDERS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_from_the_root_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """In one step, or by a page that it leads to."""
+    reached, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        for link in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page.read_text(encoding="utf-8")):
+            target = (page.parent / link).resolve()
+            if "://" not in link and target.exists() and target not in reached:
+                ahead.append(target)
+    assert {page.name for page in pages() if page not in reached} <= {"index.md", "changelog.md", "simulator.md"}
+
+
+def test_the_page_on_errors_says_what_to_do_for_each() -> None:
+    _, _, what_to_do = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").partition("## What to do")
+    concrete = {
+        name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert {f"`{name}`" for name in concrete - {"MultiApiError", "StatusError"}} <= set(
+        re.findall(r"`\w+`", what_to_do)
+    )

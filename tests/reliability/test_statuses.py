@@ -312,11 +312,36 @@ def test_case_013_statuses_that_are_none(code: int) -> None:
     assert server.count == 1
 
 
-@pytest.mark.parametrize("play", [status(500), status(429), status(503, headers={"retry-after": "1"}), reset()])
-@pytest.mark.parametrize("operation", ["models", "balance", "usage"])
-async def test_case_014_reading_is_repeated(operation: str, play: Any) -> None:
-    if not hasattr(Client, operation):
-        pytest.skip(f"there is no Client.{operation} yet")
+READ: dict[str, dict[str, Any]] = {
+    "models": {
+        "object": "list",
+        "data": [{"id": "a/b", "type": "t", "aliases": [], "tags": [], "info": {"name": "B", "developer": "A"}}],
+    },
+    "balance": {"current_balance": 1.5, "currency": "USD"},
+    "usage": {
+        "start": "2026-07-26T00:00:00Z",
+        "end": "2026-07-27T00:00:00Z",
+        "spend": 2.5,
+        "currency": "USD",
+        "requests": 3,
+    },
+}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("play", [status(500), status(429), status(503, headers={"retry-after": "0.1"}), reset()])
+@pytest.mark.parametrize("operation", list(READ))
+async def test_case_014_reading_is_repeated(operation: str, play: Any, is_async: bool) -> None:
+    with HostileServer(play, answer(READ[operation])) as server:
+        settings: dict[str, Any] = {"api_key": KEYS["aimlapi"], "base_url": server.url}
+        if is_async:
+            found = await getattr(AsyncClient("aimlapi", **settings), operation)()
+        else:
+            found = getattr(Client("aimlapi", **settings), operation)()
+    assert server.count == 2
+    told = found[0].raw if operation == "models" else found.raw
+    expected = READ["models"]["data"][0] if operation == "models" else READ[operation]
+    assert expected.items() <= told.items()
 
 
 @pytest.mark.parametrize("vendor", ["aimlapi", "aicredits"])

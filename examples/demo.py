@@ -218,6 +218,10 @@ class Library:
                     raise_on_error=True,
                 ).load_data()
             ]
+            for document in self._documents:
+                # Where a file lies says nothing about what is in it.
+                document.excluded_embed_metadata_keys = list(document.metadata)
+                document.excluded_llm_metadata_keys = list(document.metadata)
         return self._documents
 
     def index(self, provider: str) -> tuple[str, Any]:

@@ -40,11 +40,13 @@ FORMAT = 1
 MOST_BYTES = 32_768
 """Binary answers are cut to this size; the cassette says so where it was done."""
 
-MATCHED = ("method", "host", "path", "query", "body")
+MATCHED = ("method", "host", "path", "query", "headers", "body")
 
 _HEAD = "# Made by `make record`, read by multiapi.cassettes; see docs/cassettes.md.\n"
 _SIMULATOR = "x-multiapi-simulator"
-_KEPT_OF_REQUESTS = frozenset({"accept", "content-type"})
+_KEPT_OF_REQUESTS = frozenset({"accept", "content-type", "openai-beta"})
+_COMPARED_HEADERS = ("openai-beta",)
+"""Headers that belong to what is asked, and not to who asks or how it is sent."""
 _KEPT_OF_ANSWERS = frozenset(
     {
         "content-type",
@@ -416,6 +418,12 @@ def _same_query(first: Any, second: Any) -> None:
     _must(one == other, f"the query is {one}, recorded {other}")
 
 
+def _same_headers(first: Any, second: Any) -> None:
+    one, other = _flat(first.headers), _flat(second.headers)
+    for name in _COMPARED_HEADERS:
+        _must(one.get(name) == other.get(name), f"the header {name} is {one.get(name)}, recorded {other.get(name)}")
+
+
 def _same_body(first: Any, second: Any) -> None:
     sent, recorded = _comparable(first), _comparable(second)
     if not same_json(sent, recorded):
@@ -511,7 +519,12 @@ def register(vcr: Any) -> None:
             multiapi.cassettes.register(vcr)
     """
     vcr.register_serializer("yaml", Serializer)
-    for name, matcher in {"host": _same_host, "query": _same_query, "body": _same_body}.items():
+    for name, matcher in {
+        "host": _same_host,
+        "query": _same_query,
+        "headers": _same_headers,
+        "body": _same_body,
+    }.items():
         vcr.register_matcher(name, _named(matcher, name))
     vcr.match_on = MATCHED
 

@@ -21,7 +21,7 @@ from multiapi.types import (
     Tool,
     ToolCall,
 )
-from tests.cassettes.scenario import Scenario, Step
+from tests.cassettes.scenario import LLAMAINDEX, Scenario, Step
 
 MODELS = {
     "bineric": "gpt-4",
@@ -30,6 +30,9 @@ MODELS = {
     "aicredits": "openai/gpt-4o-mini",
     "binobox": "gemini-2.5-flash",
 }
+WITHOUT_LLAMAINDEX = frozenset({"parts"})
+"""What LlamaIndex says otherwise: it joins the text blocks of a message to one text, without anything between them."""
+
 UNSTREAMED = frozenset({"bineric", "binobox"})
 """They document no streaming: a stream is then the same exchange, which two cassettes show well enough."""
 
@@ -102,6 +105,11 @@ def variants(provider: str) -> Iterator[tuple[str, ChatRequest]]:
     plain = ChatRequest(model=MODELS[provider], messages=[user("Say hello to the world.")])
     yield "", plain
     yield "system", replace(plain, messages=[Message("system", "You are a terse assistant."), *plain.messages])
+    yield (
+        "developer",
+        replace(plain, messages=[Message("system", "Be kind."), Message("developer", "Be terse."), *plain.messages]),
+    )
+    yield "parts", replace(plain, messages=[user("Say hello to the world.", "Say it in two words.")])
     yield (
         "conversation",
         replace(
@@ -215,7 +223,9 @@ def scenarios() -> Iterator[Scenario]:
                 if method == "chat_stream" and provider in UNSTREAMED and variant not in {"", "tools"}:
                     continue
                 name = f"{method}_{variant}" if variant else method
-                yield Scenario(provider=provider, name=name, steps=(Step(method=method, arguments=(request,)),))
+                step = Step(method=method, arguments=(request,))
+                left_out = LLAMAINDEX if variant in WITHOUT_LLAMAINDEX else frozenset()
+                yield Scenario(provider=provider, name=name, steps=(step,), without=left_out)
         if provider not in UNSTREAMED:
             yield _token_counts(provider)
 

@@ -118,6 +118,8 @@ def _langchain_message(message: Message) -> BaseMessage:
         content = [_langchain_block(part) for part in content]
     if message.role == "system":
         return SystemMessage(content)
+    if message.role == "developer":
+        return SystemMessage(content, additional_kwargs={"__openai_role__": "developer"})
     if message.role == "tool":
         return ToolMessage(content, tool_call_id=message.tool_call_id)
     if message.role == "user":

@@ -82,6 +82,18 @@ def bineric() -> Named:
         "speech": step(
             "speech", SpeechRequest(model="text-to-speech", text="Hei.", language="nb-NO", voice="nb-NO-FinnNeural")
         ),
+        "speech_settings": step(
+            "speech",
+            SpeechRequest(
+                model="text-to-speech",
+                text="Hello.",
+                language="en-US",
+                voice="en-US-JennyNeural",
+                speed=0.9,
+                pitch=10,
+                volume="-5%",
+            ),
+        ),
         "transcribe": step("transcribe", TranscriptionRequest(model="speech-to-text", audio=SOUND)),
         "file_to_base64": step("file_to_base64", PICTURE),
         "decode_base64": step("decode_base64", PICTURE),
@@ -121,6 +133,13 @@ def binobox() -> Named:
         "usage": step("usage"),
         "balance": step("balance"),
         "image": step("image", ImageRequest(model="imagen-4-fast-generate", prompt="a logo", count=1)),
+        "image_ratio": step(
+            "image", ImageRequest(model="imagen-4-fast-generate", prompt="a logo", aspect_ratio="16:9")
+        ),
+        "usage_period": step("usage", UsageRequest(period="30d")),
+        "video_ratio": step(
+            "start_video", VideoRequest(model="veo-3-lite-generate", prompt="a cat", aspect_ratio="9:16")
+        ),
         "speech": step("speech", SpeechRequest(model="gemini-3.1-flash-tts", text="سلام", voice="default")),
         "music": step("music", MusicRequest(model="lyria-3-clip", prompt="calm", duration_s=3)),
         **_jobs("video", film),
@@ -179,6 +198,17 @@ def aimlapi() -> Named:
     return {
         **embeddings("text-embedding-3-small", "text-embedding-3-large"),
         "models": step("models", ModelsRequest(ids=("openai/gpt-4o", "flux/schnell"))),
+        "models_filtered": step(
+            "models",
+            ModelsRequest(
+                ids=("openai/gpt-4o",),
+                types=("chat-completion",),
+                tags=("text",),
+                inputs=("text",),
+                outputs=("text",),
+                capabilities=("tools",),
+            ),
+        ),
         "model": step("model", "openai/gpt-4o"),
         "model_unknown": step("model", "no-such-model", raises=NotFoundError),
         "metrics": step("metrics", ["openai/gpt-4o"]),
@@ -206,6 +236,10 @@ def aimlapi() -> Named:
             ),
             step("download", first(lambda made: made.media[0])),
         ),
+        "edit_image_two": step(
+            "edit_image",
+            ImageEditRequest(model="openai/gpt-image-1", prompt="put them together", images=[PICTURE, PICTURE]),
+        ),
         "mesh": (
             step("mesh", MeshRequest(model="triposr", images=[PICTURE_URL])),
             step("download", first(lambda made: made.media[0])),
@@ -217,6 +251,8 @@ def aimlapi() -> Named:
         "speech_wav": step("speech", SpeechRequest(model="#g1_aura-asteria-en", text="Hi.", output_format="wav")),
         "ocr": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT_URL, pages=[1, 2])),
         "ocr_image": step("ocr", OcrRequest(model="zhipu/glm-ocr", document=PICTURE)),
+        "ocr_upload": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT)),
+        "vision_features_most": step("vision_features", VisionFeaturesRequest(image=PICTURE_URL, most=5)),
         "vision_features": step("vision_features", VisionFeaturesRequest(image=PICTURE_URL)),
         "moderate": (
             # The vendor has withdrawn its guard models; a chat model that is told what to say answers in their form.
@@ -249,6 +285,26 @@ def aimlapi() -> Named:
         "billing_detail": step("call", "billing_detail"),
         "balance_legacy": step("call", "balance_legacy"),
         "usage": (_hello("aimlapi", "openai/gpt-4o"), step("usage", UsageRequest(period="7d", group_by="model"))),
+        "usage_dates": step(
+            "usage",
+            UsageRequest(
+                start="2026-05-01T00:00:00Z", end="2026-05-28T00:00:00Z", group_by="day", time_zone="Europe/Oslo"
+            ),
+        ),
+        "logs_dates": step(
+            "logs", LogsRequest(start="2026-05-01T00:00:00Z", end="2026-05-28T00:00:00Z", limit=5, offset=5)
+        ),
+        "transactions_filtered": (
+            _hello("aimlapi", "openai/gpt-4o"),
+            _hello("aimlapi", "openai/gpt-4o"),
+            step(
+                "transactions",
+                TransactionsRequest(
+                    start="2026-05-01T00:00:00Z", end="2026-06-01T00:00:00Z", direction="CHARGE", limit=1
+                ),
+            ),
+            step("transactions", lambda done: TransactionsRequest(limit=1, cursor=done[2].next_cursor)),
+        ),
         "usage_total": step("call", "usage_total", UsageRequest(period="7d")),
         "logs": (
             _hello("aimlapi", "openai/gpt-4o"),

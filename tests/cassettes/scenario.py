@@ -15,6 +15,7 @@ from multiapi.types import ChatDelta, ChatRequest, EmbedRequest
 
 FOLDER = Path(__file__).parent.parent.parent / "cassettes"
 KEY = "not-a-key"
+LLAMAINDEX = frozenset({"llamaindex", "llamaindex_async"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,14 @@ class Scenario:
         name: The name of its file: the operation, then the variant.
         steps: What is called, in order.
         settings: Further arguments of the client.
+        without: Readers that cannot say the same.
     """
 
     provider: str
     name: str
     steps: tuple[Step, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"

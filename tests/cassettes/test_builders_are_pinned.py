@@ -100,6 +100,10 @@ def less_in_the_query(http: HttpRequest) -> HttpRequest | None:
     return replace(http, query=http.query[1:]) if http.query else None
 
 
+def another_header(http: HttpRequest) -> HttpRequest | None:
+    return replace(http, headers={name: f"{value}!" for name, value in http.headers.items()}) if http.headers else None
+
+
 def another_path(http: HttpRequest) -> HttpRequest:
     return replace(http, path=http.path + "s")
 
@@ -116,6 +120,7 @@ CHANGES = (
     another_file,
     more_in_the_query,
     less_in_the_query,
+    another_header,
     another_path,
     another_method,
 )

@@ -30,7 +30,7 @@ def pairs() -> list[Any]:
         pytest.param(scenario, name, id=f"{scenario}-{name}")
         for scenario in SCENARIOS
         for name in (READERS if scenario.request is not None else CORE_READERS)
-        if name != "core"
+        if name != "core" and name not in scenario.without
     ]
 
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz docs clean
+.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz docs notebooks package-check clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,13 @@ fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300
 docs: $(INSTALLED)  ## The documentation site into site/
 	@$(BIN)/python -m pip install --quiet --group docs
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs site
+
+notebooks: $(INSTALLED)  ## Run the notebooks on the simulator and keep their outputs
+	@$(BIN)/python -m tests.docs.notebooks
+
+package-check: $(INSTALLED)  ## Build, check and install the package into empty environments, with each extra alone
+	@$(BIN)/python -m pip install --quiet build twine check-wheel-contents
+	@$(BIN)/python -m tests.packaging.check
 
 clean:  ## Everything that was made
 	rm -rf $(VENV) .demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,6 +27,7 @@ NEEDS_NEWER = frozenset({"agents"})
 SUITES = {"llamaindex": ("tests/llamaindex", "tests/providers")}
 """What runs with the lower bounds beside the smoke test. LangChain's own suite needs a newer core than ours does."""
 TEST_TOOLS = (
+    "openai",
     "pytest",
     "pytest-asyncio",
     "pytest-socket",

@@ -27,14 +27,14 @@ def register(provider: str) -> None:
 def message_blocks(message: AIMessage) -> list[Any]:
     """Reasoning, text with its sources, calls, media and refusal of a whole message: the order in which a stream has them."""
     if not isinstance(message.content, str):
-        raise NotImplementedError
+        raise NotImplementedError  # LangChain then reads the blocks itself
     return _blocks_of(message.content, message.additional_kwargs, message.tool_calls)
 
 
 def chunk_blocks(chunk: AIMessageChunk) -> list[Any]:
     """The same for one chunk of a stream, or for several that were added up."""
     if not isinstance(chunk.content, str):
-        raise NotImplementedError
+        raise NotImplementedError  # as above
     if chunk.chunk_position == "last":
         return message_blocks(chunk)
     return indexed_blocks(chunk.content, chunk.additional_kwargs, chunk.tool_call_chunks)

@@ -128,7 +128,7 @@ def details(name: str) -> str:
         ["Key", f"`{provider.api_key_env}`, sent as `{header}: {prefix}KEY`"],
         [
             "Statuses that are repeated",
-            ", ".join(str(status) for status in [*_rate_limit(provider), *sorted(provider.retry_statuses)]),
+            ", ".join([*_rate_limit(provider), _server_errors(provider)]),
         ],
     ]
     if provider.rate_limit_is_final:
@@ -140,8 +140,12 @@ def details(name: str) -> str:
     return table(["", provider.title], rows)
 
 
-def _rate_limit(provider: Provider) -> list[int]:
-    return [] if provider.rate_limit_is_final else [429]
+def _server_errors(provider: Provider) -> str:
+    return f"5xx but {', '.join(map(str, sorted(provider.final_statuses)))}" if provider.final_statuses else "5xx"
+
+
+def _rate_limit(provider: Provider) -> list[str]:
+    return [] if provider.rate_limit_is_final else ["429"]
 
 
 def _embeddings(provider: Provider, cls: str) -> str:
@@ -225,7 +229,7 @@ def limits() -> str:
                 str(provider.requests_per_minute or "not said"),
                 str(provider.max_concurrency or "not said"),
                 "a daily limit: only with `Retry-After`" if provider.rate_limit_is_final else "repeated",
-                ", ".join(map(str, sorted(provider.retry_statuses))),
+                _server_errors(provider),
             ]
             for provider in PROVIDERS.values()
         ),

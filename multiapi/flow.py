@@ -266,8 +266,7 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
     if kind is Retry.MEDIA and not policy.repeat_media:
         return False, "a paid call may have been carried out"
     if status == 503 or kind is not Retry.READ:
-        known = status if status in {500, 502, 503, 504} else 500
-        return known in provider.retry_statuses, f"{status} as {provider.name} documents it"
+        return status not in provider.final_statuses, f"{status} as {provider.name} documents it"
     return True, "reading changes nothing"
 
 

@@ -102,7 +102,7 @@ class Provider:
         auth_header: Header that carries the key, and what stands before it.
         chat_stream: None where the vendor documents no streaming; the whole answer is then one delta.
         operations: Everything but chat, by name.
-        retry_statuses: Which statuses are worth a repetition (chat, embeddings), from the contract's `x-retry`.
+        final_statuses: Which 5xx would come again, from the contract's `x-retry`; the others are worth a repetition (chat, embeddings).
         rate_limit_is_final: A 429 means a limit that a short wait cannot help; repeated only with a Retry-After.
         rate_limit_wait_s: How long to wait at least after a 429 without Retry-After.
         native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
@@ -125,7 +125,7 @@ class Provider:
     auth_header: tuple[str, str] = ("authorization", "Bearer ")
     chat_stream: StreamOperation | None = None
     operations: Mapping[str, Operation[Any, Any]] = field(default_factory=dict)
-    retry_statuses: frozenset[int] = frozenset({500, 502, 503, 504})
+    final_statuses: frozenset[int] = frozenset()
     rate_limit_is_final: bool = False
     rate_limit_wait_s: float = 0.0
     native_tools: bool = True

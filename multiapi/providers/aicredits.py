@@ -29,7 +29,7 @@ AICREDITS = openai_compatible(
     read_cost=partial(usage_cost, unit=None),
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
-    retry_statuses=frozenset({500, 502, 504}),
+    final_statuses=frozenset({503}),
     settle_base_url=settle_base_url,
     max_concurrency=5,
     requests_per_minute=60,

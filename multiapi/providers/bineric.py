@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from multiapi import openai_format
-from multiapi.assembly import Assembly, decimal_of
+from multiapi.answer_facts import decimal_of
+from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
 from multiapi.openai_format import check_request, data_url, merged
@@ -231,7 +232,6 @@ BINERIC = Provider(
     chat_stream=StreamOperation(build_chat, stream_decoder),
     operations=LateOperations("multiapi.providers.bineric_operations"),
     read_error=partial(openai_format.read_error, provider="bineric"),
-    retry_statuses=frozenset({500}),
     rate_limit_is_final=True,
     native_tools=False,
     cuts_stop=True,

@@ -20,7 +20,6 @@ BINOM_ROUTER = openai_compatible(
     base_url_env="BINOM_ROUTER_BASE_URL",
     dialect=Dialect(provider="binom_router"),
     read_cost=partial(usage_cost, unit="credits"),
-    retry_statuses=frozenset({500, 503}),
     capabilities={
         "chat": "documented",
         "streaming": "documented",

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from multiapi import openai_format
-from multiapi.assembly import Assembly, decimal_of
+from multiapi.answer_facts import decimal_of
+from multiapi.assembly import Assembly
 from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
 from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import Dialect, openai_compatible
@@ -85,7 +86,6 @@ _SHARED = openai_compatible(
     read_cost=read_cost,
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
-    retry_statuses=frozenset({500, 502, 503, 504}),
     settle_base_url=settle_base_url,
     request_id_header="x-client-request-id",
     operations="multiapi.providers.aimlapi.operations",

@@ -15,7 +15,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_multiapi._convert import to_tool_choice
+from langchain_multiapi._requests import to_tool_choice
 from langchain_multiapi.errors import RefusalError
 from multiapi.http import parse_json
 from multiapi.structured import json_text

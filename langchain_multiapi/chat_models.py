@@ -19,19 +19,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
-from langchain_multiapi._convert import (
-    ChunkWriter,
-    OnTruncated,
-    combined_outputs,
-    from_response,
-    to_json,
-    to_messages,
-    to_request,
-    to_tools,
-    without_secrets,
-)
+from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
+from langchain_multiapi._messages import to_json, to_messages
+from langchain_multiapi._requests import to_request, to_tools
+from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import InvalidRequestError

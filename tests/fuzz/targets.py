@@ -197,7 +197,7 @@ def messages(chance: random.Random) -> None:
     """Histories with odd blocks become a request of each framework, or a typed refusal."""
     from langchain_core.messages import AIMessage, HumanMessage
 
-    from langchain_multiapi._convert import to_messages
+    from langchain_multiapi._messages import to_messages
 
     kinds = (
         "text",

@@ -22,19 +22,10 @@ from langchain_core.messages import (
     content,
 )
 
-from langchain_multiapi._convert import (
-    combined_outputs,
-    from_cost,
-    from_response,
-    from_usage,
-    spoiler,
-    to_messages,
-    to_part,
-    to_response_format,
-    to_tool_choice,
-    to_tools,
-    without_secrets,
-)
+from langchain_multiapi._answers import from_cost, from_response, from_usage, spoiler
+from langchain_multiapi._messages import to_messages, to_part
+from langchain_multiapi._requests import to_response_format, to_tool_choice, to_tools
+from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.media import Media
 from multiapi.types import (

@@ -1,0 +1,348 @@
+"""The core's answers as LangChain's messages, whole and in chunks, and what they say of themselves: pure functions."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from langchain_multiapi._blocks import indexed_blocks
+from langchain_multiapi._messages import to_json
+from multiapi.errors import ResponseFormatError
+from multiapi.http import parse_json
+from multiapi.media import Media
+from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, ToolCallDelta, Usage
+
+OnTruncated = Literal["invalid", "raise", "keep"]
+
+# ------------------------------------------------------------------------------------------------ whole answers
+
+
+def from_response(
+    response: ChatResponse, model: str, *, include_headers: bool = False, on_truncated: OnTruncated = "invalid"
+) -> ChatResult:
+    """A whole answer, with one generation for each alternative."""
+    generations = [
+        ChatGeneration(message=_from_answer(answer, model, include_headers, on_truncated))
+        for answer in (response, *response.alternatives)
+    ]
+    output: dict[str, Any] = {"model_name": response.model or model, "model_provider": response.provider}
+    counts = token_counts(response.usage)
+    if counts:
+        output["token_usage"] = counts
+    return ChatResult(generations=generations, llm_output=output)
+
+
+def _from_answer(response: ChatResponse, model: str, include_headers: bool, on_truncated: OnTruncated) -> AIMessage:
+    extras = answer_extras(response, model)
+    if response.reasoning is not None and response.reasoning.text:
+        extras["reasoning_content"] = response.reasoning.text
+    calls = [_from_call(call.id, call.name, call.arguments) for call in response.tool_calls]
+    invalid: list[dict[str, Any]] = []
+    if response.invalid_tool_calls:
+        _raise_if_cut(response, on_truncated)
+        for call in response.invalid_tool_calls:
+            kept = _kept(call.arguments) if on_truncated == "keep" and _is_cut(response) else None
+            if kept is not None:
+                calls.append(_from_call(call.id, call.name, to_json(kept)))
+            else:
+                invalid.append(
+                    {
+                        "id": call.id,
+                        "name": call.name,
+                        "args": call.arguments,
+                        "error": call.error,
+                        "type": "invalid_tool_call",
+                    }
+                )
+    return AIMessage(
+        content=response.text,
+        additional_kwargs=extras,
+        response_metadata=answer_metadata(response, model, include_headers=include_headers),
+        usage_metadata=from_usage(response.usage),
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+    )
+
+
+def _from_call(id: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": id, "name": name, "args": parse_json(arguments.encode("utf-8", "replace")), "type": "tool_call"}
+
+
+def _is_cut(response: ChatResponse) -> bool:
+    return response.finish_reason in {"length", "max_tokens", "MAX_TOKENS"}
+
+
+def _raise_if_cut(response: ChatResponse, on_truncated: OnTruncated) -> None:
+    if on_truncated == "raise" and _is_cut(response):
+        call = response.invalid_tool_calls[0]
+        raise ResponseFormatError(
+            f"{response.provider} cut the call of {call.name} off at max_tokens; raise max_tokens or ask for less",
+            provider=response.provider,
+            request_id=response.request_id,
+            partial=response,
+        )
+
+
+def _kept(arguments: str) -> dict[str, Any] | None:
+    """As much of cut arguments as can be read."""
+    from langchain_core.utils.json import parse_partial_json
+
+    try:
+        value = parse_partial_json(arguments)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
+    """What an answer holds beyond text and calls, in the form in which messages keep it (reasoning text apart)."""
+    extras: dict[str, Any] = {}
+    reasoning = response.reasoning
+    if reasoning is not None:
+        if reasoning.details:
+            extras["reasoning_details"] = [dict(detail) for detail in reasoning.details]
+        extras["reasoning_origin"] = {"provider": response.provider, "model": model}
+    if response.refusal:
+        extras["refusal"] = response.refusal
+    if response.citations:
+        extras["citations"] = [from_citation(citation) for citation in response.citations]
+    if response.media:
+        extras["media"] = [from_media(media) for media in response.media]
+    kept = {call.id: dict(call.extra) for call in response.tool_calls if call.extra}
+    if kept:
+        extras["tool_call_extras"] = kept
+    return extras
+
+
+def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool = False) -> dict[str, Any]:
+    """What is said about an answer; the same keys whether it was streamed or not."""
+    metadata: dict[str, Any] = {
+        "model_provider": response.provider,
+        "model_name": response.model or model,
+        "finish_reason": response.finish_reason,
+    }
+    if response.id is not None:
+        metadata["id"] = response.id
+    if response.request_id is not None:
+        metadata["request_id"] = response.request_id
+    for name, value in response.metadata.items():
+        if name != "object":
+            metadata["upstream_provider" if name == "provider" else name] = value
+    if response.logprobs is not None:
+        metadata["logprobs"] = response.logprobs
+    counts = token_counts(response.usage)
+    if counts:
+        metadata["token_usage"] = counts
+    if response.cost is not None:
+        metadata["cost"] = from_cost(response.cost)
+    if include_headers:
+        metadata["headers"] = {name: value for name, value in response.headers.items() if name not in _PRIVATE_HEADERS}
+    return metadata
+
+
+_PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
+
+
+def from_cost(cost: Cost) -> dict[str, str | None]:
+    """Amounts as decimal text: nothing is rounded, and it can be written as JSON."""
+    told: dict[str, str | None] = {"amount": str(cost.amount), "unit": cost.unit}
+    if cost.balance is not None:
+        told["balance"] = str(cost.balance)
+    return told
+
+
+def from_usage(usage: Usage | None) -> UsageMetadata | None:
+    """Token counts as whole numbers; None if the vendor gave none."""
+    if usage is None:
+        return None
+    inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0
+    counts = UsageMetadata(
+        input_tokens=inputs,
+        output_tokens=outputs,
+        total_tokens=inputs + outputs if usage.total_tokens is None else usage.total_tokens,
+    )
+    of_input = {
+        name: count
+        for name, count in (
+            ("cache_read", usage.cached_input_tokens),
+            ("cache_creation", usage.cache_write_tokens),
+            ("audio", usage.audio_input_tokens),
+        )
+        if count is not None
+    }
+    of_output = {
+        name: count
+        for name, count in (("reasoning", usage.reasoning_tokens), ("audio", usage.audio_output_tokens))
+        if count is not None
+    }
+    if of_input:
+        counts["input_token_details"] = of_input  # type: ignore[typeddict-item]
+    if of_output:
+        counts["output_token_details"] = of_output  # type: ignore[typeddict-item]
+    return counts
+
+
+def token_counts(usage: Usage | None) -> dict[str, Any]:
+    """The vendor's own counts of tokens, without what else it says there of money and account."""
+    details = usage.details if usage is not None and usage.details else {}
+    return {name: value for name, value in details.items() if "token" in name and value is not None}
+
+
+def from_citation(citation: Citation) -> dict[str, Any]:
+    """A source as LangChain's citation annotation."""
+    found = {
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.text,
+        "start_index": citation.start,
+        "end_index": citation.end,
+    }
+    return {"type": "citation", **{name: value for name, value in found.items() if value is not None}}
+
+
+def from_media(media: Media) -> dict[str, Any]:
+    """A picture or sound of an answer as LangChain's content block."""
+    word = (media.mime_type or "").partition("/")[0]
+    kind = word if word in {"image", "audio", "video"} else "audio" if "transcript" in media.metadata else "image"
+    block: dict[str, Any] = {"type": kind}
+    if media.data is not None:
+        block["base64"] = base64.b64encode(media.data).decode()
+        block["mime_type"] = media.mime_type or f"{kind}/{'wav' if kind == 'audio' else 'png'}"
+    else:
+        block["url"] = media.url
+        if media.mime_type:
+            block["mime_type"] = media.mime_type
+    return block
+
+
+# ------------------------------------------------------------------------------------------------ streams
+
+
+class ChunkWriter:
+    """Makes LangChain's chunks out of the core's deltas, for `_stream` and `_astream` alike.
+
+    What is said once is in the last chunk, because LangChain joins texts and adds numbers of all chunks. `as_blocks` writes the
+    content as standard blocks, for `output_version="v1"` and v3 events.
+    """
+
+    __slots__ = ("_as_blocks", "_first", "_headers", "_model", "_numbers", "_on_truncated", "_origin")
+
+    def __init__(
+        self,
+        provider: str,
+        model: str,
+        *,
+        as_blocks: bool = False,
+        include_headers: bool = False,
+        on_truncated: OnTruncated = "invalid",
+    ) -> None:
+        self._model = model
+        self._origin = {"model_provider": provider}
+        self._first = True
+        self._as_blocks = as_blocks
+        if as_blocks:
+            self._origin["output_version"] = "v1"
+        self._headers = include_headers
+        self._on_truncated: OnTruncated = on_truncated
+        self._numbers: dict[str, int] = {}
+
+    def chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
+        """The chunk for one delta."""
+        if delta.response is not None:
+            return self._last(delta, delta.response)
+        if self._as_blocks:
+            return self._blocks(delta)
+        fields: dict[str, Any] = {"content": delta.text}
+        if self._first:
+            self._first = False
+            fields["response_metadata"] = self._origin
+        if delta.tool_calls:
+            fields["tool_call_chunks"] = [self._fragment(call) for call in delta.tool_calls]
+        if delta.reasoning:
+            fields["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+        return ChatGenerationChunk(message=AIMessageChunk(**fields))
+
+    def _blocks(self, delta: ChatDelta) -> ChatGenerationChunk:
+        fragments = [self._fragment(call) for call in delta.tool_calls]
+        extras = {"reasoning_content": delta.reasoning} if delta.reasoning else {}
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=indexed_blocks(delta.text, extras, fragments),
+                additional_kwargs=extras,
+                response_metadata=self._origin,
+                tool_call_chunks=fragments,
+            )
+        )
+
+    def _fragment(self, call: ToolCallDelta) -> Any:
+        if call.id is not None:
+            self._numbers[call.id] = call.number
+        return {
+            "name": call.name,
+            "args": call.arguments,
+            "id": call.id,
+            "index": call.number,
+            "type": "tool_call_chunk",
+        }
+
+    def _last(self, delta: ChatDelta, response: ChatResponse) -> ChatGenerationChunk:
+        fragments = [self._fragment(call) for call in delta.tool_calls]
+        if response.invalid_tool_calls:
+            _raise_if_cut(response, self._on_truncated)
+            if not (self._on_truncated == "keep" and _is_cut(response)):
+                fragments += [
+                    {
+                        "name": None,
+                        "args": spoiler(call.arguments),
+                        "id": None,
+                        "index": self._numbers.get(call.id, 0),
+                        "type": "tool_call_chunk",
+                    }
+                    for call in response.invalid_tool_calls
+                ]
+        extras = answer_extras(response, self._model)
+        if delta.reasoning:
+            extras["reasoning_content"] = delta.reasoning
+        metadata = answer_metadata(response, self._model, include_headers=self._headers)
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=indexed_blocks(delta.text, extras, fragments) if self._as_blocks else delta.text,
+                additional_kwargs=extras,
+                response_metadata={**metadata, **self._origin},
+                usage_metadata=from_usage(response.usage),
+                tool_call_chunks=fragments,
+                chunk_position="last",
+            )
+        )
+
+
+def spoiler(arguments: str) -> str:
+    """What to append to arguments that must not be carried out, so that LangChain's lenient reading does not complete them.
+
+    LangChain closes whatever is open in the arguments of a stream, and would hand out `{"target": "all"}` for
+    `{"target": "all but`. A closing bracket that matches nothing makes it file the call under `invalid_tool_calls`.
+    """
+    inside = escaped = False
+    stack: list[str] = []
+    for character in arguments:
+        if inside:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                inside = False
+        elif character == '"':
+            inside = True
+        elif character in "{[":
+            stack.append(character)
+        elif character in "}]" and stack:
+            stack.pop()
+    closer = "}" if stack and stack[-1] == "[" else "]"
+    if inside:
+        return ('\\"' if escaped else '"') + closer
+    return closer

@@ -1,0 +1,221 @@
+"""A call of LangChain as the core's request: tools, the form of the answer, settings. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from langchain_multiapi._messages import to_messages
+from multiapi.errors import InvalidRequestError
+from multiapi.openai_format import merged
+from multiapi.provider import Provider, names
+from multiapi.providers import split_model
+from multiapi.types import ChatRequest, ResponseFormat, Tool
+
+# ------------------------------------------------------------------------------------------------ tools and forms of answers
+
+
+def to_tools(tools: Iterable[Any]) -> tuple[Tool, ...]:
+    """Tools in OpenAI's form (as `bind_tools` leaves them) as the core's; any other form is passed on unchanged."""
+    return tuple(_to_tool(tool) for tool in tools)
+
+
+def _to_tool(tool: Any) -> Tool:
+    if not isinstance(tool, dict) or not (tool.get("type") == "function" or "function" in tool):
+        if isinstance(tool, dict) and "type" in tool and "input_schema" not in tool:
+            return Tool(str(tool.get("name") or tool["type"]), raw=tool)
+        from langchain_core.utils.function_calling import convert_to_openai_tool
+
+        tool = convert_to_openai_tool(tool)
+    function = tool.get("function")
+    if not isinstance(function, dict):
+        return Tool(str(tool.get("name") or tool.get("type")), raw=tool)
+    return Tool(
+        function["name"],
+        function.get("description") or "",
+        function.get("parameters") or {"type": "object", "properties": {}},
+        function.get("strict"),
+    )
+
+
+def to_tool_choice(choice: Any) -> str | None:
+    """One of the core's words or the name of a tool, from every way in which LangChain says it.
+
+    Raises:
+        ValueError: Something else.
+    """
+    if choice is None or choice is False:
+        return "none" if choice is False else None
+    if choice is True or choice == "any":
+        return "required"
+    if isinstance(choice, str):
+        return choice
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        if isinstance(function, dict) and function.get("name"):
+            return str(function["name"])
+        kind = choice.get("type")
+        if kind in {"tool", "function"} and choice.get("name"):
+            return str(choice["name"])
+        if kind in {"any", "auto", "none", "required"}:
+            return "required" if kind == "any" else str(kind)
+    raise ValueError(
+        f"tool_choice {choice!r} is none of the known forms: a word, a tool's name, True, or OpenAI's object"
+    )
+
+
+def to_response_format(wanted: Any, method: str | None = None, strict: bool | None = None) -> ResponseFormat:
+    """OpenAI's `response_format`, a JSON schema or a class as the core's wish."""
+    how: Any = method or "auto"
+    if isinstance(wanted, ResponseFormat):
+        return wanted
+    if not isinstance(wanted, dict):
+        from langchain_core.utils.function_calling import convert_to_openai_function
+
+        function = convert_to_openai_function(wanted)
+        return ResponseFormat(
+            function.get("parameters") or {}, function["name"], strict, how, function.get("description") or ""
+        )
+    if wanted.get("type") == "json_object":
+        return ResponseFormat(None, method=how)
+    if wanted.get("type") == "json_schema" and isinstance(wanted.get("json_schema"), dict):
+        inner = wanted["json_schema"]
+        return ResponseFormat(
+            inner.get("schema"),
+            inner.get("name") or "answer",
+            inner.get("strict", strict),
+            how,
+            inner.get("description") or "",
+        )
+    name = wanted.get("title") or "answer"
+    return ResponseFormat(wanted, name, strict, how, wanted.get("description") or "")
+
+
+# ------------------------------------------------------------------------------------------------ settings
+
+_SETTINGS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "user",
+    "service_tier",
+    "parallel_tool_calls",
+    "stream_usage",
+    "tool_calling",
+    "split_thinking",
+)
+CALL_ALIASES = {"model_name": "model", "max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
+_OF_THE_MODEL = frozenset(
+    {
+        "provider",
+        "api_key",
+        "base_url",
+        "timeout",
+        "request_timeout",
+        "max_retries",
+        "default_headers",
+        "default_query",
+        "http_client",
+        "http_async_client",
+        "stream_chunk_timeout",
+        "on_truncated_tool_call",
+        "include_response_headers",
+        "disabled_params",
+        "allow_http",
+    }
+)
+_NEVER_SENT = frozenset({"stream", "streaming", "structured_output_format", "functions_state", "config", "callbacks"})
+
+
+def to_request(
+    held: Mapping[str, Any],
+    provider: Provider,
+    messages: Sequence[BaseMessage],
+    stop: Sequence[str] | None,
+    call: dict[str, Any],
+) -> ChatRequest:
+    """The request for one call: what the call says, else what the model holds; nothing that neither says.
+
+    Fields of the call that the core does not know go into the body as they are; LangChain's own (`ls_...`) never do.
+
+    Raises:
+        InvalidRequestError: A setting of the model, given in a call.
+    """
+    for alias, name in CALL_ALIASES.items():
+        if alias in call:
+            call.setdefault(name, call.pop(alias))
+    fields: dict[str, Any] = {}
+    for name in _SETTINGS:
+        value = call.pop(name, None)
+        if value is None:
+            value = held.get(name)
+        if value is not None:
+            fields[name] = value
+    model = call.pop("model", None) or held["model"]
+    if ":" in model:
+        _, model = split_model(model, provider)
+    stop = call.pop("stop", None) or stop or held["stop"]
+    if stop:
+        fields["stop"] = [stop] if isinstance(stop, str) else list(stop)
+    extra: dict[str, Any] = dict(held["model_kwargs"] or {})
+    if held["reasoning"] is not None:
+        extra["reasoning"] = held["reasoning"]
+    if call:
+        _take_call(call, fields, extra, provider)
+    if held["extra_body"]:
+        extra = merged(extra, held["extra_body"])
+    body = call.pop("extra_body", None)
+    if body:
+        extra = merged(extra, body)
+    if held["disabled_params"]:
+        _disable(held["disabled_params"], fields, extra)
+    if extra:
+        fields["extra"] = extra
+    return ChatRequest(model=model, messages=to_messages(messages, provider.name), **fields)
+
+
+def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any], provider: Provider) -> None:
+    """Tools, the wanted form of the answer, headers, and whatever else the call says."""
+    tools = call.pop("tools", None)
+    if tools:
+        fields["tools"] = to_tools(tools)
+    choice = call.pop("tool_choice", None)
+    if choice is not None:
+        fields["tool_choice"] = to_tool_choice(choice)
+    wanted = call.pop("response_format", None)
+    method, strict = call.pop("response_format_method", None), call.pop("strict", None)
+    if wanted is not None:
+        fields["response_format"] = to_response_format(wanted, method, strict)
+    headers = call.pop("extra_headers", None)
+    if headers:
+        fields["headers"] = dict(headers)
+    wrong = _OF_THE_MODEL & call.keys()
+    if wrong:
+        raise InvalidRequestError(
+            f"{provider.name}: {names(wrong)} is set on the model and not in a call: ChatMultiApi(..., {min(wrong)}=...)",
+            provider=provider.name,
+        )
+    for name in list(call):
+        if name != "extra_body":
+            value = call.pop(name)
+            if name not in _NEVER_SENT and not name.startswith("ls_") and value is not None:
+                extra[name] = value
+
+
+def _disable(disabled: Mapping[str, Any], *places: dict[str, Any]) -> None:
+    """Leave parameters out: always (None), or when they have one of these values."""
+    for name, values in disabled.items():
+        for place in places:
+            if name in place and (values is None or place[name] in values):
+                del place[name]

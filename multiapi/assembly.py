@@ -7,13 +7,13 @@ OpenAI-like servers are known to use, and repairs tool calls that come without i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
+from multiapi.answer_facts import ReadCost, read_usage, request_id
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_json
 from multiapi.media import Media, from_base64
@@ -21,15 +21,11 @@ from multiapi.types import (
     ChatDelta,
     ChatResponse,
     Citation,
-    Cost,
     InvalidToolCall,
     Reasoning,
     ToolCall,
     ToolCallDelta,
-    Usage,
 )
-
-ReadCost = Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None]
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
@@ -579,70 +575,3 @@ def _usage_beside(top: Mapping[str, Any]) -> Any:
     """Groq counts the tokens of a stream in a field of its own."""
     beside = top.get("x_groq")
     return beside.get("usage") if isinstance(beside, dict) else None
-
-
-def whole_number(value: Any) -> int | None:
-    """A count, however it was spelled; None for what is none."""
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        return int(value) if isinstance(value, (int, str)) else round(float(value))
-    except (ValueError, OverflowError, TypeError):
-        try:
-            return round(float(value))
-        except (ValueError, OverflowError, TypeError):
-            return None
-
-
-def read_usage(body: Any) -> Usage | None:
-    """Token counts in OpenAI's, the Responses API's and Anthropic's words; None if there are none."""
-    if not isinstance(body, dict):
-        return None
-    inputs = whole_number(body.get("prompt_tokens", body.get("input_tokens")))
-    outputs = whole_number(body.get("completion_tokens", body.get("output_tokens")))
-    total = whole_number(body.get("total_tokens"))
-    if inputs is None and outputs is None and total is None:
-        return None
-    if total is None and inputs is not None and outputs is not None:
-        total = inputs + outputs
-    of_input = body.get("prompt_tokens_details", body.get("input_tokens_details")) or {}
-    of_output = body.get("completion_tokens_details", body.get("output_tokens_details")) or {}
-    of_input = of_input if isinstance(of_input, dict) else {}
-    of_output = of_output if isinstance(of_output, dict) else {}
-    return Usage(
-        inputs,
-        outputs,
-        total,
-        whole_number(of_input.get("cached_tokens", body.get("cache_read_input_tokens"))),
-        whole_number(of_input.get("cache_creation_tokens", body.get("cache_creation_input_tokens"))),
-        whole_number(of_output.get("reasoning_tokens", body.get("reasoning_tokens"))),
-        whole_number(of_input.get("audio_tokens")),
-        whole_number(of_output.get("audio_tokens")),
-        body,
-    )
-
-
-def decimal_of(value: Any) -> Decimal | None:
-    """An amount of money without rounding: from text as it stands, from a float by its shortest form."""
-    if isinstance(value, bool) or value is None or not isinstance(value, (int, float, str, Decimal)):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
-
-
-_REQUEST_ID_HEADERS = ("x-request-id", "x-inference-id", "request-id", "cf-ray")
-
-
-def request_id(headers: Mapping[str, str], body: Any = None) -> str | None:
-    """The vendor's id of a request, from the headers or the body."""
-    for name in _REQUEST_ID_HEADERS:
-        if headers.get(name):
-            return headers[name]
-    if isinstance(body, dict):
-        for name in ("request_id", "requestId"):
-            if isinstance(body.get(name), str):
-                return str(body[name])
-    return None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from multiapi.assembly import ReadCost, read_usage, request_id
+from multiapi.answer_facts import ReadCost, answer_without, read_usage, request_id, text_at
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError, printable
-from multiapi.http import HttpResponse, excerpt
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.media import Media, from_base64
 from multiapi.media_kinds import group_of, mime_type_of_name, normal
 from multiapi.media_requests import MediaRequest
 from multiapi.media_results import ImageResult, MediaResult
 from multiapi.openai_format import parse_object
+from multiapi.provider import Operation
 
 # ------------------------------------------------------------------------------------------------ requests
 
@@ -66,6 +67,13 @@ def one_of(value: Any, allowed: Collection[Any], provider: str, setting: str) ->
     return value
 
 
+def media_operation(
+    name: str, build: Callable[[Any], HttpRequest], parse: Callable[[HttpResponse], Any]
+) -> Operation[Any, Any]:
+    """An operation that makes something for money: not repeated on doubt, with room in the answer for what it makes."""
+    return Operation(name, build, parse, Retry.MEDIA, limit="media_answer_bytes")
+
+
 # ------------------------------------------------------------------------------------------------ answers
 
 
@@ -78,10 +86,10 @@ def parse_images(response: HttpResponse, *, provider: str, read_cost: ReadCost |
     body = parse_object(response, provider)
     entries = body.get("data") or body.get("images")
     if not isinstance(entries, list) or not entries:
-        raise no_media(response, provider, body, "picture")
+        raise answer_without(response, provider, body, "a picture")
     return ImageResult(
         provider=provider,
-        model=_text(body.get("model")),
+        model=text_at(body, "model"),
         media=tuple(entry_media(entry, response, provider, body) for entry in entries),
         cost=read_cost(body, response.headers) if read_cost else None,
         usage=read_usage(body.get("usage")),
@@ -96,7 +104,7 @@ def parse_sound(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     body = parse_object(response, provider)
     entries = body.get("data")
     if not isinstance(entries, list) or not entries:
-        raise no_media(response, provider, body, "sound")
+        raise answer_without(response, provider, body, "sound")
     first, *more = (entry_media(entry, response, provider, body) for entry in entries)
     return media_result(first, response, provider=provider, body=body, read_cost=read_cost, more=tuple(more))
 
@@ -117,7 +125,7 @@ def media_result(
         mime_type=first.mime_type,
         metadata=first.metadata,
         provider=provider,
-        model=_text(body.get("model")),
+        model=text_at(body, "model"),
         cost=read_cost(body, response.headers) if read_cost else None,
         more=more,
         request_id=request_id(response.headers, body),
@@ -158,7 +166,7 @@ def entry_media(entry: Any, response: HttpResponse, provider: str, body: Mapping
     if isinstance(entry, str):
         return text_media(entry, provider=provider)
     if isinstance(entry, dict):
-        said = normal(_text(entry.get("mime_type") or entry.get("content_type")))
+        said = normal(text_at(entry, "mime_type") or text_at(entry, "content_type"))
         facts = {
             name: value
             for name, value in entry.items()
@@ -173,7 +181,7 @@ def entry_media(entry: Any, response: HttpResponse, provider: str, body: Mapping
             return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
         if isinstance(url, str) and url:
             return Media(url=url, mime_type=said or mime_type_of_url(url), metadata=facts)
-    raise no_media(response, provider, body, "media in one of its entries")
+    raise answer_without(response, provider, body, "media in one of its entries")
 
 
 def text_media(text: str, *, provider: str) -> Media:
@@ -197,17 +205,6 @@ def mime_type_of_url(url: str) -> str | None:
     return mime_type_of_name(url.partition("?")[0].partition("#")[0].rpartition("/")[2])
 
 
-def no_media(response: HttpResponse, provider: str, body: Mapping[str, Any], what: str) -> ResponseFormatError:
-    """The error for an answer that lacks what it is about."""
-    return ResponseFormatError(
-        f"{provider} answered without a {what} (fields: {', '.join(map(str, body)) or 'none'})",
-        provider=provider,
-        status=response.status,
-        request_id=request_id(response.headers, body),
-        body=excerpt(response.body),
-    )
-
-
 def without_media(value: Any) -> Any:
     """A body without base64: what is left is small enough to be kept and shown."""
     if isinstance(value, dict):
@@ -217,7 +214,3 @@ def without_media(value: Any) -> Any:
     if isinstance(value, str) and len(value) > 2_000:
         return f"{value[:40]}... ({len(value)} characters)"
     return value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

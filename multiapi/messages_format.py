@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from multiapi.assembly import Assembly, ReadCost
+from multiapi.answer_facts import ReadCost
+from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, excerpt
 from multiapi.openai_format import check_request, merged, parse_object, same_model

@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from multiapi.assembly import Assembly, ReadCost, decimal_of, read_usage, request_id
+from multiapi.answer_facts import ReadCost, decimal_of, read_usage, request_id
+from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable, status_error_class
 from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt, parse_json
 from multiapi.provider import LateOperations, Operation, Provider, Status, StreamOperation, unsupported

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from multiapi.assembly import Assembly, ReadCost
+from multiapi.answer_facts import ReadCost
+from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, excerpt
 from multiapi.openai_format import (

@@ -14,13 +14,14 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, Health, ModelInfo, Price
-from multiapi.assembly import decimal_of, read_usage, request_id, whole_number
+from multiapi.account_format import get, parse_models, read_operation
+from multiapi.answer_facts import answer_without, decimal_of, read_usage, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
 from multiapi.media import check_upload, needs_bytes, source_of
 from multiapi.media_format import (
+    media_operation,
     needs_text,
-    no_media,
     one_of,
     parse_images,
     sound_body,
@@ -135,12 +136,12 @@ def parse_transcription(response: HttpResponse) -> Transcript:
     body = parse_object(response, _NAME)
     text = body.get("text")
     if not isinstance(text, str):
-        raise no_media(response, _NAME, body, "text")
+        raise answer_without(response, _NAME, body, "text")
     language = body.get("language")
     duration = decimal_of(body.get("duration"))
     return Transcript(
         provider=_NAME,
-        model=str(body.get("model") or ""),
+        model=text_at(body, "model"),
         text=text,
         language=language if isinstance(language, str) else None,
         duration_s=None if duration is None else float(duration),
@@ -152,16 +153,8 @@ def parse_transcription(response: HttpResponse) -> Transcript:
     )
 
 
-def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
-    """The public list. The prices have no unit there; they look like dollars while the wallet holds rupees."""
-    body = parse_object(response, _NAME)
-    entries = body.get("data")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of models")
-    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
-
-
-def _model(entry: dict[str, Any]) -> ModelInfo:
+def read_model(entry: dict[str, Any]) -> ModelInfo:
+    """One entry of the public list. Its prices have no unit; they look like dollars while the wallet holds rupees."""
     prices = [
         Price(amount=amount, currency=None, what=what, per=Decimal(1_000_000))
         for name, what in (("input_cost_per_1m", "input_tokens"), ("output_cost_per_1m", "output_tokens"))
@@ -193,7 +186,7 @@ def parse_credits(response: HttpResponse) -> Balance:
                 return Balance(provider=_NAME, amount=amount, unit="INR", raw=body)
     unreadable = [name for name in _BALANCE_FIELDS if name in body]
     if unreadable or not body:
-        raise no_media(response, _NAME, body, "balance that is a number")
+        raise answer_without(response, _NAME, body, "a balance that is a number")
     return Balance(provider=_NAME, amount=None, unit="INR", raw=body)
 
 
@@ -219,32 +212,18 @@ def parse_health(response: HttpResponse) -> Health:
     )
 
 
-def _get(path: str, *, public: bool = False) -> Any:
-    return lambda _request: HttpRequest("GET", path, public=public)
-
-
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    "image": Operation(
-        "image",
-        build_image,
-        partial(parse_images, provider=_NAME, read_cost=_read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
-    "speech": Operation(
-        "speech",
-        build_speech,
-        partial(sound_body, provider=_NAME, read_cost=_read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
+    "image": media_operation("image", build_image, partial(parse_images, provider=_NAME, read_cost=_read_cost)),
+    "speech": media_operation("speech", build_speech, partial(sound_body, provider=_NAME, read_cost=_read_cost)),
     "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
-    "models": Operation("models", _get("/api/models", public=True), parse_models, Retry.READ),
-    "credits": Operation("credits", _get("/v1/credits"), parse_credits, Retry.READ),
-    "balance": Operation("balance", _get("/v1/credits"), parse_credits, Retry.READ),
-    "health": Operation("health", _get("/health", public=True), parse_health, Retry.READ),
-    "ready": Operation("ready", _get("/health/ready", public=True), parse_health, Retry.READ),
-    "live": Operation("live", _get("/health/live", public=True), parse_health, Retry.READ),
+    "models": read_operation(
+        "models", get("/api/models", public=True), partial(parse_models, provider=_NAME, read_model=read_model)
+    ),
+    "credits": read_operation("credits", get("/v1/credits"), parse_credits),
+    "balance": read_operation("balance", get("/v1/credits"), parse_credits),
+    "health": read_operation("health", get("/health", public=True), parse_health),
+    "ready": read_operation("ready", get("/health/ready", public=True), parse_health),
+    "live": read_operation("live", get("/health/live", public=True), parse_health),
     "responses": Operation(
         "responses",
         partial(build_responses, provider=_NAME),

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
-from multiapi.assembly import decimal_of, request_id, whole_number
+from multiapi.account_format import get, parse_models, read_operation
+from multiapi.answer_facts import answer_without, decimal_of, object_at, request_id, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
-from multiapi.media_format import media_result, needs_text, no_media, taken_settings, text_media, without_media
+from multiapi.media_format import media_operation, media_result, needs_text, taken_settings, text_media, without_media
 from multiapi.media_kinds import group_of
 from multiapi.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
 from multiapi.media_results import EncodedFile, ImageResult, MediaResult, Transcript
@@ -149,7 +151,7 @@ def _day(value: date | datetime | str) -> str:
 
 def parse_image(response: HttpResponse) -> ImageResult:
     """The picture in the text of the answer."""
-    answer = _answer(response)
+    answer = parse_chat(response)
     return ImageResult(
         provider=_NAME,
         model=answer.model,
@@ -168,7 +170,7 @@ def parse_speech(response: HttpResponse) -> MediaResult:
     Raises:
         ResponseFormatError: The text is none.
     """
-    answer = _answer(response)
+    answer = parse_chat(response)
     media = _media(answer, response, mime_type="audio/mpeg")
     if media.data is not None and group_of(media.mime_type) not in {"audio", "file"}:
         raise ResponseFormatError(f"bineric answered with {media.mime_type} instead of sound", provider=_NAME)
@@ -177,7 +179,7 @@ def parse_speech(response: HttpResponse) -> MediaResult:
 
 def parse_transcription(response: HttpResponse) -> Transcript:
     """The text of the answer; how speakers are laid out is not documented."""
-    answer = _answer(response)
+    answer = parse_chat(response)
     return Transcript(
         provider=_NAME,
         model=answer.model,
@@ -188,10 +190,6 @@ def parse_transcription(response: HttpResponse) -> Transcript:
         headers=response.headers,
         raw=answer.raw,
     )
-
-
-def _answer(response: HttpResponse) -> ChatResponse:
-    return parse_chat(response)
 
 
 def _media(answer: ChatResponse, response: HttpResponse, mime_type: str | None = None) -> Media:
@@ -211,9 +209,9 @@ def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
     body = parse_object(response, _NAME)
     data = body.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("base64String"), str):
-        raise no_media(response, _NAME, body, "file")
-    info = data["fileInfo"] if isinstance(data.get("fileInfo"), dict) else {}
-    size = data["size"] if isinstance(data.get("size"), dict) else {}
+        raise answer_without(response, _NAME, body, "a file")
+    info = object_at(data, "fileInfo")
+    size = object_at(data, "size")
     name = data["originalName"] if isinstance(data.get("originalName"), str) else None
     found = from_base64(data["base64String"], provider=_NAME, mime_type=info.get("mimeType"))
     return EncodedFile(
@@ -239,20 +237,12 @@ def parse_decoded(response: HttpResponse) -> Media:
     return media
 
 
-def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
-    """The model list; prices are text, in the currency that stands beside them."""
-    body = parse_object(response, _NAME)
-    entries = body.get("data")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of models")
-    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
-
-
 _PRICES = {"input": "input_tokens", "output": "output_tokens", "cost_per_image": "image"}
 
 
-def _model(entry: dict[str, Any]) -> ModelInfo:
-    pricing, limits = _object(entry, "pricing"), _object(entry, "limits")
+def read_model(entry: dict[str, Any]) -> ModelInfo:
+    """One entry of the list; prices are text, in the currency that stands beside them."""
+    pricing, limits = object_at(entry, "pricing"), object_at(entry, "limits")
     currency = pricing.get("currency") if isinstance(pricing.get("currency"), str) else None
     prices = [
         Price(amount=amount, currency=currency, what=_PRICES.get(name, name))
@@ -270,7 +260,7 @@ def _model(entry: dict[str, Any]) -> ModelInfo:
             dict.fromkeys(
                 [
                     *(str(word) for word in entry.get("capabilities") or ()),
-                    *(name for name, there in _object(entry, "features").items() if there is True),
+                    *(name for name, there in object_at(entry, "features").items() if there is True),
                 ]
             )
         ),
@@ -284,10 +274,10 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     """Totals and one entry per model."""
     body = parse_object(response, _NAME)
     data = _data(body, response, "usage")
-    total, period = _object(data, "total_usage"), _object(data, "period")
+    total, period = object_at(data, "total_usage"), object_at(data, "period")
     models = [entry for entry in data.get("by_model") or () if isinstance(entry, dict)]
     if not total and not models:
-        raise no_media(response, _NAME, body, "usage")
+        raise answer_without(response, _NAME, body, "usage")
     return UsageReport(
         provider=_NAME,
         start=period.get("start"),
@@ -298,10 +288,10 @@ def parse_usage(response: HttpResponse) -> UsageReport:
         by_model=tuple(
             UsageEntry(
                 model=entry.get("model"),
-                requests=whole_number(_object(entry, "usage").get("request_count")),
-                input_tokens=whole_number(_object(entry, "usage").get("input_tokens")),
-                output_tokens=whole_number(_object(entry, "usage").get("output_tokens")),
-                cost=_cost(_object(entry, "usage").get("total_cost")),
+                requests=whole_number(object_at(entry, "usage").get("request_count")),
+                input_tokens=whole_number(object_at(entry, "usage").get("input_tokens")),
+                output_tokens=whole_number(object_at(entry, "usage").get("output_tokens")),
+                cost=_cost(object_at(entry, "usage").get("total_cost")),
             )
             for entry in models
         ),
@@ -313,9 +303,13 @@ def parse_daily_usage(response: HttpResponse) -> DailyUsage:
     """Today, and whether the account is paid for."""
     body = parse_object(response, _NAME)
     data = _data(body, response, "usage")
-    status, today, last = _object(data, "payment_status"), _object(data, "today_usage"), _object(data, "last_request")
+    status, today, last = (
+        object_at(data, "payment_status"),
+        object_at(data, "today_usage"),
+        object_at(data, "last_request"),
+    )
     if not today and not status:
-        raise no_media(response, _NAME, body, "usage")
+        raise answer_without(response, _NAME, body, "usage")
     return DailyUsage(
         provider=_NAME,
         active=status.get("active") if isinstance(status.get("active"), bool) else None,
@@ -337,11 +331,11 @@ def parse_balance(response: HttpResponse) -> Balance:
         ResponseFormatError: No balance, or none that is a number.
     """
     body = parse_object(response, _NAME)
-    data = _data(body, response, "balance")
+    data = _data(body, response, "a balance")
     amount = decimal_of(data.get("balance"))
     if amount is None:
-        raise no_media(response, _NAME, data, "balance")
-    status = _object(data, "payment_status")
+        raise answer_without(response, _NAME, data, "a balance")
+    status = object_at(data, "payment_status")
     return Balance(
         provider=_NAME, amount=amount, unit=None, expires=status.get("expires", status.get("expires_at")), raw=body
     )
@@ -350,13 +344,8 @@ def parse_balance(response: HttpResponse) -> Balance:
 def _data(body: dict[str, Any], response: HttpResponse, what: str) -> dict[str, Any]:
     data = body.get("data")
     if not isinstance(data, dict):
-        raise no_media(response, _NAME, body, what)
+        raise answer_without(response, _NAME, body, what)
     return data
-
-
-def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
-    value = body.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _cost(value: Any) -> Cost | None:
@@ -364,18 +353,14 @@ def _cost(value: Any) -> Cost | None:
     return None if amount is None else Cost(amount, None)
 
 
-def _get(path: str) -> Any:
-    return lambda _request: HttpRequest("GET", path)
-
-
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    "image": Operation("image", build_image, parse_image, Retry.MEDIA, limit="media_answer_bytes"),
-    "speech": Operation("speech", build_speech, parse_speech, Retry.MEDIA, limit="media_answer_bytes"),
+    "image": media_operation("image", build_image, parse_image),
+    "speech": media_operation("speech", build_speech, parse_speech),
     "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
-    "models": Operation("models", _get("/ai/models"), parse_models, Retry.READ),
-    "usage": Operation("usage", build_usage, parse_usage, Retry.READ),
-    "daily_usage": Operation("daily_usage", _get("/monitoring/daily-usage"), parse_daily_usage, Retry.READ),
-    "balance": Operation("balance", _get("/monitoring/balance"), parse_balance, Retry.READ),
+    "models": read_operation("models", get("/ai/models"), partial(parse_models, provider=_NAME, read_model=read_model)),
+    "usage": read_operation("usage", build_usage, parse_usage),
+    "daily_usage": read_operation("daily_usage", get("/monitoring/daily-usage"), parse_daily_usage),
+    "balance": read_operation("balance", get("/monitoring/balance"), parse_balance),
     "file_to_base64": Operation(
         "file_to_base64", build_file_to_base64, parse_file_to_base64, Retry.ANSWER, limit="media_answer_bytes"
     ),

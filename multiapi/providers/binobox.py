@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from multiapi import openai_format
-from multiapi.assembly import decimal_of
+from multiapi.answer_facts import decimal_of
 from multiapi.errors import InsufficientCreditsError, StatusError
 from multiapi.http import HttpResponse, parse_json
 from multiapi.openai_format import Dialect, openai_compatible

@@ -13,14 +13,15 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
-from multiapi.assembly import decimal_of, request_id, whole_number
+from multiapi.account_format import get, parse_models, read_operation
+from multiapi.answer_facts import answer_without, decimal_of, request_id, text_at, whole_number
 from multiapi.errors import ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.jobs import Job, job_id_of, parse_status, state_of
 from multiapi.media import Media
 from multiapi.media_format import (
+    media_operation,
     needs_text,
-    no_media,
     parse_images,
     parse_sound,
     taken_settings,
@@ -109,7 +110,7 @@ def parse_started(response: HttpResponse) -> Job:
     body = parse_status(response, provider=_NAME)
     job = _job(body, response)
     if not job.id:
-        raise no_media(response, _NAME, body, "job id")
+        raise answer_without(response, _NAME, body, "a job id")
     return job
 
 
@@ -129,7 +130,7 @@ def _job(body: dict[str, Any], response: HttpResponse) -> Job:
     return Job(
         id=job_id_of(body, "id"),
         provider=_NAME,
-        model=body["model"] if isinstance(body.get("model"), str) else "",
+        model=text_at(body, "model"),
         status=status,
         state=state,
         media=() if media is None else (media,),
@@ -140,9 +141,9 @@ def _job(body: dict[str, Any], response: HttpResponse) -> Job:
         else None,
         cost=Cost(charged, "diamonds") if charged is not None else None,
         estimated_cost=Cost(estimate, "diamonds") if estimate is not None else None,
-        created=_time(body, "created_at"),
-        started=_time(body, "started_at"),
-        finished=_time(body, "completed_at"),
+        created=text_at(body, "created_at") or None,
+        started=text_at(body, "started_at") or None,
+        finished=text_at(body, "completed_at") or None,
         request_id=request_id(response.headers, body),
         raw=without_media(body),
     )
@@ -161,21 +162,8 @@ def _output(output: dict[str, Any]) -> Media | None:
     )
 
 
-def _time(body: dict[str, Any], name: str) -> str | None:
-    value = body.get(name)
-    return value if isinstance(value, str) else None
-
-
-def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
-    """The models this key may use, with the least that a call costs."""
-    body = parse_object(response, _NAME)
-    entries = body.get("data")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of models")
-    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
-
-
-def _model(entry: dict[str, Any]) -> ModelInfo:
+def read_model(entry: dict[str, Any]) -> ModelInfo:
+    """A model that this key may use, with the least that a call costs."""
     least = decimal_of(entry.get("min_cost_diamonds"))
     capabilities = tuple(str(word) for word in entry.get("capabilities") or ())
     return ModelInfo(
@@ -195,7 +183,7 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     spent = decimal_of(body.get("diamonds_charged"))
     left = decimal_of(body.get("balance_remaining"))
     if spent is None and left is None and whole_number(body.get("request_count")) is None:
-        raise no_media(response, _NAME, body, "usage")
+        raise answer_without(response, _NAME, body, "usage")
     return UsageReport(
         provider=_NAME,
         days=whole_number(body.get("period_days")),
@@ -213,35 +201,17 @@ def parse_balance(response: HttpResponse) -> Balance:
     body = parse_object(response, _NAME)
     left = decimal_of(body.get("balance_remaining"))
     if left is None:
-        raise no_media(response, _NAME, body, "balance")
+        raise answer_without(response, _NAME, body, "a balance")
     return Balance(provider=_NAME, amount=left, unit="diamonds", raw=body)
 
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    "image": Operation(
-        "image",
-        build_image,
-        partial(parse_images, provider=_NAME, read_cost=read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
-    "speech": Operation(
-        "speech",
-        build_speech,
-        partial(parse_sound, provider=_NAME, read_cost=read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
-    "music": Operation(
-        "music",
-        build_music,
-        partial(parse_sound, provider=_NAME, read_cost=read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
+    "image": media_operation("image", build_image, partial(parse_images, provider=_NAME, read_cost=read_cost)),
+    "speech": media_operation("speech", build_speech, partial(parse_sound, provider=_NAME, read_cost=read_cost)),
+    "music": media_operation("music", build_music, partial(parse_sound, provider=_NAME, read_cost=read_cost)),
     "start_video": Operation("start_video", build_video, parse_started, Retry.JOB),
-    "poll_video": Operation("poll_video", build_poll, parse_job, Retry.READ),
-    "models": Operation("models", lambda _: HttpRequest("GET", "/models"), parse_models, Retry.READ),
-    "usage": Operation("usage", build_usage, parse_usage, Retry.READ),
-    "balance": Operation("balance", lambda _: HttpRequest("GET", "/usage"), parse_balance, Retry.READ),
+    "poll_video": read_operation("poll_video", build_poll, parse_job),
+    "models": read_operation("models", get("/models"), partial(parse_models, provider=_NAME, read_model=read_model)),
+    "usage": read_operation("usage", build_usage, parse_usage),
+    "balance": read_operation("balance", get("/usage"), parse_balance),
 }

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiapi.assembly import Assembly, read_usage
+from multiapi.answer_facts import read_usage
+from multiapi.assembly import Assembly
 from multiapi.errors import ResponseFormatError, ServerError, StreamInterruptedError
 from multiapi.http import HttpResponse
 from multiapi.openai_format import chat_stream_decoder, parse_chat

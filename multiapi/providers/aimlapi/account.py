@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -32,10 +32,10 @@ from multiapi.account import (
     UsageReport,
     UsageRequest,
 )
-from multiapi.assembly import decimal_of, whole_number
+from multiapi.account_format import entries_of, get, parse_models, read_operation
+from multiapi.answer_facts import answer_without, decimal_of, object_at, whole_number
 from multiapi.errors import InvalidRequestError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.media_format import no_media
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
 from multiapi.types import Cost
@@ -80,26 +80,18 @@ def build_metrics(models: Sequence[str] | str | None) -> HttpRequest:
     return HttpRequest("GET", "/models/metrics", query=tuple(("aliases", name) for name in names), public=True)
 
 
-def parse_models(response: HttpResponse) -> tuple[ModelInfo, ...]:
-    """The models of a list."""
-    body = parse_object(response, _NAME)
-    entries = body.get("data")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of models")
-    return tuple(_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
-
-
 def parse_model(response: HttpResponse) -> ModelInfo:
     """One model."""
     body = parse_object(response, _NAME)
     entry = body.get("data")
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise no_media(response, _NAME, body, "model")
-    return _model(entry)
+        raise answer_without(response, _NAME, body, "a model")
+    return read_model(entry)
 
 
-def _model(entry: Mapping[str, Any]) -> ModelInfo:
-    info, modalities = _object(entry, "info"), _object(entry, "modalities")
+def read_model(entry: Mapping[str, Any]) -> ModelInfo:
+    """A model of the list, or the one that was asked for."""
+    info, modalities = object_at(entry, "info"), object_at(entry, "modalities")
     return ModelInfo(
         id=entry["id"],
         provider=_NAME,
@@ -113,7 +105,7 @@ def _model(entry: Mapping[str, Any]) -> ModelInfo:
         aliases=_words(entry.get("aliases")),
         context_tokens=whole_number(info.get("contextLength")) or None,
         max_output_tokens=whole_number(info.get("outputMax")) or None,
-        prices=tuple(_prices(_object(entry, "pricing"))),
+        prices=tuple(_prices(object_at(entry, "pricing"))),
         raw=entry,
     )
 
@@ -128,7 +120,7 @@ def _prices(pricing: Mapping[str, Any]) -> list[Price]:
             currency=currency,
             what=str(item.get("name") or item.get("measure") or item.get("unit") or "call"),
             per=decimal_of(item.get("per")),
-            when=_object(item, "when"),
+            when=object_at(item, "when"),
         )
         for item in listed
         if (amount := decimal_of(item.get("price"))) is not None
@@ -138,9 +130,7 @@ def _prices(pricing: Mapping[str, Any]) -> list[Price]:
 def parse_metrics(response: HttpResponse) -> tuple[ModelMetrics, ...]:
     """Percentiles per model; one without a successful call lately is not there."""
     body = parse_object(response, _NAME)
-    entries = body.get("models")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of metrics")
+    entries = entries_of(body, response, _NAME, "a list of metrics", field="models")
     return tuple(
         ModelMetrics(
             model=str(entry.get("alias")),
@@ -148,13 +138,12 @@ def parse_metrics(response: HttpResponse) -> tuple[ModelMetrics, ...]:
             window_s=whole_number(body.get("window_seconds")),
             percentiles={
                 measure: {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
-                for measure, values in _object(entry, "metrics").items()
+                for measure, values in object_at(entry, "metrics").items()
                 if isinstance(values, dict)
             },
             raw=entry,
         )
         for entry in entries
-        if isinstance(entry, dict)
     )
 
 
@@ -166,7 +155,7 @@ def parse_balance(response: HttpResponse) -> Balance:
     body = parse_object(response, _NAME)
     amount = decimal_of(body.get("current_balance"))
     if amount is None:
-        raise no_media(response, _NAME, body, "balance")
+        raise answer_without(response, _NAME, body, "a balance")
     return Balance(provider=_NAME, amount=amount, unit=str(body.get("currency") or "USD"), raw=body)
 
 
@@ -175,7 +164,7 @@ def parse_balance_legacy(response: HttpResponse) -> Balance:
     body = parse_object(response, _NAME)
     amount = decimal_of(body.get("balance"))
     if amount is None:
-        raise no_media(response, _NAME, body, "balance")
+        raise answer_without(response, _NAME, body, "a balance")
     return Balance(provider=_NAME, amount=amount, unit="credits", raw=body)
 
 
@@ -220,9 +209,9 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     spent = _cost(body.get("spend"), body)
     requests = whole_number(body.get("requests"))
     if spent is None and requests is None:
-        raise no_media(response, _NAME, body, "usage")
+        raise answer_without(response, _NAME, body, "usage")
     groups = [entry for entry in body.get("groups") or () if isinstance(entry, dict)]
-    counts = [whole_number(_object(entry, "requests").get("failed")) for entry in groups]
+    counts = [whole_number(object_at(entry, "requests").get("failed")) for entry in groups]
     return UsageReport(
         provider=_NAME,
         start=body.get("start"),
@@ -245,11 +234,11 @@ def parse_usage(response: HttpResponse) -> UsageReport:
 
 
 def _group(entry: Mapping[str, Any], body: Mapping[str, Any]) -> UsageEntry:
-    tokens = _object(entry, "tokens")
+    tokens = object_at(entry, "tokens")
     return UsageEntry(
         model=entry.get("model"),
         day=entry.get("day"),
-        requests=whole_number(_object(entry, "requests").get("total")),
+        requests=whole_number(object_at(entry, "requests").get("total")),
         input_tokens=whole_number(tokens.get("input")),
         output_tokens=whole_number(tokens.get("output")),
         cost=_cost(entry.get("spend"), body),
@@ -277,13 +266,12 @@ def build_logs(request: LogsRequest | None) -> HttpRequest:
 def parse_logs(response: HttpResponse) -> Page:
     """A page of calls."""
     body = parse_object(response, _NAME)
-    rows, paging = body.get("data"), _object(body, "pagination")
-    if not isinstance(rows, list):
-        raise no_media(response, _NAME, body, "list of calls")
+    rows = entries_of(body, response, _NAME, "a list of calls")
+    paging = object_at(body, "pagination")
     limit, offset = whole_number(paging.get("limit")), whole_number(paging.get("offset"))
     step = limit if limit is not None else len(rows)
     return Page(
-        items=tuple(_log(row) for row in rows if isinstance(row, dict)),
+        items=tuple(map(_log, rows)),
         total=whole_number(paging.get("total")),
         next_offset=(offset or 0) + step if paging.get("has_more") else None,
         raw=body,
@@ -291,7 +279,7 @@ def parse_logs(response: HttpResponse) -> Page:
 
 
 def _log(row: Mapping[str, Any]) -> LogEntry:
-    tokens = _object(row, "tokens")
+    tokens = object_at(row, "tokens")
     return LogEntry(
         created=row.get("created"),
         status=row.get("status"),
@@ -333,9 +321,8 @@ def build_transactions(request: TransactionsRequest | None) -> HttpRequest:
 def parse_transactions(response: HttpResponse) -> Page:
     """A page of movements."""
     body = parse_object(response, _NAME)
-    rows, paging = body.get("data"), _object(body, "pagination")
-    if not isinstance(rows, list):
-        raise no_media(response, _NAME, body, "list of transactions")
+    rows = entries_of(body, response, _NAME, "a list of transactions")
+    paging = object_at(body, "pagination")
     cursor = paging.get("next_cursor")
     return Page(
         items=tuple(
@@ -349,7 +336,6 @@ def parse_transactions(response: HttpResponse) -> Page:
                 raw=row,
             )
             for row in rows
-            if isinstance(row, dict)
         ),
         next_cursor=cursor if isinstance(cursor, str) and paging.get("has_more") is not False else None,
         raw=body,
@@ -406,27 +392,25 @@ def parse_key(response: HttpResponse) -> KeyInfo:
     body = parse_object(response, _NAME)
     entry = body.get("data")
     if not isinstance(entry, dict) or not isinstance(entry.get("prefix"), str):
-        raise no_media(response, _NAME, {}, "key")
+        raise answer_without(response, _NAME, {}, "a key")
     return _key(entry)
 
 
 def parse_keys(response: HttpResponse) -> tuple[KeyInfo, ...]:
     """All keys of the account."""
     body = parse_object(response, _NAME)
-    entries = body.get("data")
-    if not isinstance(entries, list):
-        raise no_media(response, _NAME, body, "list of keys")
-    return tuple(_key(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("prefix"), str))
+    entries = entries_of(body, response, _NAME, "a list of keys")
+    return tuple(_key(entry) for entry in entries if isinstance(entry.get("prefix"), str))
 
 
 def parse_deleted_key(response: HttpResponse) -> bool:
     """Whether it is gone."""
     body = parse_object(response, _NAME)
-    return bool(_object(body, "data").get("deleted"))
+    return bool(object_at(body, "data").get("deleted"))
 
 
 def _key(entry: Mapping[str, Any]) -> KeyInfo:
-    limit, scopes = _object(entry, "limit"), entry.get("scopes")
+    limit, scopes = object_at(entry, "limit"), entry.get("scopes")
     return KeyInfo(
         prefix=entry["prefix"],
         name=entry.get("name"),
@@ -434,48 +418,31 @@ def _key(entry: Mapping[str, Any]) -> KeyInfo:
         scopes=_words(scopes) if isinstance(scopes, list) else None,
         limit_usd=decimal_of(limit.get("threshold")),
         limit_period=limit.get("retention"),
-        spent_this_month_usd=_decimal(entry.get("monthly_usage")),
+        spent_this_month_usd=decimal_of(entry.get("monthly_usage")),
         created=entry.get("created_at"),
         key=entry.get("key"),
         raw={name: value for name, value in entry.items() if name != "key"},
     )
 
 
-def _decimal(value: Any) -> Decimal | None:
-    return decimal_of(value)
-
-
-def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = body.get(name)
-    return value if isinstance(value, dict) else {}
-
-
 def _words(value: Any) -> tuple[str, ...]:
     return tuple(str(word) for word in value) if isinstance(value, list) else ()
 
 
-def _get(path: str) -> Any:
-    return lambda _request: HttpRequest("GET", path)
-
-
-def _read(name: str, build: Any, parse: Any) -> Operation[Any, Any]:
-    return Operation(name, build, parse, Retry.READ)
-
-
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    "models": _read("models", build_models, parse_models),
-    "model": _read("model", build_model, parse_model),
-    "metrics": _read("metrics", build_metrics, parse_metrics),
-    "balance": _read("balance", _get("/v2/billing"), parse_balance),
-    "billing_detail": _read("billing_detail", _get("/v2/billing/detail"), parse_balance),
-    "balance_legacy": _read("balance_legacy", _get("/v1/billing/balance"), parse_balance_legacy),
-    "usage": _read("usage", build_usage, parse_usage),
-    "usage_total": _read("usage_total", build_usage_total, parse_usage),
-    "logs": _read("logs", build_logs, parse_logs),
-    "transactions": _read("transactions", build_transactions, parse_transactions),
+    "models": read_operation("models", build_models, partial(parse_models, provider=_NAME, read_model=read_model)),
+    "model": read_operation("model", build_model, parse_model),
+    "metrics": read_operation("metrics", build_metrics, parse_metrics),
+    "balance": read_operation("balance", get("/v2/billing"), parse_balance),
+    "billing_detail": read_operation("billing_detail", get("/v2/billing/detail"), parse_balance),
+    "balance_legacy": read_operation("balance_legacy", get("/v1/billing/balance"), parse_balance_legacy),
+    "usage": read_operation("usage", build_usage, parse_usage),
+    "usage_total": read_operation("usage_total", build_usage_total, parse_usage),
+    "logs": read_operation("logs", build_logs, parse_logs),
+    "transactions": read_operation("transactions", build_transactions, parse_transactions),
     "create_key": Operation("create_key", build_create_key, parse_key, Retry.JOB),
-    "list_keys": _read("list_keys", _get("/v1/keys"), parse_keys),
-    "get_key": _read("get_key", _get("/v1/key"), parse_key),
+    "list_keys": read_operation("list_keys", get("/v1/keys"), parse_keys),
+    "get_key": read_operation("get_key", get("/v1/key"), parse_key),
     "update_key": Operation("update_key", build_update_key, parse_key, Retry.JOB),
     "replace_key": Operation("replace_key", build_replace_key, parse_key, Retry.JOB),
     "delete_key": Operation("delete_key", build_delete_key, parse_deleted_key, Retry.JOB),

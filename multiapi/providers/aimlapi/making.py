@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from multiapi import catalogue
-from multiapi.assembly import decimal_of, read_usage, request_id, whole_number
+from multiapi.answer_facts import answer_without, decimal_of, object_at, read_usage, request_id, text_at, whole_number
 from multiapi.catalogue import ModelEntry, parameters
 from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
@@ -25,10 +25,10 @@ from multiapi.jobs import Job, JobKind, job_id_of, parse_status, state_of
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
 from multiapi.media_format import (
     entry_media,
+    media_operation,
     media_result,
     mime_type_of_url,
     needs_text,
-    no_media,
     parse_images,
     sound_body,
     text_media,
@@ -278,7 +278,7 @@ def parse_speech(response: HttpResponse) -> MediaResult:
     body = parse_object(response, NAME)
     audio = body.get("audio")
     if not audio:
-        raise no_media(response, NAME, body, "sound")
+        raise answer_without(response, NAME, body, "sound")
     media = text_media(audio, provider=NAME) if isinstance(audio, str) else entry_media(audio, response, NAME, body)
     media = media if media.mime_type else Media(data=media.data, url=media.url, mime_type="audio/mpeg")
     return media_result(media, response, provider=NAME, body=body, read_cost=read_cost)
@@ -295,11 +295,11 @@ def parse_mesh(response: HttpResponse) -> MeshResult:
     if not parts:
         entries = body.get("data") or body.get("images")
         if not isinstance(entries, list) or not entries:
-            raise no_media(response, NAME, body, "mesh")
+            raise answer_without(response, NAME, body, "a mesh")
         parts = {f"mesh_{number}": _mesh(entry, response, body) for number, entry in enumerate(entries, 1)}
     return MeshResult(
         provider=NAME,
-        model=body["model"] if isinstance(body.get("model"), str) else "",
+        model=text_at(body, "model"),
         media=tuple(parts.values()),
         parts=parts,
         cost=read_cost(body, response.headers),
@@ -323,11 +323,11 @@ def parse_ocr(response: HttpResponse) -> OcrResult:
     body = parse_object(response, NAME)
     pages = body.get("pages")
     if not isinstance(pages, list):
-        raise no_media(response, NAME, body, "page")
+        raise answer_without(response, NAME, body, "a page")
     annotation = body.get("document_annotation")
     return OcrResult(
         provider=NAME,
-        model=body["model"] if isinstance(body.get("model"), str) else "",
+        model=text_at(body, "model"),
         pages=tuple(_page(page, number) for number, page in enumerate(pages) if isinstance(page, dict)),
         annotation=annotation if isinstance(annotation, str) else None,
         cost=read_cost(body, response.headers),
@@ -339,7 +339,7 @@ def parse_ocr(response: HttpResponse) -> OcrResult:
 
 def _page(page: dict[str, Any], position: int) -> OcrPage:
     index = whole_number(page.get("index"))
-    size = page["dimensions"] if isinstance(page.get("dimensions"), dict) else {}
+    size = object_at(page, "dimensions")
     text = page.get("markdown", page.get("text"))
     images = [image for image in page.get("images") or () if isinstance(image, dict) and image.get("image_base64")]
     return OcrPage(
@@ -390,7 +390,7 @@ def parse_started(response: HttpResponse, *, kind: JobKind) -> Job:
         )
     job = _job(parse_status(response, provider=NAME), response, kind)
     if not job.id:
-        raise no_media(response, NAME, job.raw, "job id")
+        raise answer_without(response, NAME, job.raw, "a job id")
     return job
 
 
@@ -408,7 +408,7 @@ def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
         id=job_id_of(body, "id", "generation_id"),
         provider=NAME,
         kind=kind,
-        model=body["model"] if isinstance(body.get("model"), str) else "",
+        model=text_at(body, "model"),
         status=status,
         state=state,
         media=_made(body, kind) if done and kind != "transcription" else (),
@@ -480,7 +480,7 @@ def _transcript(body: Mapping[str, Any], cost: Cost | None, response: HttpRespon
         return None
     return Transcript(
         provider=NAME,
-        model=body["model"] if isinstance(body.get("model"), str) else "",
+        model=text_at(body, "model"),
         cost=cost,
         request_id=request_id(response.headers, body),
         headers=response.headers,
@@ -500,7 +500,7 @@ def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(channel, dict) and isinstance(channel.get("alternatives"), list) and channel["alternatives"]
     ]
     words = [word for alternative in best for word in alternative.get("words") or () if isinstance(word, dict)]
-    metadata = found["metadata"] if isinstance(found.get("metadata"), dict) else {}
+    metadata = object_at(found, "metadata")
     language = next((channel.get("detected_language") for channel in channels if isinstance(channel, dict)), None)
     utterances = [item for item in results.get("utterances") or () if isinstance(item, dict)]
     return {
@@ -516,7 +516,7 @@ def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_text(found: Mapping[str, Any]) -> dict[str, Any]:
     """A plain text with token counts, or AssemblyAI's shape with times in milliseconds."""
-    counts = found["usage"] if isinstance(found.get("usage"), dict) else {}
+    counts = object_at(found, "usage")
     language = found.get("language_code", found.get("language"))
     lists: dict[str, Any] = {
         name: found.get(name) if isinstance(found.get(name), list) else [] for name in ("utterances", "words")
@@ -559,22 +559,10 @@ def _job_operations(kind: JobKind, build: Any) -> dict[str, Operation[Any, Any]]
 
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    "image": Operation(
-        "image",
-        build_image,
-        partial(parse_images, provider=NAME, read_cost=read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
-    "edit_image": Operation(
-        "edit_image",
-        build_edit,
-        partial(parse_images, provider=NAME, read_cost=read_cost),
-        Retry.MEDIA,
-        limit="media_answer_bytes",
-    ),
-    "mesh": Operation("mesh", build_mesh, parse_mesh, Retry.MEDIA, limit="media_answer_bytes"),
-    "speech": Operation("speech", build_speech, parse_speech, Retry.MEDIA, limit="media_answer_bytes"),
+    "image": media_operation("image", build_image, partial(parse_images, provider=NAME, read_cost=read_cost)),
+    "edit_image": media_operation("edit_image", build_edit, partial(parse_images, provider=NAME, read_cost=read_cost)),
+    "mesh": media_operation("mesh", build_mesh, parse_mesh),
+    "speech": media_operation("speech", build_speech, parse_speech),
     **_job_operations("video", build_video),
     **_job_operations("music", build_music),
     **_job_operations("transcription", build_transcription),

@@ -12,11 +12,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from multiapi.assembly import request_id, whole_number
+from multiapi.answer_facts import answer_without, object_at, request_id, whole_number
 from multiapi.batches import Batch, BatchRequest, BatchResult, BatchState
 from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json, path_segment
-from multiapi.media_format import needs_text, no_media
+from multiapi.media_format import needs_text
 from multiapi.media_requests import ModerationRequest
 from multiapi.media_results import Moderation
 from multiapi.messages_format import build_messages, message_of, messages_body, parse_messages
@@ -69,7 +69,7 @@ def parse_batch(response: HttpResponse) -> Batch:
     """A batch that was taken, or is being cancelled."""
     body = parse_object(response, _NAME)
     if not isinstance(body.get("id"), str):
-        raise no_media(response, _NAME, body, "batch id")
+        raise answer_without(response, _NAME, body, "a batch id")
     return _batch(body)
 
 
@@ -98,7 +98,7 @@ def parse_batch_state(response: HttpResponse) -> Batch:
     if len(bodies) == 1 and isinstance(bodies[0], dict):
         if not isinstance(bodies[0].get("id"), str):
             parse_object(response, _NAME)
-            raise no_media(response, _NAME, bodies[0], "batch")
+            raise answer_without(response, _NAME, bodies[0], "a batch")
         return _batch(bodies[0])
     raise ResponseFormatError(
         f"{_NAME} answered about a batch with neither a state nor results", provider=_NAME, body=excerpt(response.body)
@@ -107,7 +107,7 @@ def parse_batch_state(response: HttpResponse) -> Batch:
 
 def _batch(body: dict[str, Any]) -> Batch:
     status = str(body.get("status") or body.get("processing_status") or "")
-    counts = body["request_counts"] if isinstance(body.get("request_counts"), dict) else {}
+    counts = object_at(body, "request_counts")
     is_cancelled = "cancelled" in (body.get("status"), body.get("processing_status"))
     state: BatchState = "cancelled" if is_cancelled else "pending"
     return Batch(
@@ -123,7 +123,7 @@ def _batch(body: dict[str, Any]) -> Batch:
 
 
 def _result(body: dict[str, Any], response: HttpResponse) -> BatchResult:
-    result = body["result"] if isinstance(body.get("result"), dict) else {}
+    result = object_at(body, "result")
     message, error = result.get("message"), result.get("error")
     if isinstance(error, dict):
         inner = error.get("error")

@@ -1,0 +1,50 @@
+"""How vendors are asked about models and money, and answer: a plain GET, and lists of objects in `data`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from multiapi.account import ModelInfo
+from multiapi.answer_facts import answer_without
+from multiapi.http import HttpRequest, HttpResponse, Retry
+from multiapi.openai_format import parse_object
+from multiapi.provider import Operation
+
+
+def get(path: str, *, public: bool = False) -> Callable[[Any], HttpRequest]:
+    """The builder of a request that takes nothing. What is `public` needs no key."""
+    return lambda _request: HttpRequest("GET", path, public=public)
+
+
+def read_operation(
+    name: str, build: Callable[[Any], HttpRequest], parse: Callable[[HttpResponse], Any]
+) -> Operation[Any, Any]:
+    """An operation that changes nothing, and so may be repeated."""
+    return Operation(name, build, parse, Retry.READ)
+
+
+def parse_models(
+    response: HttpResponse, *, provider: str, read_model: Callable[[dict[str, Any]], ModelInfo]
+) -> tuple[ModelInfo, ...]:
+    """The models of a list; an entry without an id is none.
+
+    Raises:
+        ResponseFormatError: There is no list.
+    """
+    entries = entries_of(parse_object(response, provider), response, provider, "a list of models")
+    return tuple(read_model(entry) for entry in entries if isinstance(entry.get("id"), str))
+
+
+def entries_of(
+    body: Mapping[str, Any], response: HttpResponse, provider: str, what: str, *, field: str = "data"
+) -> list[dict[str, Any]]:
+    """The objects in a list that the answer is about.
+
+    Raises:
+        ResponseFormatError: There is no list.
+    """
+    entries = body.get(field)
+    if not isinstance(entries, list):
+        raise answer_without(response, provider, body, what)
+    return [entry for entry in entries if isinstance(entry, dict)]

@@ -6,9 +6,10 @@ import copy
 import os
 import pickle
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
-from multiapi.client import checked_base_url
+from multiapi.addresses import checked_base_url
 from multiapi.errors import MissingApiKeyError
 from multiapi.keys import ApiKey, sealed
 from multiapi.providers import find_provider, split_model
@@ -23,6 +24,8 @@ _SHARED = frozenset(
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
 _FIRST = frozenset({"provider", "model"})
 """What is changed before the rest, because another vendor comes without key and address."""
+_FOLLOWED = frozenset({"api_key", "rate_limiter", "model", "provider"})
+"""Fields whose assignment means more than that."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
 
 
@@ -56,10 +59,12 @@ class Connected:
         # A key of the environment is not kept but read at each call, so that it may change.
         super().__init__(**data, api_key=key if key.variable is None else None)  # type: ignore[call-arg]
         if data["base_url"] is not None:
-            checked_base_url(provider, data["base_url"], allow_http=self.__dict__["allow_http"])
+            _check_address(provider.name, data["base_url"], self.__dict__["allow_http"])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "api_key":
+        if name not in _FOLLOWED:
+            pass
+        elif name == "api_key":
             value = _held_key(value, self.__dict__.get("provider", ""))
         elif name == "rate_limiter":
             value = _for_attempts(value)
@@ -177,6 +182,12 @@ class _Rebuilt:
 
     def make(self) -> Any:
         return self.kind(**self.settings)
+
+
+@lru_cache(maxsize=256)
+def _check_address(provider: str, address: str, allow_http: bool) -> None:
+    """Once per address; what is wrong with one is said each time, because errors are not kept."""
+    checked_base_url(find_provider(provider), address, allow_http=allow_http)
 
 
 def _held_key(given: Any, provider: str) -> ApiKey | None:

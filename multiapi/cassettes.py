@@ -7,7 +7,7 @@
 
 A replay opens no connection. It fails when a request is not in the cassette and when something of the cassette was not asked
 for, and it does not wait where a recorded job was waited for. Requests are compared by method, address and body: JSON as
-values, forms part by part. Needs vcrpy (`pip install "vcrpy>=8.2"`); recording is described in `docs/cassettes.md`.
+values, forms part by part. Needs vcrpy (`pip install "multiapi[cassettes]"`); recording is described in `docs/cassettes.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ try:
     from vcr import VCR
     from vcr.cassette import Cassette, CassetteContextDecorator
 except ImportError as error:  # pragma: no cover - depends on what is installed
-    raise ImportError('multiapi.cassettes needs vcrpy: pip install "vcrpy>=8.2"') from error
+    raise ImportError('multiapi.cassettes needs vcrpy: pip install "multiapi[cassettes]"') from error
 
 from multiapi.providers import PROVIDERS
 from multiapi.waiting import without_waiting
@@ -599,10 +599,10 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         AssertionError: Something was asked for that is not recorded, or recorded that was not asked for. When the code under
             test raises an error of its own, that one is raised, with the complaint as a note.
     """
-    from multiapi import client
+    from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 
-    client.REFUSALS.forget()
-    for budget in client.RETRY_BUDGETS.values():
+    REFUSALS.forget()
+    for budget in RETRY_BUDGETS.values():
         budget.refill()
     vcr = VCR(record_mode="none")
     register(vcr)

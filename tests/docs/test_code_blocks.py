@@ -27,8 +27,6 @@ from multiapi.simulator.server import Server
 from tests.docs.pages import ROOT, Block, blocks, pages
 
 RUN = ("multiapi ", "python ", "pytest ")
-# LlamaIndex's workflows look at every attribute of an agent, the deprecated ones of pydantic too.
-pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince211")
 KNOWN_LANGUAGES = {"", "bash", "ini", "json", "makefile", "output", "python", "setup", "text", "toml", "yaml"}
 
 

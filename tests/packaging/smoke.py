@@ -7,8 +7,10 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -118,6 +120,36 @@ def check_cli(_: str) -> None:
     assert "multiapi" in done.stdout
 
 
+def check_cassettes(_: str) -> None:
+    from multiapi import ChatRequest, Client, Message
+    from multiapi.cassettes import replay
+
+    request = {"method": "POST", "url": "https://api.aicredits.in/v1/chat/completions"}
+    sent = {"messages": [{"content": "hi", "role": "user"}], "model": "m"}
+    message = {"role": "assistant", "content": "hello"}
+    received = {"id": "c1", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    json_type = {"headers": {"content-type": "application/json"}}
+    cassette = {
+        "cassette": 1,
+        "provider": "aicredits",
+        "recorded_from": "simulator",
+        "recorded_on": "2026-11-20",
+        "contract": None,
+        "interactions": [
+            {
+                "request": {**request, **json_type, "body": {"json": sent}},
+                "response": {"status": 200, **json_type, "body": {"json": received}},
+            }
+        ],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "chat.yaml")
+        path.write_text(json.dumps(cassette))
+        with replay(path):
+            answer = Client("aicredits", api_key="k").chat(ChatRequest(model="m", messages=[Message("user", "hi")]))
+    assert answer.text == "hello"
+
+
 CHECKS = {
     "core": (check_core,),
     "langchain": (check_core, check_langchain),
@@ -125,7 +157,16 @@ CHECKS = {
     "llamaindex": (check_core, check_llamaindex),
     "cli": (check_core, check_cli),
     "simulator": (check_core, check_simulator),
-    "all": (check_core, check_langchain, check_agents, check_llamaindex, check_cli, check_simulator),
+    "cassettes": (check_core, check_cassettes),
+    "all": (
+        check_core,
+        check_langchain,
+        check_agents,
+        check_llamaindex,
+        check_cli,
+        check_simulator,
+        check_cassettes,
+    ),
 }
 ABSENT = {
     "core": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
@@ -134,6 +175,7 @@ ABSENT = {
     "llamaindex": ("langchain_core", "starlette", "typer", "openai"),
     "cli": ("langchain_core", "llama_index", "starlette", "openai"),
     "simulator": ("langchain_core", "llama_index", "typer", "openai"),
+    "cassettes": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
     "all": ("openai",),
 }
 

@@ -98,6 +98,7 @@ def test_each_extra_is_declared(metadata: Message) -> None:
         "llamaindex",
         "cli",
         "simulator",
+        "cassettes",
         "all",
     }
 

@@ -52,7 +52,6 @@ async def test_the_same_awaited(vendors: Vendors, tmp_path: Path, vendor: str) -
     check(tmp_path / "made")
 
 
-@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince211")  # of LlamaIndex's workflows
 @pytest.mark.parametrize("vendor", list(CHAT_MODELS))
 async def test_an_agent_of_llamaindex(vendors: Vendors, tmp_path: Path, vendor: str) -> None:
     spec = MultiApiToolSpec(vendor, output_dir=tmp_path / "made", include=INCLUDE, **vendors.connection(vendor))

@@ -6,30 +6,31 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from multiapi.answer_facts import ReadCost
+from multiapi.answer_facts import ReadCost, answer_without
 from multiapi.assembly import Assembly
-from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
-from multiapi.http import HttpRequest, HttpResponse, excerpt
+from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import check_request, merged, parse_object, same_model
-from multiapi.types import ChatRequest, ChatResponse, MediaPart, Message, Part, RawPart, Reasoning, TextPart, Tool
-
-_UNKNOWN = (
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "service_tier",
-    "reasoning_effort",
-    "response_format",
+from multiapi.types import (
+    CHAT_SETTINGS,
+    ChatRequest,
+    ChatResponse,
+    MediaPart,
+    Message,
+    Part,
+    RawPart,
+    Reasoning,
+    TextPart,
+    Tool,
 )
+
+_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k")
+_KNOWN = frozenset({*_SETTINGS, "user", "parallel_tool_calls"})
 
 
 # ------------------------------------------------------------------------------------------------ building
@@ -52,19 +53,19 @@ def messages_body(request: ChatRequest, *, provider: str) -> dict[str, Any]:
         raise InvalidRequestError(
             f"Claude takes a temperature from 0 to 1, not {request.temperature}", provider=provider
         )
-    for name in _UNKNOWN:
-        if getattr(request, name):
+    for name in (*CHAT_SETTINGS, "response_format"):
+        if name not in _KNOWN and getattr(request, name):
             raise UnsupportedError(
                 f"the Messages protocol has no setting {name}; pass it in `extra` to send it all the same",
                 provider=provider,
             )
-    system = [_plain(message.content) for message in request.messages if message.role in {"system", "developer"}]
+    system = [message.text for message in request.messages if message.role in {"system", "developer"}]
     body: dict[str, Any] = {"model": request.model, "messages": _turns(request, provider)}
     if any(system):
         body["system"] = "\n\n".join(text for text in system if text)
-    for ours, theirs in (("max_tokens", "max_tokens"), ("temperature",) * 2, ("top_p",) * 2, ("top_k",) * 2):
-        if getattr(request, ours) is not None:
-            body[theirs] = getattr(request, ours)
+    for name in _SETTINGS:
+        if getattr(request, name) is not None:
+            body[name] = getattr(request, name)
     if request.stop:
         body["stop_sequences"] = list(request.stop)
     if request.user is not None:
@@ -108,7 +109,7 @@ def _content(message: Message, model: str, provider: str) -> str | list[dict[str
         parts = message.content
         return parts if isinstance(parts, str) else [_part(part, provider) for part in parts]
     thoughts = _thoughts(message.reasoning, model, provider)
-    text = _plain(message.content)
+    text = message.text
     if not thoughts and not message.tool_calls:
         return text
     said = [{"type": "text", "text": text}] if text else []
@@ -123,12 +124,6 @@ def _thoughts(reasoning: Reasoning | None, model: str, provider: str) -> list[di
     if reasoning is None or reasoning.provider != provider or not same_model(reasoning.model or "", model):
         return []
     return [dict(part) for part in reasoning.details if part.get("type") in {"thinking", "redacted_thinking"}]
-
-
-def _plain(content: str | Sequence[Part]) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.text for part in content if isinstance(part, TextPart))
 
 
 def _part(part: Part, provider: str) -> dict[str, Any]:
@@ -192,12 +187,7 @@ def message_of(
     """The answer that a message object is."""
     content = body.get("content")
     if not isinstance(content, list):
-        raise ResponseFormatError(
-            f"{provider} answered with a message without content (fields: {', '.join(map(str, body)) or 'none'})",
-            provider=provider,
-            status=response.status,
-            body=excerpt(response.body),
-        )
+        raise answer_without(response, provider, body, "content in its message")
     blocks = [block for block in content if isinstance(block, dict)]
     calls = [block for block in blocks if block.get("type") == "tool_use"]
     message = {

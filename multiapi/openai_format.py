@@ -25,6 +25,7 @@ from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt, 
 from multiapi.provider import LateOperations, Operation, Provider, Status, StreamOperation, unsupported
 from multiapi.stream import ChatStream
 from multiapi.types import (
+    CHAT_SETTINGS,
     ChatRequest,
     ChatResponse,
     Cost,
@@ -41,22 +42,6 @@ from multiapi.types import (
     Tool,
 )
 
-_SETTINGS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "reasoning_effort",
-    "user",
-    "service_tier",
-    "parallel_tool_calls",
-)
 _CAPABILITY_OF_KIND = {"image": "vision", "audio": "audio_in", "file": "documents", "video": "video_in"}
 _NOUN_OF_KIND = {"image": "image input", "audio": "audio input", "file": "document input", "video": "video input"}
 
@@ -95,7 +80,7 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     """
     check_request(request, dialect.provider)
     body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request, dialect)}
-    for name in _SETTINGS:
+    for name in CHAT_SETTINGS:
         value = getattr(request, name)
         if value is not None:
             if name in dialect.unknown_settings:
@@ -172,12 +157,11 @@ def _split_tool_content(message: Message) -> tuple[str, list[Part]]:
     if isinstance(message.content, str):
         return message.content, []
     media = [part for part in message.content if not isinstance(part, TextPart)]
-    text = "\n".join(part.text for part in message.content if isinstance(part, TextPart))
     if not media:
-        return text, []
+        return message.text, []
     note = f"({_media_follow(media, 'result')})"
     label = TextPart(f"Media from the result of tool call {message.tool_call_id}:")
-    return f"{text}\n{note}" if text else note, [label, *media]
+    return f"{message.text}\n{note}" if message.text else note, [label, *media]
 
 
 def without_media(message: Message) -> tuple[Message, list[Part]]:

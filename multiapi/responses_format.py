@@ -6,14 +6,14 @@ back unchanged to the vendor and model that wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi.answer_facts import ReadCost
+from multiapi.answer_facts import ReadCost, answer_without
 from multiapi.assembly import Assembly
-from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
-from multiapi.http import HttpRequest, HttpResponse, excerpt
+from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import (
     check_request,
     data_url,
@@ -25,6 +25,7 @@ from multiapi.openai_format import (
     status_inside,
 )
 from multiapi.types import (
+    CHAT_SETTINGS,
     ChatDelta,
     ChatRequest,
     ChatResponse,
@@ -37,19 +38,8 @@ from multiapi.types import (
     Tool,
 )
 
-_UNKNOWN = (
-    "top_k",
-    "stop",
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "user",
-    "service_tier",
-)
+_SETTINGS = ("temperature", "top_p", "parallel_tool_calls")
+_KNOWN = frozenset({*_SETTINGS, "reasoning_effort"})
 _FINISH_REASONS = {"max_output_tokens": "length"}
 
 
@@ -64,8 +54,8 @@ def build_responses(request: ChatRequest, *, provider: str, path: str = "/v1/res
         UnsupportedError: A setting that the protocol has no field for.
     """
     check_request(request, provider)
-    for name in _UNKNOWN:
-        if getattr(request, name):
+    for name in (*CHAT_SETTINGS, "stop"):
+        if name not in _KNOWN and getattr(request, name):
             raise UnsupportedError(
                 f"the Responses API of {provider} has no setting {name}; pass it in `extra` to send it all the same",
                 provider=provider,
@@ -74,7 +64,7 @@ def build_responses(request: ChatRequest, *, provider: str, path: str = "/v1/res
     body: dict[str, Any] = {"model": request.model, "input": items}
     if instructions:
         body["instructions"] = instructions
-    for name in ("temperature", "top_p", "parallel_tool_calls"):
+    for name in _SETTINGS:
         if getattr(request, name) is not None:
             body[name] = getattr(request, name)
     if request.max_tokens is not None:
@@ -96,7 +86,7 @@ def _items(request: ChatRequest, provider: str) -> tuple[str, Any]:
     messages = list(request.messages)
     leading: list[str] = []
     while messages and messages[0].role in {"system", "developer"}:
-        leading.append(_plain(messages.pop(0).content))
+        leading.append(messages.pop(0).text)
     instructions = "\n\n".join(text for text in leading if text)
     if len(messages) == 1 and messages[0].role == "user" and isinstance(messages[0].content, str):
         return instructions, messages[0].content
@@ -108,7 +98,7 @@ def _items(request: ChatRequest, provider: str) -> tuple[str, Any]:
 
 def _message_items(message: Message, request: ChatRequest, provider: str) -> list[dict[str, Any]]:
     if message.role == "tool":
-        output = _plain(message.content)
+        output = message.text
         items = [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": output}]
         media = [] if isinstance(message.content, str) else [p for p in message.content if not isinstance(p, TextPart)]
         if media:
@@ -119,7 +109,7 @@ def _message_items(message: Message, request: ChatRequest, provider: str) -> lis
         wire = content if isinstance(content, str) else [_part(part, provider) for part in content]
         return [{"role": message.role, "content": wire}]
     items = _reasoning_items(message.reasoning, request.model, provider)
-    text = _plain(message.content)
+    text = message.text
     if text:
         items.append({"role": "assistant", "content": text})
     for call in message.tool_calls:
@@ -133,12 +123,6 @@ def _reasoning_items(reasoning: Reasoning | None, model: str, provider: str) -> 
     if reasoning is None or reasoning.provider != provider or not same_model(reasoning.model or "", model):
         return []
     return [dict(item) for item in reasoning.details if item.get("type") == "reasoning" and item.get("id")]
-
-
-def _plain(content: str | Sequence[Part]) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.text for part in content if isinstance(part, TextPart))
 
 
 def _part(part: Part, provider: str) -> dict[str, Any]:
@@ -197,12 +181,7 @@ def response_of(
     output = body.get("output")
     if not isinstance(output, list):
         if not isinstance(body.get("output_text"), str):
-            raise ResponseFormatError(
-                f"{provider} answered without output (fields: {', '.join(map(str, body)) or 'none'})",
-                provider=provider,
-                status=response.status,
-                body=excerpt(response.body),
-            )
+            raise answer_without(response, provider, body, "output")
         output = [{"type": "message", "content": [{"type": "output_text", "text": body["output_text"]}]}]
     items = [item for item in output if isinstance(item, dict)]
     reasons = [item for item in items if item.get("type") == "reasoning"]

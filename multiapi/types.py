@@ -98,8 +98,33 @@ class Message(NamedTuple):
     refusal: str | None = None
     is_error: bool = False
 
+    @property
+    def text(self) -> str:
+        """The text in it: a line for each part."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
+
 
 # ------------------------------------------------------------------------------------------------ chat
+
+CHAT_SETTINGS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "n",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "user",
+    "service_tier",
+    "parallel_tool_calls",
+)
+"""Fields of `ChatRequest` that are sent under their own names, by vendors that have them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,21 +22,20 @@ from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
 from multiapi.openai_format import check_request, data_url, merged
 from multiapi.provider import LateOperations, Operation, Provider, StreamOperation, unsupported
 from multiapi.stream import ChatStream
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits, MediaPart, Message, Part, TextPart
-
-_UNKNOWN_SETTINGS = (
-    "top_k",
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "reasoning_effort",
-    "user",
-    "service_tier",
+from multiapi.types import (
+    CHAT_SETTINGS,
+    ChatDelta,
+    ChatRequest,
+    ChatResponse,
+    Cost,
+    Limits,
+    MediaPart,
+    Message,
+    Part,
+    TextPart,
 )
+
+_OPTIONS = ("temperature", "max_tokens", "top_p")
 _DEFAULT_MIME_TYPES = {"image": "image/png", "audio": "audio/mpeg", "file": "application/pdf"}
 
 
@@ -59,13 +58,11 @@ def build_chat(request: ChatRequest) -> HttpRequest:
         raise unsupported(
             "bineric", "native tools", "tools", hint="tool_calling='prompted' asks for calls in the prompt"
         )
-    for name in _UNKNOWN_SETTINGS:
-        if getattr(request, name) is not None:
+    for name in CHAT_SETTINGS:
+        if name not in {*_OPTIONS, "parallel_tool_calls"} and getattr(request, name) is not None:
             raise unsupported("bineric", f"setting {name}", hint="pass it in `extra` to send it all the same")
     body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request.messages)}
-    options = {
-        name: value for name in ("temperature", "max_tokens", "top_p") if (value := getattr(request, name)) is not None
-    }
+    options = {name: value for name in _OPTIONS if (value := getattr(request, name)) is not None}
     if options:
         body["options"] = options
     return HttpRequest("POST", "/ai/chat/completions", json=merged(body, request.extra), headers=request.headers)
@@ -75,7 +72,7 @@ def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """User and assistant messages; all instructions stand in front of the first user message, after a blank line."""
     instructions = [message for message in messages if message.role in {"system", "developer"}]
     wire = [_message_to_wire(message) for message in messages if message.role not in {"system", "developer"}]
-    text = "\n\n".join(part for part in map(_text_of, instructions) if part)
+    text = "\n\n".join(message.text for message in instructions if message.text)
     attachments = [attachment for message in instructions for attachment in _attachments(message)]
     if not text and not attachments:
         return wire
@@ -89,12 +86,6 @@ def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return wire
 
 
-def _text_of(message: Message) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
-
-
 def _message_to_wire(message: Message) -> dict[str, Any]:
     if message.role not in {"user", "assistant"} or message.tool_calls:
         raise InvalidRequestError(
@@ -102,7 +93,7 @@ def _message_to_wire(message: Message) -> dict[str, Any]:
             "tool_calling='prompted' writes tool messages as text",
             provider="bineric",
         )
-    wire: dict[str, Any] = {"role": message.role, "content": _text_of(message)}
+    wire: dict[str, Any] = {"role": message.role, "content": message.text}
     attachments = _attachments(message)
     if attachments:
         wire["attachments"] = attachments

@@ -18,13 +18,13 @@ from multiapi.answer_facts import decimal_of
 from multiapi.errors import InsufficientCreditsError, StatusError
 from multiapi.http import HttpResponse, parse_json
 from multiapi.openai_format import Dialect, openai_compatible
-from multiapi.types import ChatRequest, Cost, TextPart
+from multiapi.types import CHAT_SETTINGS, ChatRequest, Cost, TextPart
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     """The shared body without stop words, and with content as plain text."""
     messages = [
-        message._replace(content="\n".join(part.text for part in message.content))  # type: ignore[union-attr]
+        message._replace(content=message.text)
         if not isinstance(message.content, str) and all(isinstance(part, TextPart) for part in message.content)
         else message
         for message in request.messages
@@ -68,22 +68,7 @@ BINOBOX = openai_compatible(
     dialect=Dialect(
         provider="binobox",
         media=frozenset(),
-        unknown_settings=frozenset(
-            {
-                "top_k",
-                "seed",
-                "n",
-                "presence_penalty",
-                "frequency_penalty",
-                "logit_bias",
-                "logprobs",
-                "top_logprobs",
-                "reasoning_effort",
-                "user",
-                "service_tier",
-                "parallel_tool_calls",
-            }
-        ),
+        unknown_settings=frozenset(CHAT_SETTINGS) - {"temperature", "top_p"},
         takes_names=False,
     ),
     build_body=chat_body,

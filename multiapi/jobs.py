@@ -6,6 +6,7 @@ plain data to whoever waits on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -39,6 +40,7 @@ PAUSE_FACTOR = 1.5
 LONGEST_PAUSE_S = 15.0
 PAUSE_AFTER_429_S = 5.0
 MAX_FAILED_POLLS = 5
+MAX_ID_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,24 +151,26 @@ def wait(
     First after two seconds (at once if nobody has looked yet), then at growing distances up to 15 s. Retry-After is obeyed.
 
     Raises:
+        InvalidRequestError: `timeout_s` is no time; nothing was sent.
         JobFailedError: The vendor gave up on it.
         JobTimeoutError: It was not finished in time; it goes on, and can be waited for again.
         MultiApiError: The last of several failures in a row to learn about it. All have the job's id.
     """
+    check_timeout(timeout_s)
     operation = operation_of(setting.provider, f"poll_{job.kind}")
     began: float = yield Wait(0.0)
     elapsed = waited = 0.0
-    pause, failures, was_missing = FIRST_PAUSE_S, 0, False
+    pause, asked_to_wait, failures, was_missing = FIRST_PAUSE_S, 0.0, 0, False
     asks_at_once = not job.status
     while job.state == "pending":
         if not asks_at_once:
             if elapsed >= timeout_s:
                 raise _too_late(job, timeout_s)
-            seconds = min(pause, timeout_s - elapsed)
+            seconds = min(max(pause, asked_to_wait), timeout_s - elapsed)
             now: float = yield Wait(seconds)
             waited += seconds
             elapsed = max(now - began, waited)
-            pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_S)
+            pause, asked_to_wait = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_S), 0.0
         asks_at_once = False
         try:
             response = yield operation.build(job)
@@ -179,9 +183,9 @@ def wait(
                 raise
             was_missing = was_missing or error.status == 404
             if error.status == 429 or error.retry_after_s is not None:
-                pause = error.retry_after_s if error.retry_after_s is not None else max(pause, PAUSE_AFTER_429_S)
-                if pause > timeout_s - elapsed:
-                    raise _too_late(job, timeout_s, retry_after_s=pause) from error
+                asked_to_wait = PAUSE_AFTER_429_S if error.retry_after_s is None else error.retry_after_s
+                if asked_to_wait > timeout_s - elapsed:
+                    raise _too_late(job, timeout_s, retry_after_s=asked_to_wait) from error
             continue
         failures, was_missing = 0, False
         if on_progress is not None:
@@ -198,11 +202,22 @@ def finish(
     on_progress: OnProgress | None = None,
 ) -> Flow[Any]:
     """Start a job and wait for what it makes."""
+    check_timeout(timeout_s)
     job = yield from start(setting, kind, request)
     if on_progress is not None:
         on_progress(Progress(job, 0.0))
     job = yield from wait(setting, job, timeout_s=timeout_s, on_progress=on_progress)
     return job.result
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Whether a time can be waited for, asked before a job is started.
+
+    Raises:
+        InvalidRequestError: It cannot.
+    """
+    if not isinstance(timeout_s, (int, float)) or math.isnan(timeout_s):
+        raise InvalidRequestError(f"a job is waited for some seconds (timeout_s), not {printable(str(timeout_s), 80)}")
 
 
 def job_of(setting: Setting, job: Job | str, kind: JobKind | None) -> Job:
@@ -214,7 +229,7 @@ def job_of(setting: Setting, job: Job | str, kind: JobKind | None) -> Job:
             )
         return job
     text = str(job)
-    if not text or len(text) > 500 or not text.isprintable():
+    if not _is_id(text):
         raise InvalidRequestError(f"{printable(text, 80)!r} is no id of a job", provider=setting.provider.name)
     return Job(id=text, provider=setting.provider.name, kind=kind or "video")
 
@@ -296,8 +311,10 @@ def _too_late(job: Job, timeout_s: float, retry_after_s: float | None = None) ->
 # ------------------------------------------------------------------------------------------------ reading
 
 
-def parse_status(response: HttpResponse, *, provider: str) -> dict[str, Any]:
+def parse_status(response: HttpResponse, *, provider: str, id_names: Collection[str] = ()) -> dict[str, Any]:
     """The body of an answer about a job. Its state decides, not an `error` that stands beside it.
+
+    The answer to a start needs no state if the id is under one of `id_names`: the job runs, and its state can be asked for.
 
     Raises:
         StatusError: It is not about a job but an error.
@@ -310,6 +327,8 @@ def parse_status(response: HttpResponse, *, provider: str) -> dict[str, Any]:
     failure = error_inside(body)
     if failure is not None:
         raise error_from_body(failure, response, provider, status=status_inside(failure))
+    if isinstance(body, dict) and job_id_of(body, *id_names):
+        return {**body, "status": ""}
     raise ResponseFormatError(
         f"{provider} answered about a job without saying its state",
         provider=provider,
@@ -325,9 +344,13 @@ def state_of(status: str, *, done: Collection[str], failed: Collection[str]) -> 
 
 
 def job_id_of(body: Mapping[str, Any], *names: str) -> str:
-    """The id of a job, a number too; empty if there is none."""
+    """The id of a job, a number too; empty if there is none that can be asked about."""
     for name in names:
         value = body.get(name)
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip():
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and _is_id(str(value)):
             return str(value)
     return ""
+
+
+def _is_id(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= MAX_ID_CHARS and text.isprintable() and text not in {".", ".."}

@@ -107,7 +107,7 @@ def build_usage(request: UsageRequest | None) -> HttpRequest:
 
 def parse_started(response: HttpResponse) -> Job:
     """The job in the answer to its start. Without an id it is lost, and may run."""
-    body = parse_status(response, provider=_NAME)
+    body = parse_status(response, provider=_NAME, id_names=("id",))
     job = _job(body, response)
     if not job.id:
         raise answer_without(response, _NAME, body, "a job id")

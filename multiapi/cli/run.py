@@ -1,21 +1,19 @@
-"""One run of a command: the settings all commands share, the client they make, and how they end."""
+"""One run of a command: whom it asks, what it says, and how it ends."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import typer
 
 from multiapi.cli import output
-from multiapi.cli.exit_codes import INTERRUPTED, SUMMARY, exit_code
+from multiapi.cli.exit_codes import INTERRUPTED, exit_code
 from multiapi.client import Client
 from multiapi.default_models import DEFAULT_MODELS
 from multiapi.errors import (
@@ -32,74 +30,6 @@ from multiapi.providers import PROVIDERS, find_provider, split_model
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
 SIMULATED_KEY = "simulated-key"
 SHOWN_MODELS = 8
-
-
-def provider_names(incomplete: str) -> list[str]:
-    """Vendors, for the shell's completion."""
-    return [name for name in PROVIDERS if name.startswith(incomplete)]
-
-
-def model_names(incomplete: str) -> list[str]:
-    """Vendors and their usual models, for the shell's completion."""
-    known = [
-        f"{provider}:{model}" for provider, models in DEFAULT_MODELS.items() for model in dict.fromkeys(models.values())
-    ]
-    return [name for name in known if name.startswith(incomplete)]
-
-
-ProviderOption = Annotated[
-    str | None,
-    typer.Option(
-        "--provider",
-        "-p",
-        help=f"The vendor: {', '.join(PROVIDERS)}. Else from {PROVIDER_VARIABLE}, or written before the model.",
-        autocompletion=provider_names,
-        rich_help_panel="Common options",
-    ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="The model, as MODEL or PROVIDER:MODEL. Else one from the vendor's own examples.",
-        autocompletion=model_names,
-        rich_help_panel="Common options",
-    ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(help="How long an answer may be silent, in seconds.", min=0.001, rich_help_panel="Common options"),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout, nothing else.", rich_help_panel="Common options")
-]
-QuietOption = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Nothing on stderr but errors.", rich_help_panel="Common options"),
-]
-SimulatorOption = Annotated[
-    bool,
-    typer.Option(
-        "--simulator",
-        help="Ask a simulator inside this process: no key, no network, no bill.",
-        rich_help_panel="Common options",
-    ),
-]
-DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Common options")
-]
-
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "provider": (ProviderOption, None),
-    "model": (ModelOption, None),
-    "timeout": (TimeoutOption, None),
-    "json": (JsonOption, False),
-    "quiet": (QuietOption, False),
-    "simulator": (SimulatorOption, False),
-    "debug": (DebugOption, False),
-}
-"""What every command takes after its own options: how it is declared, and its default."""
 
 
 @dataclass
@@ -315,54 +245,3 @@ class Run:
 
 class MissingExtraError(Exception):
     """A part of the package that was not installed."""
-
-
-# ------------------------------------------------------------------------------------------------ commands
-
-
-def command(
-    app: typer.Typer, name: str, *, without: frozenset[str] = frozenset()
-) -> Callable[[Callable[..., None]], Any]:
-    """Make a command of a function whose first argument is the `Run`; the common options are added to its own."""
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[1:]
-        added = [
-            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-            for option, (kind, default) in _OPTIONS.items()
-            if option not in without
-        ]
-        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        shown = [context, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *added]
-
-        def called(context: typer.Context, **values: Any) -> None:
-            given = {option: values.pop(option, default) for option, (_, default) in _OPTIONS.items()}
-            run = Run(
-                command=name,
-                provider_given=given["provider"],
-                model_given=given["model"],
-                timeout=given["timeout"],
-                json=given["json"],
-                quiet=given["quiet"],
-                simulated=given["simulator"],
-                debug=given["debug"],
-            )
-            everywhere = context.obj if isinstance(context.obj, Run) else None
-            if everywhere is not None:
-                run = replace(
-                    run,
-                    simulated=run.simulated or everywhere.simulated,
-                    debug=run.debug or everywhere.debug,
-                )
-            code = run.end(functools.partial(function, run, **values))
-            if code:
-                raise typer.Exit(code)
-
-        called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-        called.__annotations__ = {each.name: each.annotation for each in shown}
-        called.__doc__ = function.__doc__
-        app.command(name, epilog=SUMMARY)(called)
-        return function
-
-    return decorate

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from multiapi.provider import Operation
-from multiapi.providers.aimlapi import account, legacy, making, protocols
+from multiapi.providers.aimlapi import account, legacy, media, media_jobs, protocols
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
-    **making.OPERATIONS,
+    **media.OPERATIONS,
+    **media_jobs.OPERATIONS,
     **account.OPERATIONS,
     **protocols.OPERATIONS,
     **legacy.OPERATIONS,

@@ -1,10 +1,9 @@
-"""AI/ML API's media: pictures, meshes and speech at once; films, music and transcripts as jobs; text in documents.
+"""AI/ML API's media: how all of them are asked for, and how pictures, meshes, speech and text in documents are answered.
 
-What a model's fields are called is data (`multiapi.catalogue`), so one request fits all of them.
+What a model's fields are called is data (`multiapi.catalogue`), so one request fits all of them. Films, music and transcripts are
+answered with a job: `multiapi/providers/aimlapi/media_jobs.py`.
 
-- Speech answers with bytes or with a link in JSON, whatever the schema says: the content type decides.
-- The state of a job decides, not an `error` beside it; unknown states mean that it goes on.
-- A transcript comes in three shapes, under `result` or `output`; times are seconds in one and milliseconds in another.
+Speech answers with bytes or with a link in JSON, whatever the schema says: the content type decides.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.md.
 """
@@ -17,17 +16,15 @@ from functools import partial
 from typing import Any
 
 from multiapi import catalogue
-from multiapi.answer_facts import answer_without, decimal_of, object_at, read_usage, request_id, text_at, whole_number
+from multiapi.answer_facts import answer_without, object_at, request_id, text_at, whole_number
 from multiapi.catalogue import ModelEntry, parameters
-from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.jobs import Job, JobKind, job_id_of, parse_status, state_of
+from multiapi.errors import InvalidRequestError
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
 from multiapi.media_format import (
     entry_media,
     media_operation,
     media_result,
-    mime_type_of_url,
     needs_text,
     parse_images,
     sound_body,
@@ -47,17 +44,13 @@ from multiapi.media_requests import (
     VideoRequest,
     VisionFeaturesRequest,
 )
-from multiapi.media_results import MediaResult, MeshResult, OcrPage, OcrResult, Segment, Transcript
+from multiapi.media_results import MediaResult, MeshResult, OcrPage, OcrResult
 from multiapi.openai_format import merged, parse_object
 from multiapi.provider import Operation
 from multiapi.providers.aimlapi import read_cost
-from multiapi.types import Cost
 
 NAME = "aimlapi"
 _IMAGE_FORMATS = ("png", "webp", "jpg")
-_DONE = frozenset({"completed", "succeeded", "success"})
-_FAILED = frozenset({"error", "failed", "cancelled", "canceled", "expired"})
-_FAMILY_OF_JOB = {"video": "video", "music": "music", "transcription": "stt"}
 _CALL_OF_FAMILY = {
     "text": "chat",
     "embedding": "embed",
@@ -131,10 +124,11 @@ def body_of(request: MediaRequest, entry: ModelEntry) -> dict[str, Any]:
 
 def _posted(request: MediaRequest, family: str) -> HttpRequest:
     entry = entry_of(request.model, family)
-    return HttpRequest("POST", _path(entry.endpoint), json=body_of(request, entry), headers=request.headers)
+    return HttpRequest("POST", path_of(entry.endpoint), json=body_of(request, entry), headers=request.headers)
 
 
-def _path(endpoint: str) -> str:
+def path_of(endpoint: str) -> str:
+    """The path of an endpoint as the catalogue has it, behind the method."""
     return endpoint.partition(" ")[2]
 
 
@@ -187,7 +181,7 @@ def build_edit(request: ImageEditRequest) -> HttpRequest:
         files.append(_file("mask", _upload(wanted.pop("mask"), "masks", formats=("png",), max_bytes=4_000_000)))
     filled = parameters.fill(entry, {**wanted, "images": images}, request.extra)
     fields = {name: value for name, value in filled.items() if name != "image"}
-    return _form(_path(entry.endpoint), {"model": entry.wire_id, **fields}, files, request)
+    return _form(path_of(entry.endpoint), {"model": entry.wire_id, **fields}, files, request)
 
 
 def build_transcription(request: TranscriptionRequest) -> HttpRequest:
@@ -198,14 +192,14 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     if audio.data is None and audio.path is None:
         wanted["audio"] = audio.url
         body = {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
-        return HttpRequest("POST", _path(entry.endpoint), json=body, headers=request.headers)
+        return HttpRequest("POST", path_of(entry.endpoint), json=body, headers=request.headers)
     if audio.kind not in {"audio", "video", "file"}:
         raise InvalidRequestError(f"aimlapi takes a recording here, not {audio.mime_type}", provider=NAME)
     wanted["audio"] = audio
     filled = parameters.fill(entry, wanted, request.extra)
     field = next(name for name, value in filled.items() if value is audio)
     fields = {name: value for name, value in filled.items() if name != field}
-    return _form(_path(entry.endpoint), {"model": entry.wire_id, **fields}, [_file(field, audio)], request)
+    return _form(path_of(entry.endpoint), {"model": entry.wire_id, **fields}, [_file(field, audio)], request)
 
 
 def build_ocr(request: OcrRequest) -> HttpRequest:
@@ -225,7 +219,7 @@ def build_ocr(request: OcrRequest) -> HttpRequest:
         wanted["document"] = document.data_url("application/pdf") if tagged else document.base64()
     wanted["mime_type"] = document.mime_type
     body = {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
-    return HttpRequest("POST", _path(entry.endpoint), json=body, headers=request.headers)
+    return HttpRequest("POST", path_of(entry.endpoint), json=body, headers=request.headers)
 
 
 def _check_document(document: Media, model: str) -> None:
@@ -356,216 +350,11 @@ def parse_features(response: HttpResponse) -> dict[str, Any]:
     return parse_object(response, NAME)
 
 
-# ------------------------------------------------------------------------------------------------ jobs
-
-
-def build_poll(job: Job) -> HttpRequest:
-    """Ask about a job by its id, which may hold slashes and colons, as one value."""
-    if job.kind == "transcription":
-        try:
-            return HttpRequest("GET", f"/v1/stt/{path_segment(job.id)}")
-        except ValueError:
-            raise ResponseFormatError(f"aimlapi gave a job the id {job.id!r}, which is none", provider=NAME) from None
-    entry = catalogue.find(job.model) if job.model else None
-    known = entry if entry is not None and entry.poll_endpoint is not None else None
-    endpoint = (known or catalogue.unknown("", _FAMILY_OF_JOB[job.kind])).poll_endpoint or ""
-    return HttpRequest("GET", _path(endpoint).partition("?")[0], query=(("generation_id", job.id),))
-
-
-def parse_started(response: HttpResponse, *, kind: JobKind) -> Job:
-    """The job in the answer to its start; older transcription answers have no state, only the id."""
-    body = response.json(provider=NAME)
-    if isinstance(body, dict) and not body.get("status") and job_id_of(body, "generation_id", "id"):
-        if "statusCode" in body or body.get("error"):
-            parse_object(response, NAME)
-        return Job(
-            id=job_id_of(body, "generation_id", "id"),
-            provider=NAME,
-            kind=kind,
-            status="queued",
-            cost=read_cost(body, response.headers),
-            estimated_cost=read_cost(body, response.headers),
-            request_id=request_id(response.headers, body),
-            raw=without_media(body),
-        )
-    job = _job(parse_status(response, provider=NAME), response, kind)
-    if not job.id:
-        raise answer_without(response, NAME, job.raw, "a job id")
-    return job
-
-
-def parse_job(response: HttpResponse, *, kind: JobKind) -> Job:
-    """How a job is doing."""
-    return _job(parse_status(response, provider=NAME), response, kind)
-
-
-def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
-    status = str(body["status"])
-    state = state_of(status, done=_DONE, failed=_FAILED)
-    cost = read_cost(body, response.headers)
-    done = state == "completed"
-    return Job(
-        id=job_id_of(body, "id", "generation_id"),
-        provider=NAME,
-        kind=kind,
-        model=text_at(body, "model"),
-        status=status,
-        state=state,
-        media=_made(body, kind) if done and kind != "transcription" else (),
-        transcript=_transcript(body, cost, response) if done and kind == "transcription" else None,
-        error=_reason(body.get("error")) if state == "failed" else None,
-        cost=None if state == "failed" else cost,
-        estimated_cost=cost if state == "pending" else None,
-        request_id=request_id(response.headers, body),
-        raw=without_media(body),
-    )
-
-
-def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
-    """`video` or `audio_file`: an object with a link, a list of those, or a list of links."""
-    found = body.get("video") if kind == "video" else body.get("audio_file", body.get("audio"))
-    usual = "video/mp4" if kind == "video" else "audio/mpeg"
-    return tuple(
-        media
-        for item in (found if isinstance(found, list) else [found])
-        if (media := _file_of(item, usual)) is not None
-    )
-
-
-def _file_of(item: Any, usual: str) -> Media | None:
-    url = item.get("url") if isinstance(item, dict) else item
-    if not url:
-        return None
-    facts = (
-        {name: value for name, value in item.items() if name != "url" and value is not None}
-        if isinstance(item, dict)
-        else {}
-    )
-    said = facts.pop("content_type", None)
-    return Media(
-        url=url if isinstance(url, str) else printable(str(url), 200),
-        mime_type=said
-        if isinstance(said, str) and said != "application/octet-stream"
-        else mime_type_of_url(str(url)) or usual,
-        metadata=facts,
-    )
-
-
-def _reason(error: Any) -> str | None:
-    """`{name, message}`, `{detail: [{msg}]}`, a text, or nothing."""
-    if isinstance(error, str):
-        return error or None
-    if not isinstance(error, dict):
-        return None
-    detail = error.get("detail")
-    details = [item.get("msg") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
-    words = [word for word in (error.get("name"), error.get("message"), *details) if isinstance(word, str) and word]
-    return ": ".join(words) or None
-
-
-# ------------------------------------------------------------------------------------------------ transcripts
-
-
-def _transcript(body: Mapping[str, Any], cost: Cost | None, response: HttpResponse) -> Transcript | None:
-    found = body.get("result") or body.get("output")
-    if isinstance(found, str):
-        found = {"text": found}
-    if not isinstance(found, dict):
-        return None
-    if isinstance(found.get("results"), dict):
-        transcript = _from_channels(found)
-    elif isinstance(found.get("text"), str):
-        transcript = _from_text(found)
-    else:
-        return None
-    return Transcript(
-        provider=NAME,
-        model=text_at(body, "model"),
-        cost=cost,
-        request_id=request_id(response.headers, body),
-        headers=response.headers,
-        raw=dict(body),
-        **transcript,
-    )
-
-
-def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Deepgram's shape: channels (one object in the schema, a list in samples) with alternatives; times in seconds."""
-    results = found["results"]
-    channels = results.get("channels")
-    channels = [channels] if isinstance(channels, dict) else channels if isinstance(channels, list) else []
-    best = [
-        channel["alternatives"][0]
-        for channel in channels
-        if isinstance(channel, dict) and isinstance(channel.get("alternatives"), list) and channel["alternatives"]
-    ]
-    words = [word for alternative in best for word in alternative.get("words") or () if isinstance(word, dict)]
-    metadata = object_at(found, "metadata")
-    language = next((channel.get("detected_language") for channel in channels if isinstance(channel, dict)), None)
-    utterances = [item for item in results.get("utterances") or () if isinstance(item, dict)]
-    return {
-        "text": "\n".join(str(alternative.get("transcript") or "") for alternative in best),
-        "language": language if isinstance(language, str) else None,
-        "segments": tuple(_segment(item, "transcript", 1.0) for item in utterances),
-        "words": tuple(
-            _segment({**word, "word": word.get("punctuated_word") or word.get("word")}, "word", 1.0) for word in words
-        ),
-        "duration_s": _number(metadata.get("duration")),
-    }
-
-
-def _from_text(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain text with token counts, or AssemblyAI's shape with times in milliseconds."""
-    counts = object_at(found, "usage")
-    language = found.get("language_code", found.get("language"))
-    lists: dict[str, Any] = {
-        name: found.get(name) if isinstance(found.get(name), list) else [] for name in ("utterances", "words")
-    }
-    segments, words = (
-        tuple(_segment(item, "text", 0.001) for item in lists[name] or () if isinstance(item, dict)) for name in lists
-    )
-    return {
-        "text": found["text"],
-        "language": language if isinstance(language, str) else None,
-        "segments": segments,
-        "words": words,
-        "duration_s": _number(found.get("audio_duration", found.get("duration", counts.get("seconds")))),
-        "usage": read_usage(counts),
-    }
-
-
-def _segment(item: Mapping[str, Any], text: str, seconds: float) -> Segment:
-    start, end = _number(item.get("start")), _number(item.get("end"))
-    speaker = item.get("speaker")
-    return Segment(
-        text=str(item.get(text) or ""),
-        start_s=None if start is None else round(start * seconds, 3),
-        end_s=None if end is None else round(end * seconds, 3),
-        speaker=None if speaker is None else str(speaker),
-        confidence=_number(item.get("confidence")),
-    )
-
-
-def _number(value: Any) -> float | None:
-    amount = decimal_of(value)
-    return None if amount is None else float(amount)
-
-
-def _job_operations(kind: JobKind, build: Any) -> dict[str, Operation[Any, Any]]:
-    return {
-        f"start_{kind}": Operation(f"start_{kind}", build, partial(parse_started, kind=kind), Retry.JOB),
-        f"poll_{kind}": Operation(f"poll_{kind}", build_poll, partial(parse_job, kind=kind), Retry.READ),
-    }
-
-
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     "image": media_operation("image", build_image, partial(parse_images, provider=NAME, read_cost=read_cost)),
     "edit_image": media_operation("edit_image", build_edit, partial(parse_images, provider=NAME, read_cost=read_cost)),
     "mesh": media_operation("mesh", build_mesh, parse_mesh),
     "speech": media_operation("speech", build_speech, parse_speech),
-    **_job_operations("video", build_video),
-    **_job_operations("music", build_music),
-    **_job_operations("transcription", build_transcription),
     "ocr": Operation("ocr", build_ocr, parse_ocr, Retry.ANSWER, limit="media_answer_bytes"),
     "vision_features": Operation("vision_features", build_features, parse_features, Retry.ANSWER),
 }

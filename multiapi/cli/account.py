@@ -1,0 +1,176 @@
+"""The commands about models and money, and about the vendor's health."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+import typer
+
+from multiapi.cli import output
+from multiapi.cli.exit_codes import VENDOR_FAILED
+from multiapi.cli.run import Run
+from multiapi.client import Client
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+
+HealthCheck = Literal["health", "ready", "live"]
+
+
+def models(
+    run: Run,
+    words: Annotated[list[str] | None, typer.Argument(help="Only models in which each of these words occurs.")] = None,
+    *,
+    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+) -> None:
+    """List the vendor's models with prices and limits; with -m, tell everything about one."""
+    client = run.client()
+    if run.model_given is not None:
+        info = client.model(run.model_given)
+        if run.json:
+            output.write_json(info)
+            return
+        pairs = [(name, value) for name, value in _facts(info).items() if name not in {"prices", "provider"}]
+        output.write(output.facts([*pairs, *(("price", _price(each)) for each in info.prices)]))
+        return
+    listed = client.models()
+    found = [info for info in listed if _matches(info, words or [])]
+    shown = found if limit is None else found[:limit]
+    if run.json:
+        output.write_json(
+            {"provider": client.provider.name, "models": shown, "found": len(found), "listed": len(listed)}
+        )
+        return
+    rows = [(info.id, info.kind, info.context_tokens, [_price(each) for each in info.prices[:2]]) for info in shown]
+    output.write(output.table(rows, ("model", "kind", "context", "price"), right=("context",)))
+    run.note(f"{len(shown)} of {len(listed)} models of {client.provider.name}")
+
+
+def _matches(info: Any, words: list[str]) -> bool:
+    text = " ".join(str(part) for part in (info.id, info.name, info.kind, info.developer, *info.capabilities)).lower()
+    return all(word.lower() in text for word in words)
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    from dataclasses import fields
+
+    return {item.name: getattr(value, item.name) for item in fields(value) if item.name not in output.LEFT_OUT}
+
+
+_PAID_FOR = {"call_at_least": "a call at least"}
+
+
+def _price(price: Any) -> str:
+    per = " " if price.per is None else "/" if price.per == 1 else f"/{_count(price.per)} "
+    when = f" ({', '.join(f'{name} {value}' for name, value in price.when.items())})" if price.when else ""
+    what = _PAID_FOR.get(price.what, price.what.replace("_", " "))
+    return f"{output.amount(price.amount, price.currency)}{per}{what}{when}"
+
+
+def _count(number: Any) -> str:
+    return {1_000: "1k", 1_000_000: "1M"}.get(int(number), output.amount(number, None))
+
+
+def balance(run: Run) -> None:
+    """Tell what is left."""
+    client = run.client()
+    left = client.balance()
+    if run.json:
+        output.write_json(left)
+        return
+    if left.amount is None:
+        raise ResponseFormatError(f"{left.provider} did not say what is left", provider=left.provider)
+    expires = f" (until {left.expires})" if left.expires else ""
+    output.write_text(f"{output.amount(left.amount, left.unit)}{expires}")
+
+
+def usage(
+    run: Run,
+    *,
+    start: Annotated[str | None, typer.Option(help="The first day, as in 2026-11-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="The last day.")] = None,
+    period: Annotated[str | None, typer.Option(help="Instead of days, as in 24h or 30d.")] = None,
+    group_by: Annotated[str | None, typer.Option(help="day, model or day,model.")] = None,
+    today: Annotated[bool, typer.Option("--today", help="Only today.")] = False,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw what was spent, per model and day.")] = False,
+) -> None:
+    """Tell what was used and spent."""
+    from multiapi.account import UsageRequest
+
+    client = run.client()
+    if today:
+        _today(run, client)
+        return
+    wanted = UsageRequest(start=start, end=end, period=period, group_by=group_by)
+    report = _report(client, wanted, by_day=chart and group_by is None)
+    if run.json:
+        output.write_json(report)
+        return
+    totals = [(name, value) for name, value in _facts(report).items() if name not in {"by_model", "groups", "balance"}]
+    balance = None if report.balance is None or (report.cost and report.cost.balance is not None) else report.balance
+    output.write(output.facts([*((name.replace("_", " "), value) for name, value in totals), ("balance", balance)]))
+    entries = report.groups if report.groups and group_by is not None else report.by_model
+    if chart:
+        _charts(run, report)
+    elif entries:
+        columns = ("day", "model", "requests", "input tokens", "output tokens", "cost")
+        rows = [
+            (entry.day, entry.model, entry.requests, entry.input_tokens, entry.output_tokens, entry.cost)
+            for entry in entries
+        ]
+        output.write("", output.table(rows, columns, right=columns[-4:]))
+
+
+def _report(client: Client, wanted: Any, *, by_day: bool) -> Any:
+    """The report, by day where the vendor takes that; a vendor without it says so before anything is sent."""
+    from dataclasses import replace
+
+    if by_day:
+        try:
+            return client.usage(replace(wanted, group_by="day"))
+        except (UnsupportedError, InvalidRequestError) as error:
+            if error.status is not None or "usage" not in client.provider.operations:
+                raise
+    return client.usage(wanted)
+
+
+def _charts(run: Run, report: Any) -> None:
+    from multiapi.cli import charts
+
+    unit = charts.unit_of([*report.by_model, *report.groups]) or (report.cost.unit if report.cost else None)
+    groups = {
+        "per model": charts.by_model(report.by_model or report.groups),
+        "per day": charts.by_day(report.groups),
+    }
+    drawn = {title: bars for title, bars in groups.items() if bars}
+    if not drawn and report.cost is not None and not report.cost.amount:
+        run.note("nothing was spent: there is nothing to draw")
+    elif not drawn:
+        run.note(f"{report.provider} reports only the sum, neither models nor days: there is nothing to draw")
+    for title, bars in drawn.items():
+        output.write("", charts.spending(title, bars, unit))
+
+
+def _today(run: Run, client: Client) -> None:
+    daily = client.daily_usage()
+    if run.json:
+        output.write_json(daily)
+        return
+    output.write(output.facts((name.replace("_", " "), value) for name, value in _facts(daily).items()))
+
+
+def health(
+    run: Run,
+    *,
+    check: Annotated[str, typer.Option(help=f"Which: {', '.join(get_args(HealthCheck))}.")] = "health",
+) -> None:
+    """Ask the vendor whether it is well; ends with 7 if not."""
+    if check not in get_args(HealthCheck):
+        raise InvalidRequestError(f"--check is one of {', '.join(get_args(HealthCheck))}, not {check!r}")
+    client = run.client()
+    found = client.health(check)  # type: ignore[arg-type]
+    if run.json:
+        output.write_json(found)
+    else:
+        output.write_text(f"{found.provider} {'is well' if found.ok else 'is not well'} ({found.status or 'no state'})")
+        output.write(output.facts(found.parts.items()))
+    if not found.ok:
+        raise typer.Exit(VENDOR_FAILED)

@@ -1,0 +1,179 @@
+"""The commands that ask for text: `chat` and `embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from multiapi.cli import output
+from multiapi.cli.files import Destination, media_of, text_of
+from multiapi.cli.options import Extra, Words, object_of
+from multiapi.cli.run import Run
+from multiapi.client import Client
+from multiapi.errors import ResponseFormatError
+from multiapi.media import Media
+from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, MediaPart, Message, Part, TextPart
+
+
+def chat(
+    run: Run,
+    prompt: Words = None,
+    *,
+    system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", "-f", metavar="PATH|URL", help="A picture, sound, film, document or text to go with it."
+        ),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="How freely it chooses its words.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    reasoning_effort: Annotated[str | None, typer.Option(help="How hard it thinks: low, medium, high, ...")] = None,
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="Show on stderr what it thinks.")] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="A JSON schema; the answer is then a JSON value of it.", exists=True, dir_okay=False),
+    ] = None,
+    stream: Annotated[bool, typer.Option(help="Show the answer as it is written.")] = True,
+    extra: Extra = None,
+) -> None:
+    """Ask a model. What is piped in goes behind the prompt; without one it is the prompt."""
+    text = text_of(prompt, what="prompt", piped_too=True)
+    client = run.client()
+    messages = [Message("system", system)] if system is not None else []
+    request = ChatRequest(
+        model=run.model(client, "chat"),
+        messages=[*messages, Message("user", _content(text, file or []))],
+        temperature=temperature,
+        max_tokens=max_tokens,
+        reasoning_effort=reasoning_effort,
+        response_format=_response_format(schema),
+        extra=object_of(extra),
+    )
+    whole = run.json or schema is not None or not stream
+    response = client.chat(request) if whole else _streamed(client, request, show_reasoning=reasoning)
+    value = None
+    if schema is not None:
+        from multiapi.structured import read_structured
+
+        value = read_structured(response, request.response_format)
+    if response.media:
+        response = _with_saved_media(client, response)
+    if run.json:
+        output.write_json({**output.plain(response), **({"value": value} if schema is not None else {})})
+    elif schema is not None:
+        output.write_json(value)
+    elif whole:
+        if reasoning and response.reasoning is not None:
+            output.note(response.reasoning.text)
+        output.write_text(response.text or response.refusal or "")
+    if not run.json:
+        for media in response.media:
+            output.write_text(str(media.path))
+    if response.finish_reason == "length":
+        run.note("the answer was cut off: it reached the longest length")
+    run.priced(response)
+
+
+def _content(text: str, files: list[str]) -> str | list[Part]:
+    """The prompt with what goes with it; texts are written into it, because every vendor takes text."""
+    media = [media_of(each) for each in files]
+    texts = [each for each in media if each.kind == "text" and each.data is not None]
+    blocks = [f"{each.name or 'text'}:\n```\n{each.read().decode('utf-8', 'replace')}\n```" for each in texts]
+    whole = "\n\n".join([text, *blocks])
+    rest = [each for each in media if each not in texts]
+    return [TextPart(whole), *(_part(each) for each in rest)] if rest else whole
+
+
+def _part(media: Media) -> MediaPart:
+    kind: Literal["image", "audio", "video", "file"] = (
+        media.kind if media.kind in {"image", "audio", "video"} else "file"
+    )
+    if media.data is None:
+        # Addresses without an ending are most often those of pictures.
+        return MediaPart("image" if media.mime_type is None else kind, url=media.url, filename=media.name)
+    return MediaPart(kind, data=media.base64(), mime_type=media.mime_type, filename=media.name)
+
+
+def _response_format(schema: Path | None) -> Any:
+    if schema is None:
+        return None
+    from multiapi.types import ResponseFormat
+
+    return ResponseFormat(schema=object_of(schema.read_text(encoding="utf-8"), "--schema"))
+
+
+def _streamed(client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:
+    """The answer, written as it arrives."""
+    response: ChatResponse | None = None
+    thinking = last = ""
+    try:
+        for delta in client.chat_stream(request):
+            response = delta.response or response
+            if show_reasoning and delta.reasoning:
+                thinking += delta.reasoning
+                *lines, thinking = thinking.split("\n")
+                for line in lines:
+                    output.note(line)
+            if delta.text or delta.refusal:
+                if thinking:
+                    output.note(thinking)
+                    thinking = ""
+                last = delta.text or delta.refusal
+                output.write_text(last, end="")
+    finally:
+        if last and not last.endswith("\n"):
+            output.write_text("")
+    if response is None:
+        raise ResponseFormatError(
+            f"{client.provider.name} ended the stream without an answer", provider=client.provider.name
+        )
+    return response
+
+
+def _with_saved_media(client: Client, response: ChatResponse) -> ChatResponse:
+    from dataclasses import replace
+
+    return replace(response, media=Destination(Path()).put(client, response.media))
+
+
+def embed(
+    run: Run,
+    texts: Annotated[list[str] | None, typer.Argument(help="The texts; `-` or nothing reads lines from stdin.")] = None,
+    *,
+    dimensions: Annotated[int | None, typer.Option(help="How many numbers per text.", min=1)] = None,
+    input_type: Annotated[str | None, typer.Option(help="query or document, where the model has it.")] = None,
+    extra: Extra = None,
+) -> None:
+    """Turn texts into vectors. Whole vectors come with --json; without it, how near the texts are to the first one."""
+    given = texts if texts and texts != ["-"] else text_of(None, what="text").splitlines()
+    given = [text for text in given if text.strip()]
+    client = run.client()
+    request = EmbedRequest(
+        model=run.model(client, "embed", "embed"),
+        texts=given,
+        dimensions=dimensions,
+        input_type=input_type,
+        extra=object_of(extra),
+    )
+    response = client.embed(request)
+    if run.json:
+        output.write_json({**output.plain(response), "texts": given})
+    else:
+        first = response.vectors[0]
+        rows = [
+            (text, len(vector), f"{_cosine(first, vector):.3f}")
+            for text, vector in zip(given, response.vectors, strict=True)
+        ]
+        columns = ("text", "length", "like the first")
+        output.write(output.table(rows, columns, right=columns[1:]))
+    run.priced(response)
+
+
+def _cosine(one: list[float], other: list[float]) -> float:
+    import math
+
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0

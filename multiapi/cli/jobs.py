@@ -1,0 +1,53 @@
+"""Films, music and transcripts on the command line: made at once or as a job, whichever the vendor does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from multiapi.cli import output
+from multiapi.cli.options import Waiting
+from multiapi.cli.progress import working
+from multiapi.cli.run import Run
+from multiapi.client import Client
+from multiapi.jobs import Job, JobKind
+from multiapi.provider import operation_of
+
+_DOING: dict[JobKind, str] = {"video": "filming", "music": "making music", "transcription": "writing it down"}
+_AT_ONCE: dict[JobKind, str] = {"video": "start_video", "music": "music", "transcription": "transcribe"}
+"""The operation that a vendor lacks which has no job of this kind either."""
+
+
+def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[Client], Any], waiting: Waiting) -> Any:
+    """What the vendor makes, waited for where it is a job; None if it was only started.
+
+    Raises:
+        UnsupportedError: The vendor makes it neither at once nor as a job.
+    """
+    if f"start_{kind}" not in client.provider.operations:
+        operation_of(client.provider, _AT_ONCE[kind])
+    if waiting.job is not None:
+        with working(run, _DOING[kind]) as tell:
+            run.job = Job(id=waiting.job, provider=client.provider.name, kind=kind)
+            return client.wait(waiting.job, kind=kind, timeout_s=waiting.wait, on_progress=tell).result
+    wanted = request(client)
+    if waiting.no_wait:
+        starts: dict[JobKind, Callable[[Any], Job]] = {
+            "video": client.start_video,
+            "music": client.start_music,
+            "transcription": client.start_transcription,
+        }
+        started = starts[kind](wanted)
+        if run.json:
+            output.write_json({"job": started})
+        else:
+            output.write_text(started.id)
+        run.note(f"started; {run.resume(started)}")
+        return None
+    makes: dict[JobKind, Callable[..., Any]] = {
+        "video": client.video,
+        "music": client.music,
+        "transcription": client.transcribe,
+    }
+    with working(run, _DOING[kind]) as tell:
+        return makes[kind](wanted, timeout_s=waiting.wait, on_progress=tell)

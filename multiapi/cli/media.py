@@ -1,0 +1,288 @@
+"""The commands that make pictures, speech, music and films, and that read recordings and documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from multiapi.cli.files import Destination, media_of, text_of
+from multiapi.cli.jobs import made_or_started
+from multiapi.cli.options import (
+    AspectRatio,
+    Duration,
+    Extra,
+    Force,
+    NegativePrompt,
+    Place,
+    Resolution,
+    Seed,
+    Show,
+    Size,
+    TextFile,
+    Waiting,
+    Words,
+    object_of,
+    pages_of,
+    size_of,
+)
+from multiapi.cli.progress import working
+from multiapi.cli.results import destination_of, save, text_destination, write_text
+from multiapi.cli.run import Run
+from multiapi.client import Client
+from multiapi.default_models import DEFAULT_VOICES
+from multiapi.errors import InvalidRequestError, UnsupportedError
+
+
+def image(
+    run: Run,
+    prompt: Words = None,
+    *,
+    pictures: Annotated[
+        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="A picture to change or start from.")
+    ] = None,
+    mask: Annotated[str | None, typer.Option(metavar="PATH|URL", help="What to change is transparent in it.")] = None,
+    size: Size = None,
+    aspect_ratio: AspectRatio = None,
+    resolution: Resolution = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="How many pictures.", min=1)] = None,
+    seed: Seed = None,
+    quality: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
+    style: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
+    negative_prompt: NegativePrompt = None,
+    extra: Extra = None,
+    place: Place,
+    show: Show = True,
+) -> None:
+    """Make pictures from a text, or change a picture: `multiapi image -i cat.png "with a hat"`."""
+    from multiapi.media_requests import ImageEditRequest, ImageRequest
+
+    text = text_of(prompt, what="prompt")
+    destination = destination_of(run, place)
+    width, height = size_of(size)
+    settings: dict[str, Any] = {
+        "prompt": text,
+        "images": tuple(media_of(each) for each in pictures or ()),
+        "mask": None if mask is None else media_of(mask),
+        "width": width,
+        "height": height,
+        "aspect_ratio": aspect_ratio,
+        "resolution": resolution,
+        "count": count,
+        "seed": seed,
+        "quality": quality,
+        "extra": object_of(extra),
+    }
+    client = run.client()
+    # Where changing pictures is an operation of its own, that one takes them.
+    edits = bool(pictures) and "edit_image" in client.provider.operations
+    call = "edit_image" if edits else "image"
+    model = run.model(client, call, call)
+    with working(run, "making a picture"):
+        if edits:
+            _refuse(client, "when it changes a picture", style=style, negative_prompt=negative_prompt)
+            result = client.edit_image(ImageEditRequest(model=model, **settings))
+        else:
+            result = client.image(ImageRequest(model=model, style=style, negative_prompt=negative_prompt, **settings))
+    save(run, client, result, destination, open_it=place.open_it, show=show)
+
+
+def speech(
+    run: Run,
+    text: Words = None,
+    *,
+    voice: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
+    language: Annotated[str | None, typer.Option(help="As in en or nb-NO.")] = None,
+    speed: Annotated[float | None, typer.Option(help="1 is the voice's own.")] = None,
+    output_format: Annotated[str | None, typer.Option("--format", help="mp3, wav, opus, ...")] = None,
+    extra: Extra = None,
+    place: Place,
+) -> None:
+    """Read a text aloud."""
+    from multiapi.media_requests import SpeechRequest
+
+    spoken = text_of(text, what="text")
+    destination = destination_of(run, place)
+    client = run.client()
+    request = SpeechRequest(
+        model=run.model(client, "speech", "speech"),
+        text=spoken,
+        voice=voice or DEFAULT_VOICES.get(client.provider.name),
+        language=language,
+        speed=speed,
+        output_format=output_format,
+        extra=object_of(extra),
+    )
+    with working(run, "reading aloud"):
+        result = client.speech(request)
+    save(run, client, result, destination, open_it=place.open_it)
+
+
+def transcribe(
+    run: Run,
+    audio: Annotated[str | None, typer.Argument(metavar="PATH|URL", help="The recording; `-` is stdin.")] = None,
+    *,
+    language: Annotated[str | None, typer.Option(help="As in en; found out by the model if not given.")] = None,
+    diarize: Annotated[bool, typer.Option("--diarize", help="Tell the speakers apart.")] = False,
+    prompt: Annotated[str | None, typer.Option(help="Words that may occur, or how to write.")] = None,
+    extra: Extra = None,
+    into: TextFile = None,
+    force: Force = False,
+    waiting: Waiting,
+) -> None:
+    """Write down what is said in a recording."""
+    from multiapi.media_requests import TranscriptionRequest
+
+    destination = text_destination(into, force=force)
+
+    def request(client: Client) -> TranscriptionRequest:
+        if audio is None:
+            raise InvalidRequestError("no recording: name a file or address behind the command")
+        return TranscriptionRequest(
+            model=run.model(client, "transcribe"),
+            audio=media_of(audio),
+            language=language,
+            diarize=diarize or None,
+            prompt=prompt,
+            extra=object_of(extra),
+        )
+
+    client = run.client()
+    result = made_or_started(run, client, "transcription", request, waiting)
+    if result is None:
+        return
+    speakers = any(segment.speaker is not None for segment in result.segments)
+    text = (
+        "\n".join(f"{segment.speaker or '?'}: {segment.text.strip()}" for segment in result.segments)
+        if speakers
+        else result.text
+    )
+    write_text(run, result, text, destination)
+
+
+def music(
+    run: Run,
+    prompt: Words = None,
+    *,
+    lyrics: Annotated[str | None, typer.Option(help="What is sung.")] = None,
+    duration: Duration = None,
+    instrumental: Annotated[bool, typer.Option("--instrumental", help="Without singing.")] = False,
+    negative_prompt: NegativePrompt = None,
+    seed: Seed = None,
+    extra: Extra = None,
+    place: Place,
+    waiting: Waiting,
+) -> None:
+    """Make music from a text."""
+    from multiapi.media_requests import MusicRequest
+
+    destination = destination_of(run, place)
+
+    def request(client: Client) -> MusicRequest:
+        return MusicRequest(
+            model=run.model(client, "music"),
+            prompt=text_of(prompt, what="prompt"),
+            lyrics=lyrics,
+            duration_s=duration,
+            instrumental=instrumental or None,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            extra=object_of(extra),
+        )
+
+    client = run.client()
+    result = made_or_started(run, client, "music", request, waiting)
+    if result is not None:
+        save(run, client, result, destination, open_it=place.open_it)
+
+
+def video(
+    run: Run,
+    prompt: Words = None,
+    *,
+    pictures: Annotated[
+        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="A picture to start from.")
+    ] = None,
+    duration: Duration = None,
+    size: Size = None,
+    aspect_ratio: AspectRatio = None,
+    resolution: Resolution = None,
+    sound: Annotated[bool | None, typer.Option(help="Let the model make the sound too.")] = None,
+    negative_prompt: NegativePrompt = None,
+    seed: Seed = None,
+    extra: Extra = None,
+    place: Place,
+    waiting: Waiting,
+) -> None:
+    """Make a film, which takes minutes: Ctrl-C stops waiting, and `--job ID` goes on with it."""
+    from multiapi.media_requests import VideoRequest
+
+    destination = destination_of(run, place)
+    width, height = size_of(size)
+
+    def request(client: Client) -> VideoRequest:
+        return VideoRequest(
+            model=run.model(client, "video_from_image" if pictures else "video"),
+            prompt=text_of(prompt, what="prompt"),
+            images=tuple(media_of(each) for each in pictures or ()),
+            duration_s=duration,
+            width=width,
+            height=height,
+            aspect_ratio=aspect_ratio,
+            resolution=resolution,
+            generate_audio=sound,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            extra=object_of(extra),
+        )
+
+    client = run.client()
+    result = made_or_started(run, client, "video", request, waiting)
+    if result is not None:
+        save(run, client, result, destination, open_it=place.open_it)
+
+
+def ocr(
+    run: Run,
+    document: Annotated[str, typer.Argument(metavar="PATH|URL", help="A PDF or picture; `-` is stdin.")],
+    *,
+    pages: Annotated[str | None, typer.Option(help="As in 1,3-5, counted from 1.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Save the document's pictures too.")] = False,
+    extra: Extra = None,
+    into: TextFile = None,
+    force: Force = False,
+) -> None:
+    """Read the text of a document or picture, as Markdown."""
+    from dataclasses import replace
+
+    from multiapi.media_requests import OcrRequest
+
+    destination = text_destination(into, force=force)
+    client = run.client()
+    request = OcrRequest(
+        model=run.model(client, "ocr", "ocr"),
+        document=media_of(document),
+        pages=pages_of(pages),
+        include_images=images or None,
+        extra=object_of(extra),
+    )
+    with working(run, "reading"):
+        result = client.ocr(request)
+    if images:
+        folder = Destination(destination.folder if destination is not None else Path())
+        result = replace(
+            result, pages=tuple(replace(page, images=folder.put(client, page.images)) for page in result.pages)
+        )
+        for page in result.pages:
+            for each in page.images:
+                run.note(f"page {page.number}: {each.path}")
+    write_text(run, result, result.text, destination)
+
+
+def _refuse(client: Client, when: str, **settings: Any) -> None:
+    for name, value in settings.items():
+        if value is not None:
+            raise UnsupportedError(
+                f"{client.provider.name} takes no --{name.replace('_', '-')} {when}", provider=client.provider.name
+            )

@@ -96,6 +96,7 @@ def check_simulator(_: str) -> None:
 
     from multiapi import ChatRequest, Client, Message
     from multiapi.simulator import Simulator
+    from multiapi.simulator.media import speak, transcribe
 
     simulator = Simulator()
     for name in ("bineric", "binom_router", "aimlapi", "aicredits", "binobox"):
@@ -107,6 +108,7 @@ def check_simulator(_: str) -> None:
         )
         answer = client.chat(ChatRequest(model="gpt-4o", messages=[Message("user", "Say hello in three words.")]))
         assert answer.text == "hello in three words"
+    assert transcribe(speak("a word", "audio/mpeg")).text == "a word"
     command = [sys.executable, "-m", "multiapi.simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

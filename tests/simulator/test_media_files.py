@@ -99,6 +99,12 @@ def test_what_was_spoken_is_transcribed(mime_type: str) -> None:
     assert starts_and_ends[-1] <= transcript.duration_s + 0.001
 
 
+def test_a_tag_that_is_no_text_is_read_with_question_marks() -> None:
+    sound = speak("a word", "audio/mpeg")
+    assert sound.count(b"a word") == 1
+    assert transcribe(sound.replace(b"a word", b"a w\xffrd")).text in {"a w?rd", "a w\N{REPLACEMENT CHARACTER}rd"}
+
+
 @settings(max_examples=25, deadline=None)
 @given(text=st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60))
 @pytest.mark.parametrize("mime_type", ["audio/wav", "audio/flac", "audio/ogg"])

@@ -8,9 +8,11 @@ import io
 import math
 import re
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -25,6 +27,8 @@ LONGEST_MUSIC_S = 1_200.0
 
 # What is opened from outside: FFmpeg also reads playlists, which could point at other files.
 _READABLE = "mp3,wav,flac,ogg,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,aiff,amr,caf,w64,avi,mpegts,au"
+# From PyAV 19 on, tags that are no text come with surrogates; before, it has to be told what to make of them.
+_ODD_TAGS: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 _SCALE_HZ = (
     196.0,
     220.0,
@@ -99,12 +103,10 @@ def transcribe(data: bytes) -> Transcript:
         ValueError: the bytes are no recording that FFmpeg can read.
     """
     try:
-        with av.open(
-            io.BytesIO(data), "r", options={"format_whitelist": _READABLE}, metadata_errors="replace"
-        ) as container:
-            tags = {name.lower(): value for name, value in container.metadata.items()}
+        with av.open(io.BytesIO(data), "r", options={"format_whitelist": _READABLE}, **_ODD_TAGS) as container:
+            tags = _readable(container.metadata)
             for stream in container.streams:
-                tags |= {name.lower(): value for name, value in stream.metadata.items()}
+                tags |= _readable(stream.metadata)
             kind = container.format.name.split(",")[0]
             duration_s = _duration_s(container)
     except (av.FFmpegError, ValueError) as error:
@@ -114,6 +116,11 @@ def transcribe(data: bytes) -> Transcript:
     else:
         text = f"a recording in {kind} format, {duration_s:.1f} seconds long"
     return Transcript(text, duration_s, _timed(text, duration_s))
+
+
+def _readable(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags by their names in small letters, with a question mark for what is no text."""
+    return {name.lower(): value.encode("utf-8", "replace").decode("utf-8") for name, value in tags.items()}
 
 
 def compose_music(prompt: str, duration_s: float, mime_type: str = "audio/mpeg") -> bytes:

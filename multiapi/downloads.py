@@ -10,8 +10,8 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
@@ -19,7 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from multiapi.errors import MultiApiError, ResponseFormatError, ResponseTooLargeError, StatusError, status_error_class
 from multiapi.flow import Flow, Setting, Work, again
 from multiapi.http import HttpRequest, HttpResponse, Retry
-from multiapi.media import Media, megabytes, new_name, open_new, partial_path
+from multiapi.media import Media, PartialFile, megabytes
 from multiapi.media_kinds import HEAD_BYTES, extension_of, group_of, mime_type_of, normal
 from multiapi.retry_after import retry_after_s
 
@@ -68,15 +68,18 @@ class MemorySink:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
+        self._head = b""
         self.size = 0
 
     def write(self, data: bytes) -> None:
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[: HEAD_BYTES - len(self._head)]
         self._pieces.append(data)
         self.size += len(data)
 
     def restart(self) -> None:
         self._pieces.clear()
-        self.size = 0
+        self._head, self.size = b"", 0
 
     @property
     def data(self) -> bytes:
@@ -86,7 +89,7 @@ class MemorySink:
     @property
     def head(self) -> bytes:
         """Its beginning."""
-        return self.data[:HEAD_BYTES]
+        return self._head
 
 
 class FileSink:
@@ -143,25 +146,15 @@ def save(
     if into_folder is None:
         into_folder = yield Work(wanted.is_dir)
     if known.data is not None or known.path is not None:
-        target = wanted / new_name(known.kind, known.extension) if into_folder else wanted
-        return (yield Work(lambda: known.save(target)))  # type: ignore[no-any-return]
-    partial = partial_path(wanted / "file" if into_folder else wanted)
-    file = yield Work(lambda: open_new(partial))
-    try:
+        return (yield Work(partial(known.save, wanted, into_folder=into_folder)))  # type: ignore[no-any-return]
+    with PartialFile(wanted if into_folder else wanted.parent) as unfinished:
+        file = yield Work(unfinished.open)
         with file:
             sink = FileSink(file)
             response = yield from fetch(setting, known, sink, max_bytes=max_bytes)
-        mime_type = mime_type_of(sink.head) or _said(known, response)
-        if into_folder:
-            target = wanted / new_name(group_of(mime_type), extension_of(mime_type))
-        else:
-            target = wanted if wanted.suffix else wanted.with_suffix(extension_of(mime_type))
-        yield Work(lambda: partial.replace(target))
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
-    return target
+        kind = mime_type_of(sink.head) or _said(known, response)
+        named = partial(unfinished.settle, wanted, group_of(kind), extension_of(kind), into_folder=into_folder)
+        return (yield Work(named))  # type: ignore[no-any-return]
 
 
 def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow[HttpResponse]:
@@ -238,11 +231,12 @@ def _check_file(setting: Setting, media: Media, sink: Sink, response: HttpRespon
     size, host = sink.size, _host(media.url or "")
     found = mime_type_of(sink.head)
     expected = group_of(media.mime_type)
+    announced = media.metadata.get("size_bytes")
     what = None
     if not size:
         what = "is empty"
-    elif media.metadata.get("size_bytes") not in {None, size} and isinstance(media.metadata["size_bytes"], int):
-        what = f"has {size} bytes, not {media.metadata['size_bytes']} as announced"
+    elif isinstance(announced, int) and not isinstance(announced, bool) and announced not in {size, 0}:
+        what = f"has {size} bytes, not {announced} as announced"
     elif found in {"text/html", "application/json"} and expected not in {"text", "file"}:
         what = f"is {found}, not {media.mime_type}"
     elif found == "text/html" and normal(response.headers.get("content-type")) != "text/plain":

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import os
 import secrets
 import stat
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Self, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
@@ -28,6 +30,7 @@ M = TypeVar("M", bound="Media")
 
 SHOWN_BYTES = 24_000_000
 """Larger media are not put into a notebook."""
+MAX_NAMES_TRIED = 100
 MEGABYTE = 1_000_000
 """Vendors' sizes are read as the smaller of the two megabytes."""
 
@@ -165,27 +168,23 @@ class Media:
         """The bytes as a data URL."""
         return f"data:{self.mime_type or default_mime_type};base64,{self.base64()}"
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, into_folder: bool | None = None) -> Path:
         """Write the bytes to a file, whole or not at all.
 
-        A path without an ending gets the right one; a folder gets a file with a name made here.
+        A path without an ending gets the right one; a folder gets a file with a name made here. `into_folder` says that the path is
+        to be taken for a folder; None looks.
 
         Raises:
             InvalidRequestError: There is only an address; `client.save(media, path)` fetches it to disk.
         """
         if self.data is None and self.path is None:
             raise InvalidRequestError("this media has only an address; client.save(media, path) fetches it to disk")
-        target = self.target(path)
-        with written_whole(target) as file:
-            file.write(self.read())
-        return target
-
-    def target(self, path: str | Path) -> Path:
-        """The file that `save` writes for a path."""
-        target = Path(path)
-        if target.is_dir():
-            return target / new_name(self.kind, self.extension)
-        return target if target.suffix else target.with_suffix(self.extension)
+        wanted = Path(path)
+        is_folder = wanted.is_dir() if into_folder is None else into_folder
+        with PartialFile(wanted if is_folder else wanted.parent) as partial:
+            with partial.open() as file:
+                file.write(self.read())
+            return partial.settle(wanted, self.kind, self.extension, into_folder=is_folder)
 
     # ------------------------------------------------------------------------------------ how it looks
 
@@ -316,30 +315,72 @@ def new_name(kind: str, extension: str) -> str:
     return f"{kind}-{secrets.token_hex(6)}{extension}"
 
 
-@contextmanager
-def written_whole(target: Path) -> Iterator[IO[bytes]]:
-    """A file that is there in full afterwards, or not at all: written beside its place under a name of its own, then renamed."""
-    partial = partial_path(target)
-    file = open_new(partial)
-    try:
-        with file:
-            yield file
-        partial.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+class PartialFile:
+    """A file that is there in full once it is settled, and not at all if that fails.
 
+    It is written beside its place under a name of its own. Whoever gives it up while another thread still opens or settles it leaves
+    nothing behind.
+    """
 
-def partial_path(target: Path) -> Path:
-    """Where a file lies until it is whole: beside its place, under a name of its own."""
-    return target.with_name(f".{secrets.token_hex(8)}.part")
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f".{secrets.token_hex(8)}.part"
+        self._file: IO[bytes] | None = None
+        self._given_up = False
+        self._lock = threading.Lock()
 
+    def __enter__(self) -> Self:
+        return self
 
-def open_new(path: Path) -> IO[bytes]:
-    """A file that was not there before, and that no link leads away from."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o644), "wb")
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._give_up()
+
+    def open(self) -> IO[bytes]:
+        """The file, to be written; it was not there before, and no link leads away from it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with self._lock:
+            self._check()
+            self._file = os.fdopen(os.open(self.path, flags, 0o644), "wb")
+            return self._file
+
+    def settle(self, wanted: Path, kind: str, extension: str, *, into_folder: bool) -> Path:
+        """Give it its name: the wanted one (with an ending, if it has none), or in a folder a new one, which replaces nothing."""
+        with self._lock:
+            self._check()
+            if into_folder:
+                return self._settle_in(wanted, kind, extension)
+            target = wanted if wanted.suffix else wanted.with_suffix(extension)
+            self.path.replace(target)
+            return target
+
+    def _settle_in(self, folder: Path, kind: str, extension: str) -> Path:
+        for _ in range(MAX_NAMES_TRIED):
+            target = folder / new_name(kind, extension)
+            try:
+                os.link(self.path, target, follow_symlinks=False)
+            except FileExistsError:
+                continue
+            except (OSError, NotImplementedError):  # a file system without hard links
+                if os.path.lexists(target):
+                    continue
+                self.path.replace(target)
+            else:
+                self.path.unlink()
+            return target
+        raise FileExistsError(errno.EEXIST, "no name is free")
+
+    def _check(self) -> None:
+        if self._given_up:
+            raise FileNotFoundError(errno.ENOENT, "it was given up")
+
+    def _give_up(self) -> None:
+        with self._lock:
+            self._given_up = True
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+                with suppress(OSError):
+                    self.path.unlink()
 
 
 def _opened_without_waiting(path: str, flags: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from multiapi.client import REFUSALS, RETRY_BUDGETS
+from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
 
 

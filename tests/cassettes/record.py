@@ -23,7 +23,8 @@ from vcr import VCR
 from vcr.persisters.filesystem import CassetteNotFoundError
 
 from multiapi import cassettes
-from multiapi.client import REFUSALS, RETRY_BUDGETS, Client
+from multiapi.client import Client
+from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
 from multiapi.waiting import Waiting, set_waiting, waiting
@@ -127,7 +128,7 @@ def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     set_waiting(time)
     try:
         with (
-            mock.patch("multiapi.client.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.httpx_requests.uuid4", lambda: UUID(int=next(counter))),
             mock.patch("multiapi.assembly.uuid4", lambda: UUID(int=next(counter))),
             mock.patch.dict(os.environ, variables),
         ):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from multiapi.client import RETRY_BUDGETS
+from multiapi.client_settings import RETRY_BUDGETS
 from multiapi.waiting import WAITING, NoWaiting, set_waiting
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.client import RETRY_BUDGETS
+from multiapi.client_settings import RETRY_BUDGETS
 from multiapi.errors import ConnectionFailedError, RequestTimeoutError, ServerError
 from multiapi.flow import Policy
 from multiapi.retry_budget import RetryBudget

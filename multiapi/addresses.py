@@ -1,0 +1,66 @@
+"""Addresses: a vendor's API root as it is given, checked, and taken apart."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from multiapi.errors import InvalidRequestError
+from multiapi.provider import Provider
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
+    """The API root: given, from the vendor's own variable, or as documented.
+
+    Raises:
+        InvalidRequestError: No address, or plain http to a host that is not this machine.
+    """
+    address = given or os.environ.get(provider.base_url_env) or provider.base_url
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    is_plain = address.isascii() and address.isprintable() and not any(mark in address for mark in "@?# \\")
+    if parts.scheme not in {"http", "https"} or not host or not is_plain:
+        raise InvalidRequestError(
+            f"{provider.name}: base_url must be an address like {provider.base_url}, without user, query and fragment",
+            provider=provider.name,
+        )
+    if parts.scheme == "http" and not _is_loopback(host) and not allow_http:
+        raise InvalidRequestError(
+            f"{provider.name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
+            "use https, or pass allow_http=True",
+            provider=provider.name,
+        )
+    return provider.settle_base_url(address.rstrip("/"))
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@lru_cache(maxsize=256)
+def parsed_url(url: str) -> httpx.URL:
+    """Addresses repeat themselves, and to take one apart costs as much as the rest of a request."""
+    import httpx
+
+    return httpx.URL(url)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,97 @@
+"""What both clients are made of: a vendor, a key, an address and limits. No connection, so it copies and pickles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from multiapi.addresses import checked_base_url
+from multiapi.errors import MissingApiKeyError
+from multiapi.failures import Failures
+from multiapi.flow import Policy, Setting, Sleep
+from multiapi.keys import ApiKey
+from multiapi.limiter import Limiter, documented_limiter
+from multiapi.negotiation import Refusals
+from multiapi.provider import Provider
+from multiapi.providers import find_provider
+from multiapi.retry_budget import RetryBudget
+from multiapi.types import Limits, Timeout
+from multiapi.waiting import waiting
+
+REFUSALS = Refusals()
+"""What vendors refused, for the life of the process."""
+
+RETRY_BUDGETS: dict[str, RetryBudget] = {}
+"""One per vendor address."""
+
+_NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client"})
+"""What a pickle or a copy goes without."""
+
+
+class Settings:
+    """The settings of a client, and what follows from them."""
+
+    def __init__(
+        self,
+        provider: str | Provider,
+        *,
+        api_key: Any = None,
+        base_url: str | None = None,
+        timeout: Any = None,
+        max_retries: int | None = None,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, str] | None = None,
+        http_client: Any = None,
+        proxy: str | None = None,
+        verify: Any = True,
+        allow_http: bool = False,
+        limiter: Limiter | Literal["documented"] | None = None,
+    ) -> None:
+        self.provider = find_provider(provider)
+        key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        api_key = None  # no frame of an error that is raised from here on has it
+        if isinstance(key, MissingApiKeyError):
+            raise key
+        self.key = key
+        self.base_url = checked_base_url(self.provider, base_url, allow_http=allow_http)
+        self.limiter = documented_limiter(self.provider, hash(key)) if limiter == "documented" else limiter
+        self.timeout = Timeout.of(timeout)
+        self.limits = limits or Limits()
+        self.policy = policy or Policy() if max_retries is None else Policy(max_retries=max_retries)
+        self.default_headers = {name.lower(): value for name, value in (default_headers or {}).items()}
+        self.default_query = tuple((default_query or {}).items())
+        self.http_client = http_client
+        self.proxy = proxy
+        self.verify = verify
+        self._settle()
+
+    def _settle(self) -> None:
+        self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits)
+        self._failures = Failures(self.provider, self.key)
+
+    def __repr__(self) -> str:
+        made = self.__dict__  # an error may show one that is not finished
+        return f"{type(self).__name__}({made['provider'].name if 'provider' in made else '?'!r}, base_url={made.get('base_url')!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _NOT_KEPT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, http_client=None)
+        self._settle()
+
+    def _deadline(self) -> float | None:
+        return None if self.timeout.total is None else time.monotonic() + self.timeout.total
+
+    def _sleep_s(self, step: Sleep, deadline: float | None) -> tuple[float, str | None]:
+        """How long to wait, or why not to."""
+        seconds = waiting().between(step.least_s, step.most_s)
+        if deadline is not None and time.monotonic() + seconds >= deadline:
+            return 0.0, "no time is left of the total limit"
+        if self.policy.use_budget and not self._budget.take():
+            return 0.0, "too many repetitions have failed lately"
+        return seconds, None

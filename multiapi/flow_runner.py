@@ -1,0 +1,211 @@
+"""Runs flows, for both clients alike.
+
+What takes time (sending, reading, sleeping) is left to the client. The methods are `async` for `AsyncClient`; on `Client` what they
+await is done when it returns, so that they run through without an event loop: see `at_once`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from multiapi import flow as flows
+from multiapi.body_reader import BodyReader
+from multiapi.client_settings import Settings
+from multiapi.errors import MultiApiError
+from multiapi.fetched_files import Disk, check_addresses, opens_sockets
+from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
+from multiapi.http import HttpRequest, HttpResponse
+from multiapi.limiter import Turn
+from multiapi.negotiation import Plan
+from multiapi.types import ChatRequest
+
+if TYPE_CHECKING:
+    import httpx
+
+    from multiapi.downloads import Fetch
+    from multiapi.live_answer import LiveAnswer
+
+T = TypeVar("T")
+
+FILE = HttpRequest("GET", "/")
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise AssertionError("a coroutine of the blocking client waits for an event loop")
+
+
+class FlowRunner(Settings, ABC):
+    """What both clients do with a flow."""
+
+    async def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> T:
+        outcome: Any = None
+        step: Any = None
+        try:
+            while True:
+                try:
+                    step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
+                except StopIteration as end:
+                    self._budget.succeeded()
+                    return end.value  # type: ignore[no-any-return]
+                except MultiApiError as error:
+                    failure = self._failures.settled(error)
+                    break
+                if type(step) is HttpRequest:
+                    outcome = await self._send(step, deadline, opened)
+                elif type(step) is Sleep:
+                    seconds, outcome = self._sleep_s(step, deadline)
+                    if outcome is None:
+                        await self._sleep(seconds)
+                elif type(step) is Parallel:
+                    outcome = await self._side_by_side(step, deadline)
+                elif type(step) is Wait:
+                    if step.seconds > 0:
+                        await self._sleep(step.seconds)
+                    outcome, deadline = time.monotonic(), self._deadline()
+                elif type(step) is Work:
+                    outcome = await self._worked(step)
+                else:
+                    outcome = await self._fetch(step, deadline)
+        finally:
+            flow.close()
+        outcome = step = None  # an answer may repeat the key
+        raise failure
+
+    async def _outcome(self, flow: Flow[Any], deadline: float | None) -> Any:
+        """The result of a flow, or its error as a value."""
+        try:
+            return await self._run(flow, deadline)
+        except MultiApiError as error:
+            return error
+
+    async def _worked(self, step: Work) -> Any:
+        try:
+            return await self._work(step.function)
+        except Exception as error:
+            return error
+
+    async def _opened(self, request: ChatRequest) -> tuple[LiveAnswer, Plan]:
+        """A streamed answer that has begun."""
+        opened: list[LiveAnswer] = []
+        _, plan = await self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
+        return opened[-1], plan
+
+    async def _send(
+        self, request: HttpRequest, deadline: float | None, opened: list[LiveAnswer] | None
+    ) -> HttpResponse | MultiApiError:
+        """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
+        live = await self._open(request, deadline)
+        if isinstance(live, MultiApiError):
+            return live
+        head = live.head
+        if request.stream and opened is not None and 200 <= head.status < 300:
+            opened.append(live)
+            return head
+        limit = request.limit if head.status < 400 else "error_bytes"
+        try:
+            try:
+                reader = BodyReader(head, getattr(self.limits, limit), self.provider.name)
+                await self._read_into(reader, live)
+            finally:
+                await self._close(live)
+            return head._replace(body=reader.body())
+        except Exception as error:
+            if head.status >= 400:
+                return head
+            return self._failures.on_the_way(error, request=request, deadline=deadline)
+
+    async def _open(self, request: HttpRequest, deadline: float | None) -> LiveAnswer | MultiApiError:
+        from multiapi.httpx_requests import httpx_request
+        from multiapi.live_answer import LiveAnswer
+
+        try:
+            key = self.key.reveal()
+            if not isinstance(key, str):
+                key = await self._resolved(key)
+        except Exception as error:
+            return self._failures.without_key(error)
+        try:
+            sent = httpx_request(self, request, key, deadline)
+        except Exception as error:
+            return self._failures.unwritten(error)
+        turn: Turn | None = None
+        try:
+            turn = await self._turn(deadline)
+            response = await self._transmit(sent)
+        except BaseException as error:
+            if turn is not None:
+                turn.done()
+            if not isinstance(error, Exception):
+                raise
+            return self._failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
+        live = LiveAnswer(response, sent, turn)
+        if turn is not None:
+            turn.learn(live.head.status, live.head.headers)
+        return live
+
+    async def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
+        from multiapi.httpx_requests import file_request
+        from multiapi.live_answer import LiveAnswer
+
+        disk = Disk(step)
+        try:
+            sent = file_request(self, step, deadline)
+            if self.http_client is None:
+                response = await self._transmit(sent)
+            else:
+                if step.check_address is not None and opens_sockets(self.http_client):
+                    await self._work(lambda: check_addresses(step, sent.url))
+                response = await self._transmit(sent, auth=None)
+            live = LiveAnswer(response, sent, None)
+            try:
+                reader = disk.reader(live.head, self)
+                if not 300 <= live.head.status < 400:
+                    await self._read_into(reader, live)
+            finally:
+                await self._close(live)
+            return live.head._replace(body=reader.body())
+        except Exception as error:
+            return disk.failure or self._failures.on_the_way(error, request=FILE, deadline=deadline)
+
+    # ------------------------------------------------------------------------------------ what takes time
+
+    @abstractmethod
+    async def _sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    async def _work(self, function: Callable[[], T]) -> T:
+        """Call a function that waits for the disk or for names to be looked up."""
+
+    @abstractmethod
+    async def _side_by_side(self, step: Parallel, deadline: float | None) -> list[Any]:
+        """The outcomes of several flows."""
+
+    @abstractmethod
+    async def _resolved(self, key: Any) -> str | None:
+        """The key that an async function gives."""
+
+    @abstractmethod
+    async def _turn(self, deadline: float | None) -> Turn | None:
+        """Wait until the limiter, if there is one, lets the next request go."""
+
+    @abstractmethod
+    async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request; given back when the head of the answer is there."""
+
+    @abstractmethod
+    async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
+        """Read a body until its end, or until the reader has enough."""
+
+    @abstractmethod
+    async def _close(self, live: LiveAnswer) -> None:
+        """Give the connection back, or close it."""

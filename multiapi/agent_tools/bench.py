@@ -1,0 +1,132 @@
+"""Where one call of a tool is worked on: requests as the developer set them, inputs by name, and what is said of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multiapi import downloads
+from multiapi.agent_tools.tool import ToolAnswer
+from multiapi.default_models import default_model
+from multiapi.errors import InvalidRequestError, MultiApiError, printable
+from multiapi.flow import Flow, Setting, Work
+from multiapi.media import Media, megabytes, new_name
+from multiapi.media_kinds import mime_type_of_name
+from multiapi.types import Cost
+
+if TYPE_CHECKING:
+    from multiapi.agent_tools.toolbox import Toolbox
+
+MAX_FETCHED_BYTES = 64_000_000
+MAX_SAVED_BYTES = 512_000_000
+MAX_TEXT_CHARS = 20_000
+
+
+class Bench:
+    """One call of a tool: the toolbox, and the vendor's setting that the client gave."""
+
+    def __init__(self, box: Toolbox, setting: Setting) -> None:
+        self.box = box
+        self.setting = setting
+        self.provider = setting.provider.name
+
+    def request(self, make: Callable[..., Any], call: str, usual: str | None = None, **wanted: Any) -> Any:
+        """A typed request: what the model chose, then what the developer fixed. Empty choices count as none."""
+        fixed = dict(self.box.options.get(call, {}))
+        model = self.box.models.get(call) or fixed.pop("model", None)
+        if model is None:
+            model = default_model(self.provider, usual or call)
+        chosen = {name: value for name, value in wanted.items() if value not in ("", 0, None, [], ())}
+        return make(model=model, **{**chosen, **fixed})
+
+    def source(self, name: str) -> Flow[Media]:
+        """An input that the model named: something made before, a file below `input_dir`, or an address if those are allowed."""
+        kept = self.box.kept(name)
+        if kept is not None:
+            return (yield from downloads.download(self.setting, kept, max_bytes=self.box.max_input_bytes))
+        if name.startswith(("https://", "http://")):
+            if not self.box.allow_urls:
+                raise InvalidRequestError("addresses are not allowed here; name a file")
+            return Media.from_url(downloads.check_url(name, self.setting))
+        if self.box.input is None:
+            raise InvalidRequestError(_no_such_file(name, self.box.known_names(), reads=False))
+        folder, most = self.box.input, self.box.max_input_bytes
+        try:
+            found: Media = yield Work(lambda: folder.read(name, max_bytes=most))
+        except InvalidRequestError as error:
+            if "there is no file" in error.message:
+                raise InvalidRequestError(_no_such_file(name, self.box.known_names(), reads=True)) from None
+            raise
+        return found
+
+    def made(self, media: Iterable[Media], what: str, cost: Cost | None, value: Any = None) -> Flow[ToolAnswer]:
+        """The answer about media that were made: saved or kept, and named."""
+        texts, finished = [], []
+        for item in media:
+            name, held, note = yield from self._settle(item)
+            self.box.keep(held, name)
+            finished.append(held)
+            size = f" ({megabytes(held.size)})" if held.size is not None else ""
+            texts.append(f"{name}{size}{note}")
+        where = "saved as" if self.box.output is not None else "made and kept as"
+        text = f"The {what} was {where} {', '.join(texts)}." if texts else f"No {what} was made."
+        return ToolAnswer(text + cost_words(cost), tuple(finished), value)
+
+    def _settle(self, media: Media) -> Flow[tuple[str, Media, str]]:
+        """Media on the disk if there is a folder, else in memory if it is not too large. A paid result is never lost by a failure."""
+        try:
+            if self.box.output is not None:
+                path: Path = yield from downloads.save(
+                    self.setting, media, self.box.output, max_bytes=MAX_SAVED_BYTES, into_folder=True
+                )
+                kind = mime_type_of_name(path.name) or media.mime_type
+                size = (yield Work(path.stat)).st_size
+                held = replace(
+                    media, data=None, path=path, mime_type=kind, metadata={**media.metadata, "size_bytes": size}
+                )
+                return path.name, held, ""
+            if media.data is None and media.kind != "video":
+                media = yield from downloads.download(self.setting, media, max_bytes=MAX_FETCHED_BYTES)
+        except (MultiApiError, OSError) as error:
+            reason = error.message if isinstance(error, MultiApiError) else "the disk refused it"
+            return (
+                new_name(media.kind, media.extension),
+                media,
+                f", but could not be fetched ({printable(reason, 200)})",
+            )
+        return new_name(media.kind, media.extension), media, ""
+
+
+def _no_such_file(name: str, known: list[str], *, reads: bool) -> str:
+    shown = printable(name, 120)
+    if known:
+        return f"there is no file {shown!r}; there are {', '.join(printable(each, 120) for each in known[:30])}"
+    reason = "the folder is empty" if reads else "no folder is open for reading and nothing was made yet"
+    return f"there is no file {shown!r}: {reason}"
+
+
+def cost_words(cost: Cost | None) -> str:
+    """What something cost, as a sentence behind others; empty if nobody knows."""
+    if cost is None:
+        return ""
+    unit = f" {cost.unit}" if cost.unit else ""
+    left = f"; {plain(cost.balance)}{unit} remain" if cost.balance is not None else ""
+    return f" It cost {plain(cost.amount)}{unit}{left}."
+
+
+def plain(amount: Decimal | None) -> str:
+    """An amount without an exponent and without needless zeros."""
+    if amount is None:
+        return "unknown"
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cut(text: str) -> str:
+    """A text that is not too long for a conversation."""
+    if len(text) <= MAX_TEXT_CHARS:
+        return text
+    return f"{text[:MAX_TEXT_CHARS]}\n... ({len(text) - MAX_TEXT_CHARS} more characters are left out)"

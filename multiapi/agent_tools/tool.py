@@ -1,0 +1,116 @@
+"""What a tool is: a name, what the model reads, what it may choose, and the flow; and what comes of a call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from multiapi.errors import MultiApiError, UnsupportedError, printable
+from multiapi.flow import Flow
+from multiapi.media import Media
+from multiapi.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool gives: the text for the model, and beside it the media and the typed result for the program."""
+
+    text: str
+    media: tuple[Media, ...] = ()
+    value: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def artifact(self) -> Any:
+        """The media: one as it is, several as a list; without media the typed result."""
+        if len(self.media) == 1:
+            return self.media[0]
+        return list(self.media) or self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One thing that a model may choose; without a default it must."""
+
+    name: str
+    type: Any
+    description: str
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no default."""
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTool:
+    """A tool: its name, what the model reads, and the flow.
+
+    Attributes:
+        needs: The operation that the vendor must have, one of these.
+        hidden: What a vendor has no field for, by vendor.
+    """
+
+    name: str
+    flow: Callable[..., Flow[ToolAnswer]]
+    needs: tuple[str, ...]
+    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def description(self) -> str:
+        """What the tool does, as the model reads it."""
+        return " ".join((self.flow.__doc__ or "").split())
+
+    def parameters(self, provider: str) -> tuple[Parameter, ...]:
+        """What the model may choose with this vendor."""
+        left_out = self.hidden.get(provider, frozenset())
+        return tuple(parameter for parameter in _parameters(self.flow) if parameter.name not in left_out)
+
+    def fits(self, provider: Provider) -> bool:
+        """Whether the vendor has what it needs."""
+        return any(name in provider.operations for name in self.needs)
+
+
+@cache
+def _parameters(flow: Callable[..., Any]) -> tuple[Parameter, ...]:
+    hints = get_type_hints(flow, include_extras=True)
+    return tuple(
+        Parameter(name, get_args(hints[name])[0], get_args(hints[name])[1], found.default)
+        for name, found in list(inspect.signature(flow).parameters.items())[1:]
+    )
+
+
+def arguments_model(tool: AgentTool, provider: str) -> Any:
+    """A pydantic model of what a model may choose, with a plain schema (no references, no unions) for weak vendors."""
+    from pydantic import ConfigDict, Field, create_model
+
+    fields: dict[str, Any] = {
+        parameter.name: (
+            parameter.type,
+            Field(description=parameter.description)
+            if parameter.required
+            else Field(default=parameter.default, description=parameter.description),
+        )
+        for parameter in tool.parameters(provider)
+    }
+    title = "".join(part.title() for part in tool.name.split("_"))
+    return create_model(f"{title}Arguments", __config__=ConfigDict(extra="ignore"), **fields)
+
+
+def failure_text(error: Exception) -> str:
+    """What a model is told of a failure: short, in the vendor's own words where they help, without paths and keys."""
+    if isinstance(error, UnsupportedError):
+        return printable(error.message, 500)
+    if isinstance(error, MultiApiError):
+        job = f" The job's id is {error.job_id}." if error.job_id else ""
+        doubt = " It may have been done and charged; do not repeat it without asking." if error.outcome_unknown else ""
+        return printable(str(error), 500) + job + doubt
+    if isinstance(error, OSError):
+        return "the file could not be read or written"
+    return "the tool failed"

@@ -1,0 +1,319 @@
+"""The tools. Each says in its signature what a model may choose, and in its docstring what the model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from multiapi import jobs, media_flows
+from multiapi.account import Balance, Health, ModelInfo, ModelsRequest, UsageReport, UsageRequest
+from multiapi.agent_tools.bench import Bench, cost_words, cut, plain
+from multiapi.agent_tools.tool import AgentTool, ToolAnswer
+from multiapi.default_models import DEFAULT_VOICES
+from multiapi.errors import JobTimeoutError, printable
+from multiapi.flow import Flow
+from multiapi.jobs import Job
+from multiapi.media import Media, from_base64
+from multiapi.media_requests import (
+    ImageEditRequest,
+    ImageRequest,
+    MeshRequest,
+    ModerationRequest,
+    MusicRequest,
+    OcrRequest,
+    SpeechRequest,
+    TranscriptionRequest,
+    VideoRequest,
+)
+from multiapi.media_results import EncodedFile, ImageResult, MediaResult, MeshResult, Moderation, OcrResult, Transcript
+
+MAX_LISTED_MODELS = 40
+
+
+# The docstrings are what models read.
+
+
+def generate_image(
+    bench: Bench,
+    prompt: Annotated[str, "What the picture shows, in full sentences."],
+    aspect_ratio: Annotated[str, "Width to height, as in 16:9 or 1:1. Leave it out unless it matters."] = "",
+) -> Flow[ToolAnswer]:
+    """Make a picture from a description. Returns the name of the picture's file."""
+    request = bench.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
+    result: ImageResult = yield from media_flows.one(bench.setting, "image", request)
+    return (yield from bench.made(result.media, "picture", result.cost, result))
+
+
+def edit_image(
+    bench: Bench,
+    image: Annotated[str, "Name of the picture's file, as other tools gave it."],
+    prompt: Annotated[str, "What shall be different, in full sentences."],
+) -> Flow[ToolAnswer]:
+    """Change a picture as described. Returns the name of the new picture's file; the old one stays."""
+    source = yield from bench.source(image)
+    request = bench.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
+    result: ImageResult = yield from media_flows.one(bench.setting, "edit_image", request)
+    return (yield from bench.made(result.media, "changed picture", result.cost, result))
+
+
+def text_to_speech(
+    bench: Bench,
+    text: Annotated[str, "What is said, exactly as it shall be spoken."],
+    voice: Annotated[str, "Name of a voice. Leave it out unless the user wants a certain one."] = "",
+) -> Flow[ToolAnswer]:
+    """Read a text aloud. Returns the name of the audio file."""
+    wanted = voice or DEFAULT_VOICES.get(bench.provider, "")
+    request = bench.request(SpeechRequest, "speech", text=text, voice=wanted)
+    result: MediaResult = yield from media_flows.one(bench.setting, "speech", request)
+    return (yield from bench.made(result.media, "recording", result.cost, result))
+
+
+def transcribe_audio(
+    bench: Bench,
+    audio: Annotated[str, "Name of the audio file."],
+    language: Annotated[str, "Language spoken, as in en. Leave it out to have it found out."] = "",
+) -> Flow[ToolAnswer]:
+    """Write down what is said in an audio file. Returns the text."""
+    source = yield from bench.source(audio)
+    request = bench.request(TranscriptionRequest, "transcribe", audio=source, language=language)
+    result: Transcript = yield from media_flows.one_or_job(
+        bench.setting, "transcribe", "transcription", request, timeout_s=bench.box.job_timeout_s
+    )
+    return ToolAnswer(cut(result.text) or "(nothing is said in it)", (), result)
+
+
+def generate_music(
+    bench: Bench,
+    prompt: Annotated[str, "Style, mood and instruments, in full sentences."],
+    lyrics: Annotated[str, "Words to be sung, for models that sing."] = "",
+    duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
+) -> Flow[ToolAnswer]:
+    """Make music from a description. Returns the name of the audio file."""
+    request = bench.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
+    result: MediaResult = yield from media_flows.one_or_job(
+        bench.setting, "music", "music", request, timeout_s=bench.box.job_timeout_s
+    )
+    return (yield from bench.made(result.media, "music", result.cost, result))
+
+
+def _video_request(bench: Bench, prompt: str, image: str, duration_s: int) -> Flow[Any]:
+    if not image:
+        return bench.request(VideoRequest, "video", prompt=prompt, duration_s=duration_s)
+    source = yield from bench.source(image)
+    call = "video_from_image" if "video_from_image" in {*bench.box.models, *bench.box.options} else "video"
+    return bench.request(VideoRequest, call, "video_from_image", prompt=prompt, images=[source], duration_s=duration_s)
+
+
+def generate_video(
+    bench: Bench,
+    prompt: Annotated[str, "What happens in the film, in full sentences."],
+    image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
+    duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
+) -> Flow[ToolAnswer]:
+    """Make a short film and wait for it, which takes minutes and costs much. Returns the name of the film's file, or the id of a job
+    that still runs; never ask for the same film again, ask check_job about that id.
+    """
+    request = yield from _video_request(bench, prompt, image, duration_s)
+    job = yield from media_flows.start(bench.setting, "video", request)
+    bench.box.started[job.id] = job
+    try:
+        job = yield from jobs.wait(bench.setting, job, timeout_s=bench.box.job_timeout_s)
+    except JobTimeoutError as error:
+        return _still_running(error.partial or job)
+    return (yield from bench.made(job.media, "film", job.cost, job))
+
+
+def start_video(
+    bench: Bench,
+    prompt: Annotated[str, "What happens in the film, in full sentences."],
+    image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
+    duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
+) -> Flow[ToolAnswer]:
+    """Start a short film without waiting for it. Returns the id of the job for check_job. Each start costs money."""
+    request = yield from _video_request(bench, prompt, image, duration_s)
+    job = yield from media_flows.start(bench.setting, "video", request)
+    bench.box.started[job.id] = job
+    estimate = job.estimated_cost or job.cost
+    price = f" It will cost about {plain(estimate.amount)} {estimate.unit or ''}".rstrip() + "." if estimate else ""
+    return ToolAnswer(f"The film is being made; its job has the id {job.id}.{price}", (), job)
+
+
+def check_job(
+    bench: Bench,
+    job_id: Annotated[str, "The id that start_video or generate_video gave."],
+) -> Flow[ToolAnswer]:
+    """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
+    known = bench.box.started.get(job_id)
+    job = yield from media_flows.look(bench.setting, known or job_id, "video")
+    if job.state == "pending":
+        return _still_running(job)
+    bench.box.started.pop(job_id, None)
+    return (yield from bench.made(job.media, "film", job.cost, job))
+
+
+def _still_running(job: Job) -> ToolAnswer:
+    state = f" ({printable(job.status, 60)})" if job.status else ""
+    return ToolAnswer(
+        f"The film is still being made{state}. Do not start it again; ask check_job about the id {job.id} later.",
+        (),
+        job,
+    )
+
+
+def read_document(
+    bench: Bench,
+    document: Annotated[str, "Name of the file: a PDF or a picture of text."],
+    pages: Annotated[list[int], "Which pages, counted from 1. Leave it out to read all."] = [],  # noqa: B006 (never changed)
+) -> Flow[ToolAnswer]:
+    """Read the text of a PDF or of a picture. Returns the text, page by page."""
+    source = yield from bench.source(document)
+    request = bench.request(OcrRequest, "ocr", document=source, pages=pages)
+    result: OcrResult = yield from media_flows.one(bench.setting, "ocr", request)
+    text = "\n\n".join(f"Page {page.number}:\n{page.text}" for page in result.pages)
+    return ToolAnswer(
+        cut(text) or "(there is no text in it)", tuple(i for page in result.pages for i in page.images), result
+    )
+
+
+def generate_3d_model(
+    bench: Bench,
+    image: Annotated[str, "Name of a picture's file that shows the thing on a plain ground."],
+) -> Flow[ToolAnswer]:
+    """Make a 3D model of the thing in a picture. Returns the name of the model's file."""
+    source = yield from bench.source(image)
+    request = bench.request(MeshRequest, "mesh", images=[source])
+    result: MeshResult = yield from media_flows.one(bench.setting, "mesh", request)
+    return (yield from bench.made(result.media, "3D model", result.cost, result))
+
+
+def moderate_text(
+    bench: Bench,
+    text: Annotated[str, "The text to be judged."],
+) -> Flow[ToolAnswer]:
+    """Judge whether a text is harmful. Returns safe, or unsafe and why."""
+    model = bench.box.models.get("moderate", "")
+    result: Moderation = yield from media_flows.one(
+        bench.setting, "moderate", ModerationRequest(model=model, text=text)
+    )
+    return ToolAnswer(
+        "safe" if result.safe else f"unsafe: {', '.join(result.categories) or 'no category given'}", (), result
+    )
+
+
+def file_to_base64(
+    bench: Bench,
+    file: Annotated[str, "Name of the file."],
+) -> Flow[ToolAnswer]:
+    """Turn a file into base64 for the program around you. Returns what kind of file it is; the base64 text itself is not shown."""
+    source = yield from bench.source(file)
+    result: EncodedFile = yield from media_flows.one(bench.setting, "file_to_base64", source)
+    return ToolAnswer(
+        f"{printable(file, 120)} was turned into base64: {result.media.describe()}.", (result.media,), result
+    )
+
+
+def decode_base64(
+    bench: Bench,
+    data: Annotated[str, "The base64 text, or a data URL."],
+) -> Flow[ToolAnswer]:
+    """Turn base64 text back into a file. Returns the name of the file."""
+    from_base64(data, provider=bench.provider)
+    media: Media = yield from media_flows.one(bench.setting, "decode_base64", data)
+    return (yield from bench.made([media], "file", None, media))
+
+
+def list_models(
+    bench: Bench,
+    contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
+) -> Flow[ToolAnswer]:
+    """List the vendor's models with their prices. Returns one line for each."""
+    wanted = ModelsRequest() if bench.provider == "aimlapi" else None
+    listed: tuple[ModelInfo, ...] = yield from media_flows.one(bench.setting, "models", wanted)
+    word = contains.strip().lower()
+    found = [
+        info
+        for info in listed
+        if word in f"{info.id} {info.kind} {' '.join([*info.capabilities, *info.outputs])}".lower()
+    ]
+    lines = [_model_line(info) for info in found[:MAX_LISTED_MODELS]]
+    if len(found) > len(lines):
+        lines.append(f"... and {len(found) - len(lines)} more; ask for those that contain a certain word")
+    return ToolAnswer("\n".join(lines) or "(there are none)", (), tuple(found))
+
+
+def _model_line(info: ModelInfo) -> str:
+    prices = "; ".join(
+        f"{plain(price.amount)} {price.currency or ''} for {price.what}{f' per {plain(price.per)}' if price.per else ''}"
+        for price in info.prices[:3]
+    )
+    kind = f" ({info.kind})" if info.kind else ""
+    return " ".join(f"{info.id}{kind}{f': {prices}' if prices else ''}".split())
+
+
+def usage_report(
+    bench: Bench,
+    days: Annotated[int, "Of how many days, for vendors that can be asked. Leave it out for the usual time."] = 0,
+) -> Flow[ToolAnswer]:
+    """Tell what was used of the vendor lately and what it cost. Returns totals, and lines by model where there are any."""
+    request = UsageRequest(period=f"{days}d") if days else None
+    report: UsageReport = yield from media_flows.one(bench.setting, "usage", request)
+    total = [f"{report.requests} calls" if report.requests is not None else "", cost_words(report.cost).strip()]
+    lines = [
+        f"- {entry.model}: {entry.requests} calls, {plain(entry.cost.amount) if entry.cost else 'unknown'} {(entry.cost.unit if entry.cost else '') or ''}".rstrip()
+        for entry in report.by_model[:MAX_LISTED_MODELS]
+    ]
+    head = ". ".join(part.rstrip(".") for part in total if part)
+    return ToolAnswer("\n".join([f"{head}.", *lines]), (), report)
+
+
+def balance(bench: Bench) -> Flow[ToolAnswer]:
+    """Tell how much prepaid money is left with the vendor."""
+    found: Balance = yield from media_flows.one(bench.setting, "balance")
+    unit = f" {found.unit}" if found.unit else " (the vendor names no currency)"
+    return ToolAnswer(
+        f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it.", (), found
+    )
+
+
+def health(bench: Bench) -> Flow[ToolAnswer]:
+    """Tell whether the vendor is up and well."""
+    found: Health = yield from media_flows.one(bench.setting, "health")
+    return ToolAnswer(
+        f"{bench.provider} is {'well' if found.ok else 'not well'} ({found.status or 'no status given'}).", (), found
+    )
+
+
+_NO_RATIO = {"bineric": frozenset({"aspect_ratio"})}
+_NO_MUSIC_DETAILS = {"binobox": frozenset({"lyrics"})}
+_NO_FIRST_FRAME = {"binobox": frozenset({"image"})}
+
+TOOLS: Mapping[str, AgentTool] = {
+    tool.name: tool
+    for tool in (
+        AgentTool("generate_image", generate_image, ("image",), _NO_RATIO),
+        AgentTool("edit_image", edit_image, ("edit_image",)),
+        AgentTool("text_to_speech", text_to_speech, ("speech",)),
+        AgentTool(
+            "transcribe_audio",
+            transcribe_audio,
+            ("transcribe", "start_transcription"),
+            {"bineric": frozenset({"language"})},
+        ),
+        AgentTool("generate_music", generate_music, ("music", "start_music"), _NO_MUSIC_DETAILS),
+        AgentTool("generate_video", generate_video, ("start_video",), _NO_FIRST_FRAME),
+        AgentTool("start_video", start_video, ("start_video",), _NO_FIRST_FRAME),
+        AgentTool("check_job", check_job, ("poll_video",)),
+        AgentTool("read_document", read_document, ("ocr",)),
+        AgentTool("generate_3d_model", generate_3d_model, ("mesh",)),
+        AgentTool("moderate_text", moderate_text, ("moderate",)),
+        AgentTool("file_to_base64", file_to_base64, ("file_to_base64",)),
+        AgentTool("decode_base64", decode_base64, ("decode_base64",)),
+        AgentTool("list_models", list_models, ("models",)),
+        AgentTool(
+            "usage_report", usage_report, ("usage",), {name: frozenset({"days"}) for name in ("binobox", "bineric")}
+        ),
+        AgentTool("balance", balance, ("balance",)),
+        AgentTool("health", health, ("health",)),
+    )
+}
+"""All tools by name."""

@@ -12,9 +12,9 @@ from multiapi.errors import InvalidRequestError
 from multiapi.openai_format import merged
 from multiapi.provider import Provider, names
 from multiapi.providers import split_model
-from multiapi.types import ChatRequest, ResponseFormat, Tool
+from multiapi.types import ChatRequest, Tool
 
-# ------------------------------------------------------------------------------------------------ tools and forms of answers
+# ------------------------------------------------------------------------------------------------ tools
 
 
 def to_tools(tools: Iterable[Any]) -> tuple[Tool, ...]:
@@ -40,14 +40,15 @@ def _to_tool(tool: Any) -> Tool:
     )
 
 
-def to_tool_choice(choice: Any) -> str | None:
-    """One of the core's words or the name of a tool, from every way in which LangChain says it.
+def to_tool_choice(choice: Any) -> str | dict[str, Any] | None:
+    """One of the core's words or the name of a tool, from every way in which LangChain says it; a dict of a kind that is a vendor's
+    own stays as it is. None and False choose nothing.
 
     Raises:
         ValueError: Something else.
     """
     if choice is None or choice is False:
-        return "none" if choice is False else None
+        return None
     if choice is True or choice == "any":
         return "required"
     if isinstance(choice, str):
@@ -61,36 +62,11 @@ def to_tool_choice(choice: Any) -> str | None:
             return str(choice["name"])
         if kind in {"any", "auto", "none", "required"}:
             return "required" if kind == "any" else str(kind)
+        if isinstance(kind, str) and kind not in {"tool", "function"}:
+            return choice
     raise ValueError(
         f"tool_choice {choice!r} is none of the known forms: a word, a tool's name, True, or OpenAI's object"
     )
-
-
-def to_response_format(wanted: Any, method: str | None = None, strict: bool | None = None) -> ResponseFormat:
-    """OpenAI's `response_format`, a JSON schema or a class as the core's wish."""
-    how: Any = method or "auto"
-    if isinstance(wanted, ResponseFormat):
-        return wanted
-    if not isinstance(wanted, dict):
-        from langchain_core.utils.function_calling import convert_to_openai_function
-
-        function = convert_to_openai_function(wanted)
-        return ResponseFormat(
-            function.get("parameters") or {}, function["name"], strict, how, function.get("description") or ""
-        )
-    if wanted.get("type") == "json_object":
-        return ResponseFormat(None, method=how)
-    if wanted.get("type") == "json_schema" and isinstance(wanted.get("json_schema"), dict):
-        inner = wanted["json_schema"]
-        return ResponseFormat(
-            inner.get("schema"),
-            inner.get("name") or "answer",
-            inner.get("strict", strict),
-            how,
-            inner.get("description") or "",
-        )
-    name = wanted.get("title") or "answer"
-    return ResponseFormat(wanted, name, strict, how, wanted.get("description") or "")
 
 
 # ------------------------------------------------------------------------------------------------ settings
@@ -190,12 +166,15 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
     tools = call.pop("tools", None)
     if tools:
         fields["tools"] = to_tools(tools)
-    choice = call.pop("tool_choice", None)
+    choice = to_tool_choice(call.pop("tool_choice", None))
     if choice is not None:
-        fields["tool_choice"] = to_tool_choice(choice)
+        choice = _of_a_vendors_tool(choice, fields.get("tools", ()))
+        (fields if isinstance(choice, str) else extra)["tool_choice"] = choice
     wanted = call.pop("response_format", None)
     method, strict = call.pop("response_format_method", None), call.pop("strict", None)
     if wanted is not None:
+        from langchain_multiapi._forms import to_response_format
+
         fields["response_format"] = to_response_format(wanted, method, strict)
     headers = call.pop("extra_headers", None)
     if headers:
@@ -211,6 +190,12 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
             value = call.pop(name)
             if name not in _NEVER_SENT and not name.startswith("ls_") and value is not None:
                 extra[name] = value
+
+
+def _of_a_vendors_tool(choice: str | dict[str, Any], tools: Iterable[Tool]) -> str | dict[str, Any]:
+    """A tool that the vendor itself has is chosen by its type."""
+    raw = next((tool.raw for tool in tools if tool.raw is not None and tool.name == choice), None)
+    return choice if raw is None else {key: raw[key] for key in ("type", "name") if key in raw}
 
 
 def _disable(disabled: Mapping[str, Any], *places: dict[str, Any]) -> None:

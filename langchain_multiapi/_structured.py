@@ -15,6 +15,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_multiapi._forms import strictly, to_response_format
 from langchain_multiapi._requests import to_tool_choice
 from langchain_multiapi.errors import RefusalError
 from multiapi.http import parse_json
@@ -44,7 +45,7 @@ def bound_tools(
     ]
     bound: dict[str, Any] = {"tools": formatted}
     choice = to_tool_choice(tool_choice)
-    if choice not in {None, "auto", "none", "required"}:
+    if isinstance(choice, str) and choice not in {"auto", "none", "required"}:
         known = [name for tool in formatted if (name := _name(tool))]
         if choice not in known:
             raise ValueError(f"tool_choice {choice!r} is none of the tools: {', '.join(known) or 'there are none'}")
@@ -107,22 +108,23 @@ def structured(
     if schema is None:
         bound: dict[str, Any] = {"response_format": {"type": "json_object"}, "response_format_method": how}
     else:
-        tool = convert_to_openai_tool(_as_plain(schema), strict=strict)
-        function = tool["function"]
-        name = function["name"]
-        traced["schema"] = tool
+        form = to_response_format(schema, how, strict)
+        name = form.name
+        traced["schema"] = convert_to_openai_tool(_as_plain(schema), strict=strict)
+        described: dict[str, Any] = {"name": name}
+        if form.description:
+            described["description"] = form.description
+        if form.strict is not None:
+            described["strict"] = form.strict
+        written = strictly(form.schema) if strict else form.schema
         if how == "function_calling":
+            tool = {"type": "function", "function": {**described, "parameters": written}}
             bound = bound_tools([tool], tool_choice=name, strict=None, parallel_tool_calls=None, response_format=None)
         elif how == "json_mode":
             bound = {"response_format": {"type": "json_object"}, "response_format_method": how}
         else:
-            wanted = {"name": name, "schema": function.get("parameters") or {}}
-            if function.get("description"):
-                wanted["description"] = function["description"]
-            if strict is not None:
-                wanted["strict"] = strict
             bound = {
-                "response_format": {"type": "json_schema", "json_schema": wanted},
+                "response_format": {"type": "json_schema", "json_schema": {**described, "schema": written}},
                 "response_format_method": how,
             }
         bound["ls_structured_output_format"] = traced
@@ -140,7 +142,7 @@ def _is_class(schema: Any) -> bool:
 
 
 def _as_plain(schema: Any) -> Any:
-    """A JSON schema without a title gets one, because LangChain takes the name from there."""
+    """The form as LangChain itself can read it: a JSON schema without a title gets one, because it takes the name from there."""
     if isinstance(schema, dict) and not ({"title", "name", "function"} & schema.keys()):
         inner = schema.get("json_schema") if schema.get("type") == "json_schema" else None
         if isinstance(inner, dict):

@@ -23,8 +23,9 @@ from langchain_core.messages import (
 )
 
 from langchain_multiapi._answers import from_cost, from_response, from_usage, spoiler
+from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._messages import to_messages, to_part
-from langchain_multiapi._requests import to_response_format, to_tool_choice, to_tools
+from langchain_multiapi._requests import to_tool_choice, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.media import Media
@@ -261,7 +262,7 @@ def test_tools_in_every_form() -> None:
         (None, None),
         ("auto", "auto"),
         ("none", "none"),
-        (False, "none"),
+        (False, None),
         ("any", "required"),
         ("required", "required"),
         (True, "required"),
@@ -270,13 +271,17 @@ def test_tools_in_every_form() -> None:
         ({"type": "tool", "name": "add"}, "add"),
         ({"type": "any"}, "required"),
         ({"type": "auto"}, "auto"),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}},
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}},
+        ),
     ],
 )
 def test_tool_choice_in_every_form(said: Any, meant: str | None) -> None:
     assert to_tool_choice(said) == meant
 
 
-@pytest.mark.parametrize("said", [{"type": "strange"}, 7, ["add"]])
+@pytest.mark.parametrize("said", [{"type": "function"}, {"name": "add"}, 7, ["add"]])
 def test_a_tool_choice_of_no_known_form_is_refused(said: Any) -> None:
     with pytest.raises(ValueError, match="none of the known forms"):
         to_tool_choice(said)

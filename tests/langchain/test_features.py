@@ -439,6 +439,16 @@ def test_which_tool_is_to_be_called(said: Any, sent: Any) -> None:
     assert server.bodies[0].get("tool_choice") == sent
 
 
+def test_a_tool_that_the_vendor_has_is_chosen_by_its_type() -> None:
+    server = Server(whole())
+    search = {"type": "web_search", "max_results": 3}
+    server.model().bind_tools([add, search], tool_choice="web_search").invoke("?")
+    assert server.bodies[0]["tool_choice"] == {"type": "web_search"}
+    one_of = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [search]}}
+    server.model().bind_tools([add, search], tool_choice=one_of).invoke("?")
+    assert server.bodies[1]["tool_choice"] == one_of
+
+
 def test_a_tool_that_is_not_there_cannot_be_chosen() -> None:
     with pytest.raises(ValueError, match="'subtract' is none of the tools: add"):
         Server(whole()).model().bind_tools([add], tool_choice="subtract")

@@ -227,3 +227,72 @@ def test_events_of_version_3_work_with_a_form() -> None:
     server = Server(stream(delta(JSON), delta(finish_reason="stop")))
     model = server.model().bind(response_format={"type": "json_object"}, ls_structured_output_format=None)
     assert str(model.stream_events("?", version="v3").text) == JSON
+
+
+# ------------------------------------------------------------------------------------------------ what the user wrote
+
+
+class Person(BaseModel):
+    """A person and their children."""
+
+    name: str = Field(title="Full name", description="as in the passport")
+    nickname: str | None = None
+    children: list["Person"] = []
+
+
+DEFINITIONS = Person.model_json_schema()["$defs"]
+PERSON = {**DEFINITIONS["Person"], "$defs": DEFINITIONS}
+
+
+@pytest.mark.parametrize("method", [None, "json_schema", "function_calling"])
+def test_titles_descriptions_and_recursion_are_sent_as_they_were_written(method: Any) -> None:
+    server = Server(whole({"content": '{"name": "Ada", "children": [{"name": "Bo"}]}'}))
+    ada = server.model().with_structured_output(Person, method=method).invoke("?")
+    assert ada == Person(name="Ada", children=[Person(name="Bo")])
+    sent = server.bodies[0]
+    if method == "function_calling":
+        assert sent["tools"][0]["function"] == {
+            "name": "Person",
+            "description": "A person and their children.",
+            "parameters": PERSON,
+        }
+    else:
+        assert sent["response_format"]["json_schema"]["schema"] == PERSON
+    properties = PERSON["properties"]
+    assert properties["name"] == {"title": "Full name", "description": "as in the passport", "type": "string"}
+    assert properties["children"]["items"] == {"$ref": "#/$defs/Person"}
+
+
+def test_a_strict_form_is_closed_on_every_level() -> None:
+    server = Server(whole({"content": '{"name": "Ada", "nickname": null, "children": []}'}))
+    assert server.model().with_structured_output(Person, strict=True).invoke("?") == Person(name="Ada")
+    wanted = server.bodies[0]["response_format"]["json_schema"]
+    assert wanted["strict"] is True
+    person = wanted["schema"]["$defs"]["Person"]
+    assert person["additionalProperties"] is False
+    assert person["required"] == ["name", "nickname", "children"]
+    assert "default" not in person["properties"]["nickname"]
+
+
+PLAIN = {"type": "object", "properties": {"degrees": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "strict"),
+    [
+        (PLAIN, "answer", None),
+        ({"title": "Weather", **PLAIN}, "Weather", None),
+        ({"title": "Today's weather, in short", **PLAIN}, "Today_s_weather_in_short", None),
+        ({"name": "Weather", "description": "Now.", "schema": PLAIN, "strict": True}, "Weather", True),
+        ({"name": "Weather", "parameters": PLAIN}, "Weather", None),
+        ({"name": "Weather", "input_schema": PLAIN}, "Weather", None),
+        ({"type": "function", "function": {"name": "Weather", "parameters": PLAIN}}, "Weather", None),
+        ({"type": "json_schema", "json_schema": {"name": "Weather", "schema": PLAIN, "strict": True}}, "Weather", True),
+    ],
+)
+def test_a_form_may_be_written_in_every_known_way(form: dict[str, Any], name: str, strict: bool | None) -> None:
+    server = Server(whole({"content": '{"degrees": 21}'}))
+    assert server.model().with_structured_output(form).invoke("?") == {"degrees": 21}
+    wanted = server.bodies[0]["response_format"]["json_schema"]
+    assert (wanted["name"], wanted.get("strict")) == (name, strict)
+    assert wanted["schema"]["properties"] == PLAIN["properties"]

@@ -1,0 +1,85 @@
+"""The form of an answer, from every way in which users of LangChain say it: a class, a `TypedDict`, a JSON schema, a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from multiapi.types import ResponseFormat
+
+
+class _Form(NamedTuple):
+    """What was written, unchanged."""
+
+    name: str | None
+    schema: Mapping[str, Any]
+    description: str = ""
+    strict: bool | None = None
+
+
+def to_response_format(wanted: Any, method: str | None = None, strict: bool | None = None) -> ResponseFormat:
+    """The form as the core's wish. Titles, descriptions and references stay as they were written; only a name that vendors would
+    refuse is changed.
+    """
+    how: Any = method or "auto"
+    if isinstance(wanted, ResponseFormat):
+        return wanted
+    if isinstance(wanted, dict) and wanted.get("type") == "json_object":
+        return ResponseFormat(None, method=how)
+    form = _form_of_dict(wanted) if isinstance(wanted, dict) else _form_of_type(wanted)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", form.name or "").strip("_")[:64] or "answer"
+    return ResponseFormat(form.schema, name, strict if form.strict is None else form.strict, how, form.description)
+
+
+def _form_of_type(wanted: Any) -> _Form:
+    if isinstance(wanted, type) and is_basemodel_subclass(wanted):
+        make = getattr(wanted, "model_json_schema", None) or wanted.schema  # type: ignore[attr-defined]
+        schema = _as_object(make())
+        return _Form(wanted.__name__, schema, schema.get("description") or "")
+    function = convert_to_openai_function(wanted)
+    return _Form(function["name"], function.get("parameters") or {}, function.get("description") or "")
+
+
+def _as_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """A class that holds itself is but a reference to its own definition, where vendors want to see an object."""
+    definitions = schema.get("$defs") or {}
+    target = definitions.get(str(schema.get("$ref", "")).removeprefix("#/$defs/"))
+    return schema if target is None else {**target, "$defs": definitions}
+
+
+def _form_of_dict(wanted: Mapping[str, Any]) -> _Form:
+    """A `response_format` or a function in OpenAI's form, {"name", "schema"} as its own library has it, or a JSON schema."""
+    inner = wanted.get("json_schema") if wanted.get("type") == "json_schema" else wanted.get("function")
+    named = inner if isinstance(inner, dict) else wanted
+    schema = next(
+        (named[key] for key in ("schema", "parameters", "input_schema") if isinstance(named.get(key), dict)), None
+    )
+    if schema is not None and (named is inner or "name" in named):
+        return _Form(named.get("name"), schema, named.get("description") or "", named.get("strict"))
+    if named is inner or "name" in named or "toolSpec" in named:
+        function = convert_to_openai_function(named)
+        return _Form(function["name"], function.get("parameters") or {}, function.get("description") or "")
+    return _Form(wanted.get("title"), wanted, wanted.get("description") or "")
+
+
+def strictly(schema: Any) -> Any:
+    """A schema as OpenAI wants those that it shall enforce: every object closed, every property of it required, no empty defaults."""
+    if isinstance(schema, list):
+        return [strictly(inner) for inner in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    closed: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in {"properties", "$defs", "definitions"} and isinstance(value, Mapping):
+            closed[key] = {name: strictly(inner) for name, inner in value.items()}
+        elif key in {"items", "prefixItems", "anyOf", "allOf", "oneOf"}:
+            closed[key] = strictly(value)
+        elif not (key == "default" and value is None):
+            closed[key] = value
+    if "properties" in closed or (closed.get("type") == "object" and "additionalProperties" not in closed):
+        closed.update(additionalProperties=False, required=list(closed.get("properties", ())))
+    return closed

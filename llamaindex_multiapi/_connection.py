@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from multiapi.addresses import checked_base_url
-from multiapi.errors import MissingApiKeyError
+from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.keys import ApiKey, sealed
+from multiapi.openai_format import merged
 from multiapi.providers import find_provider, split_model
 
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ _FIRST = frozenset({"provider", "model"})
 _FOLLOWED = frozenset({"api_key", "rate_limiter", "model", "provider"})
 """Fields whose assignment means more than that."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
+_OTHER_NAMES = {"api_base": "base_url", "async_http_client": "http_async_client", "model_name": "model"}
+"""What LlamaIndex's classes for OpenAI's protocol call the same things."""
+_SETTLED = frozenset(
+    {"is_chat_model", "strict", "should_use_structured_outputs", "api_version", "reuse_client", "tokenizer"}
+)
+"""What those classes have to be told and ours know."""
 
 
 class Connected:
@@ -36,9 +44,9 @@ class Connected:
     pickles and assignments have no old client to hold on to. Making one is cheap; connections belong to the process or loop.
     """
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, *model: str, **data: Any) -> None:
         try:
-            self._settle(data)
+            self._settle(_with_model(type(self).__name__, model, data))
         except Exception as error:
             failure = sealed(error)
         else:
@@ -47,7 +55,12 @@ class Connected:
         raise failure
 
     def _settle(self, data: dict[str, Any]) -> None:
-        provider, data["model"] = split_model(data.get("model") or "", data.get("provider"))
+        unknown = data.keys() - type(self).model_fields.keys()  # type: ignore[attr-defined]
+        if unknown:
+            _find_places(unknown, data, type(self))
+        provider, data["model"] = split_model(data.get("model") or "", data.get("provider") or None)
+        if not data["model"]:
+            raise InvalidRequestError(f"{type(self).__name__} needs the id of a model: model=...")
         data["provider"] = provider.name
         key = ApiKey.look_for(data.pop("api_key", None), provider=provider.name, variable=provider.api_key_env)
         if isinstance(key, MissingApiKeyError):
@@ -188,6 +201,42 @@ class _Rebuilt:
 def _check_address(provider: str, address: str, allow_http: bool) -> None:
     """Once per address; what is wrong with one is said each time, because errors are not kept."""
     checked_base_url(find_provider(provider), address, allow_http=allow_http)
+
+
+def _with_model(kind: str, model: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the model among them, which alone may stand first and without its name."""
+    if len(model) > 1 or (model and "model" in data):
+        raise TypeError(f"{kind}() takes the model first and everything else by name")
+    return {**data, "model": model[0]} if model else data
+
+
+def _find_places(unknown: set[str], data: dict[str, Any], cls: Any) -> None:
+    """Arguments that are no fields: other names of ours are understood, and the rest goes into the body of each request.
+
+    Raises:
+        InvalidRequestError: A key under a name that would put it into the body, or something that is given twice.
+    """
+    unknown -= {field.alias for field in cls.model_fields.values()} | {"class_name"}
+    data.pop("class_name", None)
+    for name in unknown & _OTHER_NAMES.keys():
+        if data.get(_OTHER_NAMES[name]) is not None:
+            raise InvalidRequestError(f"{name} and {_OTHER_NAMES[name]} are the same; give one of them")
+        data[_OTHER_NAMES[name]] = data.pop(name)
+    body = dict(data.pop("additional_kwargs", None) or {})
+    left_out = {name: data.pop(name) for name in unknown & _SETTLED}
+    rest = {name: data.pop(name) for name in unknown & data.keys()}
+    for name in rest:
+        if "api_key" in name:
+            raise InvalidRequestError(f"{cls.__name__} takes its key as api_key, not as {name}")
+    if left_out:
+        warnings.warn(f"{sorted(left_out)} mean nothing to {cls.__name__} and are left out", stacklevel=4)
+    if rest:
+        warnings.warn(
+            f"{sorted(rest)} are no arguments of {cls.__name__}; they go to extra_body, and so into the body of every request",
+            stacklevel=4,
+        )
+    if body or rest:
+        data["extra_body"] = merged({**body, **rest}, data.get("extra_body") or {})
 
 
 def _held_key(given: Any, provider: str) -> ApiKey | None:

@@ -96,9 +96,11 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     _async: Any = PrivateAttr(default=None)
     _last_usage: Usage | None = PrivateAttr(default=None)
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, *model: str, **data: Any) -> None:
         try:
-            super().__init__(**{**data, "model": data.get("model") or data.get("model_name")})
+            if not model:
+                data["model"] = data.get("model") or data.get("model_name")
+            super().__init__(*model, **data)
         except Exception as error:
             failure = sealed(error)
         else:

@@ -55,11 +55,12 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
 
     Nothing optional is sent unless it is set. What is given with a call wins over what is set here; arguments that are not
     known go into the body of the request unchanged, as `extra_body` does. Fields may be changed at any time and take effect
-    with the next call.
+    with the next call. Names of `OpenAILike` are understood where they mean the same (`api_base`, `additional_kwargs`, ...), and
+    arguments that nobody knows go into `extra_body`, with a warning.
 
     Args:
         provider: One of bineric, binom_router, aimlapi, aicredits, binobox; may also stand before the model, with a colon.
-        model: The vendor's id of the model, passed on unchanged.
+        model: The vendor's id of the model, passed on unchanged; may stand first without its name.
         api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, read at
             each call. Never shown, dumped or logged; pickled only if it was given here.
         base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
@@ -86,7 +87,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         InvalidRequestError: No such provider, or an address that cannot be one.
     """
 
-    provider: str
+    provider: str = ""
     model: str
     base_url: str | None = None
     temperature: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import logging
 import pickle
 import threading
@@ -56,6 +57,74 @@ def test_r05_the_vendor_may_stand_before_the_model() -> None:
     llm.model = "aicredits:openai/gpt-4o"
     assert (llm.provider, llm.model) == ("aicredits", "openai/gpt-4o")
     assert MultiApiLLM(provider="aimlapi", model="llama3:8b", api_key=KEY).model == "llama3:8b"
+
+
+def test_r05_type_checkers_do_not_ask_for_a_vendor_of_its_own() -> None:
+    parameters = inspect.signature(MultiApiLLM).parameters
+    assert parameters["provider"].default == ""
+    assert parameters["model"].default is inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("cls", [MultiApiLLM, MultiApiEmbedding])
+def test_r05_the_model_may_stand_first(cls: Any) -> None:
+    assert cls("aimlapi:some/model", api_key=KEY).model == "some/model"
+    with pytest.raises(TypeError, match=f"{cls.__name__}.. takes the model first"):
+        cls("aimlapi:some/model", KEY)
+    with pytest.raises(TypeError, match="takes the model first"):
+        cls("aimlapi:some/model", model="aimlapi:other/model", api_key=KEY)
+
+
+@pytest.mark.parametrize("cls", [MultiApiLLM, MultiApiEmbedding])
+@pytest.mark.parametrize(
+    "given", [{"provider": "aimlapi"}, {"provider": "aimlapi", "model": ""}, {"model": "aimlapi:"}]
+)
+def test_a_model_is_needed(cls: Any, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match=f"{cls.__name__} needs the id of a model"):
+        cls(**given, api_key=KEY)
+
+
+def test_r05_r15_names_of_the_frameworks_own_classes_are_understood() -> None:
+    wire = says(Said("hi"))
+    llm = MultiApiLLM(
+        model_name="aimlapi:test-model",
+        api_base="https://proxy.example/v1",
+        api_key=KEY,
+        additional_kwargs={"min_p": 0.1, "thinking": {"type": "enabled", "budget": 100}},
+        extra_body={"thinking": {"budget": 200}},
+        http_client=wire.client(),
+        async_http_client=wire.async_client(),
+    )
+    llm.chat(user())
+    assert wire.asked[0].url == "https://proxy.example/v1/chat/completions"
+    assert (wire.last["model"], wire.last["min_p"]) == ("test-model", 0.1)
+    assert wire.last["thinking"] == {"type": "enabled", "budget": 200}
+    assert llm.http_async_client is not None
+    with pytest.raises(InvalidRequestError, match="api_base and base_url are the same"):
+        llm_on(wire, api_base="https://one.example", base_url="https://other.example")
+
+
+def test_r04_what_others_have_to_be_told_is_left_out_and_said() -> None:
+    wire = says(Said("hi"))
+    with pytest.warns(UserWarning, match=r"\['is_chat_model'\] mean nothing to MultiApiLLM"):
+        llm = llm_on(wire, is_chat_model=True)
+    llm.chat(user())
+    assert wire.last.keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize("made_on", [llm_on, embedding_on])
+def test_r15_arguments_that_are_not_known_go_into_the_body_and_that_is_said(made_on: Any) -> None:
+    wire = Wire(FORMAT.error(400, "no"))
+    with pytest.warns(UserWarning, match=r"\['min_p'\] are no arguments of MultiApi\w+; they go to extra_body"):
+        model = made_on(wire, min_p=0.1)
+    with pytest.raises(InvalidRequestError):
+        model.complete("x") if made_on is llm_on else model.get_text_embedding("x")
+    assert wire.last["min_p"] == 0.1
+
+
+def test_b02_a_key_under_another_name_does_not_get_into_the_body() -> None:
+    with pytest.raises(InvalidRequestError, match="takes its key as api_key, not as openai_api_key") as failure:
+        MultiApiLLM("aimlapi:test-model", openai_api_key=KEY, api_key=KEY)
+    assert KEY not in str(failure.value)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import InvalidRequestError
+from multiapi.limiter import Limiter
 from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.types import ChatRequest, Timeout, ToolCalling
 
@@ -61,6 +62,7 @@ _CONNECTION_FIELDS = frozenset(
         "http_client",
         "http_async_client",
         "allow_http",
+        "limiter",
     }
 )
 _CLIENTS = ("client", "async_client")
@@ -100,6 +102,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         disabled_params: Parameters that are never sent, as {"parallel_tool_calls": None}.
         http_client, http_async_client: An `httpx.Client` and `httpx.AsyncClient` to send with; never closed here.
         allow_http: Permit plain http to hosts that are not this machine.
+        limiter: A `multiapi.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
+            caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
     """
 
@@ -140,6 +144,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
+    limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
 
@@ -225,6 +230,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "default_headers": self.default_headers,
             "default_query": self.default_query,
             "allow_http": self.allow_http,
+            "limiter": self.limiter,
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:

@@ -19,6 +19,7 @@ from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
 from multiapi.flow import MAX_BATCH_TEXTS, added_usage, batches
+from multiapi.limiter import Limiter
 from multiapi.openai_format import merged
 from multiapi.provider import operation_of
 from multiapi.providers import find_provider, split_model
@@ -40,15 +41,15 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     Args:
         provider: aimlapi or aicredits; may also stand before the model's id.
         model: The vendor's id of the model. (Also `model_name`.)
-        api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http: As for
-            `ChatMultiApi`.
+        api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter:
+            As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
         batch_size: Texts per request, at most. (Also `chunk_size`.)
         max_concurrency: Requests at once, at most.
         encoding_format: "float" or "base64"; either is understood, whatever was asked for.
         skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
-        rate_limiter: Asked before each request; they then go one after the other.
+        rate_limiter: Asked before each request; they then go one after the other. With `limiter` they still go side by side.
         show_progress_bar: Show a bar (needs `tqdm`).
         extra_body: Further fields of the body, merged deeply.
     """
@@ -75,6 +76,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
+    limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -125,6 +127,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             "default_headers": self.default_headers,
             "default_query": self.default_query,
             "allow_http": self.allow_http,
+            "limiter": self.limiter,
         }
 
     def __copy__(self) -> Self:

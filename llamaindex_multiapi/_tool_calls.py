@@ -10,7 +10,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.llms.llm import ToolSelection
 from pydantic_core import from_json
 
-from llamaindex_multiapi._convert import INVALID_ARGUMENTS, tool_to_dict
+from llamaindex_multiapi._messages import INVALID_ARGUMENTS
+from llamaindex_multiapi._requests import tool_to_dict
 from multiapi.assembly import arguments_error
 from multiapi.errors import ResponseFormatError
 

@@ -25,16 +25,10 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
 from llamaindex_multiapi import _tool_calls
+from llamaindex_multiapi._answers import from_answer, to_completion
 from llamaindex_multiapi._connection import Connected
-from llamaindex_multiapi._convert import (
-    SETTINGS,
-    Call,
-    Views,
-    from_answer,
-    response_format_of,
-    to_call,
-    to_completion,
-)
+from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to_call
+from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
 from multiapi.types import ChatDelta, StructuredMethod, ToolCalling
 

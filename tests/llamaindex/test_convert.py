@@ -28,20 +28,9 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.tools import FunctionTool, ToolMetadata
 
-from llamaindex_multiapi._convert import (
-    Call,
-    arguments_text,
-    facts_of,
-    from_answer,
-    raw_body,
-    to_call,
-    to_message,
-    to_messages,
-    to_parts,
-    to_response_format,
-    to_tool,
-    to_tool_choice,
-)
+from llamaindex_multiapi._answers import facts_of, from_answer, raw_body
+from llamaindex_multiapi._messages import arguments_text, to_message, to_messages, to_parts
+from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_tool, to_tool_choice
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.types import ChatResponse as Answer

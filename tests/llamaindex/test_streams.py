@@ -19,8 +19,9 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llamaindex_multiapi import _convert
-from llamaindex_multiapi._convert import Call, Views
+from llamaindex_multiapi import _answers, _views
+from llamaindex_multiapi._requests import Call
+from llamaindex_multiapi._views import Views
 from llamaindex_multiapi.testing import Called, Said, Wire, events_reply
 from multiapi import ChatRequest
 from multiapi.errors import StreamInterruptedError
@@ -131,7 +132,7 @@ def test_r25_long_arguments_cost_linear_work(monkeypatch: pytest.MonkeyPatch) ->
 
     def copied(fragments: int) -> int:
         total = 0
-        really = _convert._GrowingCall.text
+        really = _views._GrowingCall.text
 
         def text(self: Any) -> str:
             nonlocal total
@@ -139,10 +140,10 @@ def test_r25_long_arguments_cost_linear_work(monkeypatch: pytest.MonkeyPatch) ->
             total += len(found)
             return found
 
-        monkeypatch.setattr(_convert._GrowingCall, "text", text)
+        monkeypatch.setattr(_views._GrowingCall, "text", text)
         first = ChatDelta("", "", (ToolCallDelta(0, "1", "f", '{"x": "'),))
         items = views(first, *(ChatDelta("", "", (ToolCallDelta(0, None, None, "y" * 40),)) for _ in range(fragments)))
-        monkeypatch.setattr(_convert._GrowingCall, "text", really)
+        monkeypatch.setattr(_views._GrowingCall, "text", really)
         shown: Any = items[-1].message.blocks[-1]
         assert len(shown.tool_kwargs) * 1.05 >= fragments * 40
         return total
@@ -263,6 +264,6 @@ def test_r36_an_answer_that_a_filter_stopped_can_be_an_error(way: str) -> None:
 
     told = ask(llm_on(stopped))
     assert (told.message.content, told.additional_kwargs["finish_reason"]) == ("I will", "content_filter")
-    with pytest.raises(_convert.ContentFilterError, match="content filter") as failure:
+    with pytest.raises(_answers.ContentFilterError, match="content filter") as failure:
         ask(llm_on(stopped, raise_on_content_filter=True))
     assert failure.value.partial.text == "I will"

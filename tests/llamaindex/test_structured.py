@@ -159,7 +159,7 @@ def test_b10_a_stream_that_ends_in_nothing_is_an_error() -> None:
 def test_b10_a_half_written_answer_is_read_as_far_as_it_goes() -> None:
     from llama_index.core.llms import ChatResponse
 
-    from llamaindex_multiapi._convert import response_format_of
+    from llamaindex_multiapi._requests import response_format_of
 
     growing = Growing(response_format_of(Cat), Cat)
 

@@ -1,0 +1,186 @@
+"""The core's answers as LlamaIndex's responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    ChatMessage,
+    ChatResponse,
+    CitationBlock,
+    CompletionResponse,
+    DocumentBlock,
+    ImageBlock,
+    LogProb,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+
+from multiapi.errors import ResponseFormatError
+from multiapi.http import parse_json
+from multiapi.stream import all_calls
+from multiapi.types import ChatResponse as Answer
+from multiapi.types import Citation, InvalidToolCall, Reasoning, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from llamaindex_multiapi._requests import Call
+
+
+class ContentFilterError(ResponseFormatError):
+    """The vendor's filter stopped the answer, and the model was told to raise that; `partial` is what there is of it."""
+
+
+def from_answer(answer: Answer, call: Call) -> ChatResponse:
+    """A whole answer: the message, what agents and counters look for beside it, and the body in OpenAI's shape.
+
+    Raises:
+        ContentFilterError: A filter stopped it, and that was to be an error.
+    """
+    if call.strict and answer.finish_reason == "content_filter":
+        raise ContentFilterError(
+            f"{answer.provider} stopped the answer by its content filter",
+            provider=answer.provider,
+            request_id=answer.request_id,
+            partial=answer,
+        )
+    calls = all_calls(answer)[: 1 if call.single else None]
+    promoted = call.promote and not answer.text and not calls and answer.reasoning is not None
+    text = answer.reasoning.text if promoted and answer.reasoning else answer.text
+    blocks: list[Any] = []
+    if answer.reasoning is not None and not promoted:
+        blocks.append(_thinking_block(answer.reasoning, answer.usage))
+    if text or not calls:
+        blocks.append(TextBlock(text=text))
+    blocks += [block for media in answer.media if (block := _media_block(media)) is not None]
+    blocks += [_citation_block(citation) for citation in answer.citations]
+    blocks += [_call_block(found) for found in calls]
+    beside: dict[str, Any] = {}
+    if calls:
+        beside["tool_calls"] = [_call_dict(found) for found in calls]
+    if answer.refusal:
+        beside["refusal"] = answer.refusal
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=beside),
+        raw=raw_body(answer),
+        delta=None,
+        logprobs=logprobs_of(answer.logprobs),
+        additional_kwargs=facts_of(answer),
+    )
+
+
+def facts_of(answer: Answer) -> dict[str, Any]:
+    """What a caller may want to know of an answer beside its message; plain values that can be stored as JSON."""
+    usage = answer.usage or Usage()
+    facts: dict[str, Any] = {
+        "provider": answer.provider,
+        "finish_reason": answer.finish_reason,
+        "native_finish_reason": answer.metadata.get("native_finish_reason"),
+        "refusal": answer.refusal,
+        "request_id": answer.request_id,
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    if answer.cost is not None:
+        cost = answer.cost
+        facts["cost"] = {"amount": str(cost.amount), "unit": cost.unit}
+        if cost.balance is not None:
+            facts["cost"]["balance"] = str(cost.balance)
+    if answer.invalid_tool_calls:
+        facts["invalid_tool_calls"] = [call._asdict() for call in answer.invalid_tool_calls]
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def raw_body(answer: Answer) -> dict[str, Any]:
+    """The vendor's body; where it is not of OpenAI's shape, `choices` and `usage` in that shape are added to it."""
+    body = dict(answer.raw)
+    if not isinstance(body.get("choices"), list):
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+        body["choices"] = [{"index": 0, "message": message, "finish_reason": answer.finish_reason}]
+    if answer.usage is not None:
+        given = body["usage"] if isinstance(body.get("usage"), dict) else {}
+        counts = {
+            "prompt_tokens": answer.usage.input_tokens,
+            "completion_tokens": answer.usage.output_tokens,
+            "total_tokens": answer.usage.total_tokens,
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        body["usage"] = {**{name: count for name, count in counts.items() if count is not None}, **known}
+    return body
+
+
+def _thinking_block(reasoning: Reasoning, usage: Usage | None) -> ThinkingBlock:
+    facts: dict[str, Any] = {"provider": reasoning.provider, "model": reasoning.model}
+    if reasoning.details:
+        facts["details"] = [dict(detail) for detail in reasoning.details]
+    return ThinkingBlock(
+        content=reasoning.text,
+        num_tokens=usage.reasoning_tokens if usage is not None else None,
+        additional_information=facts,
+    )
+
+
+def _media_block(media: Any) -> Any:
+    kind = (media.mime_type or "").partition("/")[0]
+    if kind == "audio":
+        return AudioBlock(audio=media.data, url=media.url, format=media.extension.removeprefix("."))
+    if kind == "video":
+        return VideoBlock(video=media.data, url=media.url, video_mimetype=media.mime_type)
+    if kind in {"image", ""}:
+        return ImageBlock(image=media.data, url=media.url, image_mimetype=media.mime_type)
+    return DocumentBlock(data=media.data, url=media.url, document_mimetype=media.mime_type)
+
+
+def _citation_block(citation: Citation) -> CitationBlock:
+    places = {"start": citation.start, "end": citation.end}
+    return CitationBlock(
+        cited_content=TextBlock(text=citation.text or ""),
+        source=citation.url or "",
+        title=citation.title or "",
+        additional_location_info={name: place for name, place in places.items() if place is not None},
+    )
+
+
+def _call_block(call: ToolCall | InvalidToolCall) -> ToolCallBlock:
+    """A valid call has its arguments as a dict, an invalid one as the text that the model wrote."""
+    arguments = call.arguments
+    kwargs = parse_json(arguments.encode("utf-8", "replace")) if isinstance(call, ToolCall) else arguments
+    return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=kwargs)
+
+
+def _call_dict(call: ToolCall | InvalidToolCall) -> dict[str, Any]:
+    extra = call.extra if isinstance(call, ToolCall) else None
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function, **(extra or {})}
+
+
+def logprobs_of(found: Any) -> list[list[LogProb]] | None:
+    """Per token of the answer the likeliest candidates, or the token alone where no others are given."""
+    tokens = found.get("content") if isinstance(found, Mapping) else None
+    if not isinstance(tokens, list):
+        return None
+    return [
+        [_logprob(candidate) for candidate in token.get("top_logprobs") or [token]]
+        for token in tokens
+        if isinstance(token, Mapping)
+    ]
+
+
+def _logprob(token: Mapping[str, Any]) -> LogProb:
+    return LogProb(token=token.get("token") or "", logprob=token.get("logprob") or 0.0, bytes=token.get("bytes") or [])
+
+
+def to_completion(response: ChatResponse) -> CompletionResponse:
+    """A chat answer as the answer to a bare prompt."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        raw=response.raw,
+        delta=response.delta,
+        logprobs=response.logprobs,
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
+    )

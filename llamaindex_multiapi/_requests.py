@@ -1,0 +1,160 @@
+"""What a call of an LLM comes to: the core's request, with its settings, tools and the form of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from llamaindex_multiapi._messages import to_messages
+from multiapi.openai_format import merged
+from multiapi.types import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
+
+if TYPE_CHECKING:
+    from llama_index.core.base.llms.types import ChatMessage
+
+SETTINGS = (
+    *(name for name in CHAT_SETTINGS if name != "n"),
+    "max_tokens",
+    "stop",
+    "stream_usage",
+    "tool_calling",
+    "split_thinking",
+)
+"""Settings that are fields of the model and of a request alike."""
+_SETTING_NAMES = frozenset({*SETTINGS, "n", "model"})
+"""Fields of a request that a call may give as they are."""
+
+
+class Call(NamedTuple):
+    """What one call of a model comes to: the core's request, and how its answer is to be read.
+
+    Attributes:
+        single: More than one tool call in the answer is too many.
+        promote: An answer that is only in the reasoning becomes the text.
+        strict: An answer that a filter stopped is an error.
+    """
+
+    request: ChatRequest
+    single: bool = False
+    promote: bool = False
+    strict: bool = False
+
+
+def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
+    """The core's request. `options` of this call win over `settings` of the model; what neither knows goes into the body."""
+    request: dict[str, Any] = {"model": model, "messages": to_messages(messages)}
+    extra: Mapping[str, Any] = settings.get("extra_body") or {}
+    for name in SETTINGS:
+        value = settings.get(name)
+        if value is not None:
+            request[name] = value
+    single = False
+    if options:
+        unknown: dict[str, Any] = {}
+        for name, value in options.items():
+            if value is None:
+                continue
+            if name in _SETTING_NAMES:
+                request[name] = value
+            elif name == "tools":
+                request["tools"] = tuple(to_tool(tool) for tool in value)
+            elif name == "tool_choice":
+                request["tool_choice"] = to_tool_choice(value)
+            elif name == "response_format":
+                request["response_format"] = to_response_format(value)
+            elif name == "allow_parallel_tool_calls":
+                single = not value
+            elif name == "extra_headers":
+                request["headers"] = dict(value)
+            elif name == "extra_body":
+                extra = merged(dict(extra), value)
+            else:
+                unknown[name] = value
+        if unknown:
+            extra = merged(dict(extra), unknown)
+        if isinstance(request.get("stop"), str):
+            request["stop"] = (request["stop"],)
+        single = single or request.get("parallel_tool_calls") is False
+    if extra:
+        request["extra"] = extra
+    return Call(
+        ChatRequest(**request),
+        single,
+        bool(settings.get("promote_reasoning_to_content")),
+        bool(settings.get("raise_on_content_filter")),
+    )
+
+
+def to_tool_choice(choice: Any) -> str | None:
+    """A word or the name of a tool, from either or from OpenAI's object form."""
+    if isinstance(choice, Mapping):
+        function = choice.get("function")
+        choice = function["name"] if isinstance(function, Mapping) else choice.get("name") or choice.get("type", "auto")
+    return "required" if choice == "any" else str(choice)
+
+
+def to_response_format(wanted: Any) -> ResponseFormat | None:
+    """From the core's own form, a pydantic class, or OpenAI's `response_format`."""
+    if isinstance(wanted, ResponseFormat):
+        return wanted
+    if isinstance(wanted, type):
+        return response_format_of(wanted)
+    if wanted.get("type") == "json_schema":
+        given = wanted["json_schema"]
+        return ResponseFormat(
+            schema=given.get("schema"),
+            name=given.get("name", "answer"),
+            strict=given.get("strict"),
+            description=given.get("description", ""),
+        )
+    return ResponseFormat() if wanted.get("type") == "json_object" else None
+
+
+def response_format_of(output_cls: Any, method: Any = "auto") -> ResponseFormat:
+    """A pydantic class as the form of an answer."""
+    schema = output_cls.model_json_schema()
+    name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in output_cls.__name__)[:64]
+    return ResponseFormat(schema=schema, name=name, method=method, description=schema.get("description", ""))
+
+
+_PARAMETERS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+"""Tool schemas by the class they are made from, because making one costs more than a request."""
+
+
+def to_tool(tool: Any) -> Tool:
+    """From a LlamaIndex tool, a tool in OpenAI's form, or the core's own."""
+    if isinstance(tool, Tool):
+        return tool
+    if isinstance(tool, Mapping):
+        function = tool.get("function")
+        if tool.get("type") != "function" or not isinstance(function, Mapping):
+            return Tool(str(tool.get("name") or tool.get("type") or "tool"), raw=tool)
+        parameters = function.get("parameters") or {"type": "object", "properties": {}}
+        return Tool(function["name"], function.get("description") or "", parameters, function.get("strict"))
+    metadata = tool.metadata
+    name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in metadata.get_name())
+    return Tool(name, metadata.description, _parameters(metadata))
+
+
+def _parameters(metadata: Any) -> dict[str, Any]:
+    from llama_index.core.tools.types import ToolMetadata
+
+    made_from = metadata.fn_schema
+    if made_from is None or type(metadata).get_parameters_dict is not ToolMetadata.get_parameters_dict:
+        return metadata.get_parameters_dict()  # type: ignore[no-any-return]
+    held = _PARAMETERS.get(made_from)
+    if held is None:
+        held = _PARAMETERS[made_from] = metadata.get_parameters_dict()
+    return held
+
+
+def tool_to_dict(tool: Any) -> dict[str, Any]:
+    """A tool in OpenAI's form, as LlamaIndex hands it from one method to the next and shows it in events."""
+    if isinstance(tool, dict):
+        return tool
+    read = to_tool(tool)
+    return {
+        "type": "function",
+        "function": {"name": read.name, "description": read.description, "parameters": read.parameters},
+    }

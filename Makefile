@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint format bench bench-full record diff-contract fuzz docs notebooks package-check clean
+.PHONY: help install lock audit demo test lint format bench bench-full record diff-contract fuzz soak docs notebooks package-check clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,10 +13,19 @@ help:  ## What can be made
 $(INSTALLED): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group lint
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group lint $(if $(LOCKED),--constraint requirements-dev.lock)
 	@touch $@
 
-install: $(INSTALLED)  ## The development environment in .venv
+install: $(INSTALLED)  ## The development environment in .venv (LOCKED=1: in the versions of requirements-dev.lock)
+
+lock: $(INSTALLED)  ## Upgrade the environment within pyproject.toml and write requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[all]' --group test --group lint --group docs
+	@$(BIN)/python -m tests.packaging.lock
+
+audit: $(INSTALLED)  ## Known vulnerabilities in what requirements-dev.lock pins (asks the vulnerability database)
+	@$(BIN)/python -m venv --clear build/audit
+	@build/audit/bin/python -m pip install --quiet pip-audit
+	@build/audit/bin/pip-audit --requirement requirements-dev.lock --no-deps --disable-pip --strict
 
 demo: $(INSTALLED)  ## All five vendors in LangChain and LlamaIndex, on the simulator (LIVE=1: on the vendors; DOCS=folder: your documents)
 	@$(BIN)/python examples/demo.py $(if $(DOCS),--docs "$(DOCS)") $(if $(LIVE),--live)
@@ -37,8 +46,12 @@ format: $(INSTALLED)  ## Format and mend what can be mended
 bench: $(INSTALLED)  ## The benchmark against the incumbents, short
 	@$(BIN)/python -m benchmarks.run --short
 
-bench-full: $(INSTALLED)  ## The same in full; writes docs/performance.md
+bench-full: $(INSTALLED)  ## The same in full; writes docs/performance.md and the README's table of it
 	@$(BIN)/python -m benchmarks.run --full
+	@$(BIN)/python docs/tables.py
+
+tables: $(INSTALLED)  ## The tables of the pages and of the README anew, from the code and from what was measured
+	@$(BIN)/python docs/tables.py
 
 record: $(INSTALLED)  ## Record the cassettes from the simulator (PROVIDER=name LIVE=1 LIMIT=amount: from the vendor)
 	@$(BIN)/python -m tests.cassettes.record $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(LIVE),--live --limit $(or $(LIMIT),0))
@@ -48,6 +61,9 @@ diff-contract: $(INSTALLED)  ## Where the live cassettes differ from the contrac
 
 fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),300)
+
+soak: $(INSTALLED)  ## Everything at once against failing vendors for SECONDS (default 600), then 100,000 plain calls; in full it writes docs/soak.md
+	@$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600) $(if $(SECONDS),,--calls 100000) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) --page docs/soak.md
 
 docs: $(INSTALLED)  ## The documentation site into site/
 	@$(BIN)/python -m pip install --quiet --group docs

@@ -1,0 +1,1 @@
+"""A long run of everything at once against vendors that fail at random: `make soak`."""

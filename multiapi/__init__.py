@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from multiapi._version import __version__
-from multiapi.client import AsyncClient, Client
 from multiapi.errors import MultiApiError
 from multiapi.media import Media
 from multiapi.providers import PROVIDERS
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
         BatchRequest,
         BatchResult,
     )
+    from multiapi.client import AsyncClient, Client
     from multiapi.jobs import (
         Job,
         Progress,
@@ -82,10 +82,12 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "AsyncClient": "client",
     "Balance": "account",
     "Batch": "batches",
     "BatchRequest": "batches",
     "BatchResult": "batches",
+    "Client": "client",
     "DailyUsage": "account",
     "EncodedFile": "media_results",
     "Health": "account",

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from io import IOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filetype
 import orjson
@@ -32,6 +32,9 @@ from multiapi.types import MediaPart, Message, Part, Reasoning, TextPart, ToolCa
 
 logger = logging.getLogger("multiapi")
 
+MisplacedMedia = Literal["hoist", "url_text", "error"]
+"""What becomes of media in messages that are not the user's."""
+
 INVALID_ARGUMENTS = "arguments_that_are_no_valid_json"
 """The name under which unreadable tool arguments travel. No tool takes it, so the call fails with a message that the model
 understands, instead of running without arguments.
@@ -49,15 +52,33 @@ _ROLES = {
 }
 
 
-def to_messages(messages: Sequence[ChatMessage]) -> list[Message]:
+def to_messages(messages: Sequence[ChatMessage], misplaced_media: MisplacedMedia = "hoist") -> list[Message]:
     """A conversation; the usual message, one block of text, on the shortest way."""
     found: list[Message] = []
+    has_lost = False
     for message in messages:
         blocks = message.blocks
         if len(blocks) == 1 and type(blocks[0]) is TextBlock and not message.additional_kwargs:
-            found.append(Message(_role(message), blocks[0].text))
+            made = Message(_role(message), blocks[0].text)
         else:
-            found.append(to_message(message))
+            made = to_message(message, misplaced_media)
+        has_lost = has_lost or (made.role == "tool" and not made.tool_call_id)
+        found.append(made)
+    return _paired(found) if has_lost else found
+
+
+def _paired(messages: Sequence[Message]) -> list[Message]:
+    """Results that do not say which call they answer, given to the calls before them in turn."""
+    found: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message.tool_calls:
+            waiting = [call.id for call in message.tool_calls]
+        elif message.tool_call_id in waiting:
+            waiting.remove(message.tool_call_id)
+        elif message.role == "tool" and not message.tool_call_id and waiting:
+            message = message._replace(tool_call_id=waiting.pop(0))
+        found.append(message)
     return found
 
 
@@ -66,11 +87,11 @@ def _role(message: ChatMessage) -> str:
     return _ROLES[role._value_ if type(role) is MessageRole else str(role)]
 
 
-def to_message(message: ChatMessage) -> Message:
+def to_message(message: ChatMessage, misplaced_media: MisplacedMedia = "hoist") -> Message:
     """One message with all its blocks.
 
     Raises:
-        UnsupportedError: A block of a kind that is not known.
+        UnsupportedError: A block of a kind that is not known, or media where they were to be refused.
         InvalidRequestError: A tool call in a message that is not the assistant's, or media without a source.
     """
     role = _role(message)
@@ -87,6 +108,8 @@ def to_message(message: ChatMessage) -> Message:
             _mark_cached(parts, block)
         else:
             parts += to_parts(block)
+    if misplaced_media != "hoist" and role != "user":
+        parts = [_in_words(part, role, misplaced_media) if isinstance(part, MediaPart) else part for part in parts]
     if calls and role != "assistant":
         raise InvalidRequestError(f"a tool call stands in a message of the role {role}; only the assistant calls tools")
     if role == "assistant" and not calls and known.get("tool_calls"):
@@ -102,6 +125,15 @@ def to_message(message: ChatMessage) -> Message:
         _to_reasoning(thoughts) if thoughts and role == "assistant" else None,
         known.get("refusal") if role == "assistant" else None,
     )
+
+
+def _in_words(part: MediaPart, role: str, misplaced_media: MisplacedMedia) -> TextPart:
+    """Media outside of user messages, by their address."""
+    if misplaced_media == "error":
+        raise UnsupportedError(
+            f"a medium of the kind {part.kind} stands in a message of the role {role}; vendors take media from the user alone"
+        )
+    return TextPart(part.url or f"(a medium of the kind {part.kind}, which has no address)")
 
 
 def _content(parts: list[Part], role: str) -> str | list[Part]:

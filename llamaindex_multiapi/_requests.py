@@ -43,7 +43,10 @@ class Call(NamedTuple):
 
 def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
     """The core's request. `options` of this call win over `settings` of the model; what neither knows goes into the body."""
-    request: dict[str, Any] = {"model": model, "messages": to_messages(messages)}
+    request: dict[str, Any] = {
+        "model": model,
+        "messages": to_messages(messages, settings.get("misplaced_media", "hoist")),
+    }
     extra: Mapping[str, Any] = settings.get("extra_body") or {}
     for name in SETTINGS:
         value = settings.get(name)
@@ -149,12 +152,17 @@ def _parameters(metadata: Any) -> dict[str, Any]:
     return held
 
 
-def tool_to_dict(tool: Any) -> dict[str, Any]:
-    """A tool in OpenAI's form, as LlamaIndex hands it from one method to the next and shows it in events."""
+def tool_to_dict(tool: Any, strict: bool | None = None) -> dict[str, Any]:
+    """A tool in OpenAI's form, as LlamaIndex hands it from one method to the next and shows it in events.
+
+    `strict` demands of the vendor that arguments fit the schema, which for that may not leave room for others.
+    """
     if isinstance(tool, dict):
         return tool
     read = to_tool(tool)
-    return {
-        "type": "function",
-        "function": {"name": read.name, "description": read.description, "parameters": read.parameters},
-    }
+    function: dict[str, Any] = {"name": read.name, "description": read.description, "parameters": read.parameters}
+    if strict is not None:
+        function["strict"] = strict
+    if strict:
+        function["parameters"] = {**(read.parameters or {}), "additionalProperties": False}
+    return {"type": "function", "function": function}

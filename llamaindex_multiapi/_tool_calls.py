@@ -41,8 +41,10 @@ def prepare(
     arguments: dict[str, Any] = {"messages": messages, **options}
     if not tools:
         arguments.pop("tool_choice", None)
+        arguments.pop("strict", None)
         return arguments
-    arguments["tools"] = [tool_to_dict(tool) for tool in tools]
+    strict = arguments.pop("strict", None)
+    arguments["tools"] = [tool_to_dict(tool, strict) for tool in tools]
     choice = arguments.pop("tool_choice", None)
     if choice is None and tool_required:
         choice = "required"

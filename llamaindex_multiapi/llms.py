@@ -27,6 +27,7 @@ from llama_index_instrumentation import get_dispatcher
 from llamaindex_multiapi import _tool_calls
 from llamaindex_multiapi._answers import from_answer, to_completion
 from llamaindex_multiapi._connection import Connected
+from llamaindex_multiapi._messages import MisplacedMedia
 from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to_call
 from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from multiapi.account import ModelInfo
 
 dispatcher = get_dispatcher(__name__)
+
+_METHODS: dict[PydanticProgramMode, StructuredMethod] = {
+    PydanticProgramMode.DEFAULT: "auto",
+    PydanticProgramMode.FUNCTION: "function_calling",
+    PydanticProgramMode.LLM: "prompted",
+}
+"""The framework's ways to an object that are ours too. Its own programs lose the system prompt when they are awaited, do not demand
+the tool when they stream, and read no JSON in a fence."""
 
 
 class MultiApiLLM(Connected, FunctionCallingLLM):
@@ -64,8 +73,12 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
         tool_calling: "native" or "prompted" instead of what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
-        structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused.
+        structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused;
+            LlamaIndex's `pydantic_program_mode` FUNCTION is "function_calling" and LLM is "prompted".
         structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
+        misplaced_media: What becomes of pictures, sound and documents in messages of tools, the assistant or the system, which
+            vendors take from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into
+            the text, "error" refuses them.
         promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
         raise_on_content_filter: An answer that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
         context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
@@ -105,6 +118,7 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     split_thinking: bool = True
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
+    misplaced_media: MisplacedMedia = "hoist"
     promote_reasoning_to_content: bool = False
     raise_on_content_filter: bool = False
     context_window: int | None = None
@@ -263,14 +277,17 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     # ------------------------------------------------------------------------------------------------ structured output
 
     def _by_program(self) -> bool:
-        """The user has chosen one of the framework's own ways."""
-        return self.pydantic_program_mode != PydanticProgramMode.DEFAULT
+        """The user has chosen one of the framework's own ways that is none of ours."""
+        return self.pydantic_program_mode not in _METHODS
 
     def _wanted(self, output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> Question:
         from llamaindex_multiapi._structured import Question
 
         messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
-        return Question(messages, response_format_of(output_cls, self.structured_method), output_cls)
+        method = self.structured_method
+        if method == "auto":
+            method = _METHODS[self.pydantic_program_mode]
+        return Question(messages, response_format_of(output_cls, method), output_cls)
 
     def structured_predict(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any

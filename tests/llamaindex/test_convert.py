@@ -31,11 +31,12 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from llamaindex_multiapi._answers import facts_of, from_answer, raw_body
 from llamaindex_multiapi._messages import arguments_text, to_message, to_messages, to_parts
 from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_tool, to_tool_choice
+from llamaindex_multiapi.testing import Said
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import Citation, InvalidToolCall, Reasoning
-from tests.llamaindex.scripted import PNG
+from tests.llamaindex.scripted import PNG, llm_on, says
 
 CALL = Call(ChatRequest(model="m", messages=[]))
 
@@ -79,6 +80,16 @@ def test_a_function_message_of_old_is_answered_to_its_name() -> None:
     assert (message.role, message.tool_call_id, message.name) == ("tool", "add", None)
 
 
+def test_results_without_an_id_answer_the_calls_before_them_in_turn() -> None:
+    calls = [ToolCallBlock(tool_name=name, tool_kwargs={}) for name in ("add", "subtract")]
+    one, other = (ChatMessage(role="tool", content=text) for text in ("3", "1"))
+    sent = to_messages([ChatMessage("hi"), ChatMessage(role="assistant", blocks=calls), one, other])
+    assert [call.id for call in sent[1].tool_calls] == [message.tool_call_id for message in sent[2:]]
+    named = ChatMessage(role="tool", content="1", additional_kwargs={"tool_call_id": "call_0"})
+    sent = to_messages([ChatMessage(role="assistant", blocks=calls), named, one])
+    assert [message.tool_call_id for message in sent[1:]] == ["call_0", "call_1"]
+
+
 def test_a_name_goes_along() -> None:
     assert to_message(ChatMessage(role="user", content="hi", additional_kwargs={"name": "Ann"})).name == "Ann"
 
@@ -102,6 +113,32 @@ def test_b11_a_block_of_tomorrow_is_refused_by_name() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ media
+
+
+@pytest.mark.parametrize("role", ["tool", "assistant", "system"])
+def test_b11_c13_r41_media_that_are_not_the_users_move_behind_are_named_or_refused(role: str) -> None:
+    picture = ImageBlock(url="https://pictures.example/cat.png")
+    message = ChatMessage(role=role, blocks=[TextBlock(text="look:"), picture], additional_kwargs={"tool_call_id": "1"})
+    wire = says(Said("nice"))
+    llm = llm_on(wire)
+    llm.chat([ChatMessage("hi"), message])
+    moved = wire.last["messages"][2]
+    assert moved["role"] == "user"
+    assert moved["content"][1]["image_url"]["url"] == str(picture.url)
+    llm.misplaced_media = "url_text"
+    llm.chat([ChatMessage("hi"), message])
+    assert len(wire.last["messages"]) == 2
+    assert "https://pictures.example/cat.png" in wire.last["messages"][1]["content"]
+    llm.misplaced_media = "error"
+    with pytest.raises(UnsupportedError, match=f"of the kind image stands in a message of the role {role}"):
+        llm.chat([ChatMessage("hi"), message])
+    llm.chat([ChatMessage(role="user", blocks=[picture])])
+    assert len(wire.asked) == 3
+
+
+def test_b11_media_without_an_address_are_said_to_be_there() -> None:
+    message = ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "1"})
+    assert to_message(message, "url_text").content == "(a medium of the kind image, which has no address)"
 
 
 def part_of(block: Any) -> MediaPart:

@@ -122,13 +122,34 @@ def test_b10_options_of_the_call_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize("mode", [PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
-def test_b10_the_frameworks_own_ways_work_as_well(mode: PydanticProgramMode) -> None:
-    wire = Wire(lambda asked: FORMAT.answer(FORMAT.object({"name": "Tom", "age": 3}, asked), asked))
-    llm = llm_on(wire, pydantic_program_mode=mode)
-    prompt = PromptTemplate("Invent a cat that likes {what}.")  # the text program leaves its parser on it
-    assert llm.structured_predict(Cat, prompt, what="fish").name == "Tom"
-    assert ("tools" in wire.last) == (mode == PydanticProgramMode.FUNCTION)
-    assert "response_format" not in wire.last
+@pytest.mark.parametrize("around", ["{}", "<think>a cat {perhaps}</think>```json\n{}\n```"])
+async def test_b10_c42_r45_r46_the_frameworks_modes_are_kept_in_every_way(
+    mode: PydanticProgramMode, around: str
+) -> None:
+    """In the framework's own programs the awaited one loses the system prompt, and a stream does not demand the tool."""
+    wire = Wire(lambda asked: FORMAT.answer(FORMAT.object({"name": "Tom", "age": 3}, asked, around=around), asked))
+    llm = llm_on(wire, pydantic_program_mode=mode, system_prompt="You breed cats.")
+    stream = await llm.astream_structured_predict(Cat, PROMPT, what="fish")
+    found = [
+        llm.structured_predict(Cat, PROMPT, what="fish"),
+        await llm.astructured_predict(Cat, PROMPT, what="fish"),
+        list(llm.stream_structured_predict(Cat, PROMPT, what="fish"))[-1],
+        [cat async for cat in stream][-1],
+    ]
+    assert found == [Cat(name="Tom", age=3)] * 4
+    named = {"type": "function", "function": {"name": "Cat"}}
+    for asked in wire.asked:
+        assert asked.json["messages"][0]["content"].startswith("You breed cats.")
+        assert asked.json.get("tool_choice") == (named if mode == PydanticProgramMode.FUNCTION else None)
+        assert "response_format" not in asked.json
+
+
+def test_b10_other_modes_of_the_framework_are_its_own() -> None:
+    wire = answers(TOM)
+    llm = llm_on(wire, pydantic_program_mode=PydanticProgramMode.OPENAI)
+    with pytest.raises(ModuleNotFoundError, match=r"llama_index\.program"):
+        llm.structured_predict(Cat, PROMPT, what="fish")
+    assert not wire.asked
 
 
 async def test_b10_events() -> None:

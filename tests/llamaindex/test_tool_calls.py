@@ -38,6 +38,18 @@ def test_r30_what_is_said_of_the_choice() -> None:
     assert "tools" not in prepared(())
 
 
+def test_r30_strict_tools_are_asked_for_by_call() -> None:
+    (tool,) = prepared(options={"strict": True})["tools"]
+    assert tool["function"]["strict"] is True
+    assert tool["function"]["parameters"]["additionalProperties"] is False
+    assert "strict" not in prepared()["tools"][0]["function"]
+    assert "strict" not in prepared((), options={"strict": True})
+    wire = says(Said("hi"))
+    llm_on(wire).chat_with_tools([DELETES], "hi", strict=True)
+    assert "strict" not in wire.last
+    assert wire.last["tools"][0]["function"]["strict"] is True
+
+
 def test_c08_one_call_is_asked_for_by_reading_only_one() -> None:
     assert prepared(allow_parallel_tool_calls=False)["allow_parallel_tool_calls"] is False
     wire = says(Said("hi"))

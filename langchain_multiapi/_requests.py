@@ -97,14 +97,11 @@ _OF_THE_MODEL = frozenset(
         "provider",
         "api_key",
         "base_url",
-        "timeout",
-        "request_timeout",
-        "max_retries",
         "default_headers",
         "default_query",
+        "extra_query",
         "http_client",
         "http_async_client",
-        "stream_chunk_timeout",
         "on_truncated_tool_call",
         "include_response_headers",
         "disabled_params",
@@ -181,8 +178,9 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
         fields["headers"] = dict(headers)
     wrong = _OF_THE_MODEL & call.keys()
     if wrong:
+        name = min(wrong).replace("extra_query", "default_query")
         raise InvalidRequestError(
-            f"{provider.name}: {names(wrong)} is set on the model and not in a call: ChatMultiApi(..., {min(wrong)}=...)",
+            f"{provider.name}: {names(wrong)} is set on the model and not in a call: ChatMultiApi(..., {name}=...)",
             provider=provider.name,
         )
     for name in list(call):

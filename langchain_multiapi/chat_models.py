@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -20,13 +19,13 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
 from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response
+from langchain_multiapi._arguments import given, with_unknown
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from langchain_multiapi._messages import to_json, to_messages
 from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
-from multiapi.client import AsyncClient, Client
 from multiapi.errors import InvalidRequestError
 from multiapi.limiter import Limiter
 from multiapi.providers import PROVIDERS, find_provider, split_model
@@ -39,8 +38,9 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from multiapi.account import ModelInfo
+    from multiapi.client import AsyncClient, Client
 
-for _provider in PROVIDERS:
+for _provider in PROVIDERS:  # for messages that are read before there is a model
     _blocks.register(_provider)
 
 _ALIASES = {
@@ -66,6 +66,9 @@ _CONNECTION_FIELDS = frozenset(
     }
 )
 _CLIENTS = ("client", "async_client")
+_ALSO_IN_CALLS = {
+    name: _ALIASES.get(name, name) for name in ("timeout", "request_timeout", "max_retries", "stream_chunk_timeout")
+}
 
 
 class ChatMultiApi(Sealed, BaseChatModel):
@@ -158,16 +161,15 @@ class ChatMultiApi(Sealed, BaseChatModel):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
         with langchain_errors():
-            provider, values["model"] = split_model(_model_id(values.get("model")), values.get("provider") or None)
+            model = _model_id(given(cls, values, "model"))
+            provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
             values["provider"] = provider.name
-            values["api_key"] = find_key(values.get("api_key"), provider)
-        if provider.name not in PROVIDERS:
-            _blocks.register(provider.name)
+            values["api_key"] = find_key(given(cls, values, "api_key"), provider)
         if "stop" in values:
             values["stop"] = _listed(values["stop"])
-        unknown = values.keys() - cls.model_fields.keys()
-        if unknown or values.get("model_kwargs"):
-            values["model_kwargs"] = _with_unknown(cls.model_fields.keys(), values, unknown)
+        extra = with_unknown(set(cls.model_fields), values)
+        if extra is not None:
+            values["model_kwargs"] = extra
         return values
 
     @model_validator(mode="after")
@@ -209,11 +211,15 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @cached_property
     def client(self) -> Client:
         """The core's client that this model calls: also for what LangChain has no class for."""
+        from multiapi.client import Client
+
         return Client(self.provider, **self._connection(), http_client=self.http_client)
 
     @cached_property
     def async_client(self) -> AsyncClient:
         """The same, awaited."""
+        from multiapi.client import AsyncClient
+
         return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
 
     def _connection(self) -> dict[str, Any]:
@@ -301,8 +307,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
-            return from_response(self.client.chat(request), request.model, **self._reading())
+            called = self._called(kwargs) if kwargs else self
+            request = called._request(messages, stop, kwargs)
+            return from_response(called.client.chat(request), request.model, **self._reading())
 
     async def _agenerate(
         self,
@@ -312,8 +319,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
-            return from_response(await self.async_client.chat(request), request.model, **self._reading())
+            called = self._called(kwargs) if kwargs else self
+            request = called._request(messages, stop, kwargs)
+            return from_response(await called.async_client.chat(request), request.model, **self._reading())
 
     def _stream(
         self,
@@ -323,9 +331,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
+            called = self._called(kwargs) if kwargs else self
+            request = called._request(messages, stop, kwargs)
             writer = self._writer(request.model, run_manager)
-            with closing(self.client.chat_stream(request)) as deltas:
+            with closing(called.client.chat_stream(request)) as deltas:
                 for delta in deltas:
                     chunk = writer.chunk(delta)
                     if run_manager is not None:
@@ -340,19 +349,27 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
-            request = self._request(messages, stop, kwargs)
+            called = self._called(kwargs) if kwargs else self
+            request = called._request(messages, stop, kwargs)
             writer = self._writer(request.model, run_manager)
-            async with aclosing(self.async_client.chat_stream(request)) as deltas:
+            async with aclosing(called.async_client.chat_stream(request)) as deltas:
                 async for delta in deltas:
                     chunk = writer.chunk(delta)
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(delta.text, chunk=chunk)
                     yield chunk
 
+    def _called(self, call: dict[str, Any]) -> Self:
+        """This model, or a copy with the limits of time and repetition that a call has of its own."""
+        limits = {_ALSO_IN_CALLS[name]: call.pop(name) for name in _ALSO_IN_CALLS.keys() & call.keys()}
+        return self.model_copy(update=limits) if limits else self
+
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, call: dict[str, Any]
     ) -> ChatRequest:
-        return to_request(self.__dict__, find_provider(self.provider), messages, stop, call)
+        provider = find_provider(self.provider)
+        _blocks.register(provider.name)
+        return to_request(self.__dict__, provider, messages, stop, call)
 
     def _reading(self) -> dict[str, Any]:
         return {"include_headers": self.include_response_headers, "on_truncated": self.on_truncated_tool_call}
@@ -540,22 +557,3 @@ def _model_id(model: Any) -> str:
     if not isinstance(model, str) or not model:
         raise InvalidRequestError("a chat model needs the id of a model: ChatMultiApi(provider=..., model=...)")
     return model
-
-
-def _with_unknown(known: Any, values: dict[str, Any], unknown: set[str]) -> dict[str, Any]:
-    """`model_kwargs` with the arguments that are no fields.
-
-    Raises:
-        ValueError: One is given twice, or a field of the model is given inside of `model_kwargs`.
-    """
-    held = dict(values.get("model_kwargs") or {})
-    twice = (unknown & held.keys()) | (set(known) & held.keys())
-    if twice:
-        raise ValueError(f"{sorted(twice)} must be given as arguments of their own and not in model_kwargs")
-    if unknown:
-        warnings.warn(
-            f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",
-            stacklevel=6,
-        )
-        held.update({name: values.pop(name) for name in unknown})
-    return held

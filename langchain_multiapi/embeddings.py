@@ -14,6 +14,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
+from langchain_multiapi._arguments import given
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client import AsyncClient, Client
@@ -88,16 +89,16 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         if not isinstance(values, dict):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
-        model = values.get("model")
+        model = given(cls, values, "model")
         with langchain_errors():
             if not isinstance(model, str) or not model:
                 raise InvalidRequestError(
                     "embeddings need the id of a model: MultiApiEmbeddings(provider=..., model=...)"
                 )
-            provider, values["model"] = split_model(model, values.get("provider") or None)
+            provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
             operation_of(provider, "embed")
             values["provider"] = provider.name
-            values["api_key"] = find_key(values.get("api_key"), provider)
+            values["api_key"] = find_key(given(cls, values, "api_key"), provider)
         return values
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
-from langchain_multiapi import ChatMultiApi, track_spending
+from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, track_spending
 from langchain_multiapi.errors import InsufficientCreditsError, RefusalError
 from multiapi.errors import MultiApiError, UnsupportedError
 from multiapi.providers import PROVIDERS
@@ -105,12 +105,53 @@ def test_every_setting_reaches_the_body() -> None:
     assert (body["reasoning"], body["stop"]) == ({"effort": "low"}, ["x"])
 
 
-@pytest.mark.parametrize("name", ["api_key", "base_url", "timeout", "max_retries", "default_headers"])
+@pytest.mark.parametrize("name", ["api_key", "base_url", "default_headers", "extra_query"])
 def test_what_belongs_to_the_model_is_refused_in_a_call(name: str) -> None:
     server = Server(whole())
     with pytest.raises(ModelInvalidRequestError, match=f"{name} is set on the model"):
         server.model().invoke("?", **{name: "x"})
     assert server.requests == []
+
+
+async def test_a_call_may_have_its_own_limits_of_time_and_repetition() -> None:
+    server = Server(httpx.Response(503, headers={"retry-after": "0"}), whole())
+    model = server.model(timeout=60, max_retries=0)
+    assert model.bind(max_retries=1, timeout=7).invoke("?").text == "ok"
+    assert (await model.ainvoke("?", request_timeout=(2, 9))).text == "ok"
+    list(Server(stream(delta("a"), delta(finish_reason="stop"))).model().stream("?", stream_chunk_timeout=3))
+    model.invoke("?")
+    assert [request.extensions["timeout"]["read"] for request in server.requests] == [7, 7, 9, 60]
+    assert (model.timeout, model.max_retries) == (60, 0)
+    assert "timeout" not in server.bodies[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("openai_api_key", "api_key"), ("openai_api_base", "base_url"), ("api_base", "base_url")]
+)
+def test_keys_and_addresses_under_the_names_of_other_packages_never_reach_a_body(name: str, ours: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is no argument of ChatMultiApi: it is {ours}=") as failure:
+        Server(whole()).model(**{name: "https://else.example/secret-key"})
+    assert "secret-key" not in str(failure.value)
+
+
+def test_a_class_of_ones_own_may_settle_vendor_model_and_key() -> None:
+    class House(ChatMultiApi):
+        provider: str = "aimlapi"
+        model: str = "house-model"
+        api_key: Any = "house-key"
+        temperature: float | None = 0.2
+
+    class HouseEmbeddings(MultiApiEmbeddings):
+        provider: str = "aimlapi"
+        model: str = "house-vectors"
+        api_key: Any = "house-key"
+
+    server = Server(whole())
+    House(**server.clients()).invoke("?")
+    House(model="other", **server.clients()).invoke("?")
+    assert [(body["model"], body["temperature"]) for body in server.bodies] == [("house-model", 0.2), ("other", 0.2)]
+    assert server.requests[0].headers["authorization"] == "Bearer house-key"
+    assert HouseEmbeddings().model == "house-vectors"
 
 
 def test_headers_and_query_of_the_model_and_of_a_call_are_sent() -> None:

@@ -76,6 +76,23 @@ def test_a_vendor_of_another_package_has_a_profile_and_blocks(monkeypatch: pytes
     assert "no" in str(message.content_blocks[1])
 
 
+def test_a_model_that_was_pickled_in_another_process_makes_blocks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pickle
+    from dataclasses import replace
+
+    from langchain_core.messages.block_translators import PROVIDER_TRANSLATORS
+
+    from multiapi import providers
+
+    added = {"acme": replace(providers.AIMLAPI, name="acme", api_key_env="ACME_API_KEY")}
+    monkeypatch.setattr(providers, "_added", lambda: added)
+    pickled = pickle.dumps(init_multiapi_chat_model("acme:m", api_key="k"))
+    PROVIDER_TRANSLATORS.pop("acme", None)
+    model = pickle.loads(pickled)
+    model.http_client = Server(whole({"content": "4", "refusal": "no"})).clients()["http_client"]
+    assert "no" in str(model.invoke("?").content_blocks[1])
+
+
 def test_content_in_blocks_is_left_to_langchain() -> None:
     message = AIMessage([{"type": "text", "text": "hi"}], response_metadata={"model_provider": "aimlapi"})
     assert message.content_blocks == [{"type": "text", "text": "hi"}]

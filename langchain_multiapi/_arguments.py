@@ -1,0 +1,45 @@
+"""The arguments of a model: what was passed, what a subclass has set for good, and what is no argument."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_OF_OTHERS = {"api_key": "api_key", "api_base": "base_url", "base_url": "base_url"}
+
+
+def given(cls: type[BaseModel], values: dict[str, Any], name: str) -> Any:
+    """The argument, else what the class has in its place; None if neither says anything."""
+    value = values.get(name)
+    field = cls.model_fields[name]
+    return value if value is not None or field.is_required() else field.get_default(call_default_factory=True)
+
+
+def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | None:
+    """`model_kwargs` with the arguments that are no fields, which are taken out of `values`.
+
+    Raises:
+        ValueError: One is given twice, a field of the model is given inside of `model_kwargs`, or it is the key or the address under
+            the name that another package has for it, and would go into the body of every request.
+    """
+    unknown = values.keys() - known
+    if not unknown and not values.get("model_kwargs"):
+        return values.get("model_kwargs")
+    for name in unknown:
+        meant = next((ours for ending, ours in _OF_OTHERS.items() if name.endswith(f"_{ending}")), _OF_OTHERS.get(name))
+        if meant is not None:
+            raise ValueError(f"{name} is no argument of ChatMultiApi: it is {meant}=... here")
+    held = dict(values.get("model_kwargs") or {})
+    twice = (unknown & held.keys()) | (known & held.keys())
+    if twice:
+        raise ValueError(f"{sorted(twice)} must be given as arguments of their own and not in model_kwargs")
+    if unknown:
+        warnings.warn(
+            f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",
+            stacklevel=6,
+        )
+        held.update({name: values.pop(name) for name in unknown})
+    return held

@@ -353,6 +353,7 @@ def _method(name: str) -> list[str]:
     ]
     doc = " ".join((make.__doc__ or "").split("\n\n")[0].split())
     result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
+    result = {"M": "Media"}.get(result, result)
     return [f"`{name}({', '.join(taken)})`", doc, f"`{result}`"]
 
 
@@ -363,27 +364,79 @@ def _argument(parameter: inspect.Parameter) -> str:
 
 
 def compared() -> str:
-    """The totals of the pages that measure, as those pages have them."""
+    """The totals of the pages that count, as those pages have them."""
     titles = {provider.title for provider in PROVIDERS.values()}
     rows = []
     for name, title, what in MEASURED:
         source = ROOT / "docs" / f"{name}.md"
-        if source.exists():
+        if what is not None and source.exists():
             found = totals(source.read_text(encoding="utf-8"))
             shown = ", ".join(f"{OURS if who in titles else ''}{who} **{count}**" for who, count in found if count)
-            rows.append([f"[{title}](docs/{name}.md)", what, shown])
+            rows.append([f"[{title[0].upper()}{title[1:]}](docs/{name}.md)", what, shown])
     return table(["page", "what was counted", "right of all that apply"], rows)
 
 
+def speed() -> str:
+    """The ratios to the incumbents out of the page that `make bench-full` writes."""
+    if not PERFORMANCE.exists():
+        return "Not measured yet: `make bench-full` writes `docs/performance.md` and this table.\n"
+    found = ratios(PERFORMANCE.read_text(encoding="utf-8"))
+    rows = [[words, *found[case]] for case, words in COMPARED.items() if case in found]
+    return table(["with `multiapi`, where the incumbent takes 100 %", "langchain-openai", "OpenAILike"], rows)
+
+
+def ratios(text: str) -> dict[str, list[str]]:
+    """Of the first table of the page, by its first column: the figures of LangChain and of LlamaIndex, as percentages."""
+    rows = [[cell.strip(" *") for cell in line.strip().strip("|").split("|")] for line in _first_table(text)]
+    columns = [rows[0].index(name) for name in ("LangChain", "LlamaIndex")]
+    return {row[0]: [_percent(row[column]) for column in columns] for row in rows[2:]}
+
+
+def _first_table(text: str) -> list[str]:
+    _, start, rest = text.partition("| case |")
+    return (start + rest).partition("\n\n")[0].strip().splitlines()
+
+
+def _percent(figure: str) -> str:
+    """A ratio as people read it; what was not measured stays a dash."""
+    try:
+        return f"{float(figure.replace(',', '')):.0%}".replace("%", " %")
+    except ValueError:
+        return "–"
+
+
+def measured() -> str:
+    """The pages that measure, as far as they are there."""
+    there = [(name, title) for name, title, _ in MEASURED if (ROOT / "docs" / f"{name}.md").exists()]
+    links = ", ".join(f"[{title}](docs/{name}.md)" for name, title in there)
+    return f"Measured: {links}.\n"
+
+
+PERFORMANCE = ROOT / "docs" / "performance.md"
+COMPARED = {
+    "first model and first call": "time to the first model and its first call",
+    "invoke / chat": "processor time of a call",
+    "ainvoke / achat": "the same, awaited",
+    "stream of 1,000, per chunk": "processor time of a chunk of a stream",
+    "200 concurrent, CPU per call": "processor time of a call, 200 at once",
+    "500 messages of history, per call": "processor time of a call with 500 messages before it",
+    "10 MB image in the prompt": "processor time of a call with a picture of 10 MB",
+    "embeddings 2,048 x 1,536": "processor time of a vector, 2,048 at once",
+}
+"""Rows of the page's table that are ratios, and what they are called for somebody who knows none of the cases."""
+
 OURS = "MultiApiLLM at "
 MEASURED = (
-    ("hostile_answers", "Hostile answers", "What servers really send, tried on LangChain chat models"),
+    ("hostile_answers", "hostile answers", "What servers really send, tried on LangChain chat models"),
     (
         "llamaindex_conformance",
         "LlamaIndex conformance",
         "What users of LlamaIndex's integrations reported and asked for, as tests",
     ),
+    ("performance", "performance", None),
+    ("soak", "soak test", None),
 )
+"""Pages, their titles, and what is counted on those that have a row of totals."""
 
 
 def totals(text: str) -> list[tuple[str, str]]:
@@ -417,6 +470,8 @@ TABLES: dict[str, Callable[..., str]] = {
         error_tree,
         exit_codes,
         compared,
+        speed,
+        measured,
     )
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from multiapi.errors import ResponseFormatError, ResponseTooLargeError
 from multiapi.http import HttpResponse
+from multiapi.vectors import VectorReader
 
 INFLATED_PIECE_BYTES = 1_000_000
 
@@ -76,12 +77,20 @@ class BodyReader:
     """Collects a body within a limit, or hands it on to `write`. Of an error's body only the beginning is wanted."""
 
     def __init__(
-        self, head: HttpResponse, most: int, provider: str, write: Callable[[bytes], None] | None = None
+        self,
+        head: HttpResponse,
+        most: int,
+        provider: str,
+        *,
+        write: Callable[[bytes], None] | None = None,
+        holds_vectors: bool = False,
     ) -> None:
+        self._head = head
         self._most = most
         self._provider = provider
         self._pieces: list[bytes] = []
-        self._write = write or self._pieces.append
+        self._vectors = VectorReader() if holds_vectors and 200 <= head.status < 300 else None
+        self._write = write or (self._pieces.append if self._vectors is None else self._vectors.feed)
         self._size = 0
         self._is_error = head.status >= 400
         self._inflater = inflater(head, provider)
@@ -115,11 +124,14 @@ class BodyReader:
         self._write(chunk)
         return True
 
-    def body(self) -> bytes:
-        """What was collected."""
+    def answer(self) -> HttpResponse:
+        """The head with the body that was collected."""
         if self._inflater is not None and not self._is_error:
             self._inflater.finish()
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if self._vectors is not None:
+            return self._head._replace(body=self._vectors.finish(), vectors=self._vectors.vectors)
+        pieces = self._pieces
+        return self._head._replace(body=pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _too_large(self) -> ResponseTooLargeError:
         return ResponseTooLargeError(

@@ -26,7 +26,7 @@ class Disk:
         """What reads this answer: a file into the sink, an error into memory."""
         if not 200 <= head.status < 300:
             return BodyReader(head, settings.limits.error_bytes, settings.provider.name)
-        return BodyReader(head, self._step.most, f"the file's host (for {settings.provider.name})", self._write)
+        return BodyReader(head, self._step.most, f"the file's host (for {settings.provider.name})", write=self._write)
 
     def _write(self, data: bytes) -> None:
         try:

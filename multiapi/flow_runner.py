@@ -113,11 +113,12 @@ class FlowRunner(Settings, ABC):
         limit = request.limit if head.status < 400 else "error_bytes"
         try:
             try:
-                reader = BodyReader(head, getattr(self.limits, limit), self.provider.name)
+                most = getattr(self.limits, limit)
+                reader = BodyReader(head, most, self.provider.name, holds_vectors=request.holds_vectors)
                 await self._read_into(reader, live)
             finally:
                 await self._close(live)
-            return head._replace(body=reader.body())
+            return reader.answer()
         except Exception as error:
             if head.status >= 400:
                 return head
@@ -172,7 +173,7 @@ class FlowRunner(Settings, ABC):
                     await self._read_into(reader, live)
             finally:
                 await self._close(live)
-            return live.head._replace(body=reader.body())
+            return reader.answer()
         except Exception as error:
             return disk.failure or self._failures.on_the_way(error, request=FILE, deadline=deadline)
 

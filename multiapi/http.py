@@ -54,6 +54,7 @@ class HttpRequest:
         from_host_root: The path starts at the host's root and not at the API root.
         public: The operation needs no key; none is sent.
         limit: Which of `Limits` bounds the answer.
+        holds_vectors: The answer does; they are taken out of it while it arrives, see `multiapi.vectors`.
     """
 
     method: str
@@ -67,6 +68,7 @@ class HttpRequest:
     from_host_root: bool = False
     public: bool = False
     limit: str = "answer_bytes"
+    holds_vectors: bool = False
 
     def target(self) -> str:
         """Path and query, percent-encoded."""
@@ -81,11 +83,15 @@ def path_segment(value: str) -> str:
 
 
 class HttpResponse(NamedTuple):
-    """One answer, decoded to plain bytes. Header names are lower case."""
+    """One answer, decoded to plain bytes. Header names are lower case.
+
+    `vectors` were taken out of the body, where marks stand for them.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    vectors: Mapping[str, list[float]] = {}
 
     @property
     def content_type(self) -> str:

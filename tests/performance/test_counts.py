@@ -20,8 +20,8 @@ import pytest
 
 from benchmarks.clients import CLIENTS, LANGCHAIN_CORE, LLAMAINDEX_CORE, Client
 from benchmarks.server import embed_json
-from multiapi import openai_format
 from multiapi.http import HttpResponse
+from multiapi.openai_format import parse_embed
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ["lc", "li"]
@@ -228,7 +228,7 @@ def test_a_large_image_is_copied_once(client: Client, url: str) -> None:
 def test_reading_vectors_needs_little_beside_the_vectors(base64: bool) -> None:
     answer = embed_json(256, 512, base64, "m")
     response = HttpResponse(200, {}, answer[answer.index(b"\r\n\r\n") + 4 :])
-    read = lambda: openai_format.parse_embed(response, provider="aimlapi")  # noqa: E731
+    read = lambda: parse_embed(response, provider="aimlapi")  # noqa: E731
     vectors = 256 * 512 * (sys.getsizeof(0.5) + 8)
     assert peak_bytes(read) < vectors * 1.25
 

@@ -1,0 +1,343 @@
+"""Chats on their way out, in the wire format that most vendors share.
+
+A vendor that differs takes these functions and changes what differs; see `multiapi/providers/`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multiapi.errors import InvalidRequestError
+from multiapi.http import LargeText
+from multiapi.provider import unsupported
+from multiapi.types import (
+    CHAT_SETTINGS,
+    ChatRequest,
+    MediaPart,
+    Message,
+    Part,
+    RawPart,
+    ResponseFormat,
+    TextPart,
+    Tool,
+)
+
+_CAPABILITY_OF_KIND = {"image": "vision", "audio": "audio_in", "file": "documents", "video": "video_in"}
+_NOUN_OF_KIND = {"image": "image input", "audio": "audio input", "file": "document input", "video": "video input"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one vendor's chat differs from the shared format, as data.
+
+    Attributes:
+        media: Kinds of media that messages may hold.
+        unknown_settings: Settings of `ChatRequest` that the vendor has no field for.
+        replay_reasoning: Send a model's own reasoning back to it.
+        stream_usage: Ask for token counts of streams by default, because the vendor documents the switch.
+        system_role: The role of instructions; "developer" messages become it where the vendor knows no such role.
+        takes_names: Messages may carry a name.
+    """
+
+    provider: str
+    media: frozenset[str] = frozenset({"image"})
+    unknown_settings: frozenset[str] = frozenset()
+    replay_reasoning: bool = False
+    stream_usage: bool = False
+    knows_developer: bool = False
+    takes_names: bool = True
+
+
+def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
+    """The body of a chat request: what is set, and nothing else.
+
+    Raises:
+        InvalidRequestError: No message, or a setting that no vendor takes.
+        UnsupportedError: Media or a setting that this vendor lacks.
+    """
+    check_request(request, dialect.provider)
+    body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request, dialect)}
+    for name in CHAT_SETTINGS:
+        value = getattr(request, name)
+        if value is not None:
+            if name in dialect.unknown_settings:
+                raise unsupported(
+                    dialect.provider, f"setting {name}", None, hint="pass it in `extra` to send it all the same"
+                )
+            body[name] = value
+    if request.max_tokens is not None:
+        body["max_tokens"] = request.max_tokens
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.tools:
+        body["tools"] = [tool_to_wire(tool) for tool in request.tools]
+    if request.tool_choice is not None and request.tools:
+        body["tool_choice"] = tool_choice_to_wire(request.tool_choice)
+    if request.response_format is not None:
+        body["response_format"] = response_format_to_wire(request.response_format)
+    return merged(body, request.extra)
+
+
+def check_request(request: ChatRequest, provider: str) -> None:
+    """What is wrong with every vendor is said before anything is sent."""
+    if not request.model:
+        raise InvalidRequestError(
+            f"{provider} needs a model; the ids are in `Client({provider!r}).models()` or the vendor's list"
+        )
+    if not request.messages:
+        raise InvalidRequestError(f"{provider} needs at least one message")
+    _check_range(provider, "temperature", request.temperature, 0, 2)
+    _check_range(provider, "top_p", request.top_p, 0, 1)
+    _check_range(provider, "max_tokens", request.max_tokens, 1, None)
+    _check_range(provider, "n", request.n, 1, None)
+    if request.tool_choice not in {None, "auto", "none", "required"} and request.tools:
+        known = [tool.name for tool in request.tools]
+        if request.tool_choice not in known:
+            raise InvalidRequestError(
+                f"{provider}: tool_choice {request.tool_choice!r} is none of the tools ({', '.join(known)}) and none of auto, none, required",
+                provider=provider,
+            )
+
+
+def _check_range(provider: str, name: str, value: float | None, low: float, high: float | None) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidRequestError(f"{provider}: {name} must be a number, not {value!r}", provider=provider)
+    if value < low or (high is not None and value > high):
+        allowed = f"from {low} to {high}" if high is not None else f"{low} or more"
+        raise InvalidRequestError(f"{provider}: {name} must be {allowed}, not {value!r}", provider=provider)
+
+
+def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, Any]]:
+    """All messages. Only user messages hold media: those of tool results and of other roles are moved behind them."""
+    wire: list[dict[str, Any]] = []
+    moved: list[Part] = []
+    for message in request.messages:
+        if message.role == "tool":
+            text, media = _split_tool_content(message)
+            moved += media
+            wire.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": text})
+            continue
+        if moved:
+            wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
+            moved = []
+        if type(message.content) is not str and message.role != "user":
+            message, moved = without_media(message)
+        wire.append(_message_to_wire(message, request.model, dialect))
+    if moved:
+        wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
+    return wire
+
+
+def _split_tool_content(message: Message) -> tuple[str, list[Part]]:
+    if isinstance(message.content, str):
+        return message.content, []
+    media = [part for part in message.content if not isinstance(part, TextPart)]
+    if not media:
+        return message.text, []
+    note = f"({_media_follow(media, 'result')})"
+    label = TextPart(f"Media from the result of tool call {message.tool_call_id}:")
+    return f"{message.text}\n{note}" if message.text else note, [label, *media]
+
+
+def without_media(message: Message) -> tuple[Message, list[Part]]:
+    """A message of a role that holds only text, and its media with a label, for the next user message."""
+    media = [part for part in message.content if isinstance(part, MediaPart)]
+    if not media:
+        return message, []
+    rest: list[Part] = [part for part in message.content if not isinstance(part, str | MediaPart)]
+    note = TextPart(f"({_media_follow(media, 'message')})")
+    return message._replace(content=[*rest, note]), [TextPart(f"Media from the {message.role} message:"), *media]
+
+
+def _media_follow(media: Sequence[Part], whose: str) -> str:
+    several = len(media) > 1
+    return f"the {'media' if several else 'medium'} of this {whose} follow{'' if several else 's'} in the next user message"
+
+
+def _message_to_wire(message: Message, model: str, dialect: Dialect) -> dict[str, Any]:
+    content = message.content
+    role = message.role
+    if role == "developer" and not dialect.knows_developer:
+        role = "system"
+    wire: dict[str, Any] = {
+        "role": role,
+        "content": content if isinstance(content, str) else _content_to_wire(content, role, dialect),
+    }
+    if message.name and dialect.takes_names:
+        wire["name"] = message.name
+    if role == "assistant":
+        _add_assistant_fields(wire, message, model, dialect)
+    return wire
+
+
+def _add_assistant_fields(wire: dict[str, Any], message: Message, model: str, dialect: Dialect) -> None:
+    if message.tool_calls:
+        wire["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments or "{}"},
+                **(call.extra or {}),
+            }
+            for call in message.tool_calls
+        ]
+        wire["content"] = wire["content"] or None
+    if message.refusal and not wire["content"]:
+        wire["content"] = message.refusal
+    reasoning = message.reasoning
+    if reasoning is not None and dialect.replay_reasoning and reasoning.provider == dialect.provider:
+        if reasoning.model and not same_model(reasoning.model, model):
+            return
+        if reasoning.text:
+            wire["reasoning_content"] = reasoning.text
+        if reasoning.details:
+            wire["reasoning_details"] = [dict(detail) for detail in reasoning.details]
+
+
+def same_model(answered: str, asked: str) -> bool:
+    """Whether two ids are one model: vendors answer without the maker's prefix or with the day appended."""
+    short, long = sorted((answered.rpartition("/")[2].lower(), asked.rpartition("/")[2].lower()), key=len)
+    return long == short or (
+        bool(short) and long.startswith(short) and long[len(short) :].lstrip("-").replace("-", "").isdigit()
+    )
+
+
+def _content_to_wire(parts: Sequence[Part], role: str, dialect: Dialect) -> str | list[dict[str, Any]]:
+    if all(type(part) is TextPart and part.cache_control is None for part in parts):
+        if len(parts) == 1:
+            return parts[0].text  # type: ignore[union-attr]
+        if role != "user":
+            return "\n".join(part.text for part in parts)  # type: ignore[union-attr]
+    return _parts_to_wire(parts, dialect)
+
+
+def _parts_to_wire(parts: Sequence[Part], dialect: Dialect) -> list[dict[str, Any]]:
+    return [part_to_wire(part, dialect) for part in parts]
+
+
+def part_to_wire(part: Part, dialect: Dialect) -> dict[str, Any]:
+    """One content part; media that the vendor cannot take is refused by name."""
+    if isinstance(part, RawPart):
+        return dict(part.value)
+    if isinstance(part, TextPart):
+        wire: dict[str, Any] = {"type": "text", "text": part.text}
+    else:
+        if part.kind not in dialect.media:
+            raise unsupported(dialect.provider, _NOUN_OF_KIND[part.kind], _CAPABILITY_OF_KIND[part.kind])
+        wire = _MEDIA_TO_WIRE[part.kind](part, dialect.provider)
+    if part.cache_control is not None:
+        wire["cache_control"] = dict(part.cache_control)
+    return wire
+
+
+def data_url(part: MediaPart, default_mime_type: str) -> str | LargeText:
+    """The part as an address: its own, or its base64 text as a data URL."""
+    if part.url is not None:
+        return part.url
+    head = f"data:{part.mime_type or default_mime_type};base64,"
+    return LargeText(part.data, head) if isinstance(part.data, bytes) else f"{head}{part.data}"
+
+
+def _no_source(part: MediaPart, provider: str) -> InvalidRequestError:
+    given = "an id" if part.file_id else "nothing"
+    return InvalidRequestError(f"{provider} takes a {part.kind} by URL or as base64, not by {given}", provider=provider)
+
+
+def _image_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
+    if part.url is None and part.data is None:
+        raise _no_source(part, provider)
+    image: dict[str, Any] = {"url": data_url(part, "image/png")}
+    if part.detail is not None:
+        image["detail"] = part.detail
+    return {"type": "image_url", "image_url": image}
+
+
+_AUDIO_FORMATS = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/vnd.wave": "wav",
+}
+
+
+def _audio_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
+    mime_type = part.mime_type
+    data = part.data
+    if data is None and part.url is not None:
+        if part.url.startswith("data:"):
+            head, _, data = part.url.partition(",")
+            mime_type = mime_type or head[5:].partition(";")[0]
+        else:
+            data = part.url
+    if data is None:
+        raise _no_source(part, provider)
+    sound: dict[str, Any] = {"data": LargeText(data) if isinstance(data, bytes) else data}
+    if mime_type:
+        sound["format"] = _AUDIO_FORMATS.get(mime_type, mime_type)
+    return {"type": "input_audio", "input_audio": sound}
+
+
+def _file_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
+    if part.file_id is not None:
+        return {"type": "file", "file": {"file_id": part.file_id}}
+    if part.url is None and part.data is None:
+        raise _no_source(part, provider)
+    content: dict[str, Any] = {"file_data": data_url(part, "application/pdf")}
+    content["filename"] = part.filename or "document.pdf"
+    return {"type": "file", "file": content}
+
+
+def _video_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
+    if part.url is None and part.data is None:
+        raise _no_source(part, provider)
+    return {"type": "video_url", "video_url": {"url": data_url(part, "video/mp4")}}
+
+
+_MEDIA_TO_WIRE = {"image": _image_to_wire, "audio": _audio_to_wire, "file": _file_to_wire, "video": _video_to_wire}
+
+
+def tool_to_wire(tool: Tool) -> dict[str, Any]:
+    """A tool as the vendors take it; parameters are always there, because many models demand them."""
+    if tool.raw is not None:
+        return dict(tool.raw)
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def tool_choice_to_wire(choice: str) -> Any:
+    """One of the words, or the name of a tool."""
+    return choice if choice in {"auto", "none", "required"} else {"type": "function", "function": {"name": choice}}
+
+
+def response_format_to_wire(wanted: ResponseFormat) -> dict[str, Any]:
+    """A schema, or only JSON."""
+    if wanted.schema is None or wanted.method == "json_mode":
+        return {"type": "json_object"}
+    schema: dict[str, Any] = {"name": wanted.name, "schema": wanted.schema}
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    if wanted.description:
+        schema["description"] = wanted.description
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def merged(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`extra` laid over a body, objects key by key; neither is changed."""
+    if not extra:
+        return body
+    whole = dict(body)
+    for key, value in extra.items():
+        held = whole.get(key)
+        whole[key] = merged(held, value) if isinstance(held, dict) and isinstance(value, Mapping) else value
+    return whole

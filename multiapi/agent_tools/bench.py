@@ -62,21 +62,31 @@ class Bench:
             raise
         return found
 
-    def made(self, media: Iterable[Media], what: str, cost: Cost | None, value: Any = None) -> Flow[ToolAnswer]:
+    def made(
+        self, media: Iterable[Media], what: str, cost: Cost | None, value: Any = None, *, job_id: str | None = None
+    ) -> Flow[ToolAnswer]:
         """The answer about media that were made: saved or kept, and named."""
-        texts, finished = [], []
+        texts, troubles, finished = [], [], []
         for item in media:
-            name, held, note = yield from self._settle(item)
+            name, held, trouble = yield from self._settle(item)
             self.box.keep(held, name)
             finished.append(held)
             size = f" ({megabytes(held.size)})" if held.size is not None else ""
-            texts.append(f"{name}{size}{note}")
+            texts.append(f"{name}{size}") if not trouble else troubles.append(
+                f"{name} could not be fetched ({trouble})"
+            )
         where = "saved as" if self.box.output is not None else "made and kept as"
-        text = f"The {what} was {where} {', '.join(texts)}." if texts else f"No {what} was made."
+        sentences = [f"The {what} was {where} {', '.join(texts)}."] if texts else []
+        if troubles:
+            job = f" The id of its job is {job_id}." if job_id else ""
+            sentences.append(f"The {what} was made and paid for, but {', '.join(troubles)}.{job}")
+        text = " ".join(sentences) or f"No {what} was made."
         return ToolAnswer(text + cost_words(cost), tuple(finished), value)
 
     def _settle(self, media: Media) -> Flow[tuple[str, Media, str]]:
-        """Media on the disk if there is a folder, else in memory if it is not too large. A paid result is never lost by a failure."""
+        """Media on the disk if there is a folder, else in memory if it is not too large, with its name, and what went wrong. A paid
+        result is never lost by that.
+        """
         try:
             if self.box.output is not None:
                 path: Path = yield from downloads.save(
@@ -92,11 +102,7 @@ class Bench:
                 media = yield from downloads.download(self.setting, media, max_bytes=MAX_FETCHED_BYTES)
         except (MultiApiError, OSError) as error:
             reason = error.message if isinstance(error, MultiApiError) else "the disk refused it"
-            return (
-                new_name(media.kind, media.extension),
-                media,
-                f", but could not be fetched ({printable(reason, 200)})",
-            )
+            return new_name(media.kind, media.extension), media, printable(reason, 300)
         return new_name(media.kind, media.extension), media, ""
 
 

@@ -57,6 +57,7 @@ class Toolbox:
         self.models = {_call_of(name): model for name, model in (models or {}).items()}
         self.options = {_call_of(name): dict(values) for name, values in (options or {}).items()}
         self.allow_urls = allow_urls
+        jobs.check_timeout(job_timeout_s)
         self.job_timeout_s = job_timeout_s
         self.max_input_bytes = max_input_bytes
         self.started: dict[str, Job] = {}
@@ -120,6 +121,13 @@ class Toolbox:
     def kept(self, name: str) -> Media | None:
         """What was made under this name."""
         return self._kept.get(name)
+
+    def remember(self, job: Job) -> None:
+        """Keep a job that was started, for whoever asks about its id; the oldest goes when there are too many."""
+        with self._lock:
+            self.started[job.id] = job
+            while len(self.started) > MAX_KEPT:
+                del self.started[next(iter(self.started))]
 
     def known_names(self) -> list[str]:
         """What a model may name as an input."""

@@ -93,7 +93,7 @@ def generate_music(
     result: MediaResult = yield from media_flows.one_or_job(
         bench.setting, "music", "music", request, timeout_s=bench.box.job_timeout_s
     )
-    return (yield from bench.made(result.media, "music", result.cost, result))
+    return (yield from bench.made(result.media, "music", result.cost, result, job_id=result.job_id))
 
 
 def _video_request(bench: Bench, prompt: str, image: str, duration_s: int) -> Flow[Any]:
@@ -115,12 +115,12 @@ def generate_video(
     """
     request = yield from _video_request(bench, prompt, image, duration_s)
     job = yield from media_flows.start(bench.setting, "video", request)
-    bench.box.started[job.id] = job
+    bench.box.remember(job)
     try:
         job = yield from jobs.wait(bench.setting, job, timeout_s=bench.box.job_timeout_s)
     except JobTimeoutError as error:
         return _still_running(error.partial or job)
-    return (yield from bench.made(job.media, "film", job.cost, job))
+    return (yield from _film(bench, job))
 
 
 def start_video(
@@ -132,7 +132,9 @@ def start_video(
     """Start a short film without waiting for it. Returns the id of the job for check_job. Each start costs money."""
     request = yield from _video_request(bench, prompt, image, duration_s)
     job = yield from media_flows.start(bench.setting, "video", request)
-    bench.box.started[job.id] = job
+    bench.box.remember(job)
+    if job.state != "pending":
+        return (yield from _film(bench, (yield from jobs.wait(bench.setting, job))))
     estimate = job.estimated_cost or job.cost
     price = f" It will cost about {plain(estimate.amount)} {estimate.unit or ''}".rstrip() + "." if estimate else ""
     return ToolAnswer(f"The film is being made; its job has the id {job.id}.{price}", (), job)
@@ -147,8 +149,11 @@ def check_job(
     job = yield from media_flows.look(bench.setting, known or job_id, "video")
     if job.state == "pending":
         return _still_running(job)
-    bench.box.started.pop(job_id, None)
-    return (yield from bench.made(job.media, "film", job.cost, job))
+    return (yield from _film(bench, job))
+
+
+def _film(bench: Bench, job: Job) -> Flow[ToolAnswer]:
+    return (yield from bench.made(job.media, "film", job.cost, job, job_id=job.id))
 
 
 def _still_running(job: Job) -> ToolAnswer:

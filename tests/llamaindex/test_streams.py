@@ -37,11 +37,11 @@ def views(*deltas: ChatDelta, call: Call = CALL) -> list[ChatResponse]:
     return [view(delta) for delta in deltas]
 
 
-# ------------------------------------------------------------------------------------------------ built without validation
+# ------------------------------------------------------------------------------------------------ what an item is
 
 
-def test_what_is_built_equals_what_is_constructed() -> None:
-    """The short cut past pydantic's validation makes the same objects, to the last slot."""
+def test_an_item_is_what_its_constructors_make() -> None:
+    """To the last slot: it can be compared, copied, pickled and dumped as one that a caller makes."""
     call = ToolCallDelta(0, "1", "add", '{"a"')
     built = views(ChatDelta("Hi", "hmm", (call,)))[0]
     dicts = [{"id": "1", "type": "function", "function": {"name": "add", "arguments": '{"a"'}}]

@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml
 install: $(INSTALLED)  ## The development environment in .venv (LOCKED=1: in the versions of requirements-dev.lock)
 
 lock: $(INSTALLED)  ## Upgrade the environment within pyproject.toml and write requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[all]' --group test --group lint --group docs
+	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[all]' --group test --group lint --group docs --group fuzz
 	@$(BIN)/python -m tests.packaging.lock
 
 audit: $(INSTALLED)  ## Known vulnerabilities in what requirements-dev.lock pins (asks the vulnerability database)
@@ -59,8 +59,9 @@ record: $(INSTALLED)  ## Record the cassettes from the simulator (PROVIDER=name 
 diff-contract: $(INSTALLED)  ## Where the live cassettes differ from the contracts
 	@$(BIN)/python -m tests.cassettes.diff_contract
 
-fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300)
-	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),300)
+fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300; ENGINE=atheris: led by coverage, on Linux)
+	@$(if $(ENGINE),$(BIN)/python -m pip install --quiet --group fuzz)
+	@$(BIN)/python -m tests.fuzz.$(if $(ENGINE),guided,run) --seconds $(or $(SECONDS),300)
 
 soak: $(INSTALLED)  ## Everything at once against failing vendors for SECONDS (default 600), then 100,000 plain calls; in full it writes docs/soak.md
 	@$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600) $(if $(SECONDS),,--calls 100000) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) --page docs/soak.md
@@ -77,4 +78,4 @@ package-check: $(INSTALLED)  ## Build, check and install the package into empty 
 	@$(BIN)/python -m tests.packaging.check
 
 clean:  ## Everything that was made
-	rm -rf $(VENV) .demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .fuzz* site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -275,11 +275,12 @@ def reset_s(text: str | None) -> float | None:
     """Seconds until an allowance is full again: a number of seconds, or a length of time like 1m30s or 250ms."""
     if text is None or not text.isascii():
         return None
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", text.strip())
+    text = text.strip()
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", text)
     if parts is not None and any(parts.groups()):
         hours, minutes, seconds, milliseconds = (float(part or 0) for part in parts.groups())
         return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()):
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", text):
         return None
     return float(text)
 

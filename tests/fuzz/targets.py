@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import gzip
 import json
 import random
+import zlib
+from array import array
 from collections.abc import Callable
 from typing import Any
 
+from multiapi.body_reader import BodyReader
 from multiapi.errors import MultiApiError
 from multiapi.http import HttpResponse, SseDecoder, parse_json
+from multiapi.limiter import Limiter, reset_s
+from multiapi.media import Media, from_base64
+from multiapi.prompted_tools import PromptedStream, read_prompted
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatResponse, EmbedResponse, Limits
+from multiapi.retry_after import retry_after_s
+from multiapi.structured import JsonAnswerFilter, as_json_answer, json_text, partial_json, read_structured
+from multiapi.thinking import ThoughtFilter, split_thoughts
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedResponse, Limits, ResponseFormat, Tool
+from multiapi.vectors import VectorReader, floats
 from tests.contracts import response_examples
 
 ODD_VALUES: tuple[Any, ...] = (
@@ -227,6 +239,216 @@ def messages(chance: random.Random) -> None:
     _only_our_errors(lambda: to_messages([message], chance.choice(list(PROVIDERS))))
 
 
+def pieces_of(data: Any, chance: random.Random) -> list[Any]:
+    """Text or bytes in pieces of random length."""
+    pieces = []
+    while data:
+        size = chance.choice((1, 2, 3, 7, 50, 1000))
+        pieces.append(data[:size])
+        data = data[size:]
+    return pieces
+
+
+def any_bytes(chance: random.Random) -> None:
+    """Bytes without any form: the event decoder gives the same wherever they are cut, and no reader of answers stumbles."""
+    alphabet = chance.choice(
+        (bytes(range(256)), b'data: \r\n{}[]",:\\e\xef\xbb\xbf', b'{}[]":,truefalsn0123456789.eE+-\\u')
+    )
+    data = bytes(chance.choice(alphabet) for _ in range(chance.randint(0, 200)))
+
+    def read(pieces: list[bytes]) -> list[Any]:
+        decoder = SseDecoder()
+        return [event for piece in pieces for event in decoder.feed(piece)] + list(decoder.close())
+
+    assert read([data]) == read(pieces_of(data, chance))
+    vendor = chance.choice(list(PROVIDERS))
+    response = HttpResponse(200, {"content-type": "application/json"}, data)
+    _only_our_errors(lambda: PROVIDERS[vendor].chat.parse(response), ChatResponse)
+
+
+MODEL_TEXTS = (
+    '{"tool_calls": [{"name": "add", "arguments": {"a": 1, "b": "}\\"]"}}]}',
+    'I look it up.\n```json\n{"name": "add", "arguments": {"a": 1}}\n```\nThen more.',
+    '<think>what {"now"</think> {"a": 1, "b": [1, {"c": "x\\\\"}]} that is all',
+    "  <thinking>one</thinking><thought>two</thought>three <think>four</think>",
+    '```\n{"a": {"b": "```"}}\n``` and `code` and {"name": "other"}',
+    "Just words { with [ brackets ` and <think> tags.",
+    '{ "a" : 1 , "c": "\\u00e9 é 日本" }',
+    '{}{"a": 1}',
+)
+
+
+def model_texts(chance: random.Random) -> None:
+    """What models write for calls, JSON and thoughts: read while it comes as it is read whole, wherever it is cut."""
+    text = cut(chance.choice(MODEL_TEXTS).encode(), chance).decode("utf-8", "replace")
+    if chance.random() < 0.3:
+        text += chance.choice(MODEL_TEXTS)
+    response = ChatResponse(provider="aimlapi", model="m", text=text, id="1")
+    choice = chance.choice((None, "auto", "required", "add"))
+    request = ChatRequest(model="m", messages=[], tools=[Tool("add", "", {"type": "object"})], tool_choice=choice)
+    pieces = pieces_of(text, chance)
+    deltas = [ChatDelta(piece) for piece in pieces] + [ChatDelta(response=response)]
+
+    shown = PromptedStream(request).take(deltas)
+    whole = read_prompted(response, request)
+    assert shown[-1].response == whole
+    calls = [call for delta in shown for call in delta.tool_calls]
+    assert len(calls) == len(whole.tool_calls) + len(whole.invalid_tool_calls)
+    if not calls:
+        assert "".join(delta.text for delta in shown) == whole.text
+
+    shown = ThoughtFilter().take(deltas)
+    split = split_thoughts(response)
+    assert "".join(delta.text for delta in shown) == split.text
+    assert "".join(delta.reasoning for delta in shown) == (split.reasoning.text if split.reasoning else "")
+
+    wanted = ResponseFormat({"type": "object"}, "answer")
+    shown = JsonAnswerFilter(wanted).take(deltas)
+    answer = as_json_answer(response, wanted)
+    assert shown[-1].response == answer
+    begins = text.lstrip()
+    if json_text(text) is not None and (begins.startswith(answer.text) or not begins.startswith("{")):
+        # What begins like JSON is passed on at once, and cannot be taken back when it turns out to be broken.
+        assert "".join(delta.text for delta in shown).strip() == answer.text.strip()
+    _only_our_errors(lambda: read_structured(response, wanted))
+    partial_json(text)
+
+
+def compressed(chance: random.Random) -> None:
+    """Compressed bodies, whole or damaged: the same bytes wherever they are cut, or an error of ours."""
+    encoding = chance.choice(("gzip", "deflate", "x-gzip"))
+    plain = bytes(chance.choice(b"ab{}") for _ in range(chance.choice((0, 1, 40, 3000))))
+    data = gzip.compress(plain) if encoding != "deflate" else zlib.compress(plain)
+    if encoding == "deflate" and chance.random() < 0.5:
+        data = data[2:-4]
+    if chance.random() < 0.6:
+        data = cut(data, chance)
+
+    def read(pieces: list[bytes]) -> bytes | str:
+        reader = BodyReader(HttpResponse(200, {"content-encoding": encoding}), 2_000, "aimlapi")
+        try:
+            for piece in pieces:
+                reader.feed(piece)
+            return reader.answer().body
+        except MultiApiError as error:
+            return type(error).__name__
+
+    assert read([data] if data else []) == read(pieces_of(data, chance))
+
+
+def vectors(chance: random.Random) -> None:
+    """Vectors that are taken out while the answer arrives: put back they give the same JSON."""
+    numbers: list[Any] = [round(chance.random(), 6) for _ in range(chance.choice((1, 8, 30)))]
+    if chance.random() < 0.3:
+        numbers[0] = chance.choice((None, True, "1", 1e999, [1], 2**80, -0.0))
+    embedding: Any = numbers if chance.random() < 0.7 else base64.b64encode(array("f", range(20)).tobytes()).decode()
+    body = {
+        "data": [{"index": 0, "embedding": embedding}, {"embedding": numbers}],
+        "text": '"embedding": [1, 2]',
+        "embedding": "x",
+    }
+    data = json.dumps(mutated(body, chance) if chance.random() < 0.5 else body).encode()
+    if chance.random() < 0.3:
+        data = cut(data, chance)
+    reader = VectorReader()
+    for piece in pieces_of(data, chance):
+        reader.feed(piece)
+    rest = reader.finish()
+    for mark, vector in reader.vectors.items():
+        rest = rest.replace(f'"{mark}"'.encode(), json.dumps(vector).encode())
+    try:
+        wanted = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    assert _floats_as_text(json.loads(rest)) == _floats_as_text(wanted)
+
+
+def _floats_as_text(value: Any) -> Any:
+    """Numbers without the difference between 1 and 1.0, and base64 of floats as those."""
+    if isinstance(value, dict):
+        return {key: _floats_as_text(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_floats_as_text(each) for each in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(float(value)) if abs(value) < 1e300 else repr(value)
+    if isinstance(value, str) and len(value) > 60:
+        try:
+            return [repr(number) for number in floats(base64.b64decode(value, validate=True))]
+        except ValueError:
+            return value
+    return value
+
+
+def headers(chance: random.Random) -> None:
+    """What a vendor says of time is a sensible number of seconds or nothing."""
+    said = cut(
+        chance.choice((b"7", b"0.25", b"Wed, 21 Oct 2026 07:28:00 GMT", b"1m30s", b"250ms", b"-1", b"1e9", b"nan")),
+        chance,
+    )
+    text = said.decode("latin-1")
+    for name in ("retry-after", "retry-after-ms"):
+        found = retry_after_s({name: text})
+        assert found is None or 0 <= found < float("inf")
+    found = reset_s(text)
+    assert found is None or 0 <= found < float("inf")
+    Limiter(requests_per_minute=5).learn(
+        chance.choice((200, 429)),
+        {"x-ratelimit-limit": text, "x-ratelimit-remaining": "0", "x-ratelimit-reset": text, "retry-after": text},
+    )
+
+
+def media(chance: random.Random) -> None:
+    """Base64 and data URLs, whole or damaged: media with bytes, or an error of ours."""
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(40)))
+    text = cut(
+        chance.choice((png, b"data:image/png;base64," + png, b"data:text/plain,a%20b", b"data:;base64,")), chance
+    )
+    _only_our_errors(lambda: from_base64(text.decode("latin-1"), provider="aimlapi"), Media)
+    _only_our_errors(lambda: Media.from_url(text.decode("latin-1")), Media)
+
+
+def llamaindex_messages(chance: random.Random) -> None:
+    """Histories of LlamaIndex with odd blocks become a request, or a typed refusal."""
+    from llama_index.core.base.llms.types import (
+        AudioBlock,
+        ChatMessage,
+        CitationBlock,
+        DocumentBlock,
+        ImageBlock,
+        TextBlock,
+        ThinkingBlock,
+        ToolCallBlock,
+    )
+
+    from llamaindex_multiapi._messages import to_messages
+
+    odd = chance.choice(("", "x", "\u202e", "a" * 500, "{}", '{"a": [1]}', "[]", "nul\x00l"))
+    raw = cut(b"\x89PNG\r\n\x1a\n0123456789", chance)
+    blocks = (
+        lambda: TextBlock(text=odd),
+        lambda: ImageBlock(image=raw) if raw else ImageBlock(url="https://e.x/a.png"),
+        lambda: AudioBlock(audio=raw or b"x", format=odd),
+        lambda: DocumentBlock(data=raw or b"x", title=odd),
+        lambda: ThinkingBlock(content=odd, additional_information={"details": [odd]}),
+        lambda: ToolCallBlock(tool_name=odd, tool_kwargs=chance.choice((odd, {"a": odd}, {})), tool_call_id=odd),
+        lambda: CitationBlock(cited_content=TextBlock(text=odd), source=odd, title=odd, additional_location_info={}),
+    )
+    history = []
+    for _ in range(chance.randint(1, 4)):
+        role = chance.choice(("system", "user", "assistant", "tool", "developer", "function", "model", "chatbot"))
+        known = chance.choice(
+            ({}, {"tool_call_id": odd}, {"name": odd}, {"tool_calls": [{"id": odd}]}, {"refusal": odd})
+        )
+        history.append(
+            ChatMessage(
+                role=role,
+                blocks=[chance.choice(blocks)() for _ in range(chance.randint(0, 3))],
+                additional_kwargs=copy.deepcopy(known),
+            )
+        )
+    _only_our_errors(lambda: to_messages(history, chance.choice(("hoist", "url_text", "error"))), list)
+
+
 TARGETS: dict[str, Callable[[random.Random], None]] = {
     "whole answers": whole_answers,
     "errors": errors,
@@ -234,6 +456,13 @@ TARGETS: dict[str, Callable[[random.Random], None]] = {
     "events": events,
     "numbers": numbers,
     "messages": messages,
+    "messages of LlamaIndex": llamaindex_messages,
+    "any bytes": any_bytes,
+    "model texts": model_texts,
+    "compressed": compressed,
+    "vectors": vectors,
+    "headers": headers,
+    "media": media,
 }
 
 

@@ -235,6 +235,7 @@ def test_a_pause_is_bounded() -> None:
         ("-1", None),
         (None, None),
         ("\u0663", None),
+        ("\x1e1", 1),
     ],
 )
 def test_times_until_the_reset(text: str | None, seconds: float | None) -> None:

@@ -63,11 +63,17 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsRequest:
-    """Which models; the filters are AI/ML API's. `details` asks for prices, modalities and capabilities too."""
+    """Which models; the filters are AI/ML API's.
+
+    Attributes:
+        modalities: Of what goes in or comes out, as in "image"; `inputs` and `outputs` ask for one side.
+        details: Ask for prices, modalities and capabilities too.
+    """
 
     ids: Sequence[str] = ()
     types: Sequence[str] = ()
     tags: Sequence[str] = ()
+    modalities: Sequence[str] = ()
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
     capabilities: Sequence[str] = ()
@@ -169,6 +175,7 @@ class DailyUsage:
     cost: Cost | None = None
     last_model: str | None = None
     last_time: str | None = None
+    last_cost: Cost | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -201,7 +208,12 @@ class LogsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One call. `client_request_id` is the id that this library sent with it."""
+    """One call.
+
+    Attributes:
+        origin: "api", or "playground" for the vendor's own page.
+        client_request_id: The id that this library sent with it.
+    """
 
     created: str | None
     status: str | None
@@ -212,6 +224,7 @@ class LogEntry:
     request_id: str | None = None
     inference_id: str | None = None
     client_request_id: str | None = None
+    origin: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -269,6 +282,7 @@ class KeyInfo:
     limit_period: str | None = None
     spent_this_month_usd: Decimal | None = None
     created: str | None = None
+    updated: str | None = None
     key: str | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

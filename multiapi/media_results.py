@@ -110,7 +110,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcrPage:
-    """One page; `number` counts from 1."""
+    """One page; `number` counts from 1. The text refers to a picture by the `id` in its `metadata`."""
 
     number: int
     text: str

@@ -320,6 +320,7 @@ def parse_daily_usage(response: HttpResponse) -> DailyUsage:
         cost=_cost(today.get("total_cost")),
         last_model=last.get("model"),
         last_time=last.get("time"),
+        last_cost=_cost(last.get("cost")),
         raw=body,
     )
 

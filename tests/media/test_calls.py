@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from multiapi import Client
 from multiapi.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
 from multiapi.batches import BatchRequest
 from multiapi.errors import NotFoundError, ResponseFormatError, UnsupportedError
+from multiapi.http import HttpResponse
 from multiapi.legacy import LegacyRequest
 from multiapi.media import Media
 from multiapi.media_requests import (
@@ -27,6 +29,7 @@ from multiapi.media_requests import (
     VideoRequest,
     VisionFeaturesRequest,
 )
+from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
 from multiapi.simulator.media import describe_image, draw_image, speak, transcribe
 from multiapi.types import ChatRequest, Message, Tool
@@ -118,6 +121,7 @@ TRANSCRIPTS = [
 def test_transcripts(run: Run, vendor: str, request_: TranscriptionRequest) -> None:
     result = run(vendor, "transcribe", request_)
     assert (result.text, result.provider, result.model) == ("the weather is fine", vendor, request_.model)
+    assert result.cost is None if vendor == "aicredits" else result.cost.unit == UNITS[vendor]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +171,8 @@ def test_pictures_are_changed_as_files_or_by_address(run: Run) -> None:
         assert run("aimlapi", "download", result.media[0]).kind == "image"
     masked = ImageEditRequest(model="openai/gpt-image-1", prompt="add a hat", images=[PNG, PNG], mask=PNG)
     assert run("aimlapi", "edit_image", masked).media
+    several = ImageEditRequest(model="openai/gpt-image-2", prompt="add a hat", images=[PNG], count=2)
+    assert len(run("aimlapi", "edit_image", several).media) == 2
 
 
 def test_meshes(run: Run) -> None:
@@ -180,6 +186,15 @@ def test_text_in_documents(run: Run) -> None:
     for model in ("mistral/mistral-ocr-latest", "zhipu/glm-ocr", "google/gc-document-ai"):
         result = run("aimlapi", "ocr", OcrRequest(model=model, document=PNG))
         assert result.text == "a red boat" and result.pages[0].number == 1
+
+
+def test_a_documents_pictures_say_which_they_are() -> None:
+    picture = {"id": "img-0.jpeg", "top_left_x": 1, "top_left_y": None, "image_base64": PNG.base64()}
+    body = {"pages": [{"index": 0, "markdown": "![img-0.jpeg](img-0.jpeg)", "images": [picture], "dimensions": None}]}
+    answer = HttpResponse(200, {"content-type": "application/json"}, json.dumps(body).encode())
+    (page,) = PROVIDERS["aimlapi"].operations["ocr"].parse(answer).pages
+    assert page.images[0].metadata == {"id": "img-0.jpeg", "top_left_x": 1}
+    assert page.images[0].mime_type == "image/png"
 
 
 def test_features_of_a_picture(run: Run) -> None:
@@ -231,6 +246,8 @@ def test_aimlapis_models_by_what_they_can(run: Run) -> None:
     request = ModelsRequest(outputs=["video"], inputs=["image"], details=True)
     listed = run("aimlapi", "models", request)
     assert listed and all("video" in info.outputs and "image" in info.inputs for info in listed)
+    heard = run("aimlapi", "models", ModelsRequest(modalities=["audio"]))
+    assert heard and all("audio" in {*info.inputs, *info.outputs} for info in heard)
     assert not run("aimlapi", "models", ModelsRequest(ids=["openai/gpt-4o"], details=False))[0].prices
     assert run("aimlapi", "model", "#g1_aura-asteria-en").id == "#g1_aura-asteria-en"
 

@@ -255,6 +255,7 @@ FACTS: dict[tuple[str, str, str], dict[str, Any]] = {
         "cost": Cost(Decimal("0.03738"), None),
         "last_model": "gpt-4",
         "last_time": "2024-12-31T23:59:59.999Z",
+        "last_cost": Cost(Decimal("0.00738"), None),
     },
     ("bineric", "getDailyUsage", "inactive"): {"active": False, "expires": None, "requests": 0, "last_model": None},
     ("bineric", "getBalance", "active"): {
@@ -521,6 +522,7 @@ FACTS: dict[tuple[str, str, str], dict[str, Any]] = {
         "groups.0.output_tokens": 51200,
         "groups.0.requests": 220,
         "groups.0.cost": USD("3.41"),
+        "succeeded": 214,
         "failed": 6,
     },
     ("aimlapi", "listLogs", "one"): {
@@ -529,6 +531,7 @@ FACTS: dict[tuple[str, str, str], dict[str, Any]] = {
         "items.0.input_tokens": 10,
         "items.0.client_request_id": "customer-42",
         "items.0.inference_id": "inf-1",
+        "items.0.origin": "api",
         "total": 1,
         "next_offset": None,
     },

@@ -163,6 +163,15 @@ def test_the_price_is_in_the_answer_and_at_the_end_of_a_stream() -> None:
     assert prices == [whole["meta"]]
 
 
+def test_the_price_comes_alone_behind_token_counts() -> None:
+    """Both forms are documented: with the fields of other events and no choices, and with nothing else."""
+    without = streamed("aimlapi", COUNT)[-1]
+    assert (without["choices"], without["object"]) == ([], "chat.completion.chunk")
+    counts, price = streamed("aimlapi", {**COUNT, "stream_options": {"include_usage": True}})[-2:]
+    assert counts["choices"] == [] and counts["usage"]["total_tokens"] > 0
+    assert price == {"meta": without["meta"]}
+
+
 def test_aicredits_names_the_model_without_its_provider() -> None:
     assert chat("aicredits", {**COUNT, "model": "openai/gpt-4o-mini"})["model"] == "gpt-4o-mini"
 

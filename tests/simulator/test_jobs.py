@@ -145,7 +145,9 @@ def test_what_the_simulator_said_it_can_hear(model: str) -> None:
     upload = {"file" if model.startswith("openai/") else "audio": ("a.mp3", speak(spoken), "audio/mpeg")}
     job = talk.send("POST", "/v1/stt/create", data={"model": model}, files=upload).json()["generation_id"]
     assert states(talk, f"/v1/stt/{job}", {}) == ["queued", "generating", "completed"]
-    result = talk.get(f"/v1/stt/{job}").json()["result"]
+    done = talk.get(f"/v1/stt/{job}").json()
+    assert done["meta"]["usage"]["usd_spent"] > 0
+    result = done["result"]
     text = result["text"] if "text" in result else result["results"]["channels"][0]["alternatives"][0]["transcript"]
     assert text == spoken
     talk.simulator.clock.advance(3601)

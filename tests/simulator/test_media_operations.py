@@ -5,6 +5,7 @@ import io
 
 import pytest
 from PIL import Image
+from pypdf import PdfWriter
 
 from multiapi.simulator.media import describe_image, draw_image, read_document, speak, transcribe
 from tests.simulator.conversing import Talk
@@ -43,6 +44,29 @@ def test_bineric_speaks_listens_and_draws() -> None:
 def test_bineric_sees_and_reads() -> None:
     assert "a red boat" in bineric("gpt-4", "What is this?", data_url("image/png", draw_image("a red boat", 64, 64)))
     assert "The cat sat." in bineric("claude-3.7-sonnet", "What does it say?", data_url("text/plain", b"The cat sat."))
+
+
+@pytest.mark.parametrize(
+    ("width", "pages", "status", "message"),
+    [
+        (4096, 150, 200, None),
+        (4097, 0, 400, "Image dimensions exceed 4096x4096"),
+        (0, 151, 400, "Document exceeds 150 pages"),
+    ],
+)
+def test_bineric_measures_pixels_and_pages(width: int, pages: int, status: int, message: str | None) -> None:
+    paper, picture = PdfWriter(), io.BytesIO()
+    for _ in range(pages):
+        paper.add_blank_page(72, 72)
+    paper.write(written := io.BytesIO())
+    if width:
+        Image.new("L", (width, 16)).save(picture, "PNG")
+    files = [("image/png", picture.getvalue()), ("application/pdf", written.getvalue() if pages else b"")]
+    attachments = [data_url(mime_type, data) for mime_type, data in files if data]
+    message_sent = {"role": "user", "content": "What is this?", "attachments": attachments}
+    answer = Talk("bineric").post("/ai/chat/completions", {"model": "gpt-4", "messages": [message_sent]})
+    assert answer.status_code == status
+    assert answer.json().get("error", {}).get("message") == message
 
 
 def test_bineric_converts_files() -> None:
@@ -175,6 +199,10 @@ def test_aimlapi_edits_what_is_uploaded() -> None:
     fields = {"model": "openai/gpt-image-1", "prompt": "with a red sail", "response_format": "b64_json"}
     edited = talk.send("POST", "/v1/images/edits", data=fields, files=[("image[]", boat), ("image[]", boat)])
     assert describe_image(decoded(edited.json()["data"][0]["b64_json"])).text == "a boat, with a red sail"
+    several = talk.send("POST", "/v1/images/edits", data={**fields, "n": "2"}, files={"image": boat}).json()
+    assert len(several["data"]) == 2
+    too_many = talk.send("POST", "/v1/images/edits", data={**fields, "n": "11"}, files={"image": boat})
+    assert too_many.status_code == 400
     assert (
         talk.send(
             "POST", "/v1/images/edits", data=fields, files={"image": ("a.png", b"no image", "image/png")}

@@ -53,6 +53,7 @@ def build_models(request: ModelsRequest | None) -> HttpRequest:
         "id": wanted.ids,
         "type": wanted.types,
         "tags": wanted.tags,
+        "modalities": wanted.modalities,
         "input_modalities": wanted.inputs,
         "output_modalities": wanted.outputs,
         "capabilities": wanted.capabilities,
@@ -211,13 +212,13 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     if spent is None and requests is None:
         raise answer_without(response, _NAME, body, "usage")
     groups = [entry for entry in body.get("groups") or () if isinstance(entry, dict)]
-    counts = [whole_number(object_at(entry, "requests").get("failed")) for entry in groups]
     return UsageReport(
         provider=_NAME,
         start=body.get("start"),
         end=body.get("end"),
         requests=requests,
-        failed=sum(filter(None, counts)) if groups and None not in counts else None,
+        succeeded=_sum_of("succeeded", groups),
+        failed=_sum_of("failed", groups),
         cost=spent,
         by_model=tuple(
             UsageEntry(
@@ -231,6 +232,12 @@ def parse_usage(response: HttpResponse) -> UsageReport:
         groups=tuple(_group(entry, body) for entry in groups),
         raw=body,
     )
+
+
+def _sum_of(outcome: str, groups: list[dict[str, Any]]) -> int | None:
+    """How many requests ended so; only groups tell, and None where one of them does not."""
+    counts = [whole_number(object_at(entry, "requests").get(outcome)) for entry in groups]
+    return sum(filter(None, counts)) if counts and None not in counts else None
 
 
 def _group(entry: Mapping[str, Any], body: Mapping[str, Any]) -> UsageEntry:
@@ -290,6 +297,7 @@ def _log(row: Mapping[str, Any]) -> LogEntry:
         request_id=row.get("request_id"),
         inference_id=row.get("inference_id"),
         client_request_id=row.get("client_request_id"),
+        origin=row.get("origin"),
         raw=row,
     )
 
@@ -420,6 +428,7 @@ def _key(entry: Mapping[str, Any]) -> KeyInfo:
         limit_period=limit.get("retention"),
         spent_this_month_usd=decimal_of(entry.get("monthly_usage")),
         created=entry.get("created_at"),
+        updated=entry.get("updated_at"),
         key=entry.get("key"),
         raw={name: value for name, value in entry.items() if name != "key"},
     )

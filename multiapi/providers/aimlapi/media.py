@@ -339,10 +339,17 @@ def _page(page: dict[str, Any], position: int) -> OcrPage:
     return OcrPage(
         number=(position if index is None else index) + 1,
         text=text if isinstance(text, str) else "",
-        images=tuple(from_base64(image["image_base64"], provider=NAME) for image in images),
+        images=tuple(map(_page_image, images)),
         width_px=whole_number(size.get("width")),
         height_px=whole_number(size.get("height")),
     )
+
+
+def _page_image(image: dict[str, Any]) -> Media:
+    """A picture of a page; `metadata` has the id by which the page's text refers to it, and its place on the page."""
+    media = from_base64(image["image_base64"], provider=NAME)
+    facts = {name: value for name, value in image.items() if name != "image_base64" and value is not None}
+    return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
 
 
 def parse_features(response: HttpResponse) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -41,7 +43,7 @@ def read_document(data: bytes) -> Document:
     Raises:
         ValueError: the bytes are none of these, are damaged, or need a password.
     """
-    if data[:1024].lstrip().startswith(b"%PDF-"):
+    if _is_pdf(data):
         return Document("application/pdf", _pdf_pages(data), len(data))
     if data.startswith(b"PK\3\4"):
         return Document(DOCX, _docx_pages(data), len(data))
@@ -54,10 +56,32 @@ def read_document(data: bytes) -> Document:
     return Document("text/plain", tuple(text.split("\f")), len(data))
 
 
+def page_count(data: bytes) -> int:
+    """How many pages a PDF has, without reading them; 1 for every other file.
+
+    Raises:
+        ValueError: the PDF is damaged or needs a password.
+    """
+    if not _is_pdf(data):
+        return 1
+    with _readable():
+        return len(PdfReader(io.BytesIO(data)).pages)
+
+
+def _is_pdf(data: bytes) -> bool:
+    return data[:1024].lstrip().startswith(b"%PDF-")
+
+
 def _pdf_pages(data: bytes) -> tuple[str, ...]:
-    try:
+    with _readable():
         reader = PdfReader(io.BytesIO(data))
         return tuple(page.extract_text().strip() or _drawn_text(page) for page in reader.pages)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except (
         PyPdfError,
         KeyError,

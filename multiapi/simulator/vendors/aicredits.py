@@ -141,8 +141,8 @@ class Aicredits(Vendor):
         return Answer.json({"status": "ready", "db": "ok", "redis": "ok"})
 
     def on_getLiveness(self, call: Call) -> Answer:  # noqa: N802
-        """Alive."""
-        return Answer.json({"status": "ok"})
+        """Alive: the status alone says it, no body is documented."""
+        return Answer(200, {}, b"")
 
     def on_createResponse(self, call: Call) -> Answer:  # noqa: N802
         """The Responses endpoint, in outline."""

@@ -341,11 +341,10 @@ class Media(Shared):
         model = call.body["model"]
         job = self.start_job(call, "stt", call.reference[:21], model, work)
         job.expires_at = job.created_at + 3600
-        job.details = {"form": "text"}
 
         def completed(done: Job) -> None:
             call.reference = done.id
-            self._charge(call, money(Decimal("0.0001") * Decimal(str(round(done.result[1], 2)))))
+            done.details["meta"] = self._charge(call, money(Decimal("0.0001") * Decimal(str(round(done.result[1], 2)))))
 
         job.on_completed = completed
         return Answer.json({"generation_id": job.id, "status": "queued"})
@@ -363,6 +362,7 @@ class Media(Shared):
         answer: dict[str, Any] = {"generation_id": job.id, "status": shown}
         if state == "completed":
             answer["result"] = self._transcript(job.model, job.result, call)
+            answer["meta"] = job.details["meta"]
         elif shown == "error":
             answer["error"] = {"name": "BadAudio", "message": "Unreadable file"}
         result = Answer.json(answer)

@@ -98,7 +98,7 @@ class Bineric(Vendor):
         return reply(asked)
 
     def check(self, call: Call) -> None:
-        """The sizes and kinds of attachments, and paid features of free accounts."""
+        """The sizes of attachments in bytes, pixels and pages, and paid features of free accounts."""
         if call.operation.id != "createChatCompletion":
             return
         if call.key == FREE_KEY and call.body["model"] in ("stability-ai", "text-to-speech"):
@@ -110,6 +110,7 @@ class Bineric(Vendor):
                 family = {"image": "chat_image", "audio": "chat_audio"}.get(url[5:].split("/")[0], "chat_document")
                 if size_mb > limits[family]["max_file_mb"]:
                     raise Refusal(400, f"File size exceeds {limits[family]['max_file_mb']}MB")
+                _check_extent(chat_format.from_url(url, "application/octet-stream").data or b"", family, limits[family])
 
     def after_refusal(
         self, answer: Answer, refusal: Refusal, operation: Operation | None, key: str | None, request: Request
@@ -286,6 +287,22 @@ def conversation(body: dict[str, Any]) -> Conversation:
     )
     limit = (body.get("options") or {}).get("max_tokens") or body.get("max_tokens")
     return Conversation(body["model"], turns, max_tokens=limit)
+
+
+def _check_extent(data: bytes, family: str, limits: dict[str, Any]) -> None:
+    """Refuse pictures with too many pixels a side and documents with too many pages; what cannot be read is not measured."""
+    from multiapi.simulator import media
+
+    try:
+        if family == "chat_image":
+            width, height = (int(side) for side in limits["max_dimensions"].split("x"))
+            facts = media.describe_image(data)
+            if facts.width > width or facts.height > height:
+                raise Refusal(400, f"Image dimensions exceed {limits['max_dimensions']}")
+        elif family == "chat_document" and media.page_count(data) > limits["max_pages"]:
+            raise Refusal(400, f"Document exceeds {limits['max_pages']} pages")
+    except ValueError:
+        return
 
 
 def _data_url(mime_type: str, data: bytes) -> str:

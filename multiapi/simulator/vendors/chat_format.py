@@ -277,7 +277,11 @@ def chunks(
     cached: int = 0,
     closing: dict[str, Any] | None = None,
 ) -> Iterator[bytes]:
-    """The answer as events, a token at a time; `closing` are fields of the vendor's own on the last event."""
+    """The answer as events, a token at a time.
+
+    `closing` are fields of the vendor's own: behind an event with token counts in an event of their own, else in one without
+    choices.
+    """
     start = {**head, "object": "chat.completion.chunk"}
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     rest = {"usage": None} if wants_usage else {}
@@ -326,9 +330,10 @@ def chunks(
                     }
                 )
         yield event({**start, "choices": [{"index": index, "delta": {}, "finish_reason": reply.finish_reason}], **rest})
-    if wants_usage or closing:
-        counts = {"usage": usage(replies, shape, cached)} if wants_usage else {}
-        yield event({**start, "choices": [], **counts, **(closing or {})})
+    if wants_usage:
+        yield event({**start, "choices": [], "usage": usage(replies, shape, cached)})
+    if closing:
+        yield event(closing if wants_usage else {**start, "choices": [], **closing})
     yield DONE
 
 

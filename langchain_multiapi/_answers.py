@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+from json import loads
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
@@ -14,7 +15,7 @@ from langchain_multiapi._messages import to_json
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_json
 from multiapi.media import Media
-from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, ToolCallDelta, Usage
+from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, InvalidToolCall, ToolCallDelta, Usage
 
 OnTruncated = Literal["invalid", "raise", "keep"]
 
@@ -49,15 +50,7 @@ def _from_answer(response: ChatResponse, model: str, include_headers: bool, on_t
             if kept is not None:
                 calls.append(_from_call(call.id, call.name, to_json(kept)))
             else:
-                invalid.append(
-                    {
-                        "id": call.id,
-                        "name": call.name,
-                        "args": call.arguments,
-                        "error": call.error,
-                        "type": "invalid_tool_call",
-                    }
-                )
+                invalid.append(_from_invalid(call))
     return AIMessage(
         content=response.text,
         additional_kwargs=extras,
@@ -70,6 +63,16 @@ def _from_answer(response: ChatResponse, model: str, include_headers: bool, on_t
 
 def _from_call(id: str, name: str, arguments: str) -> dict[str, Any]:
     return {"id": id, "name": name, "args": parse_json(arguments.encode("utf-8", "replace")), "type": "tool_call"}
+
+
+def _from_invalid(call: InvalidToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "name": call.name,
+        "args": call.arguments,
+        "error": call.error,
+        "type": "invalid_tool_call",
+    }
 
 
 def _is_cut(response: ChatResponse) -> bool:
@@ -100,7 +103,7 @@ def _kept(arguments: str) -> dict[str, Any] | None:
 
 def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
     """What an answer holds beyond text and calls, in the form in which messages keep it (reasoning text apart)."""
-    extras: dict[str, Any] = {}
+    extras: dict[str, Any] = {name: value for name, value in response.extra.items() if name not in _OWN_EXTRAS}
     reasoning = response.reasoning
     if reasoning is not None:
         if reasoning.details:
@@ -131,7 +134,7 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
         metadata["request_id"] = response.request_id
     for name, value in response.metadata.items():
         if name != "object":
-            metadata["upstream_provider" if name == "provider" else name] = value
+            metadata.setdefault("upstream_provider" if name == "provider" else name, value)
     if response.logprobs is not None:
         metadata["logprobs"] = response.logprobs
     counts = token_counts(response.usage)
@@ -144,6 +147,9 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
     return metadata
 
 
+_OWN_EXTRAS = frozenset(
+    {"reasoning_content", "reasoning_origin", "media", "tool_call_extras", "tool_calls", "function_call", "audio"}
+)
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
 
 
@@ -187,9 +193,9 @@ def from_usage(usage: Usage | None) -> UsageMetadata | None:
 
 
 def token_counts(usage: Usage | None) -> dict[str, Any]:
-    """The vendor's own counts of tokens, without what else it says there of money and account."""
+    """The vendor's own counts, in its own words."""
     details = usage.details if usage is not None and usage.details else {}
-    return {name: value for name, value in details.items() if "token" in name and value is not None}
+    return {name: value for name, value in details.items() if value is not None}
 
 
 def from_citation(citation: Citation) -> dict[str, Any]:
@@ -226,10 +232,21 @@ class ChunkWriter:
     """Makes LangChain's chunks out of the core's deltas, for `_stream` and `_astream` alike.
 
     What is said once is in the last chunk, because LangChain joins texts and adds numbers of all chunks. `as_blocks` writes the
-    content as standard blocks, for `output_version="v1"` and v3 events.
+    content as standard blocks, for `output_version="v1"` and v3 events. `for_events` are the latter: LangChain then reads arguments
+    strictly itself.
     """
 
-    __slots__ = ("_as_blocks", "_first", "_headers", "_model", "_numbers", "_on_truncated", "_origin")
+    __slots__ = (
+        "_as_blocks",
+        "_begun",
+        "_first",
+        "_for_events",
+        "_headers",
+        "_model",
+        "_numbers",
+        "_on_truncated",
+        "_origin",
+    )
 
     def __init__(
         self,
@@ -237,6 +254,7 @@ class ChunkWriter:
         model: str,
         *,
         as_blocks: bool = False,
+        for_events: bool = False,
         include_headers: bool = False,
         on_truncated: OnTruncated = "invalid",
     ) -> None:
@@ -248,7 +266,9 @@ class ChunkWriter:
             self._origin["output_version"] = "v1"
         self._headers = include_headers
         self._on_truncated: OnTruncated = on_truncated
+        self._for_events = for_events
         self._numbers: dict[str, int] = {}
+        self._begun: set[int] = set()
 
     def chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
         """The chunk for one delta."""
@@ -281,6 +301,8 @@ class ChunkWriter:
     def _fragment(self, call: ToolCallDelta) -> Any:
         if call.id is not None:
             self._numbers[call.id] = call.number
+        if call.arguments:
+            self._begun.add(call.number)
         return {
             "name": call.name,
             "args": call.arguments,
@@ -291,25 +313,21 @@ class ChunkWriter:
 
     def _last(self, delta: ChatDelta, response: ChatResponse) -> ChatGenerationChunk:
         fragments = [self._fragment(call) for call in delta.tool_calls]
-        if response.invalid_tool_calls:
-            _raise_if_cut(response, self._on_truncated)
-            if not (self._on_truncated == "keep" and _is_cut(response)):
-                fragments += [
-                    {
-                        "name": None,
-                        "args": spoiler(call.arguments),
-                        "id": None,
-                        "index": self._numbers.get(call.id, 0),
-                        "type": "tool_call_chunk",
-                    }
-                    for call in response.invalid_tool_calls
-                ]
         extras = answer_extras(response, self._model)
         if delta.reasoning:
             extras["reasoning_content"] = delta.reasoning
+        kind = AIMessageChunk
+        if response.invalid_tool_calls:
+            _raise_if_cut(response, self._on_truncated)
+            keeps = self._on_truncated == "keep" and _is_cut(response)
+            invalid = [call for call in response.invalid_tool_calls if not keeps or _kept(call.arguments) is None]
+            fragments += [self._spoiling_fragment(call) for call in invalid]
+            if invalid and not self._for_events:
+                kind = LastChunk
+                extras[_INVALID] = [_from_invalid(call) for call in invalid]
         metadata = answer_metadata(response, self._model, include_headers=self._headers)
         return ChatGenerationChunk(
-            message=AIMessageChunk(
+            message=kind(
                 content=indexed_blocks(delta.text, extras, fragments) if self._as_blocks else delta.text,
                 additional_kwargs=extras,
                 response_metadata={**metadata, **self._origin},
@@ -318,6 +336,57 @@ class ChunkWriter:
                 chunk_position="last",
             )
         )
+
+    def _spoiling_fragment(self, call: InvalidToolCall) -> Any:
+        """What keeps LangChain from carrying out a call, behind the arguments if they were held back."""
+        number = self._numbers.get(call.id, 0)
+        held = "" if number in self._begun else call.arguments
+        added = spoiler(call.arguments) if not self._for_events or _reads_strictly(call.arguments) else ""
+        return {"name": None, "args": held + added, "id": None, "index": number, "type": "tool_call_chunk"}
+
+
+_INVALID = "invalid_tool_calls"
+
+
+class LastChunk(AIMessageChunk):
+    """The last chunk of an answer with calls that must not be carried out.
+
+    Whenever LangChain adds chunks it reads the arguments anew, leniently and without saying what is wrong. What this chunk is added to
+    has for those calls the vendor's own text and the reason, as an answer has that came whole.
+    """
+
+    @classmethod
+    def lc_id(cls) -> list[str]:
+        return AIMessageChunk.lc_id()
+
+    def __radd__(self, other: AIMessageChunk) -> BaseMessageChunk:  # type: ignore[misc]
+        whole = other.__add__(self)
+        settle(whole)
+        return whole
+
+
+def settle(message: BaseMessage) -> None:
+    """Put calls that must not be carried out, as `LastChunk` brings them, in the place of what LangChain made of them."""
+    invalid = message.additional_kwargs.pop(_INVALID, None)
+    if not invalid or not isinstance(message, AIMessage):
+        return
+    message.invalid_tool_calls = invalid
+    if isinstance(message.content, list):
+        calls = {call["id"]: call for call in invalid}
+        message.content = [
+            calls.get(block.get("id"), block)
+            if isinstance(block, dict) and block.get("type") == "tool_call_chunk"
+            else block
+            for block in message.content
+        ]
+
+
+def _reads_strictly(arguments: str) -> bool:
+    try:
+        loads(arguments)
+    except ValueError:
+        return False
+    return True
 
 
 def spoiler(arguments: str) -> str:

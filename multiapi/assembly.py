@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -30,14 +31,15 @@ from multiapi.types import (
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _CONSTANT = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
-_CALL_KEYS = frozenset({"id", "type", "function", "custom", "index"})
-_METADATA = ("created", "system_fingerprint", "service_tier", "provider", "native_finish_reason", "object")
+_CALL_KEYS = frozenset({"id", "type", "function", "custom", "index", "name", "arguments"})
+_CHOICE_KEYS = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
+_TOP_KEYS = frozenset({"id", "model", "choices", "usage", "citations", "success"})
 
 
 class _Slot:
     """One tool call while it is being put together."""
 
-    __slots__ = ("arguments", "extra", "given_id", "id", "name")
+    __slots__ = ("arguments", "extra", "given_id", "id", "is_held", "name")
 
     def __init__(self, id: str, given_id: str | None) -> None:
         self.id = id
@@ -45,11 +47,31 @@ class _Slot:
         self.name = ""
         self.arguments: list[str] = []
         self.extra: dict[str, Any] = {}
+        self.is_held: bool | None = None
+        """Whether pieces are held back, because what came is text inside of JSON; None until it is known."""
+
+    def take(self, piece: str) -> str:
+        """Keep a piece of the arguments; what may be handed on of them."""
+        self.arguments.append(piece)
+        if self.is_held is None:
+            start = piece.lstrip()[:1]
+            self.is_held = start == '"' if start else None
+        if not self.is_held:
+            return piece
+        end = piece.rstrip()
+        if not end.endswith('"') or end.endswith('\\"'):
+            return ""
+        text = "".join(self.arguments).strip()
+        inner = _unwrapped(text)
+        if inner is text:
+            return ""
+        self.is_held = False
+        return inner
 
     def is_complete(self) -> bool:
         """Whether the arguments so far are a whole JSON object."""
         text = "".join(self.arguments).strip()
-        return text.endswith("}") and arguments_error(text) is None
+        return text.endswith(("}", '"')) and arguments_error(_unwrapped(text)) is None
 
 
 class Assembly:
@@ -86,6 +108,9 @@ class Assembly:
         self._logprobs: list[Any] = []
         self._others: dict[int, Assembly] = {}
         self._surrogate = ""
+        self._whole = False
+        self._of_choice: dict[str, Any] = {}
+        self._of_message: dict[str, Any] = {}
 
     # ---------------------------------------------------------------------------------------- reading
 
@@ -146,6 +171,7 @@ class Assembly:
                 f"{self.provider} answered with a choice that has no message (fields: {', '.join(map(str, first)) or 'none'})",
                 provider=self.provider,
             )
+        self._whole = True
         self.add(body)
         if self.finish_reason is None and self._others and not self._text and not self._slots:
             self.add_choice(first)
@@ -163,7 +189,13 @@ class Assembly:
         if reason and self.finish_reason is None:
             self.finish_reason = str(reason)
             self.finished = True
-        message = choice.get("message") or choice.get("delta")
+        if not _CHOICE_KEYS.issuperset(choice):
+            for key, value in choice.items():
+                if key not in _CHOICE_KEYS:
+                    _keep(self._of_choice, key, value)
+        message = choice.get("delta")
+        if self._whole or not message:
+            message = self._message(choice)
         logprobs = choice.get("logprobs")
         if logprobs:
             self._logprobs.append(logprobs)
@@ -173,6 +205,13 @@ class Assembly:
                 return None
             message = {"content": text}
         return self._add_message(message, logprobs)
+
+    def _message(self, choice: Mapping[str, Any]) -> Any:
+        """The whole message of a choice. In a stream it may repeat beside an empty delta what has been said already."""
+        delta = choice.get("delta")
+        if type(delta) is dict and not self._whole and (self._text or self._slots):
+            return delta
+        return choice.get("message") or delta
 
     def _add_message(self, message: dict[str, Any], logprobs: Any) -> ChatDelta | None:
         text = reasoning = refusal = ""
@@ -204,6 +243,8 @@ class Assembly:
                 self._read_images(value)
             elif key == "audio":
                 text = text + self._read_audio(value, has_text=bool(message.get("content")))
+            else:
+                _keep(self._of_message, key, value)
         if text:
             text = self._paired(text)
             self._text.append(text)
@@ -254,6 +295,8 @@ class Assembly:
                 text += part["text"]
                 if part.get("annotations"):
                     self._read_citations(part["annotations"])
+            else:
+                _keep(self._of_message, "content_parts", [part])
         return text, reasoning
 
     def _read_details(self, details: Any) -> str:
@@ -330,7 +373,7 @@ class Assembly:
                 added_name = name
                 slot.name += name
             if arguments:
-                slot.arguments.append(arguments)
+                arguments = slot.take(arguments)
             for key, value in fragment.items():
                 if key not in _CALL_KEYS and value is not None:
                     slot.extra[key] = value
@@ -370,12 +413,14 @@ class Assembly:
         if given_id is not None and held.given_id is not None:
             # Some servers make a new id for every piece of the same call.
             return name != held.name or not held.arguments or held.is_complete()
+        if held.given_id is not None and not held.arguments:
+            return False  # the next piece of the name
         return name != held.name or held.is_complete()
 
     def _made_id(self, number: int) -> str:
         """An id for a call that came without one: the same however the answer is split."""
-        stem = re.sub(r"[^A-Za-z0-9_-]", "", self._top.get("id", "") if isinstance(self._top.get("id"), str) else "")
-        return f"call_{stem[-32:]}_{number}" if stem else f"call_{uuid4().hex[:24]}"
+        answer_id = self._top.get("id")
+        return made_call_id(answer_id if isinstance(answer_id, str) else "", number)
 
     def _calls(self, *, interrupted: bool) -> tuple[tuple[ToolCall, ...], tuple[InvalidToolCall, ...]]:
         valid: list[ToolCall] = []
@@ -424,14 +469,12 @@ class Assembly:
                     citations.append(found)
         media = list(self._media)
         if self._audio.get("data"):
-            sound = from_base64(self._audio["data"], provider=self.provider, mime_type=None)
-            media.append(
-                Media(
-                    data=sound.data,
-                    mime_type=sound.mime_type,
-                    metadata={k: v for k, v in self._audio.items() if k != "data"},
-                )
-            )
+            sound = from_base64(self._audio["data"], provider=self.provider, mime_type="audio/pcm")
+            sound = replace(sound, metadata={k: v for k, v in self._audio.items() if k != "data"})
+            if not (sound.mime_type or "").startswith("audio/"):
+                # Samples without a header: whatever else they look like is chance.
+                object.__setattr__(sound, "mime_type", "audio/pcm")
+            media.append(sound)
         reasoning = "".join(self._reasoning)
         model_name = str(model) if model else ""
         return ChatResponse(
@@ -453,14 +496,19 @@ class Assembly:
             logprobs=_joined_logprobs(self._logprobs),
             request_id=request_id(self.headers, top),
             headers=self.headers,
-            metadata={key: top[key] for key in _METADATA if key in top},
+            metadata={**self._of_choice, **{key: value for key, value in top.items() if key not in _TOP_KEYS}},
+            extra=dict(self._of_message),
             raw=self._raw(text, reasoning),
             alternatives=tuple(self._others[index].response(interrupted=interrupted) for index in sorted(self._others)),
         )
 
     def _raw(self, text: str, reasoning: str) -> dict[str, Any]:
         """The answer in the form of a whole body, also where it came as a stream."""
-        message: dict[str, Any] = {"role": "assistant", "content": text or (None if self._slots else "")}
+        message: dict[str, Any] = {
+            **self._of_message,
+            "role": "assistant",
+            "content": text or (None if self._slots else ""),
+        }
         if reasoning:
             message["reasoning_content"] = reasoning
         if self._details:
@@ -477,7 +525,8 @@ class Assembly:
             ]
         if self._refusal:
             message["refusal"] = "".join(self._refusal)
-        return {**self._top, "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}]}
+        choice = {**self._of_choice, "index": 0, "message": message, "finish_reason": self.finish_reason}
+        return {**self._top, "choices": [choice]}
 
 
 # ------------------------------------------------------------------------------------------------ reading of parts
@@ -490,6 +539,12 @@ def arguments_error(text: str) -> str | None:
     except ValueError as error:
         return f"the arguments are no JSON: {error}"
     return None if isinstance(value, dict) else f"the arguments are {_shape(value)} instead of an object"
+
+
+def made_call_id(answer_id: str, number: int) -> str:
+    """An id for a call that has none: of the answer's id without the word in front, and no longer than OpenAI's may be."""
+    stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9_-]", "", answer_id)[-32:]
+    return f"call_{stem}_{number}" if stem else f"call_{uuid4().hex[:24]}"
 
 
 def _unwrapped(arguments: str) -> str:
@@ -524,6 +579,21 @@ def _joined(first: ChatDelta, second: ChatDelta) -> ChatDelta:
         first.refusal + second.refusal,
         second.logprobs or first.logprobs,
     )
+
+
+def _keep(held: dict[str, Any], key: str, value: Any) -> None:
+    """Keep a field that has no place of its own; lists and texts that come in pieces are joined."""
+    earlier = held.get(key)
+    if value is None or value == "":
+        return
+    if isinstance(value, list) and isinstance(earlier, list):
+        held[key] = [*earlier, *value]
+    elif isinstance(value, dict) and isinstance(earlier, dict):
+        held[key] = {**earlier, **value}
+    elif isinstance(value, str) and isinstance(earlier, str) and value != earlier:
+        held[key] = earlier + value
+    else:
+        held[key] = value
 
 
 def _joined_logprobs(pieces: list[Any]) -> Any:

@@ -84,6 +84,7 @@ class Plan:
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
+        response = self.attributed(response)
         if self.asked.split_thinking:
             response = split_thoughts(response)
         if self.cuts:
@@ -91,6 +92,12 @@ class Plan:
         if self.reads_calls:
             response = prompted_tools.read_prompted(response, self.asked)
         return response if self.wanted is None else as_json_answer(response, self.wanted)
+
+    def attributed(self, response: ChatResponse) -> ChatResponse:
+        """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id."""
+        if response.reasoning is None:
+            return response
+        return replace(response, reasoning=response.reasoning._replace(model=self.asked.model))
 
     @property
     def wanted(self) -> ResponseFormat | None:

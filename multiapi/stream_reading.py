@@ -36,6 +36,7 @@ class StreamReading:
         self._provider = settings.provider.name
         self._failures = failures
         self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
+        self._plan = plan
         self._filters: list[DeltaFilter] = plan.filters()
         self._idle = settings.timeout.idle
         self._last_event_at = time.monotonic()
@@ -74,11 +75,12 @@ class StreamReading:
             )
         if decoder.done:
             self._extensions["deadline"] = time.monotonic() + DRAIN_S
+            deltas = self._attributed(deltas)
         return self._filtered(deltas) if self._filters else deltas
 
     def close(self) -> Sequence[ChatDelta]:
         """The end of the body."""
-        return self._filtered(self._decoder.close())
+        return self._filtered(self._attributed(self._decoder.close()))
 
     def failure(self, error: Exception) -> MultiApiError | None:
         """What to raise after a failure, with what had arrived; None if it came after the finish reason, where nothing is lost."""
@@ -87,6 +89,11 @@ class StreamReading:
                 return None
             error = self._failures.in_a_stream(error, STREAM, self._decoder)
         return self._failures.settled(error)
+
+    def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
+        if not deltas or deltas[-1].response is None:
+            return deltas
+        return [*deltas[:-1], deltas[-1]._replace(response=self._plan.attributed(deltas[-1].response))]
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         for each in self._filters:

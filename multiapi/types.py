@@ -243,7 +243,9 @@ class ChatResponse:
         invalid_tool_calls: Calls that must not be carried out: arguments are no JSON object, or were cut off.
         finish_reason: The vendor's word: stop, length, tool_calls, content_filter, ...
         media: Pictures and sounds in the answer.
-        metadata: What else the vendor said of the answer: created, system_fingerprint, service_tier, ...
+        metadata: What else the vendor said of the answer: created, system_fingerprint, service_tier, ... and every field that has no
+            place of its own.
+        extra: The fields of the message that have no place of their own.
         raw: The body in the vendor's form (a stream's is put together).
         alternatives: The other answers, if `n` was more than 1.
     """
@@ -265,6 +267,7 @@ class ChatResponse:
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
     alternatives: tuple[ChatResponse, ...] = ()
 
@@ -280,7 +283,12 @@ class ChatResponse:
 
 
 class ToolCallDelta(NamedTuple):
-    """A piece of a tool call. `number` is ours: one per call, from 0, whatever the vendor sent. `id` and `name` come once."""
+    """A piece of a tool call. `number` is ours: one per call, from 0, whatever the vendor sent. `id` comes
+    once, and so does `name`, unless the vendor sent it in pieces.
+
+    Arguments that a server encoded twice come once they are whole, without what is around them; if they never are, only the whole
+    answer has them.
+    """
 
     number: int
     id: str | None = None

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from multiapi import openai_format
+from multiapi import openai_answers, openai_format
 from multiapi.answer_facts import decimal_of
 from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError
@@ -177,12 +177,9 @@ def _as_shared(event: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 def parse_chat(response: HttpResponse) -> ChatResponse:
     """The text in `response`, the answer in OpenAI's form, or an event stream that nobody asked for."""
-    if response.content_type == "text/event-stream":
-        stream = stream_decoder(HttpResponse(response.status, response.headers), Limits())
-        deltas = [*stream.feed(response.body), *stream.close()]
-        answer = deltas[-1].response
-        assert answer is not None
-        return answer
+    response = openai_answers.without_comments(response)
+    if openai_answers.comes_as_events(response):
+        return openai_answers.read_at_once(response, stream_decoder)
     body = openai_format.parse_object(response, "bineric")
     assembly = BinericAssembly(response)
     if not isinstance(body.get("response"), str):

@@ -371,7 +371,7 @@ def test_everything_of_an_answer_is_kept() -> None:
         "created": 1,
         "upstream_provider": "upstream",
         "logprobs": {"content": []},
-        "token_usage": {"prompt_tokens": 5},
+        "token_usage": {"prompt_tokens": 5, "cost": 0.1},
         "cost": {"amount": "0.10", "unit": "USD", "balance": "3"},
         "headers": {"x-a": "b"},
     }

@@ -88,12 +88,14 @@ class Views:
         if self._call_blocks:
             blocks += self._call_blocks
             beside["tool_calls"] = self._call_dicts
-        return ChatResponse(
+        response = ChatResponse(
             message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=beside),
             delta=text,
-            logprobs=logprobs_of(logprobs) if logprobs else None,
             additional_kwargs={"thinking_delta": reasoning} if reasoning else {},
         )
+        if logprobs:
+            response.logprobs = logprobs_of(logprobs)
+        return response
 
     def _add_calls(self, delta: ChatDelta) -> None:
         changed = False

@@ -20,6 +20,46 @@ class NoToolCallError(ResponseFormatError, ValueError):
     """A tool call was demanded and none that can be carried out has come."""
 
 
+class CallsTools:
+    """How an LLM is given tools and its calls are read; comes before the framework's class in the bases of a model."""
+
+    def _prepare_chat_with_tools(  # noqa: PLR0917
+        self,
+        tools: Sequence[Any],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        return prepare(
+            tools,
+            user_msg,
+            chat_history,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            tool_required=tool_required,
+            options=kwargs,
+        )
+
+    def _validate_chat_with_tools_response(
+        self,
+        response: ChatResponse,
+        tools: Sequence[Any],  # noqa: ARG002
+        allow_parallel_tool_calls: bool = False,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> ChatResponse:
+        return response if allow_parallel_tool_calls else with_one_call(response)
+
+    def get_tool_calls_from_response(
+        self,
+        response: ChatResponse,
+        error_on_no_tool_call: bool = True,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> list[ToolSelection]:
+        return selections(response, demanded=error_on_no_tool_call)
+
+
 def prepare(
     tools: Sequence[Any],
     user_msg: str | ChatMessage | None,

@@ -18,9 +18,9 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.bridge.pydantic import Field, SerializeAsAny
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import LLM, ToolSelection
+from llama_index.core.llms.llm import LLM
 
-from llamaindex_multiapi import _tool_calls
+from llamaindex_multiapi._tool_calls import CallsTools
 from multiapi.errors import ContextLengthError, InvalidRequestError, MultiApiError, UnsupportedError
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def is_the_vendors_trouble(error: BaseException) -> bool:
     )
 
 
-class FallbackLLM(FunctionCallingLLM):
+class FallbackLLM(CallsTools, FunctionCallingLLM):
     """Asks its LLMs in turn until one answers; a stream is only given up before its first piece has come.
 
     ```
@@ -178,33 +178,6 @@ class FallbackLLM(FunctionCallingLLM):
 
     async def astream_chat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponseAsyncGen:
         return self._astream(lambda llm: llm.astream_chat_with_tools(tools, *args, **kwargs))
-
-    def _prepare_chat_with_tools(  # noqa: PLR0917
-        self,
-        tools: Sequence[Any],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,  # noqa: ARG002
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        return _tool_calls.prepare(
-            tools,
-            user_msg,
-            chat_history,
-            allow_parallel_tool_calls=allow_parallel_tool_calls,
-            tool_required=tool_required,
-            options=kwargs,
-        )
-
-    def get_tool_calls_from_response(
-        self,
-        response: ChatResponse,
-        error_on_no_tool_call: bool = True,
-        **kwargs: Any,  # noqa: ARG002
-    ) -> list[ToolSelection]:
-        return _tool_calls.selections(response, demanded=error_on_no_tool_call)
 
     # ------------------------------------------------------------------------------------ structured output
 

@@ -20,15 +20,14 @@ from llama_index.core.bridge.pydantic import BaseModel, Field, PrivateAttr
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
-from llamaindex_multiapi import _tool_calls
 from llamaindex_multiapi._answers import from_answer, to_completion
 from llamaindex_multiapi._connection import Connected
 from llamaindex_multiapi._messages import MisplacedMedia
 from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to_call
+from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
 from multiapi.types import ChatDelta, StructuredMethod, ToolCalling
@@ -48,7 +47,7 @@ _METHODS: dict[PydanticProgramMode, StructuredMethod] = {
 the tool when they stream, and read no JSON in a fence."""
 
 
-class MultiApiLLM(Connected, FunctionCallingLLM):
+class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     """A chat model of Bineric, Binom.Router, AI/ML API, AICredits or Binobox.
 
     ```
@@ -235,44 +234,6 @@ class MultiApiLLM(Connected, FunctionCallingLLM):
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
         return _async_completions(_async_views(client.chat_stream(call.request), call))
-
-    # ------------------------------------------------------------------------------------------------ tools
-
-    def _prepare_chat_with_tools(  # noqa: PLR0917
-        self,
-        tools: Sequence[Any],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,  # noqa: ARG002
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        return _tool_calls.prepare(
-            tools,
-            user_msg,
-            chat_history,
-            allow_parallel_tool_calls=allow_parallel_tool_calls,
-            tool_required=tool_required,
-            options=kwargs,
-        )
-
-    def _validate_chat_with_tools_response(
-        self,
-        response: ChatResponse,
-        tools: Sequence[Any],  # noqa: ARG002
-        allow_parallel_tool_calls: bool = False,
-        **kwargs: Any,  # noqa: ARG002
-    ) -> ChatResponse:
-        return response if allow_parallel_tool_calls else _tool_calls.with_one_call(response)
-
-    def get_tool_calls_from_response(
-        self,
-        response: ChatResponse,
-        error_on_no_tool_call: bool = True,
-        **kwargs: Any,  # noqa: ARG002
-    ) -> list[ToolSelection]:
-        return _tool_calls.selections(response, demanded=error_on_no_tool_call)
 
     # ------------------------------------------------------------------------------------------------ structured output
 

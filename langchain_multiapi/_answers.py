@@ -326,16 +326,17 @@ class ChunkWriter:
                 kind = LastChunk
                 extras[_INVALID] = [_from_invalid(call) for call in invalid]
         metadata = answer_metadata(response, self._model, include_headers=self._headers)
-        return ChatGenerationChunk(
-            message=kind(
-                content=indexed_blocks(delta.text, extras, fragments) if self._as_blocks else delta.text,
-                additional_kwargs=extras,
-                response_metadata={**metadata, **self._origin},
-                usage_metadata=from_usage(response.usage),
-                tool_call_chunks=fragments,
-                chunk_position="last",
-            )
+        message = kind(
+            content=indexed_blocks(delta.text, extras, fragments) if self._as_blocks else delta.text,
+            additional_kwargs=extras,
+            response_metadata={**metadata, **self._origin},
+            usage_metadata=from_usage(response.usage),
+            tool_call_chunks=fragments,
+            chunk_position="last",
         )
+        if kind is LastChunk:
+            message.tool_calls, message.invalid_tool_calls = [], extras[_INVALID]
+        return ChatGenerationChunk(message=message)
 
     def _spoiling_fragment(self, call: InvalidToolCall) -> Any:
         """What keeps LangChain from carrying out a call, behind the arguments if they were held back."""
@@ -382,8 +383,9 @@ def settle(message: BaseMessage) -> None:
 
 
 def _reads_strictly(arguments: str) -> bool:
+    """Whether LangChain makes something of arguments in v3 events: of none it makes an empty object."""
     try:
-        loads(arguments)
+        loads(arguments or "{}")
     except ValueError:
         return False
     return True

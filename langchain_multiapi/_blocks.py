@@ -28,7 +28,10 @@ def message_blocks(message: AIMessage) -> list[Any]:
     """Reasoning, text with its sources, calls, media and refusal of a whole message: the order in which a stream has them."""
     if not isinstance(message.content, str):
         raise NotImplementedError  # LangChain then reads the blocks itself
-    return _blocks_of(message.content, message.additional_kwargs, message.tool_calls)
+    calls: list[Any] = (
+        [*message.tool_calls, *message.invalid_tool_calls] if message.invalid_tool_calls else message.tool_calls
+    )
+    return _blocks_of(message.content, message.additional_kwargs, calls)
 
 
 def chunk_blocks(chunk: AIMessageChunk) -> list[Any]:

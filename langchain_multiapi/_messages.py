@@ -109,7 +109,7 @@ def _to_assistant(message: AIMessage, provider: str, answered: set[str] | None) 
             *calls,
             *(
                 ToolCall(call["id"] or "", call["name"] or "", call["args"] or "")
-                for call in message.invalid_tool_calls
+                for call in extras.get("invalid_tool_calls") or message.invalid_tool_calls
                 if call["id"] in answered
             ),
         ]

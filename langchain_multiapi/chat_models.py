@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
-from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response
+from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response, settle
 from langchain_multiapi._arguments import given, with_unknown
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
@@ -376,8 +376,27 @@ class ChatMultiApi(Sealed, BaseChatModel):
 
     def _writer(self, model: str, run_manager: Any) -> ChunkWriter:
         """A run manager comes here only where v3 events are made of the chunks."""
-        as_blocks = self.output_version == "v1" or run_manager is not None
-        return ChunkWriter(self.provider, model, as_blocks=as_blocks, **self._reading())
+        for_events = run_manager is not None
+        as_blocks = self.output_version == "v1" or for_events
+        return ChunkWriter(self.provider, model, as_blocks=as_blocks, for_events=for_events, **self._reading())
+
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _settled(super()._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs))
+
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _settled(await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs))
 
     # ------------------------------------------------------------------------------------ tools and forms of answers
 
@@ -542,6 +561,13 @@ _IDENTIFYING = (
     "model_kwargs",
     "extra_body",
 )
+
+
+def _settled(result: ChatResult) -> ChatResult:
+    """An answer that LangChain put together from a stream by itself."""
+    for generation in result.generations:
+        settle(generation.message)
+    return result
 
 
 def _listed(stop: list[str] | str | None) -> list[str] | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from multiapi.assembly import arguments_error
+from multiapi.assembly import arguments_error, made_call_id
 from multiapi.http import parse_json
 from multiapi.stream import all_calls
 from multiapi.types import (
@@ -210,24 +210,26 @@ def find_calls(
     if start is None:
         value = _parsed(_bare(text)) if forced else None
         if forced and isinstance(value, dict):
-            return "", (ToolCall(_made_id(stem, 0), forced, orjson.dumps(value).decode()),), ()
+            return "", (ToolCall(made_call_id(stem, 0), forced, orjson.dumps(value).decode()),), ()
         if request.tool_choice == "required" or forced:
             name = forced or request.tools[0].name
             error = "the model answered in words although a tool call was demanded"
-            return "", (), (InvalidToolCall(_made_id(stem, 0), name, text, error),)
+            return "", (), (InvalidToolCall(made_call_id(stem, 0), name, text, error),)
         return text, (), ()
     before = _without_open_fence(text[:start])
     value, end = _value_at(text, start)
     if value is None:
         named = re.search(r'"name"\s*:\s*"([^"]+)"', text[start:])
         error = "the tool call is no JSON that can be read; call the tool again with valid JSON"
-        call = InvalidToolCall(_made_id(stem, 0), named.group(1) if named else forced or "unknown", text[start:], error)
+        call = InvalidToolCall(
+            made_call_id(stem, 0), named.group(1) if named else forced or "unknown", text[start:], error
+        )
         return before, (), (call,)
     calls = value.get("tool_calls", [value]) if isinstance(value, dict) else []
     valid: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for number, call in enumerate(calls if isinstance(calls, list) else [calls]):
-        _read_call(call, _made_id(stem, number), valid, invalid)
+        _read_call(call, made_call_id(stem, number), valid, invalid)
     after = text[end:].strip().removeprefix(_FENCE).strip() if end else ""
     words = "\n".join(part for part in (before, after) if part)
     return words, tuple(valid), tuple(invalid)
@@ -248,13 +250,6 @@ def _read_call(call: Any, id: str, valid: list[ToolCall], invalid: list[InvalidT
         valid.append(ToolCall(id, name, arguments or "{}"))
     else:
         invalid.append(InvalidToolCall(id, name, arguments, error))
-
-
-def _made_id(stem: str, number: int) -> str:
-    from uuid import uuid4
-
-    clean = re.sub(r"[^A-Za-z0-9_-]", "", stem)[-32:]
-    return f"call_{clean}_{number}" if clean else f"call_{uuid4().hex[:24]}"
 
 
 def _start_of_calls(text: str, known: set[str]) -> int | None:

@@ -26,8 +26,8 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
     ModelRateLimitError,
 )
-from langchain_core.load import dumps, load
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.load import dumps, load, loads
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
 from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, init_multiapi_chat_model
 from multiapi.providers import PROVIDERS
@@ -226,6 +226,75 @@ def test_c11_truncated_arguments_are_invalid(arguments: str) -> None:
         assert (streamed.invalid_tool_calls[0]["args"] or "").startswith(arguments)
     output = server.model().stream_events("?", version="v3").output
     assert (output.tool_calls, len(output.invalid_tool_calls)) == ([], 1)
+
+
+RUINED = {
+    "cut": '{"target": "all", "dry',
+    "too much": '{"a": 1}}',
+    "list": "[1]",
+    "single quotes": "{'a': 1}",
+    "no number": '{"a": NaN}',
+    "encoded twice and cut": json.dumps('{"a": 1'),
+}
+
+
+@pytest.mark.parametrize("arguments", RUINED.values(), ids=RUINED)
+@pytest.mark.parametrize("version", [None, "v1"])
+async def test_c11_invalid_calls_have_the_vendors_own_words_and_the_reason_in_every_way(
+    arguments: str, version: Any
+) -> None:
+    words = {"output_version": version}
+    told = whole({"content": "let me", "tool_calls": [call(0, "c1", "f", arguments)]}, finish_reason="tool_calls")
+    pieces = [call(0, "c1", "f", "")] + [
+        call(0, arguments=arguments[at : at + 5]) for at in range(0, len(arguments), 5)
+    ]
+    streamed = stream(
+        delta("let me"), *(delta(tool_calls=[piece]) for piece in pieces), delta(finish_reason="tool_calls")
+    )
+    expected = Server(told).model(**words).invoke("?")
+    assert expected.invalid_tool_calls[0]["args"] == arguments
+    assert expected.invalid_tool_calls[0]["error"]
+    model = Server(streamed).model(**words)
+    answers = [
+        joined(model.stream("?")),
+        joined([chunk async for chunk in model.astream("?")]),
+        Server(streamed).model(streaming=True, **words).invoke("?"),
+        await Server(streamed).model(streaming=True, **words).ainvoke("?"),
+    ]
+    for answer in answers:
+        assert (answer.tool_calls, answer.invalid_tool_calls) == ([], expected.invalid_tool_calls)
+        assert without_index(answer.content_blocks) == expected.content_blocks
+        assert answer.additional_kwargs == {}
+
+
+def test_c11_a_sum_of_chunks_that_is_read_again_carries_nothing_out() -> None:
+    pieces = [delta(tool_calls=[call(0, "c1", "f", '{"target": "all", "dry')]), delta(finish_reason="length")]
+    chunks = list(Server(stream(*pieces)).model().stream("?"))
+    assert chunks[-1].invalid_tool_calls == joined(chunks).invalid_tool_calls
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # LangChain calls its own loads a beta
+        stored = [loads(dumps(message), allowed_objects="messages") for message in (joined(chunks), chunks[-1])]
+    assert [type(message) for message in stored] == [AIMessageChunk, AIMessageChunk]
+    for message in (*stored, chunks[0] + chunks[1:], AIMessageChunk(**joined(chunks).model_dump())):
+        assert message.tool_calls == []
+        assert len(message.invalid_tool_calls) == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+async def test_c11_arguments_that_were_encoded_twice_are_read_in_every_way(size: int) -> None:
+    arguments = json.dumps(json.dumps({"quote": 'she said "yes"', "path": "a\\b"}))
+    pieces = [call(0, "c1", "f", "")] + [
+        call(0, arguments=arguments[at : at + size]) for at in range(0, len(arguments), size)
+    ]
+    streamed = stream(*(delta(tool_calls=[piece]) for piece in pieces), delta(finish_reason="tool_calls"))
+    expected = Server(whole({"content": "", "tool_calls": [call(0, "c1", "f", arguments)]})).model().invoke("?")
+    assert expected.tool_calls[0]["args"] == {"quote": 'she said "yes"', "path": "a\\b"}
+    model = Server(streamed).model()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # LangChain calls version 3 a beta
+        events = model.stream_events("?", version="v3").output
+    for answer in (joined(model.stream("?")), await Server(streamed).model(streaming=True).ainvoke("?"), events):
+        assert (answer.tool_calls, answer.invalid_tool_calls) == (expected.tool_calls, [])
 
 
 def test_c11_truncated_arguments_are_an_error_or_kept_where_that_was_asked_for() -> None:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from multiapi import PROVIDERS, errors
 from multiapi.agent_tools import TOOLS
@@ -18,6 +19,7 @@ from multiapi.calls import Calls
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
 from multiapi.provider import Provider
+from multiapi.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 _OPTION = re.compile(r"(?<![\w`-])(--[a-z-]+|-[a-z])(?=[,;. ])(?![^`]*`\.)")
@@ -113,6 +115,16 @@ def names() -> str:
             for provider in PROVIDERS.values()
         ),
     )
+
+
+def simulated() -> str:
+    """The environment of a program that talks to the simulator on port 8000."""
+    lines = (
+        f"export {provider.api_key_env}=any {provider.base_url_env}="
+        f"http://127.0.0.1:8000{urlsplit(Simulator().base_url(provider.name)).path}"
+        for provider in PROVIDERS.values()
+    )
+    return "```bash\n" + "\n".join(lines) + "\n```\n"
 
 
 def details(name: str) -> str:
@@ -378,9 +390,9 @@ def compared() -> str:
 
 def speed() -> str:
     """The ratios to the incumbents out of the page that `make bench-full` writes."""
-    if not PERFORMANCE.exists():
-        return "Not measured yet: `make bench-full` writes `docs/performance.md` and this table.\n"
-    found = ratios(PERFORMANCE.read_text(encoding="utf-8"))
+    found = ratios(PERFORMANCE.read_text(encoding="utf-8")) if PERFORMANCE.exists() else {}
+    if not found:
+        return "Not measured yet: `make bench-full` measures it and writes this table.\n"
     rows = [[words, *found[case]] for case, words in COMPARED.items() if case in found]
     return table(["with `multiapi`, where the incumbent takes 100 %", "langchain-openai", "OpenAILike"], rows)
 
@@ -388,6 +400,8 @@ def speed() -> str:
 def ratios(text: str) -> dict[str, list[str]]:
     """Of the first table of the page, by its first column: the figures of LangChain and of LlamaIndex, as percentages."""
     rows = [[cell.strip(" *") for cell in line.strip().strip("|").split("|")] for line in _first_table(text)]
+    if not rows:
+        return {}
     columns = [rows[0].index(name) for name in ("LangChain", "LlamaIndex")]
     return {row[0]: [_percent(row[column]) for column in columns] for row in rows[2:]}
 
@@ -458,6 +472,7 @@ TABLES: dict[str, Callable[..., str]] = {
     for function in (
         matrix,
         names,
+        simulated,
         details,
         features,
         inputs,

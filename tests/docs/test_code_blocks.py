@@ -136,11 +136,12 @@ def serve_once(words: list[str]) -> str:
 
 
 def check_export(command: str, block: Block, page: Path) -> None:
-    """A variable that the page sets is one that is read, and an address on the simulator is the right one."""
-    name, _, value = command.removeprefix("export ").partition("=")
-    assert name in os.environ, f"{page}:{block.line}: nobody reads {name}"
-    if value.startswith("http://127.0.0.1"):
-        assert urlsplit(value).path == urlsplit(os.environ[name]).path, f"{page}:{block.line}: {command}"
+    """Variables that the page sets are read, and an address on the simulator is the right one."""
+    for setting in shlex.split(command)[1:]:
+        name, _, value = setting.partition("=")
+        assert name in os.environ, f"{page}:{block.line}: nobody reads {name}"
+        if value.startswith("http://127.0.0.1"):
+            assert urlsplit(value).path == urlsplit(os.environ[name]).path, f"{page}:{block.line}: {command}"
 
 
 def differences(block: Block, page: Path, printed: str) -> list[str]:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import page as benchmark_page
+from benchmarks.goals import GOALS
 from multiapi import PROVIDERS, errors
 from multiapi.calls import Calls
 from tests.docs.pages import ROOT, pages
 
+CPU_OF_A_CALL = {"lc-openai": 1000.0, "lc-multiapi": 250.0, "li-openailike": 500.0, "li-multiapi": 200.0}
 TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
 
 
@@ -38,6 +41,20 @@ def test_a_stale_table_is_noticed() -> None:
     stale = "<!-- table: features binobox -->\n| old |\n<!-- end of table -->\n"
     assert "old" not in TABLES["rewritten"](stale)
     assert TABLES["rewritten"](stale).startswith("<!-- table: features binobox -->\n| Tool calling |")
+
+
+def test_ratios_are_taken_out_of_the_page_on_performance() -> None:
+    run = benchmark_page.Run(
+        {"invoke": {client: [{"cpu_us": cpu, "requests_per_call": 1.0}] for client, cpu in CPU_OF_A_CALL.items()}}, 1
+    )
+    page = benchmark_page.written(f"# Performance\n\n{benchmark_page.BEGIN}\n{benchmark_page.END}\n", run)
+    assert TABLES["ratios"](page)["invoke / chat"] == ["25 %", "40 %"]
+    assert TABLES["ratios"]("# Performance\n\nNot measured yet.\n") == {}
+
+
+def test_every_row_that_the_readme_shows_is_measured() -> None:
+    labels = {goal.label for goal in GOALS if goal.how == "ratio"}
+    assert set(TABLES["COMPARED"]) <= labels
 
 
 def test_every_operation_of_every_vendor_is_on_its_page() -> None:

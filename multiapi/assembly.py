@@ -543,7 +543,7 @@ def arguments_error(text: str) -> str | None:
 
 def made_call_id(answer_id: str, number: int) -> str:
     """An id for a call that has none: of the answer's id without the word in front, and no longer than OpenAI's may be."""
-    stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9_-]", "", answer_id)[-32:]
+    stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9]", "", answer_id)[-32:]
     return f"call_{stem}_{number}" if stem else f"call_{uuid4().hex[:24]}"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiapi.answer_facts import read_usage
-from multiapi.assembly import Assembly
+from multiapi.assembly import Assembly, made_call_id
 from multiapi.errors import ResponseFormatError, ServerError, StreamInterruptedError
 from multiapi.http import HttpResponse
 from multiapi.openai_format import chat_stream_decoder, parse_chat
@@ -139,6 +139,45 @@ def test_arguments_that_are_no_object_make_an_invalid_call_with_the_raw_text(arg
     assert response.tool_calls == ()
     assert response.invalid_tool_calls[0].arguments == arguments
     assert response.invalid_tool_calls[0].error
+
+
+@pytest.mark.parametrize(
+    ("answer_id", "made"),
+    [
+        ("r1", "call_r1_0"),
+        ("chatcmpl-BqZ4yT0fWcS8hX1kLm9nOpQrStUvW", "call_BqZ4yT0fWcS8hX1kLm9nOpQrStUvW_0"),
+        ("gen-1763676000-AbCdEfGhIjKlMnOpQrSt", "call_1763676000AbCdEfGhIjKlMnOpQrSt_0"),
+        ("chatcmpl-0b1d4c52-3f0e-4a51-9d0c-8f6f0b7f1a2e", "call_0b1d4c523f0e4a519d0c8f6f0b7f1a2e_0"),
+    ],
+)
+def test_a_made_id_is_no_longer_than_openais_may_be_and_has_no_word_of_the_answers_id(
+    answer_id: str, made: str
+) -> None:
+    assert made_call_id(answer_id, 0) == made
+    assert len(made) <= 40
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_arguments_that_were_encoded_twice_are_handed_on_once_they_are_whole(size: int) -> None:
+    inner = json.dumps({"quote": 'she said "yes"', "path": "a\\b"})
+    outer = " " + json.dumps(inner) + " "
+    assembly = Assembly("aimlapi")
+    assembly.add(calls(fragment(0, "c1", "f", "")))
+    pieces = [outer[at : at + size] for at in range(0, len(outer), size)]
+    deltas = [assembly.add(calls(fragment(0, arguments=piece))) for piece in pieces]
+    told = [delta.tool_calls[0].arguments for delta in deltas if delta is not None]
+    assert "".join(told).strip() == inner
+    assert [text for text in told if text.strip()] == [inner]
+    assert assembly.response().tool_calls == (ToolCall("c1", "f", inner),)
+
+
+def test_arguments_that_never_become_whole_are_in_the_answer_only() -> None:
+    assembly = Assembly("aimlapi")
+    first = assembly.add(calls(fragment(0, "c1", "f", json.dumps('{"a": 1')[:-1])))
+    assert first is not None
+    assert (first.tool_calls[0].id, first.tool_calls[0].arguments) == ("c1", "")
+    (invalid,) = assembly.response().invalid_tool_calls
+    assert invalid.arguments == json.dumps('{"a": 1')[:-1]
 
 
 def test_a_call_that_was_cut_before_its_arguments_is_invalid() -> None:

@@ -11,10 +11,10 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.model import Conversation, Reply, Turn, replies, reply, tokens
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format
-from multiapi.simulator.vendors.aimlapi_account import AccountPages
-from multiapi.simulator.vendors.aimlapi_assistants import Assistants
-from multiapi.simulator.vendors.aimlapi_media import Media
-from multiapi.simulator.vendors.aimlapi_models import check_model
+from multiapi.simulator.vendors.aimlapi.account import AccountPages
+from multiapi.simulator.vendors.aimlapi.assistants import Assistants
+from multiapi.simulator.vendors.aimlapi.media import Media
+from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:

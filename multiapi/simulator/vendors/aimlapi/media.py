@@ -12,7 +12,7 @@ from multiapi.simulator.files import StoredFile
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.model import words
-from multiapi.simulator.vendors.aimlapi_shared import Shared, price_of
+from multiapi.simulator.vendors.aimlapi.shared import Shared, price_of
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
 
 _PRESETS = {

@@ -13,7 +13,7 @@ from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge, day_start, iso, number
 from multiapi.simulator.model import reply
 from multiapi.simulator.vendors import messages_format
-from multiapi.simulator.vendors.aimlapi_shared import CREDITS_PER_USD, Shared
+from multiapi.simulator.vendors.aimlapi.shared import CREDITS_PER_USD, Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
 
 MANAGEMENT = "management"

@@ -10,7 +10,7 @@ import orjson
 from multiapi.simulator.exchange import Answer
 from multiapi.simulator.model import Conversation, Reply, Tool, ToolCall, Turn, reply, tokens
 from multiapi.simulator.vendors import chat_format
-from multiapi.simulator.vendors.aimlapi_shared import Shared
+from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 _FINAL = frozenset({"cancelled", "failed", "completed", "incomplete", "expired"})

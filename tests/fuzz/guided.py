@@ -42,6 +42,7 @@ def main() -> int:
     flags = [
         f"-max_total_time={chosen.seconds}",
         "-max_len=2048",
+        "-len_control=0",
         "-timeout=20",
         "-rss_limit_mb=4096",
         "-print_final_stats=1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
@@ -48,6 +48,21 @@ def is_the_vendors_trouble(error: BaseException) -> bool:
     )
 
 
+def _loaded(llm: LLM | Mapping[str, Any]) -> LLM:
+    """An LLM, also from what `to_dict` makes of one."""
+    if not isinstance(llm, Mapping):
+        return llm
+    from llama_index.core.llms.loading import RECOGNIZED_LLMS
+
+    from llamaindex_multiapi.llms import MultiApiLLM
+
+    kinds: dict[str, Any] = {**RECOGNIZED_LLMS, MultiApiLLM.class_name(): MultiApiLLM}
+    kind = kinds.get(llm.get("class_name", ""))
+    if kind is None:
+        raise InvalidRequestError(f"no LLM of the class {llm.get('class_name')!r} is known; see register()")
+    return kind.from_dict(dict(llm))  # type: ignore[no-any-return]
+
+
 class FallbackLLM(CallsTools, FunctionCallingLLM):
     """Asks its LLMs in turn until one answers; a stream is only given up before its first piece has come.
 
@@ -62,6 +77,9 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
     failed, the last error is raised with what the others said in its notes. A call that broke off after it was sent may
     have been charged although another LLM then answers.
 
+    A `system_prompt` given here holds for all of them; without one the first LLM's holds where it is this class that makes the
+    messages, as `predict` does.
+
     Args:
         llms: In the order of preference.
         switches_on: Whether an error is worth asking the next one.
@@ -69,6 +87,9 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
 
     llms: list[SerializeAsAny[LLM]] = Field(min_length=1)
     switches_on: Callable[[BaseException], bool] = Field(default=is_the_vendors_trouble, exclude=True, repr=False)
+
+    def __init__(self, llms: Sequence[LLM | Mapping[str, Any]], **data: Any) -> None:
+        super().__init__(llms=[_loaded(llm) for llm in llms], **data)
 
     @classmethod
     def class_name(cls) -> str:
@@ -179,24 +200,45 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
     async def astream_chat_with_tools(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> ChatResponseAsyncGen:
         return self._astream(lambda llm: llm.astream_chat_with_tools(tools, *args, **kwargs))
 
+    # ------------------------------------------------------------------------------------ system prompts
+
+    def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        return super()._extend_messages(messages) if self.system_prompt else self.llms[0]._extend_messages(messages)
+
+    def _extend_prompt(self, formatted_prompt: str) -> str:
+        extends = super()._extend_prompt if self.system_prompt else self.llms[0]._extend_prompt
+        return extends(formatted_prompt)
+
+    def _instructed(self, llm: Any) -> Any:
+        """An LLM that makes the messages itself, with our instructions if we have some."""
+        return llm.model_copy(update={"system_prompt": self.system_prompt}) if self.system_prompt else llm
+
     # ------------------------------------------------------------------------------------ structured output
 
     def structured_predict(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
-        return self._first(lambda llm: llm.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
+        return self._first(
+            lambda llm: self._instructed(llm).structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        )
 
     async def astructured_predict(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
-        return await self._afirst(lambda llm: llm.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args))
+        return await self._afirst(
+            lambda llm: self._instructed(llm).astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        )
 
     def _structured_stream_call(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
-        return self._stream(lambda llm: llm._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args))
+        return self._stream(
+            lambda llm: self._instructed(llm)._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        )
 
     async def _structured_astream_call(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
-        return self._astream(lambda llm: llm._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args))
+        return self._astream(
+            lambda llm: self._instructed(llm)._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        )

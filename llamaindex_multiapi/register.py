@@ -12,7 +12,9 @@ def register() -> None:
     from llama_index.core.llms.loading import RECOGNIZED_LLMS
 
     from llamaindex_multiapi.embeddings import MultiApiEmbedding
+    from llamaindex_multiapi.fallback import FallbackLLM
     from llamaindex_multiapi.llms import MultiApiLLM
 
+    RECOGNIZED_LLMS[FallbackLLM.class_name()] = FallbackLLM
     RECOGNIZED_LLMS[MultiApiLLM.class_name()] = MultiApiLLM
     RECOGNIZED_EMBEDDINGS[MultiApiEmbedding.class_name()] = MultiApiEmbedding

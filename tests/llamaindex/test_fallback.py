@@ -26,6 +26,10 @@ from multiapi.errors import (
 from tests.llamaindex.scripted import FORMAT, llm_on, says, user
 
 
+class Cat(BaseModel):
+    name: str
+
+
 def failing(status: int = 503) -> Wire:
     return Wire(FORMAT.error(status, f"the first said {status}"))
 
@@ -118,9 +122,6 @@ async def test_c30_tools_and_agents() -> None:
 
 
 async def test_c30_structured_answers() -> None:
-    class Cat(BaseModel):
-        name: str
-
     prompt = PromptTemplate("a cat")
     llm = pair(failing(), says(Said('{"name": "Tom"}')))
     assert llm.structured_predict(Cat, prompt).name == "Tom"
@@ -135,6 +136,35 @@ def test_c30_metadata_is_what_all_can_do() -> None:
     assert llm.metadata.is_function_calling_model
     assert not FallbackLLM(llms=[*llm.llms, MockLLM()]).metadata.is_function_calling_model
     assert llm.to_dict()["llms"][1]["provider"] == "aicredits"
+
+
+async def test_c30_c42_a_system_prompt_is_there_in_every_way() -> None:
+    wire = Wire(lambda asked: FORMAT.answer(FORMAT.object({"name": "Tom"}, asked), asked))
+    prompt = PromptTemplate("Invent a cat.")
+    for llm in (
+        FallbackLLM([llm_on(wire)], system_prompt="You breed cats."),
+        FallbackLLM([llm_on(wire, system_prompt="You breed cats.")]),
+    ):
+        wire.asked.clear()
+        llm.predict(prompt)
+        await llm.apredict(prompt)
+        assert llm.structured_predict(Cat, prompt).name == "Tom"
+        assert (await llm.astructured_predict(Cat, prompt)).name == "Tom"
+        assert list(llm.stream_structured_predict(Cat, prompt))[-1].name == "Tom"
+        assert [cat async for cat in await llm.astream_structured_predict(Cat, prompt)][-1].name == "Tom"
+        said = [asked.json["messages"] for asked in wire.asked]
+        assert [[message["role"] for message in messages] for messages in said] == [["system", "user"]] * 6
+
+
+def test_b14_r58_it_is_stored_and_loaded_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = pair(failing(), says(Said("hi"))).to_json()
+    assert "sk-" not in stored
+    monkeypatch.setenv("AIMLAPI_API_KEY", "one")
+    monkeypatch.setenv("AICREDITS_API_KEY", "other")
+    loaded = FallbackLLM.from_json(stored)
+    assert [(llm.provider, llm.model) for llm in loaded.llms] == [("aimlapi", "test-model"), ("aicredits", "second")]
+    with pytest.raises(InvalidRequestError, match="no LLM of the class 'Unheard'"):
+        FallbackLLM([{"class_name": "Unheard"}])
 
 
 def test_c30_one_start_and_one_end_per_request() -> None:

@@ -327,6 +327,13 @@ def _inline_text(block: Mapping[str, Any]) -> Part | None:
     return TextPart("\n".join([*head, text]), _cache_control(block))
 
 
+def _input_file(block: Mapping[str, Any]) -> Part | None:
+    """A file as OpenAI's Responses API has it."""
+    data = block.get("file_data") or block.get("file_url")
+    inner = {"file_data": data, "file_id": block.get("file_id"), "filename": block.get("filename")}
+    return _media({"type": "file", "file": inner})
+
+
 def _non_standard(block: Mapping[str, Any]) -> Part | None:
     """What the caller wrote in the vendor's own form."""
     value = block.get("value")
@@ -337,6 +344,8 @@ _BLOCK_READERS: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
     "text": _text,
     "input_text": _text,
     "image_url": _image_url,
+    "input_image": _image_url,
+    "input_file": _input_file,
     "image": _media,
     "audio": _media,
     "video": _media,

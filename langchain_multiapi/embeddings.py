@@ -201,11 +201,17 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     def _request(
         self, texts: Sequence[str], input_type: str | None, batch_size: int | None
     ) -> tuple[EmbedRequest, list[int]]:
+        if isinstance(texts, str):
+            raise InvalidRequestError("embeddings take a list of texts; embed_query takes a single one")
+        texts = list(texts)
+        wrong = next((text for text in texts if not isinstance(text, str)), "")
+        if wrong != "":
+            raise InvalidRequestError(f"embeddings take texts, and one of these is {type(wrong).__name__}")
         gaps = [index for index, text in enumerate(texts) if text == ""] if self.skip_empty else []
         extra = merged(dict(self.model_kwargs or {}), self.extra_body or {})
         request = EmbedRequest(
             model=self.model,
-            texts=[text for text in texts if text != ""] if gaps else list(texts),
+            texts=[text for text in texts if text != ""] if gaps else texts,
             dimensions=self.dimensions,
             input_type=input_type if self.input_type == "auto" else self.input_type,
             encoding_format=self.encoding_format,

@@ -67,6 +67,17 @@ async def test_an_empty_text_is_refused_or_left_out() -> None:
     assert server.bodies[0]["input"] == ["ab", "a"]
 
 
+@pytest.mark.parametrize(
+    ("texts", "words"), [("one text", "a list of texts"), (["a", None], "NoneType"), ([[1, 2]], "list")]
+)
+async def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(texts: Any, words: str) -> None:
+    server = Server(lambda _: pytest.fail("nothing is to be sent"))
+    with pytest.raises(ModelInvalidRequestError, match=words):
+        server.embeddings().embed_documents(texts)
+    with pytest.raises(ModelInvalidRequestError, match=words):
+        await server.embeddings().aembed_documents(texts)
+
+
 def test_questions_and_documents_are_told_apart_on_demand() -> None:
     server = Server(lengths)
     embeddings = server.embeddings(

@@ -22,7 +22,7 @@ import pytest
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
 from multiapi.media import Media
-from multiapi.media_requests import MusicRequest, TranscriptionRequest, VideoRequest
+from multiapi.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
 from tests.reliability.hostile_server import HostileServer, Play, Seen, answer
 from tests.reliability.leaks import leak_in_error, watched_logs
 from tests.reliability.ways import KEYS, check_quiet
@@ -55,6 +55,11 @@ class Order:
     def __str__(self) -> str:
         return f"{self.vendor}-{self.method}"
 
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """What the core is asked with."""
+        return () if self.request is None else (self.request,)
+
     def body(self, state: Any, *, url: Any = None, id: Any = ID, **facts: Any) -> dict[str, Any]:
         """What the vendor says about a job."""
         body: dict[str, Any] = {"id": id, "status": state, "model": "m", **facts}
@@ -69,6 +74,10 @@ class Order:
         if self.vendor == "binobox":
             return {"output": {"signed_url": url, "mime_type": "video/mp4"}}
         return {"video" if self.method == "video" else "audio_file": {"url": url}}
+
+    def answer(self, text: Any) -> dict[str, Any]:
+        """What the vendor says who makes it at once: base64, an address, or what a test puts there."""
+        return {"response": text} if self.vendor == "bineric" else {"data": [{"b64_json": text}]}
 
 
 AUDIO = Media.from_bytes(MP3, name="note.mp3")
@@ -107,6 +116,33 @@ AIMLAPI_TRANSCRIPT = Order(
 )
 JOBS = (BINOBOX_FILM, AIMLAPI_FILM, AIMLAPI_MUSIC, AIMLAPI_TRANSCRIPT)
 """Everything that any of the vendors makes as a job."""
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(2_000)
+PICTURES = tuple(
+    Order(vendor, "image", ImageRequest(model=model, prompt="a cat"), "generate_image", {"prompt": "a cat"}, file=PNG)
+    for vendor, model in (
+        ("aimlapi", "flux/schnell"),
+        ("aicredits", "dall-e-3"),
+        ("binobox", "imagen-4-fast-generate"),
+        ("bineric", "stability-ai"),
+    )
+)
+SPEECHES = tuple(
+    Order(
+        vendor,
+        "speech",
+        SpeechRequest(model=model, text="hello there", voice=voice),
+        "text_to_speech",
+        {"text": "hello there"},
+        file=MP3,
+    )
+    for vendor, model, voice in (
+        ("aimlapi", "openai/tts-1", "coral"),
+        ("aicredits", "openai/tts-1", "alloy"),
+        ("binobox", "gemini-3.1-flash-tts", None),
+        ("bineric", "text-to-speech", None),
+    )
+)
 
 Said = str | dict[str, Any] | list[Any] | Play
 """What a vendor says: the state of the job, a body, or anything a hostile server can play."""
@@ -241,7 +277,7 @@ def _take(made: Made, value: Any, saved: Path | None) -> None:
 def core(made: Made, order: Order, settings: Settings, folder: Path, timeout_s: float) -> None:
     client = Client(order.vendor, **settings)
     waiting = {"timeout_s": timeout_s} if order.job else {}
-    result = getattr(client, order.method)(order.request, **waiting)
+    result = getattr(client, order.method)(*order.asked, **waiting)
     media = getattr(result, "media", ())
     _take(made, result, client.save(_fetchable(result), folder / "out") if media else None)
 
@@ -250,7 +286,7 @@ def core_async(made: Made, order: Order, settings: Settings, folder: Path, timeo
     async def main() -> None:
         client = AsyncClient(order.vendor, **settings)
         waiting = {"timeout_s": timeout_s} if order.job else {}
-        result = await getattr(client, order.method)(order.request, **waiting)
+        result = await getattr(client, order.method)(*order.asked, **waiting)
         media = getattr(result, "media", ())
         _take(made, result, await client.save(_fetchable(result), folder / "out") if media else None)
 

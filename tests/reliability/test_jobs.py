@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -532,7 +531,7 @@ def test_case_092_behind_a_redirect(order: Order, way: Maker, tmp_path: Path) ->
 
 
 @pytest.fixture
-def rebound(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def rebound(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A name service that says what a test wants about `cdn.example.com`."""
     said: list[str] = []
     real = socket.getaddrinfo
@@ -544,16 +543,15 @@ def rebound(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return real(host, port, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    return iter([said])  # type: ignore[return-value]
+    return said
 
 
 @every_fetched
 def test_case_092_a_name_that_stands_for_a_local_address(
-    order: Order, way: Maker, tmp_path: Path, rebound: Iterator[list[str]]
+    order: Order, way: Maker, tmp_path: Path, rebound: list[str]
 ) -> None:
-    said = next(rebound)
     for addresses in (["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::ffff:169.254.169.254"], ["::1"]):
-        said[:] = addresses
+        rebound[:] = addresses
         with Workshop(order, output="https://cdn.example.com/a.mp4") as shop, touched() as watch:
             made = way.make(order, shop.url, tmp_path)
         if way.is_tool:
@@ -639,7 +637,22 @@ def test_case_094_an_id_may_be_a_number(order: Order, way: Maker, tmp_path: Path
 
 @each_job
 def test_case_094_an_id_that_is_none(order: Order, way: Maker, tmp_path: Path) -> None:
-    ids = ("", " ", None, True, 1.5, [], {}, ".", "..", "a\nb", "a\x00b", "x" * 501, "x" * 5_000_000, "\ud800")
+    ids: tuple[Any, ...] = (
+        "",
+        " ",
+        None,
+        True,
+        1.5,
+        [],
+        {},
+        ".",
+        "..",
+        "a\nb",
+        "a\x00b",
+        "x" * 501,
+        "x" * 5_000_000,
+        "\ud800",
+    )
     for id in ids:
         with Workshop(order, start=[answer(text_of(order.body("pending", id=id)))]) as shop:
             error = way.make(order, shop.url, tmp_path).failed(ResponseFormatError)

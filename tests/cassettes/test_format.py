@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from multiapi import cassettes
 from multiapi.cassettes import body_from_yaml, body_to_yaml, form_parts, same_json
+from multiapi.cassettes.yaml_text import Dumper
 from tests.cassettes.scenario import FOLDER
 
 JSON = "application/json"
@@ -41,7 +42,7 @@ def test_an_event_stream_keeps_its_lines() -> None:
     body = 'data: {"a": 1}\n\ndata: سلام 🫐\n\ndata: [DONE]\n\n'.encode()
     held = body_to_yaml(body, "text/event-stream; charset=utf-8")
     assert held == {"events": body.decode()}
-    text = yaml.dump(held, Dumper=cassettes._Dumper, allow_unicode=True)
+    text = yaml.dump(held, Dumper=Dumper, allow_unicode=True)
     assert text.startswith("events: |") and "\n  data: [DONE]\n" in text and "سلام 🫐" in text
 
 
@@ -66,7 +67,7 @@ def test_an_event_stream_keeps_its_lines() -> None:
 def test_every_body_reads_back(body: bytes, kind: str, form: str | None) -> None:
     held = body_to_yaml(body, kind)
     assert (form is None) == (held is None)
-    through = yaml.safe_load(yaml.dump(held, Dumper=cassettes._Dumper, allow_unicode=True))
+    through = yaml.safe_load(yaml.dump(held, Dumper=Dumper, allow_unicode=True))
     if form == "json":
         assert same_json(json.loads(body_from_yaml(through)), json.loads(body))
     else:
@@ -89,9 +90,7 @@ def test_any_bytes_read_back(body: bytes, kind: str) -> None:
 def test_any_text_reads_back_from_the_file(text: str) -> None:
     body = text.encode("utf-8", "replace")
     held = body_to_yaml(body, "text/plain")
-    through = yaml.load(
-        yaml.dump(held, Dumper=cassettes._Dumper, allow_unicode=True, width=1_000_000), Loader=yaml.CSafeLoader
-    )
+    through = yaml.load(yaml.dump(held, Dumper=Dumper, allow_unicode=True, width=1_000_000), Loader=yaml.CSafeLoader)
     if held is not None and "json" in held:
         assert same_json(json.loads(body_from_yaml(through)), json.loads(body))
     else:

@@ -17,6 +17,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
+from llamaindex_multiapi._steps import Step, Steps, awaited, done
 from multiapi.errors import EmbeddingBatchError, MultiApiError
 from multiapi.keys import sealed
 from multiapi.types import EmbedRequest, EmbedResponse, Usage
@@ -163,45 +164,46 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         )
         return response.vectors
 
-    def _embed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
+    def _embedded(self, texts: Sequence[str], *, query: bool = False) -> Steps[list[list[float]]]:
         request = self._request(texts, query=query)
-        return self._vectors(self._client({}).embed(request, max_concurrency=self.max_concurrency))
-
-    async def _aembed(self, texts: Sequence[str], *, query: bool = False) -> list[list[float]]:
-        request = self._request(texts, query=query)
-        return self._vectors(await self._async_client({}).embed(request, max_concurrency=self.max_concurrency))
+        many = self.max_concurrency
+        response = yield Step(
+            lambda: self._client({}).embed(request, max_concurrency=many),
+            lambda: self._async_client({}).embed(request, max_concurrency=many),
+        )
+        return self._vectors(response)
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return self._embed([query], query=True)[0]
+        return done(self._embedded([query], query=True))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return (await self._aembed([query], query=True))[0]
+        return (await awaited(self._embedded([query], query=True)))[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        return self._embed([text])[0]
+        return done(self._embedded([text]))[0]
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
-        return (await self._aembed([text]))[0]
+        return (await awaited(self._embedded([text])))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return self._embed(texts)
+        return done(self._embedded(texts))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._aembed(texts)
+        return await awaited(self._embedded(texts))
 
     # ------------------------------------------------------------------------------------ cache, events, batches
 
     def get_query_embedding(self, query: str) -> list[float]:
-        return self._run([query], query=True)[0]
+        return done(self._run([query], query=True))[0]
 
     async def aget_query_embedding(self, query: str) -> list[float]:
-        return (await self._arun([query], query=True))[0]
+        return (await awaited(self._run([query], query=True)))[0]
 
     def get_text_embedding(self, text: str) -> list[float]:
-        return self._run([text])[0]
+        return done(self._run([text]))[0]
 
     async def aget_text_embedding(self, text: str) -> list[float]:
-        return (await self._arun([text]))[0]
+        return (await awaited(self._run([text])))[0]
 
     def get_text_embedding_batch(
         self,
@@ -209,11 +211,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
-        vectors: list[list[float]] = []
-        for start in get_tqdm_iterable(self._starts(texts), show_progress, "Generating embeddings"):
-            with _counted_from(vectors):
-                vectors += self._run(texts[start : start + self._stride()])
-        return vectors
+        return done(self._run_in_parts(texts, show_progress=show_progress))
 
     async def aget_text_embedding_batch(
         self,
@@ -221,59 +219,41 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
+        return await awaited(self._run_in_parts(texts, show_progress=show_progress))
+
+    def _run_in_parts(self, texts: list[str], *, show_progress: bool) -> Steps[list[list[float]]]:
+        """As many texts at a time as are on their way at once."""
+        size = self.embed_batch_size * self.max_concurrency
         vectors: list[list[float]] = []
-        for start in get_tqdm_iterable(self._starts(texts), show_progress, "Generating embeddings"):
+        for start in get_tqdm_iterable(range(0, len(texts), size), show_progress, "Generating embeddings"):
             with _counted_from(vectors):
-                vectors += await self._arun(texts[start : start + self._stride()])
+                vectors += yield from self._run(texts[start : start + size])
         return vectors
 
-    def _stride(self) -> int:
-        """As many texts as are on their way at once."""
-        return self.embed_batch_size * self.max_concurrency
-
-    def _starts(self, texts: Sequence[str]) -> list[int]:
-        return list(range(0, len(texts), self._stride()))
-
-    def _run(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
+    def _run(self, texts: list[str], *, query: bool = False) -> Steps[list[list[float]]]:
+        """The vectors of some texts: those in the cache, and the rest from the vendor and into the cache."""
         with self._reported(texts) as vectors:
             cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
             if cache is not None:
-                _fill(vectors, [cache.get(key=prefix + text, collection=COLLECTION) for text in texts])
+                for index, text in enumerate(texts):
+                    entry = yield _on(cache.get, cache.aget, key=prefix + text, collection=COLLECTION)
+                    if entry:
+                        vectors[index] = next(iter(entry.values()))
             missing = [index for index in range(len(texts)) if index not in vectors]
             if missing:
                 if self.rate_limiter is not None:
                     for _ in range(self._requests_for(missing)):
-                        self.rate_limiter.acquire()
+                        yield Step(self.rate_limiter.acquire, self.rate_limiter.async_acquire)
                 try:
-                    found = self._embed([texts[index] for index in missing], query=query)
+                    found = yield from self._embedded([texts[index] for index in missing], query=query)
                     vectors.update(zip(missing, found, strict=True))
                 except EmbeddingBatchError as error:
                     _renumber(error, missing, vectors)
                     raise
                 finally:
                     if cache is not None:
-                        cache.put_all(_entries(vectors, missing, texts, prefix), collection=COLLECTION)
-        return [vectors[index] for index in range(len(texts))]
-
-    async def _arun(self, texts: list[str], *, query: bool = False) -> list[list[float]]:
-        with self._reported(texts) as vectors:
-            cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
-            if cache is not None:
-                _fill(vectors, [await cache.aget(key=prefix + text, collection=COLLECTION) for text in texts])
-            missing = [index for index in range(len(texts)) if index not in vectors]
-            if missing:
-                if self.rate_limiter is not None:
-                    for _ in range(self._requests_for(missing)):
-                        await self.rate_limiter.async_acquire()
-                try:
-                    found = await self._aembed([texts[index] for index in missing], query=query)
-                    vectors.update(zip(missing, found, strict=True))
-                except EmbeddingBatchError as error:
-                    _renumber(error, missing, vectors)
-                    raise
-                finally:
-                    if cache is not None:
-                        await cache.aput_all(_entries(vectors, missing, texts, prefix), collection=COLLECTION)
+                        entries = _entries(vectors, missing, texts, prefix)
+                        yield _on(cache.put_all, cache.aput_all, entries, collection=COLLECTION)
         return [vectors[index] for index in range(len(texts))]
 
     def _requests_for(self, missing: Sequence[int]) -> int:
@@ -311,17 +291,15 @@ def _is_heard() -> bool:
     return False
 
 
+def _on(do: Any, begin: Any, *values: Any, **named: Any) -> Step:
+    return Step(lambda: do(*values, **named), lambda: begin(*values, **named))
+
+
 def _entries(
     vectors: dict[int, list[float]], missing: Sequence[int], texts: Sequence[str], prefix: str
 ) -> list[tuple[str, dict[str, Any]]]:
     """What is new, in the form in which LlamaIndex's caches hold vectors."""
     return [(prefix + texts[index], {str(uuid.uuid4()): vectors[index]}) for index in missing if index in vectors]
-
-
-def _fill(vectors: dict[int, list[float]], entries: Sequence[Any]) -> None:
-    for index, entry in enumerate(entries):
-        if entry:
-            vectors[index] = next(iter(entry.values()))
 
 
 def _renumber(error: EmbeddingBatchError, missing: Sequence[int], vectors: dict[int, list[float]]) -> None:

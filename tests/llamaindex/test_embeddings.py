@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import multiprocessing
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from llama_index.core.rate_limiter import BaseRateLimiter
 from llama_index.core.storage.kvstore import SimpleKVStore
@@ -34,6 +37,28 @@ def refusing(*poison: str, status: int = 400) -> Wire:
 
 
 TEXTS = [f"text {number}" for number in range(10)]
+
+
+async def test_b12_r52_what_was_found_before_a_run_is_cancelled_is_in_the_cache() -> None:
+    store, hangs = SimpleKVStore(), asyncio.Event()
+
+    async def reply(request: httpx.Request) -> httpx.Response:
+        (text,) = json.loads(request.content)["input"]
+        if text == "second":
+            hangs.set()
+            await asyncio.sleep(60)
+        return httpx.Response(200, content=b"".join(FORMAT.vectors([vector_of(text)]).pieces))
+
+    wire = Wire(answer)
+    settings: dict[str, Any] = {"embed_batch_size": 1, "max_concurrency": 1, "embeddings_cache": store}
+    model = embedding_on(wire, http_async_client=httpx.AsyncClient(transport=httpx.MockTransport(reply)), **settings)
+    run = asyncio.create_task(model.aget_text_embedding_batch(["first", "second"]))
+    await hangs.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert model.get_text_embedding_batch(["first", "second"]) == [vector_of("first"), vector_of("second")]
+    assert [asked.json["input"] for asked in wire.asked] == [["second"]]
 
 
 @pytest.mark.parametrize("provider", ["bineric", "binom_router", "binobox"])

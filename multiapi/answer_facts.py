@@ -104,3 +104,17 @@ def object_at(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The object in a field; empty if there is none."""
     value = body.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def kind_of(value: Any) -> str:
+    """What a value of parsed JSON is, in words."""
+    kinds = {
+        type(None): "null",
+        list: "a list",
+        dict: "an object",
+        str: "text",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
+    return "empty" if value == [] else kinds.get(type(value), type(value).__name__)

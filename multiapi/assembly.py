@@ -6,72 +6,26 @@ OpenAI-like servers are known to use, and repairs tool calls that come without i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
-import orjson
-
-from multiapi.answer_facts import ReadCost, read_usage, request_id
+from multiapi.answer_facts import ReadCost, kind_of, read_usage, request_id
 from multiapi.errors import ResponseFormatError
-from multiapi.http import parse_json
 from multiapi.media import Media, from_base64
+from multiapi.tool_calls import ToolCallAssembly
 from multiapi.types import (
     ChatDelta,
     ChatResponse,
     Citation,
-    InvalidToolCall,
     Reasoning,
-    ToolCall,
     ToolCallDelta,
 )
 
-_NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _CONSTANT = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
-_CALL_KEYS = frozenset({"id", "type", "function", "custom", "index", "name", "arguments"})
 _CHOICE_KEYS = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
 _TOP_KEYS = frozenset({"id", "model", "choices", "usage", "citations", "success"})
-
-
-class _Slot:
-    """One tool call while it is being put together."""
-
-    __slots__ = ("arguments", "extra", "given_id", "id", "is_held", "name")
-
-    def __init__(self, id: str, given_id: str | None) -> None:
-        self.id = id
-        self.given_id = given_id
-        self.name = ""
-        self.arguments: list[str] = []
-        self.extra: dict[str, Any] = {}
-        self.is_held: bool | None = None
-        """Whether pieces are held back, because what came is text inside of JSON; None until it is known."""
-
-    def take(self, piece: str) -> str:
-        """Keep a piece of the arguments; what may be handed on of them."""
-        self.arguments.append(piece)
-        if self.is_held is None:
-            start = piece.lstrip()[:1]
-            self.is_held = start == '"' if start else None
-        if not self.is_held:
-            return piece
-        end = piece.rstrip()
-        if not end.endswith('"') or end.endswith('\\"'):
-            return ""
-        text = "".join(self.arguments).strip()
-        inner = _unwrapped(text)
-        if inner is text:
-            return ""
-        self.is_held = False
-        return inner
-
-    def is_complete(self) -> bool:
-        """Whether the arguments so far are a whole JSON object."""
-        text = "".join(self.arguments).strip()
-        return text.endswith(("}", '"')) and arguments_error(_unwrapped(text)) is None
 
 
 class Assembly:
@@ -92,16 +46,11 @@ class Assembly:
         self._top: dict[str, Any] = {}
         self._keys: tuple[str, ...] = ()
         self._changing: list[str] = []
-        self._id: str | None = None
-        self._model = ""
-        self._usage: Mapping[str, Any] | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._details: dict[Any, dict[str, Any]] = {}
         self._refusal: list[str] = []
-        self._slots: list[_Slot] = []
-        self._slot_of_index: dict[int, _Slot] = {}
-        self._slot_of_id: dict[str, _Slot] = {}
+        self._calls = ToolCallAssembly()
         self._citations: list[Citation] = []
         self._media: list[Media] = []
         self._audio: dict[str, Any] = {}
@@ -158,7 +107,7 @@ class Assembly:
         choices = body.get("choices")
         if not isinstance(choices, list) or not any(isinstance(choice, dict) for choice in choices):
             raise ResponseFormatError(
-                f"{self.provider} answered without choices (choices is {_shape(choices)}; fields: {', '.join(map(str, body)) or 'none'})",
+                f"{self.provider} answered without choices (choices is {kind_of(choices)}; fields: {', '.join(map(str, body)) or 'none'})",
                 provider=self.provider,
             )
         first = next(choice for choice in choices if isinstance(choice, dict))
@@ -173,7 +122,7 @@ class Assembly:
             )
         self._whole = True
         self.add(body)
-        if self.finish_reason is None and self._others and not self._text and not self._slots:
+        if self.finish_reason is None and self._others and not self._text and not self._calls.slots:
             self.add_choice(first)
         self.finished = True
 
@@ -209,7 +158,7 @@ class Assembly:
     def _message(self, choice: Mapping[str, Any]) -> Any:
         """The whole message of a choice. In a stream it may repeat beside an empty delta what has been said already."""
         delta = choice.get("delta")
-        if type(delta) is dict and not self._whole and (self._text or self._slots):
+        if type(delta) is dict and not self._whole and (self._text or self._calls.slots):
             return delta
         return choice.get("message") or delta
 
@@ -232,9 +181,9 @@ class Assembly:
                 if not (message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")):
                     reasoning = reasoning or detail_text
             elif key == "tool_calls":
-                calls = tuple(self._read_calls(value))
+                calls = self._read_calls(value)
             elif key == "function_call" and isinstance(value, dict):
-                calls = tuple(self._read_calls([{"index": 0, "function": value}]))
+                calls = self._read_calls([{"index": 0, "function": value}])
             elif key == "refusal":
                 refusal = value if isinstance(value, str) else ""
             elif key in {"annotations", "citations"}:
@@ -350,113 +299,21 @@ class Assembly:
         transcript = audio.get("transcript")
         return transcript if isinstance(transcript, str) and not has_text else ""
 
-    # ---------------------------------------------------------------------------------------- tool calls
-
-    def _read_calls(self, fragments: Any) -> list[ToolCallDelta]:
-        found: list[ToolCallDelta] = []
-        for position, fragment in enumerate(fragments if isinstance(fragments, list) else [fragments]):
-            if not isinstance(fragment, dict):
-                continue
-            function = fragment.get("function") or fragment.get("custom") or {}
-            if not isinstance(function, dict):
-                function = {}
-            name = function.get("name") or fragment.get("name") or ""
-            name = name if isinstance(name, str) else str(name)
-            slot, is_new = self._slot(fragment, name, position, len(fragments) if isinstance(fragments, list) else 1)
-            given = function.get("arguments", function.get("input", fragment.get("arguments")))
-            arguments = given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
-            if arguments == "null" and not slot.arguments:
-                arguments = ""
-            added_name = ""
-            if name and name != slot.name:
-                # A name that is sent in pieces goes on; one that is sent again does not.
-                added_name = name
-                slot.name += name
-            if arguments:
-                arguments = slot.take(arguments)
-            for key, value in fragment.items():
-                if key not in _CALL_KEYS and value is not None:
-                    slot.extra[key] = value
-            if is_new or added_name or arguments:
-                found.append(
-                    ToolCallDelta(self._slots.index(slot), slot.id if is_new else None, added_name or None, arguments)
-                )
-        return found
-
-    def _slot(self, fragment: Mapping[str, Any], name: str, position: int, count: int) -> tuple[_Slot, bool]:
-        """Which call a fragment belongs to: by id, then by index, then by position; a new id or name begins a new call."""
-        given = fragment.get("id")
-        given_id = str(given) if given is not None and str(given) not in _NO_IDS else None
-        index = fragment.get("index")
-        index = index if isinstance(index, int) and not isinstance(index, bool) else None
-        if given_id is not None and given_id in self._slot_of_id:
-            return self._slot_of_id[given_id], False
-        held = self._slot_of_index.get(index) if index is not None else None
-        if index is None and self._slots and not (name and self._slots[-1].name):
-            held = self._slots[min(position, len(self._slots) - 1)] if count > 1 else self._slots[-1]
-        if held is not None and not self._begins_new(held, given_id, name):
-            if given_id is not None:
-                self._slot_of_id[given_id] = held
-            return held, False
-        slot = _Slot(given_id or self._made_id(len(self._slots)), given_id)
-        self._slots.append(slot)
-        if given_id is not None:
-            self._slot_of_id[given_id] = slot
-        if index is not None:
-            self._slot_of_index[index] = slot
-        return slot, True
-
-    @staticmethod
-    def _begins_new(held: _Slot, given_id: str | None, name: str) -> bool:
-        if not name or not held.name:
-            return False
-        if given_id is not None and held.given_id is not None:
-            # Some servers make a new id for every piece of the same call.
-            return name != held.name or not held.arguments or held.is_complete()
-        if held.given_id is not None and not held.arguments:
-            return False  # the next piece of the name
-        return name != held.name or held.is_complete()
-
-    def _made_id(self, number: int) -> str:
-        """An id for a call that came without one: the same however the answer is split."""
+    def _read_calls(self, fragments: Any) -> tuple[ToolCallDelta, ...]:
         answer_id = self._top.get("id")
-        return made_call_id(answer_id if isinstance(answer_id, str) else "", number)
-
-    def _calls(self, *, interrupted: bool) -> tuple[tuple[ToolCall, ...], tuple[InvalidToolCall, ...]]:
-        valid: list[ToolCall] = []
-        invalid: list[InvalidToolCall] = []
-        cut = interrupted or self.finish_reason in _CUT_REASONS
-        for number, slot in enumerate(self._slots):
-            raw = "".join(slot.arguments)
-            arguments = raw.strip()
-            is_last = number == len(self._slots) - 1
-            if arguments in {"", "null"}:
-                error = "the answer was cut off before its arguments" if cut and is_last else None
-                arguments = "{}"
-            else:
-                arguments = _unwrapped(arguments)
-                error = arguments_error(arguments)
-                if error is not None and cut and is_last:
-                    error = f"the answer was cut off inside its arguments ({error})"
-            if not slot.name:
-                error = error or "the call names no tool"
-            if error is None:
-                valid.append(ToolCall(slot.id, slot.name, arguments, slot.extra or None))
-            else:
-                invalid.append(InvalidToolCall(slot.id, slot.name, raw, error))
-        return tuple(valid), tuple(invalid)
+        return self._calls.add(fragments, answer_id if isinstance(answer_id, str) else "")
 
     # ---------------------------------------------------------------------------------------- result
 
     @property
     def has_content(self) -> bool:
         """Whether anything that a reader would see has arrived."""
-        return bool(self._text or self._reasoning or self._slots or self._refusal or self._media or self._audio)
+        return bool(self._text or self._reasoning or self._calls.slots or self._refusal or self._media or self._audio)
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived, put together."""
         top = self._top
-        calls, invalid = self._calls(interrupted=interrupted)
+        calls, invalid = self._calls.finished(cut=interrupted or self.finish_reason in _CUT_REASONS)
         model = top.get("model")
         answer_id = top.get("id")
         usage_body = top.get("usage") or _usage_beside(top)
@@ -507,22 +364,14 @@ class Assembly:
         message: dict[str, Any] = {
             **self._of_message,
             "role": "assistant",
-            "content": text or (None if self._slots else ""),
+            "content": text or (None if self._calls.slots else ""),
         }
         if reasoning:
             message["reasoning_content"] = reasoning
         if self._details:
             message["reasoning_details"] = list(self._details.values())
-        if self._slots:
-            message["tool_calls"] = [
-                {
-                    "id": slot.id,
-                    "type": "function",
-                    "function": {"name": slot.name, "arguments": "".join(slot.arguments)},
-                    **slot.extra,
-                }
-                for slot in self._slots
-            ]
+        if self._calls.slots:
+            message["tool_calls"] = self._calls.to_wire()
         if self._refusal:
             message["refusal"] = "".join(self._refusal)
         choice = {**self._of_choice, "index": 0, "message": message, "finish_reason": self.finish_reason}
@@ -530,45 +379,6 @@ class Assembly:
 
 
 # ------------------------------------------------------------------------------------------------ reading of parts
-
-
-def arguments_error(text: str) -> str | None:
-    """Why tool arguments are no JSON object, or None if they are one."""
-    try:
-        value = parse_json(text.encode("utf-8", "replace"))
-    except ValueError as error:
-        return f"the arguments are no JSON: {error}"
-    return None if isinstance(value, dict) else f"the arguments are {_shape(value)} instead of an object"
-
-
-def made_call_id(answer_id: str, number: int) -> str:
-    """An id for a call that has none: of the answer's id without the word in front, and no longer than OpenAI's may be."""
-    stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9]", "", answer_id)[-32:]
-    return f"call_{stem}_{number}" if stem else f"call_{uuid4().hex[:24]}"
-
-
-def _unwrapped(arguments: str) -> str:
-    """Arguments that were encoded twice, as text inside of JSON."""
-    if not arguments.startswith('"'):
-        return arguments
-    try:
-        inner = parse_json(arguments.encode("utf-8", "replace"))
-    except ValueError:
-        return arguments
-    return inner if isinstance(inner, str) and arguments_error(inner) is None else arguments
-
-
-def _shape(value: Any) -> str:
-    kinds = {
-        type(None): "null",
-        list: "a list",
-        dict: "an object",
-        str: "text",
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-    }
-    return "empty" if value == [] else kinds.get(type(value), type(value).__name__)
 
 
 def _joined(first: ChatDelta, second: ChatDelta) -> ChatDelta:

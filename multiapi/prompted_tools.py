@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from multiapi.assembly import arguments_error, made_call_id
 from multiapi.http import parse_json
 from multiapi.stream import all_calls
+from multiapi.tool_calls import arguments_error, made_call_id
 from multiapi.types import (
     ChatDelta,
     ChatRequest,

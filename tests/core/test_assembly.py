@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiapi.answer_facts import read_usage
-from multiapi.assembly import Assembly, made_call_id
+from multiapi.assembly import Assembly
 from multiapi.errors import ResponseFormatError, ServerError, StreamInterruptedError
 from multiapi.http import HttpResponse
 from multiapi.openai_format import chat_stream_decoder, parse_chat
+from multiapi.tool_calls import made_call_id
 from multiapi.types import ChatResponse, Limits, ToolCall
 
 HEAD = HttpResponse(200, {"content-type": "text/event-stream"})

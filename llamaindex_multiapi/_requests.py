@@ -20,6 +20,7 @@ SETTINGS = (
     "stream_usage",
     "tool_calling",
     "split_thinking",
+    "reasoning_replay",
 )
 """Settings that are fields of the model and of a request alike."""
 _SETTING_NAMES = frozenset({*SETTINGS, "n", "model"})

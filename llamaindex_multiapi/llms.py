@@ -30,7 +30,7 @@ from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to
 from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
-from multiapi.types import ChatDelta, StructuredMethod, ToolCalling
+from multiapi.types import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
@@ -72,6 +72,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
         tool_calling: "native" or "prompted" instead of what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
+        reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
+            the vendor documents it.
         structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused;
             LlamaIndex's `pydantic_program_mode` FUNCTION is "function_calling" and LLM is "prompted".
         structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
@@ -115,6 +117,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = True
+    reasoning_replay: ReasoningReplay = "auto"
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
     misplaced_media: MisplacedMedia = "hoist"

@@ -127,7 +127,7 @@ def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, A
             moved = []
         if type(message.content) is not str and message.role != "user":
             message, moved = without_media(message)
-        wire.append(_message_to_wire(message, request.model, dialect))
+        wire.append(_message_to_wire(message, request, dialect))
     if moved:
         wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
     return wire
@@ -159,7 +159,7 @@ def _media_follow(media: Sequence[Part], whose: str) -> str:
     return f"the {'media' if several else 'medium'} of this {whose} follow{'' if several else 's'} in the next user message"
 
 
-def _message_to_wire(message: Message, model: str, dialect: Dialect) -> dict[str, Any]:
+def _message_to_wire(message: Message, request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     content = message.content
     role = message.role
     if role == "developer" and not dialect.knows_developer:
@@ -171,11 +171,11 @@ def _message_to_wire(message: Message, model: str, dialect: Dialect) -> dict[str
     if message.name and dialect.takes_names:
         wire["name"] = message.name
     if role == "assistant":
-        _add_assistant_fields(wire, message, model, dialect)
+        _add_assistant_fields(wire, message, request, dialect)
     return wire
 
 
-def _add_assistant_fields(wire: dict[str, Any], message: Message, model: str, dialect: Dialect) -> None:
+def _add_assistant_fields(wire: dict[str, Any], message: Message, request: ChatRequest, dialect: Dialect) -> None:
     if message.tool_calls:
         wire["tool_calls"] = [
             {
@@ -190,13 +190,20 @@ def _add_assistant_fields(wire: dict[str, Any], message: Message, model: str, di
     if message.refusal and not wire["content"]:
         wire["content"] = message.refusal
     reasoning = message.reasoning
-    if reasoning is not None and dialect.replay_reasoning and reasoning.provider == dialect.provider:
-        if reasoning.model and not same_model(reasoning.model, model):
+    if reasoning is not None and reasoning.provider == dialect.provider and _goes_back(message, request, dialect):
+        if reasoning.model and not same_model(reasoning.model, request.model):
             return
         if reasoning.text:
             wire["reasoning_content"] = reasoning.text
         if reasoning.details:
             wire["reasoning_details"] = [dict(detail) for detail in reasoning.details]
+
+
+def _goes_back(message: Message, request: ChatRequest, dialect: Dialect) -> bool:
+    """Whether the thoughts of a message are wanted again."""
+    if request.reasoning_replay == "with_tools":
+        return bool(message.tool_calls)
+    return dialect.replay_reasoning if request.reasoning_replay == "auto" else request.reasoning_replay == "always"
 
 
 def same_model(answered: str, asked: str) -> bool:

@@ -16,6 +16,7 @@ from multiapi.media import Media
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 MediaKind = Literal["image", "audio", "video", "file"]
 ToolCalling = Literal["auto", "native", "prompted"]
+ReasoningReplay = Literal["auto", "always", "with_tools", "never"]
 StructuredMethod = Literal["auto", "json_schema", "function_calling", "json_mode", "prompted"]
 
 # ------------------------------------------------------------------------------------------------ messages
@@ -166,6 +167,8 @@ class ChatRequest:
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
         tool_calling: "native" or "prompted" overrules what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
+        reasoning_replay: Which thoughts of its own a model gets back: all, those before tool calls, or none. "auto" does as the vendor
+            documents it. Thoughts of another model or vendor never go along.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
     """
@@ -194,6 +197,7 @@ class ChatRequest:
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = False
+    reasoning_replay: ReasoningReplay = "auto"
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from llamaindex_multiapi._answers import facts_of, from_answer, raw_body
 from llamaindex_multiapi._messages import arguments_text, to_message, to_messages, to_parts
 from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_tool, to_tool_choice
-from llamaindex_multiapi.testing import Said
+from llamaindex_multiapi.testing import Called, Said
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.types import ChatResponse as Answer
@@ -264,6 +264,29 @@ def test_b08_reasoning_keeps_its_origin_through_json() -> None:
     assert message.blocks[0].num_tokens == 3
     again = ChatMessage.model_validate_json(message.model_dump_json())
     assert to_message(again).reasoning == reasoning
+
+
+@pytest.mark.parametrize(
+    ("provider", "replay", "expected"),
+    [
+        ("aimlapi", "auto", ["thought 1", "thought 2"]),
+        ("aimlapi", "with_tools", [None, "thought 2"]),
+        ("aimlapi", "never", [None, None]),
+        ("aicredits", "auto", [None, None]),
+        ("aicredits", "with_tools", [None, "thought 2"]),
+        ("aicredits", "always", ["thought 1", "thought 2"]),
+    ],
+)
+def test_b08_c24_r34_which_thoughts_go_back_can_be_chosen(provider: str, replay: Any, expected: list[Any]) -> None:
+    call = Called("1", "add", "{}")
+    wire = says(Said("so", reasoning="thought 1"), Said(calls=(call,), reasoning="thought 2"), Said("done"))
+    llm = llm_on(wire, provider=provider, reasoning_replay=replay)
+    history = [ChatMessage("hi")]
+    for question in ("and?", "well?"):
+        history += [llm.chat(history).message, ChatMessage(question)]
+    llm.chat(history)
+    answers = [message for message in wire.last["messages"] if message["role"] == "assistant"]
+    assert [answer.get("reasoning_content") for answer in answers] == expected
 
 
 def test_b08_thoughts_of_another_class_have_no_origin_and_are_not_sent() -> None:

@@ -98,22 +98,38 @@ class Calls:
 
     @called
     def image(setting: Setting, request: ImageRequest) -> Flow[ImageResult]:
-        """Pictures."""
+        """Pictures.
+
+        One `Media` for each picture in `media`, as bytes or at an address that expires (`save` and `download` fetch it), with the
+        cost in the vendor's own unit. A 5xx is not repeated: a picture is paid for when it is made.
+
+        Raises:
+            UnsupportedError: The vendor makes no pictures, or the model lacks a setting that is set.
+        """
         return made.one(setting, "image", request)
 
     @called
     def edit_image(setting: Setting, request: ImageEditRequest) -> Flow[ImageResult]:
-        """A picture changed as a text says."""
+        """A picture changed as a text says.
+
+        The answer is that of `image`.
+        """
         return made.one(setting, "edit_image", request)
 
     @called
     def mesh(setting: Setting, request: MeshRequest) -> Flow[MeshResult]:
-        """A 3D model."""
+        """A 3D model.
+
+        `media` holds the files that the vendor gives, GLB for most.
+        """
         return made.one(setting, "mesh", request)
 
     @called
     def speech(setting: Setting, request: SpeechRequest) -> Flow[MediaResult]:
-        """A text read aloud."""
+        """A text read aloud.
+
+        The sound is a `Media` itself, of the asked `output_format` where the vendor has it; its kind is read from its bytes.
+        """
         return made.one(setting, "speech", request)
 
     @called
@@ -124,7 +140,18 @@ class Calls:
         timeout_s: float = WAIT_S,
         on_progress: OnProgress | None = None,
     ) -> Flow[Transcript]:
-        """What is said in a recording; waited for where the vendor makes a job of it."""
+        """What is said in a recording; waited for where the vendor makes a job of it.
+
+        `text` is all of it; `segments` and `words` carry times in seconds and speakers where the vendor gives them.
+
+        Args:
+            timeout_s: How long to wait for a job, in seconds.
+            on_progress: Called each time that a job was looked at.
+
+        Raises:
+            JobFailedError: The vendor gave up on it.
+            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="transcription")` waits again.
+        """
         return made.one_or_job(
             setting,
             "transcribe",
@@ -138,7 +165,16 @@ class Calls:
     def music(
         setting: Setting, request: MusicRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
     ) -> Flow[MediaResult]:
-        """Music; waited for where the vendor makes a job of it."""
+        """Music; waited for where the vendor makes a job of it.
+
+        Args:
+            timeout_s: How long to wait for a job, in seconds.
+            on_progress: Called each time that a job was looked at.
+
+        Raises:
+            JobFailedError: The vendor gave up on it.
+            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
+        """
         return made.one_or_job(setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress)
 
     @called
@@ -154,7 +190,10 @@ class Calls:
 
     @called
     def ocr(setting: Setting, request: OcrRequest) -> Flow[OcrResult]:
-        """Text and layout of a document or picture."""
+        """Text and layout of a document or picture.
+
+        `pages` has the text of each page, as Markdown where the vendor writes it, and `text` all of them.
+        """
         return made.one(setting, "ocr", request)
 
     @called
@@ -169,19 +208,28 @@ class Calls:
 
     @called
     def responses(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
-        """A conversation over the Responses API, for the models that speak only that."""
+        """A conversation over the Responses API, for the models that speak only that.
+
+        The same request and answer as `chat`. `Client.chat` uses it by itself for models that are known to speak only that.
+        """
         return made.one(setting, "responses", request)
 
     @called
     def messages(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
-        """A conversation over Anthropic's Messages protocol."""
+        """A conversation over Anthropic's Messages protocol.
+
+        The same request and answer as `chat`.
+        """
         return made.one(setting, "messages", request)
 
     # ------------------------------------------------------------------------------------ jobs and files
 
     @called
     def start_video(setting: Setting, request: VideoRequest) -> Flow[Job]:
-        """Start a film without waiting; it is never started twice on doubt."""
+        """Start a film without waiting; it is never started twice on doubt.
+
+        The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
+        """
         return made.start(setting, "video", request)
 
     @called
@@ -196,7 +244,10 @@ class Calls:
 
     @called
     def job(setting: Setting, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
-        """How a job is doing, by itself or by its id and kind ("video" unless told otherwise)."""
+        """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
+
+        Asks once and does not wait; `job.state` is "pending", "completed" or "failed".
+        """
         return made.look(setting, job, kind)
 
     @called
@@ -218,12 +269,32 @@ class Calls:
 
     @called
     def download(setting: Setting, media: M, *, max_bytes: int | None = None) -> Flow[M]:
-        """Media with its bytes, fetched without the key from where the vendor keeps them."""
+        """Media with its bytes, fetched without the key from where the vendor keeps them.
+
+        Media that already have bytes come back as they are. Only public hosts are asked, never with the key.
+
+        Args:
+            max_bytes: Refuse more than that; None: `limits.file_bytes` of the client.
+
+        Raises:
+            ResponseTooLargeError: The file is larger.
+            AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
+        """
         return made.download(setting, media, max_bytes or setting.limits.file_bytes)
 
     @called
     def save(setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
-        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it."""
+        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it.
+
+        Args:
+            path: A file, which is replaced if it is there, with the right ending if it has none; or a folder, in which a new name
+                is made.
+            max_bytes: Refuse more than that; None: `limits.file_bytes` of the client.
+
+        Raises:
+            ResponseTooLargeError: The file is larger; nothing is left behind.
+            AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
+        """
         return made.save(setting, media, path, max_bytes or setting.limits.file_bytes)
 
     @called
@@ -240,22 +311,35 @@ class Calls:
 
     @called
     def models(setting: Setting, request: ModelsRequest | None = None) -> Flow[tuple[ModelInfo, ...]]:
-        """The vendor's models, with prices and limits as far as it says them."""
+        """The vendor's models, with prices and limits as far as it says them.
+
+        Without a request all of them. Prices are in the currency that the vendor names, per what it names.
+        """
         return made.one(setting, "models", request)
 
     @called
     def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
-        """One model by its id or alias."""
+        """One model by its id or alias.
+
+        Raises:
+            NotFoundError: The vendor has no such model.
+        """
         return made.model(setting, model_id)
 
     @called
     def metrics(setting: Setting, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
-        """How fast models were lately."""
+        """How fast models were lately.
+
+        Percentiles of the time to the first token and of a whole call in milliseconds, and of tokens per second.
+        """
         return made.one(setting, "metrics", models)
 
     @called
     def balance(setting: Setting) -> Flow[Balance]:
-        """What is left."""
+        """What is left.
+
+        `amount` is a `Decimal` in the vendor's own `unit`, never converted.
+        """
         return made.one(setting, "balance")
 
     @called
@@ -265,7 +349,10 @@ class Calls:
 
     @called
     def usage(setting: Setting, request: UsageRequest | None = None) -> Flow[UsageReport]:
-        """What was used in a time."""
+        """What was used in a time.
+
+        Without a request the time that the vendor reports unasked. Amounts are in the vendor's own unit.
+        """
         return made.one(setting, "usage", request)
 
     @called
@@ -280,12 +367,18 @@ class Calls:
 
     @called
     def logs(setting: Setting, request: LogsRequest | None = None) -> Flow[Page]:
-        """One entry per call, a page at a time."""
+        """One entry per call, a page at a time.
+
+        `items` are `LogEntry`s; `next_offset` goes into the next request.
+        """
         return made.one(setting, "logs", request)
 
     @called
     def transactions(setting: Setting, request: TransactionsRequest | None = None) -> Flow[Page]:
-        """Top-ups and charges, a page at a time."""
+        """Top-ups and charges, a page at a time.
+
+        `items` are `Transaction`s; `next_cursor` goes into the next request.
+        """
         return made.one(setting, "transactions", request)
 
     @called
@@ -300,17 +393,26 @@ class Calls:
 
     @called
     def create_key(setting: Setting, change: KeyChange | None = None) -> Flow[KeyInfo]:
-        """A new key; its `key` is in this answer and in no other."""
+        """A new key; its `key` is in this answer and in no other.
+
+        Needs a management key at AI/ML API. `key` shows itself in no `repr`.
+        """
         return made.one(setting, "create_key", change)
 
     @called
     def update_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
-        """Change some settings of a key."""
+        """Change some settings of a key.
+
+        The key is named by `change.prefix`; what is None stays.
+        """
         return made.one(setting, "update_key", change)
 
     @called
     def replace_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
-        """Set all settings of a key anew."""
+        """Set all settings of a key anew.
+
+        The key is named by `change.prefix`; what is None is reset.
+        """
         return made.one(setting, "replace_key", change)
 
     @called
@@ -322,12 +424,18 @@ class Calls:
 
     @called
     def create_batch(setting: Setting, request: BatchRequest) -> Flow[Batch]:
-        """Many conversations at a discount, answered later."""
+        """Many conversations at a discount, answered later.
+
+        `requests` are by ids of yours, at least one; results are told apart by them.
+        """
         return made.one(setting, "create_batch", request)
 
     @called
     def batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
-        """How a batch is doing, with its results once it is done."""
+        """How a batch is doing, with its results once it is done.
+
+        `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each an answer or a reason.
+        """
         return made.batch(setting, batch)
 
     @called

@@ -11,6 +11,18 @@ def number(model: str, key: str, default: int) -> int:
     return int(found.group(1)) if found else default
 
 
+def with_fields_of(floor, product):
+    """The floor with all fields of a product's class, and none of its code: what they cost when a model is constructed."""
+    from pydantic import create_model
+
+    own = {
+        name: (field.annotation, field)
+        for name, field in product.model_fields.items()
+        if name not in floor.model_fields
+    }
+    return create_model("FloorWithFields", __base__=floor, **own)
+
+
 @lru_cache(1)
 def langchain_floor():
     from langchain_core.language_models import BaseChatModel

@@ -108,6 +108,11 @@ class ChatMultiApi(Sealed, BaseChatModel):
         limiter: A `multiapi.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
+
+    Raises:
+        MissingApiKeyError: No key.
+        InvalidRequestError: No such provider, or an address that cannot be one. Calls raise the classes of `multiapi.errors`,
+            each of which is one of LangChain's `ModelError` classes as well.
     """
 
     provider: str = ""

@@ -11,13 +11,16 @@ from langchain_multiapi.embeddings import MultiApiEmbeddings
 def init_multiapi_chat_model(model: str, *, provider: str | None = None, **kwargs: Any) -> ChatMultiApi:
     """A chat model from "aimlapi:openai/gpt-4o", or from a model's id and its provider.
 
-    For switching at run time, give the result to `configurable_fields` or `configurable_alternatives`.
+    What else is given goes to `ChatMultiApi`. For switching at run time, give the result to `configurable_fields` or `configurable_alternatives`.
     """
     return ChatMultiApi(model=model, provider=provider or "", **kwargs)
 
 
 def init_multiapi_embeddings(model: str, *, provider: str | None = None, **kwargs: Any) -> MultiApiEmbeddings:
-    """Embeddings from "aimlapi:openai/text-embedding-3-small", or from a model's id and its provider."""
+    """Embeddings from "aimlapi:openai/text-embedding-3-small", or from a model's id and its provider.
+
+    What else is given goes to `MultiApiEmbeddings`.
+    """
     return MultiApiEmbeddings(model=model, provider=provider or "", **kwargs)
 
 

@@ -28,7 +28,14 @@ COLLECTION = "embeddings"
 
 
 class EmbeddingUsageEvent(BaseEvent):
-    """What one embedding request was counted and charged, in the vendor's words."""
+    """What one embedding request was counted and charged, in the vendor's words; LlamaIndex's event handlers get one for each.
+
+    Attributes:
+        texts: How many were in the request.
+        prompt_tokens: None where the vendor does not count.
+        cost: `amount` as text and `unit`, where the vendor says what it took.
+        request_id: To quote to the vendor's support.
+    """
 
     provider: str
     model: str

@@ -84,8 +84,9 @@ class Settings:
         self.__dict__.update(state, http_client=None)
         self._settle()
 
-    def _deadline(self) -> float | None:
-        return None if self.timeout.total is None else time.monotonic() + self.timeout.total
+    def _deadline(self, most_s: float | None = None) -> float | None:
+        limits = [seconds for seconds in (self.timeout.total, most_s) if seconds is not None]
+        return time.monotonic() + min(limits) if limits else None
 
     def _sleep_s(self, step: Sleep, deadline: float | None) -> tuple[float, str | None]:
         """How long to wait, or why not to."""

@@ -61,9 +61,10 @@ class Parallel(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Wait so many seconds while the vendor works. What follows has the whole of the call's total limit again."""
+    """Wait so many seconds while the vendor works. What follows has the whole of the call's total limit again, or at most `most_s`."""
 
     seconds: float
+    most_s: float | None = None
 
 
 class Work(NamedTuple):

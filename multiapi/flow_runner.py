@@ -70,7 +70,7 @@ class FlowRunner(Settings, ABC):
                 elif type(step) is Wait:
                     if step.seconds > 0:
                         await self._sleep(step.seconds)
-                    outcome, deadline = time.monotonic(), self._deadline()
+                    outcome, deadline = time.monotonic(), self._deadline(step.most_s)
                 elif type(step) is Work:
                     outcome = await self._worked(step)
                 else:

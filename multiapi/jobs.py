@@ -6,6 +6,7 @@ plain data to whoever waits on.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ from multiapi.openai_format import error_from_body, error_inside, status_inside
 from multiapi.provider import operation_of
 from multiapi.types import Cost
 
+logger = logging.getLogger("multiapi")
+
 JobKind = Literal["video", "music", "transcription"]
 JobState = Literal["pending", "completed", "failed"]
 
@@ -40,6 +43,7 @@ PAUSE_FACTOR = 1.5
 LONGEST_PAUSE_S = 15.0
 PAUSE_AFTER_429_S = 5.0
 MAX_FAILED_POLLS = 5
+SHORTEST_LOOK_S = 10.0
 MAX_ID_CHARS = 500
 
 
@@ -130,6 +134,7 @@ OnProgress = Callable[[Progress], None]
 def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
     """Start a job; repeated only where it cannot have been started."""
     job: Job = yield from call(setting, operation_of(setting.provider, f"start_{kind}"), request)
+    logger.info("%s: the %s is job %s", setting.provider.name, kind, job.id)  # found again after a crash
     return replace(job, kind=kind, model=job.model or request.model)
 
 
@@ -158,7 +163,7 @@ def wait(
     """
     check_timeout(timeout_s)
     operation = operation_of(setting.provider, f"poll_{job.kind}")
-    began: float = yield Wait(0.0)
+    began: float = yield Wait(0.0, _longest_look(timeout_s))
     elapsed = waited = 0.0
     pause, asked_to_wait, failures, was_missing = FIRST_PAUSE_S, 0.0, 0, False
     asks_at_once = not job.status
@@ -167,7 +172,7 @@ def wait(
             if elapsed >= timeout_s:
                 raise _too_late(job, timeout_s)
             seconds = min(max(pause, asked_to_wait), timeout_s - elapsed)
-            now: float = yield Wait(seconds)
+            now: float = yield Wait(seconds, _longest_look(timeout_s - elapsed - seconds))
             waited += seconds
             elapsed = max(now - began, waited)
             pause, asked_to_wait = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_S), 0.0
@@ -190,6 +195,7 @@ def wait(
         failures, was_missing = 0, False
         if on_progress is not None:
             on_progress(Progress(job, elapsed))
+    yield Wait(0.0)  # what follows, as the download of a film, has its own time
     return _settled(setting, job)
 
 
@@ -232,6 +238,11 @@ def job_of(setting: Setting, job: Job | str, kind: JobKind | None) -> Job:
     if not _is_id(text):
         raise InvalidRequestError(f"{printable(text, 80)!r} is no id of a job", provider=setting.provider.name)
     return Job(id=text, provider=setting.provider.name, kind=kind or "video")
+
+
+def _longest_look(left_s: float) -> float | None:
+    """How long an answer about a job may take: no longer than the job is waited for, but for the last one."""
+    return None if math.isinf(left_s) else max(left_s, SHORTEST_LOOK_S)
 
 
 def _updated(job: Job, seen: Job) -> Job:

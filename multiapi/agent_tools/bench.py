@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_FETCHED_BYTES = 64_000_000
 MAX_SAVED_BYTES = 512_000_000
 MAX_TEXT_CHARS = 20_000
+MAX_SETTLED = 32
 
 
 class Bench:
@@ -63,25 +64,29 @@ class Bench:
         return found
 
     def made(
-        self, media: Iterable[Media], what: str, cost: Cost | None, value: Any = None, *, job_id: str | None = None
+        self, media: Sequence[Media], what: str, cost: Cost | None, value: Any = None, *, job_id: str | None = None
     ) -> Flow[ToolAnswer]:
         """The answer about media that were made: saved or kept, and named."""
         texts, troubles, finished = [], [], []
-        for item in media:
+        first, more = media[:MAX_SETTLED], media[MAX_SETTLED:]
+        for item in first:
             name, held, trouble = yield from self._settle(item)
             self.box.keep(held, name)
             finished.append(held)
             size = f" ({megabytes(held.size)})" if held.size is not None else ""
-            texts.append(f"{name}{size}") if not trouble else troubles.append(
-                f"{name} could not be fetched ({trouble})"
-            )
+            if trouble:
+                troubles.append(f"{name} could not be fetched ({trouble})")
+            else:
+                texts.append(f"{name}{size}")
         where = "saved as" if self.box.output is not None else "made and kept as"
         sentences = [f"The {what} was {where} {', '.join(texts)}."] if texts else []
         if troubles:
             job = f" The id of its job is {job_id}." if job_id else ""
             sentences.append(f"The {what} was made and paid for, but {', '.join(troubles)}.{job}")
+        if more:
+            sentences.append(f"{len(more)} more are at their addresses only.")
         text = " ".join(sentences) or f"No {what} was made."
-        return ToolAnswer(text + cost_words(cost), tuple(finished), value)
+        return ToolAnswer(text + cost_words(cost), (*finished, *more), value)
 
     def _settle(self, media: Media) -> Flow[tuple[str, Media, str]]:
         """Media on the disk if there is a folder, else in memory if it is not too large, with its name, and what went wrong. A paid

@@ -63,14 +63,14 @@ class Play:
         self.now = 100.0
         self.waits: list[float] = []
         self.asked: list[HttpRequest] = []
-        assert next(self.flow) == Wait(0.0)
+        assert next(self.flow).seconds == 0.0
         self.value: Any = self.now
 
     def until_asked(self) -> HttpRequest:
         """The next request; waits on the way are noted."""
         step = self.flow.throw(self.value) if isinstance(self.value, MultiApiError) else self.flow.send(self.value)
         while isinstance(step, Wait):
-            self.waits.append(step.seconds)
+            self.waits += [step.seconds] if step.seconds else []
             self.now += step.seconds
             step = self.flow.send(self.now)
         assert isinstance(step, HttpRequest)

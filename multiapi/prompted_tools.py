@@ -10,7 +10,6 @@ becomes an invalid tool call that an agent can react to.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ import orjson
 
 from multiapi.http import parse_json
 from multiapi.stream import all_calls
+from multiapi.structured import json_text, mended, parsed
 from multiapi.tool_calls import arguments_error, made_call_id
 from multiapi.types import (
     ChatDelta,
@@ -208,7 +208,7 @@ def find_calls(
     forced = request.tool_choice if request.tool_choice in known else None
     start = _start_of_calls(text, known)
     if start is None:
-        value = _parsed(_bare(text)) if forced else None
+        value = parsed(_bare(text)) if forced else None
         if forced and isinstance(value, dict):
             return "", (ToolCall(made_call_id(stem, 0), forced, orjson.dumps(value).decode()),), ()
         if request.tool_choice == "required" or forced:
@@ -269,32 +269,11 @@ def _value_at(text: str, start: int) -> tuple[Any, int]:
     try:
         value, end = JSONDecoder(strict=False).raw_decode(text, start)
     except (JSONDecodeError, RecursionError):
-        return _mended(text[start:]), len(text)
+        return mended(text[start : text.rfind("}") + 1]), len(text)
     return value, end
 
 
-def _mended(text: str) -> Any:
-    """JSON with trailing commas, or written as a Python literal; None if it is something else."""
-    candidate = text[: text.rfind("}") + 1]
-    value = _parsed(re.sub(r",(\s*[}\]])", r"\1", candidate))
-    if value is not None:
-        return value
-    try:
-        return ast.literal_eval(candidate) if len(candidate) < 100_000 else None
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return parse_json(text.encode("utf-8", "replace"))
-    except ValueError:
-        return None
-
-
 def _bare(text: str) -> str:
-    from multiapi.structured import json_text
-
     return json_text(text) or text
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
+
+import orjson
 
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_json
@@ -14,19 +17,33 @@ from multiapi.stream import all_calls
 from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
 
 _THINK = re.compile(r"\A(?:\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|$))+", re.DOTALL | re.IGNORECASE)
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+_LONGEST_LITERAL = 100_000
 _FENCED = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
 
 
-def json_text(text: str) -> str | None:
+def json_text(text: str, *, mend: bool = True) -> str | None:
     """The JSON object or array inside of a text, or None.
 
     Looks at the whole text, then inside of fences, then for the first object that can be read; thoughts in `<think>` are passed
     over. What was cut off is not there: an object inside of one that was cut off is not what was asked for.
+
+    Args:
+        mend: Also read what is encoded twice, has trailing commas, or is written as a Python literal.
     """
     text = _THINK.sub("", text).strip()
-    for candidate in (text, *(found.group(1).strip() for found in _FENCED.finditer(text))):
+    candidates = (text, *(found.group(1).strip() for found in _FENCED.finditer(text)))
+    for candidate in candidates:
         if candidate[:1] in {"{", "["} and _is_json(candidate):
             return candidate
+        if mend and candidate[:1] == '"' and isinstance(inner := parsed(candidate), str) and inner[:1] in {"{", "["}:
+            return json_text(inner)  # encoded twice
+    for candidate in candidates if mend else ():
+        if candidate[:1] + candidate[-1:] in {"{}", "[]"} and isinstance(value := mended(candidate), (dict, list)):
+            try:
+                return orjson.dumps(value).decode()
+            except (TypeError, ValueError):
+                continue
     decoder = JSONDecoder(strict=False)
     for start in re.finditer(r"[{\[]", text):
         try:
@@ -40,6 +57,17 @@ def json_text(text: str) -> str | None:
         if isinstance(value, (dict, list)) and value:
             return text[start.start() : end]
     return None
+
+
+def mended(text: str) -> Any:
+    """The value of JSON with trailing commas, or of a Python literal that stands for JSON; None if it is something else."""
+    value = parsed(_STRING_OR_TRAILING_COMMA.sub(lambda found: found.group(1) or "", text))
+    if value is not None or len(text) > _LONGEST_LITERAL:
+        return value
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
 
 
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:
@@ -86,7 +114,7 @@ def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatRespon
             invalid_tool_calls=tuple(other for other in response.invalid_tool_calls if other is not call),
             finish_reason="stop" if response.finish_reason == "tool_calls" else response.finish_reason,
         )
-    found = json_text(response.text)
+    found = json_text(response.text, mend=False)
     return response if found is None or found == response.text else replace(response, text=found)
 
 
@@ -179,11 +207,15 @@ _STRUCTURE = re.compile(r'["{}\[\]]')
 
 
 def _is_json(text: str) -> bool:
+    return parsed(text) is not None
+
+
+def parsed(text: str) -> Any:
+    """The JSON value; None if there is none."""
     try:
-        parse_json(text.encode("utf-8", "replace"))
+        return parse_json(text.encode("utf-8", "replace"))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def partial_json(text: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multiapi import ChatRequest, Client, Message, ResponseFormat, Tool
 from multiapi.negotiation import plan
 from multiapi.providers import PROVIDERS
-from multiapi.structured import JsonAnswerFilter, as_json_answer, json_text
+from multiapi.structured import JsonAnswerFilter, as_json_answer, json_text, read_structured
 from multiapi.types import ChatDelta, ChatResponse, InvalidToolCall, ToolCall, ToolCallDelta
 
 WANTED = ResponseFormat({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, "Answer")
@@ -23,6 +23,8 @@ TEXTS = [
     'Here it is: {"a": [1, 2, {"c": "\\\\"}]} as asked',
     '<think>{no}</think>{"a": 1}',
     '{thoughts} first, then {"a": 1}',
+    '{"a": 1,}',
+    json.dumps('{"a": 1}'),
     "nothing of the kind",
     "",
 ]
@@ -100,6 +102,26 @@ def test_streamed_arguments_of_that_tool_are_text() -> None:
     pieces = [ToolCallDelta(0, "c1", "Answer", '{"a"'), ToolCallDelta(0, None, None, ": 1}")]
     shown = [delta for piece in pieces for delta in answers.take([ChatDelta(tool_calls=(piece,))])]
     assert [(delta.text, delta.tool_calls) for delta in shown] == [('{"a"', ()), (": 1}", ())]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [1, 2,], "b": "x,]",}', {"a": [1, 2], "b": "x,]"}),
+        ("{'a': True, 'b': None}", {"a": True, "b": None}),
+        ("```json\n{'a': 1,\n}\n```", {"a": 1}),
+        (json.dumps(json.dumps({"a": 'say "x"'})), {"a": 'say "x"'}),
+    ],
+)
+def test_small_slips_are_mended_when_the_answer_is_read(text: str, value: object) -> None:
+    assert read_structured(whole(text)) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["{1, 2}", "{'a': {1}}", "{a: 1}", '"only text"', "{'a': __import__('os')}", "{" * 5000]
+)
+def test_what_is_no_json_is_not_mended_into_some(text: str) -> None:
+    assert json_text(text) is None
 
 
 def test_an_object_inside_of_one_that_was_cut_off_is_not_the_answer() -> None:

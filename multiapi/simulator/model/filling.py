@@ -2,190 +2,26 @@
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from multiapi.simulator.model import words
+from multiapi.simulator.model.evidence import (
+    DATE,
+    EMAIL,
+    EMPTY_WORDS,
+    EXPRESSION,
+    NAME,
+    NUMBER,
+    OBJECT_OF,
+    TIME,
+    URL,
+    Evidence,
+    number_of,
+    topic,
+    trimmed,
+)
+from multiapi.simulator.model.patterns import example_of
 
-_QUOTED = re.compile(
-    r'"([^"\n]{1,400})"|“([^”]{1,400})”|「([^」]{1,400})」|『([^』]{1,400})』|«([^»]{1,400})»|`([^`\n]{1,400})`'
-    r"|(?<![\w])'([^'\n]{1,400})'(?!\w)|‘([^’]{1,400})’"
-)
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.])[-+]?\d+(?:\.\d+)?(?![\d]|\.\d)")
-_NAME = re.compile(
-    r"[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*(?:,? (?:(?:of|de|van|von|da|del|la|the|and(?= [A-Z][a-z]+ (?:Inc|Ltd|Co)\b)) )?[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*)*"
-)
-_EXPRESSION = re.compile(r"\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/×÷^%])\s*\(*-?\d+(?:\.\d+)?\)*)+")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_URL = re.compile(r"https?://[^\s\"'<>)\]]+[^\s\"'<>)\].,;:!?]")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
-_OBJECT_OF = re.compile(
-    r"\b(?:in|at|for|about|of|to|on|with|named|called|from|near|by)\s+([^,.;:!?\n]{2,80})", re.IGNORECASE
-)
-_NUMBER_WORDS = dict(
-    zip(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
-        range(13),
-        strict=True,
-    )
-)
-_NOT_NAMES = frozenset(
-    [
-        "i",
-        "what",
-        "who",
-        "whom",
-        "whose",
-        "where",
-        "when",
-        "why",
-        "how",
-        "which",
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-        "shall",
-        "may",
-        "might",
-        "please",
-        "tell",
-        "give",
-        "show",
-        "find",
-        "search",
-        "look",
-        "get",
-        "fetch",
-        "call",
-        "use",
-        "make",
-        "create",
-        "build",
-        "generate",
-        "write",
-        "draw",
-        "calculate",
-        "compute",
-        "add",
-        "multiply",
-        "subtract",
-        "divide",
-        "convert",
-        "translate",
-        "summarize",
-        "summarise",
-        "explain",
-        "describe",
-        "list",
-        "extract",
-        "return",
-        "answer",
-        "respond",
-        "reply",
-        "say",
-        "count",
-        "name",
-        "repeat",
-        "check",
-        "book",
-        "send",
-        "set",
-        "open",
-        "read",
-        "play",
-        "remember",
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "these",
-        "those",
-        "my",
-        "your",
-        "his",
-        "her",
-        "its",
-        "our",
-        "their",
-        "it",
-        "he",
-        "she",
-        "they",
-        "we",
-        "you",
-        "if",
-        "then",
-        "and",
-        "or",
-        "but",
-        "so",
-        "also",
-        "yes",
-        "no",
-        "not",
-        "hello",
-        "hi",
-        "hey",
-        "thanks",
-        "thank",
-        "today",
-        "tomorrow",
-        "using",
-        "with",
-        "in",
-        "on",
-        "at",
-        "for",
-        "from",
-        "to",
-        "of",
-        "there",
-        "here",
-        "let",
-        "use",
-        "question",
-        "context",
-        "query",
-        "json",
-        "schema",
-        "output",
-        "input",
-        "first",
-        "second",
-        "finally",
-        "after",
-        "before",
-        "plan",
-        "schedule",
-        "add",
-        "remove",
-        "delete",
-        "update",
-        "start",
-        "stop",
-        "run",
-        "turn",
-        "provide",
-        "include",
-        "classify",
-        "parse",
-        "identify",
-        "determine",
-    ]
-)
-_EMPTY_WORDS = words.STOPWORDS | _NOT_NAMES
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
 _TEXT = {
     "query",
@@ -225,46 +61,6 @@ _CURRENCIES = {
 }
 
 Missing = object()
-
-
-@dataclass
-class Evidence:
-    """What a text offers to fill a schema with; what has been used is not offered again."""
-
-    text: str
-    answer: str = ""
-    whole: str = ""
-    later_numbers: list[float] = field(default_factory=list)
-    quoted: list[str] = field(init=False)
-    numbers: list[tuple[float, int]] = field(init=False)
-    names: list[str] = field(init=False)
-    used: set[Any] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.whole = self.whole or self.text
-        self.quoted = [next(part for part in found if part is not None) for found in _groups(_QUOTED, self.text)]
-        bare = _DATE.sub(lambda found: " " * len(found[0]), self.text)
-        self.numbers = [(_number(found[0]), found.start()) for found in _NUMBER.finditer(bare)]
-        self.numbers += [
-            (float(_NUMBER_WORDS[found[0].lower()]), found.start())
-            for found in re.finditer(
-                r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", self.text, re.IGNORECASE
-            )
-        ]
-        self.numbers.sort(key=lambda entry: entry[1])
-        self.names = _names(self.text)
-
-    def take(self, candidates: Iterable[str]) -> str | None:
-        """The first candidate not used yet."""
-        for candidate in candidates:
-            if candidate not in self.used:
-                self.used.add(candidate)
-                return candidate
-        return None
-
-    def part(self, text: str) -> "Evidence":
-        """What a part of the text offers."""
-        return Evidence(text, self.answer, self.whole)
 
 
 def fill(
@@ -437,12 +233,12 @@ class _Filler:
         labelled = None
         for label in labels:
             found = re.search(
-                rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({_NUMBER.pattern})",
+                rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({NUMBER.pattern})",
                 self.evidence.text,
                 re.IGNORECASE,
-            ) or re.search(rf"({_NUMBER.pattern})[ -]?(?:{re.escape(label)})\b", self.evidence.text, re.IGNORECASE)
+            ) or re.search(rf"({NUMBER.pattern})[ -]?(?:{re.escape(label)})\b", self.evidence.text, re.IGNORECASE)
             if found:
-                labelled = _number(found[1])
+                labelled = number_of(found[1])
                 break
         if labelled is not None and fits(labelled):
             self.evidence.used.add(("number", found.start(1) if found else 0))
@@ -576,10 +372,10 @@ class _Filler:
         lowered = name.lower()
         text, whole = self.evidence.text, self.evidence.whole
         tests = (
-            (form == "email" or "email" in lowered, _EMAIL, "someone@example.com"),
-            (form in ("uri", "url") or lowered in ("url", "link", "uri"), _URL, "https://example.com/"),
-            (form == "date" or "date" in lowered.split("_"), _DATE, "2026-01-01" if form else None),
-            (form == "time" or "time" in lowered.split("_"), _TIME, "12:00:00" if form else None),
+            (form == "email" or "email" in lowered, EMAIL, "someone@example.com"),
+            (form in ("uri", "url") or lowered in ("url", "link", "uri"), URL, "https://example.com/"),
+            (form == "date" or "date" in lowered.split("_"), DATE, "2026-01-01" if form else None),
+            (form == "time" or "time" in lowered.split("_"), TIME, "12:00:00" if form else None),
             (form == "date-time", re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "2026-01-01T12:00:00Z"),
             (
                 form == "uuid",
@@ -593,7 +389,7 @@ class _Filler:
                 if found or (otherwise and form):
                     return found[0] if found else otherwise
         if lowered in ("expression", "formula", "equation", "expr", "calculation") and (
-            found := _EXPRESSION.search(text)
+            found := EXPRESSION.search(text)
         ):
             return found[0].strip()
         return None
@@ -622,14 +418,14 @@ class _Filler:
             placed = [
                 found[1]
                 for found in re.finditer(
-                    rf"\b(?:in|at|for|to|from|near|of)\s+(?:the\s+)?({_NAME.pattern})", evidence.text
+                    rf"\b(?:in|at|for|to|from|near|of)\s+(?:the\s+)?({NAME.pattern})", evidence.text
                 )
                 if found[1] not in evidence.quoted
             ]
             small = re.findall(r"\b(?:in|at|for|near)\s+(?:the\s+)?([a-zæøåäöü]{3,})\b", evidence.text)
-            small = [word for word in small if word not in _EMPTY_WORDS]
+            small = [word for word in small if word not in EMPTY_WORDS]
             return evidence.take([*placed, *evidence.names, *evidence.quoted, *small]) or None
-        if kinds & {"to", "recipient", "recipients", "cc", "mail"} and (found := _EMAIL.search(evidence.text)):
+        if kinds & {"to", "recipient", "recipients", "cc", "mail"} and (found := EMAIL.search(evidence.text)):
             return found[0]
         if kinds & {"description", "details", "notes"} and (found := re.search(r"\s[-–—]\s+(.+)$", evidence.text)):
             return found[1]
@@ -652,7 +448,7 @@ class _Filler:
         if taken is None and not kinds & (_LONG - _PERSON):
             taken = evidence.take(evidence.names)
         if taken is None and not self.every:
-            objects = [_trimmed(found[1]) for found in _OBJECT_OF.finditer(evidence.text)]
+            objects = [trimmed(found[1]) for found in OBJECT_OF.finditer(evidence.text)]
             taken = evidence.take(
                 entry for entry in objects if entry and not any(str(used) in entry for used in evidence.used)
             )
@@ -673,15 +469,6 @@ class _Filler:
         return f"{spoken} about {about}".strip().capitalize() if spoken and about else about or spoken or "text"
 
 
-def topic(text: str) -> str:
-    """What a text is about, in a few words."""
-    about = re.search(r"\b(?:about|regarding|on|concerning)\s+([^,.;:!?\n]{2,60})", text, re.IGNORECASE)
-    if about:
-        return _trimmed(about[1])
-    kept = [word for word in re.findall(r"[^\W_]+", text) if word.lower() not in _EMPTY_WORDS]
-    return " ".join(kept[:6])
-
-
 def _enumerated_values(schema: Any) -> list[Any]:
     """Every value of every enumeration in a schema."""
     if isinstance(schema, dict):
@@ -690,28 +477,11 @@ def _enumerated_values(schema: Any) -> list[Any]:
     return [value for inner in schema for value in _enumerated_values(inner)] if isinstance(schema, list) else []
 
 
-def _trimmed(text: str) -> str:
-    text = re.split(r"\s+(?:and|or|then|using|with the|by|in order|that|which|please)\s+", text.strip())[0]
-    return re.sub(r"^(?:the|a|an|my|your|this|that)\s+", "", text, flags=re.IGNORECASE).strip(" '\"")
-
-
 def _labels(name: str) -> list[str]:
     """How a text may call a property: `customer_name`, `customer name`, and `name`."""
     parts = words.all_words(name)
     spoken = [name.lower(), " ".join(parts)]
     return list(dict.fromkeys([label for label in [*spoken, *parts[-1:]] if label]))
-
-
-def _names(text: str) -> list[str]:
-    found = []
-    for match in _NAME.finditer(_URL.sub(" ", _EMAIL.sub(" ", text))):
-        name = match[0]
-        while (first := re.match(r"([\w'’-]+),?\s*", name)) and first[1].lower() in _NOT_NAMES:
-            name = name[first.end() :]
-        name = name.removesuffix("'s").removesuffix("’s")
-        if name and name not in found and not (len(name) == 1 and name.isalpha()):
-            found.append(name)
-    return found
 
 
 def _spoken(value: Any) -> str:
@@ -730,14 +500,6 @@ def _fits(schema: dict[str, Any], value: float, *, whole: bool) -> bool:
     )
 
 
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
-
-
-def _groups(pattern: re.Pattern[str], text: str) -> list[tuple[str | None, ...]]:
-    return [found.groups() for found in pattern.finditer(text)]
-
-
 def _fitted(text: str, schema: dict[str, Any]) -> str:
     """The text cut or lengthened to the limits of its schema; a pattern it does not match gets an example of it."""
     pattern = schema.get("pattern")
@@ -754,44 +516,3 @@ def _fitted(text: str, schema: dict[str, Any]) -> str:
     if isinstance(schema.get("minLength"), int) and len(text) < schema["minLength"]:
         text = (text or "text").ljust(schema["minLength"], ".")
     return text
-
-
-def example_of(pattern: str) -> str:
-    """A short text that a regular expression matches."""
-    from re import _parser  # type: ignore[attr-defined]  # the only reader of patterns there is
-
-    return _example(_parser.parse(pattern))
-
-
-def _example(parsed: Any) -> str:
-    made: list[str] = []
-    for operation, argument in parsed:
-        kind = str(operation)
-        if kind == "LITERAL":
-            made.append(chr(argument))
-        elif kind == "ANY":
-            made.append("a")
-        elif kind == "NOT_LITERAL":
-            made.append("a" if argument != ord("a") else "b")
-        elif kind == "IN":
-            made.append(_one_of(argument))
-        elif kind == "BRANCH":
-            made.append(_example(argument[1][0]))
-        elif kind == "SUBPATTERN":
-            made.append(_example(argument[-1]))
-        elif kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            least, _, inner = argument
-            made.append(_example(inner) * max(least, 1 if least == 0 and len(parsed) == 1 else least))
-    return "".join(made)
-
-
-def _one_of(members: Any) -> str:
-    classes = {"CATEGORY_DIGIT": "1", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " "}
-    if str(members[0][0]) == "NEGATE":
-        return next(sign for sign in "a1 _-" if not re.match(f"[{re.escape(sign)}]", ""))
-    kind, argument = members[0]
-    if str(kind) == "RANGE":
-        return chr(argument[0])
-    if str(kind) == "CATEGORY":
-        return classes.get(str(argument), "a")
-    return chr(argument)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from multiapi.simulator.model import filling, words
+from multiapi.simulator.model import evidence, filling, words
 from multiapi.simulator.model.conversation import Conversation, Tool, ToolCall, Turn
 
 _CLAUSE = re.compile(
@@ -136,7 +136,7 @@ def arguments(tool: Tool, text: str, results: list[str], *, whole: str = "", wai
     schema = tool.parameters
     if not isinstance(schema, dict) or not schema.get("properties"):
         return {}
-    later = [value for result in results[-1:] for value, _ in filling.Evidence(result).numbers]
+    later = [value for result in results[-1:] for value, _ in evidence.Evidence(result).numbers]
     if is_form(tool):
         joined = "\n".join([*results, text]) if results else text
         answer = results[-1] if results else ""
@@ -188,8 +188,8 @@ def _own(tool: Tool, clause: str, previous: Planned) -> bool:
     """Whether a clause that suits the same tool as the one before is another call of it."""
     if filling.lacking(tool.parameters, previous.text):
         return False
-    seen = filling.Evidence(clause)
-    before = filling.Evidence(previous.text)
+    seen = evidence.Evidence(clause)
+    before = evidence.Evidence(previous.text)
     mine = {*seen.names, *seen.quoted, *(value for value, _ in seen.numbers)}
     theirs = {*before.names, *before.quoted, *(value for value, _ in before.numbers)}
     return bool(mine - theirs) and bool(theirs)
@@ -197,7 +197,7 @@ def _own(tool: Tool, clause: str, previous: Planned) -> bool:
 
 def _elliptic(tool: Tool, clause: str) -> bool:
     """Whether a short clause only names another thing for the same tool: `... in Oslo and in Paris`."""
-    seen = filling.Evidence(clause)
+    seen = evidence.Evidence(clause)
     first: Any = next(iter((tool.parameters.get("properties") or {}).values()), {})
     kind = first.get("type") if isinstance(first, dict) else None
     rest = [word for word in words.all_words(clause) if word not in words.STOPWORDS]

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from multiapi.simulator.model import attachments, filling, planning, prompts, tasks, tokens, words
+from multiapi.simulator.model import attachments, evidence, filling, planning, prompts, tasks, tokens, words
 from multiapi.simulator.model.conversation import Conversation, FinishReason, Reply, ToolCall, Turn
 
 
@@ -129,7 +129,7 @@ def _without_keys(text: str, keys: list[str]) -> str:
 
 
 def _plain_answer(text: str) -> str:
-    return tasks.answer(text) or filling.topic(text)
+    return tasks.answer(text) or evidence.topic(text)
 
 
 # ---------------------------------------------------------------- text
@@ -210,7 +210,7 @@ def _reasoned(conversation: Conversation, answer: Reply) -> Reply:
     if not conversation.reasoning:
         return answer
     asked = next((turn.text for turn in reversed(conversation.turns) if turn.role == "user"), "")
-    about = filling.topic(asked) or "the request"
+    about = evidence.topic(asked) or "the request"
     if answer.tool_calls:
         plan = f"I will call {', '.join(call.name for call in answer.tool_calls)}."
     else:

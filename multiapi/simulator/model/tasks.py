@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from multiapi.simulator.model import filling, prompts, words
+from multiapi.simulator.model import evidence, prompts, words
 from multiapi.simulator.model.conversation import Turn
 
 
@@ -155,7 +155,7 @@ def _condensed(text: str) -> str | None:
         return None
     if re.search(r"\b(?:it|its|they|their|that|this|he|she|him|her)\b", asked, re.IGNORECASE):
         history = text[: text.rfind(asked)].rpartition("\n")[0]
-        about = [name for name in filling.Evidence(history.split("History", 1)[-1]).names if len(name) > 3]
+        about = [name for name in evidence.Evidence(history.split("History", 1)[-1]).names if len(name) > 3]
         return f"{asked.rstrip('?. ')} ({about[-1]})?" if about else asked
     return asked
 
@@ -280,7 +280,7 @@ def _counted(text: str) -> str | None:
     )
     if found is None:
         return None
-    spoken = {**filling._NUMBER_WORDS, "twenty": 20}
+    spoken = {**evidence.NUMBER_WORDS, "twenty": 20}
     first = 1 if not found[1] or found[1].lower() == "one" else int(found[1])
     last = int(found[2]) if found[2].isdigit() else spoken[found[2].lower()]
     return ", ".join(str(value) for value in range(first, last + 1)) if first <= last else None
@@ -296,7 +296,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
 
 
 def _calculated(text: str) -> str | None:
-    if len(text) > 200 or (found := filling._EXPRESSION.search(text)) is None or re.search(r"\d{4}-\d\d-\d\d", text):
+    if len(text) > 200 or (found := evidence.EXPRESSION.search(text)) is None or re.search(r"\d{4}-\d\d-\d\d", text):
         return None
     try:
         value = calculate(found[0])
@@ -358,7 +358,7 @@ def _written(text: str) -> str | None:
     )
     if found is None or int(found[1]) > 5000:
         return None
-    about = filling.topic(text[found.end() :]) or filling.topic(text)
+    about = evidence.topic(text[found.end() :]) or evidence.topic(text)
     start = [*about.split(), "is", "the", "subject:"] if about else []
     made = (start + _FILLER * (int(found[1]) // len(_FILLER) + 1))[: int(found[1])]
     return " ".join(made)[:1].upper() + " ".join(made)[1:] + "."
@@ -387,7 +387,7 @@ def remembered(text: str, earlier: tuple[Turn, ...], system: str) -> str | None:
     if re.search(r"\bmy name\b|\bwho am i\b", text, re.IGNORECASE):
         for statement in reversed(spoken):
             found = re.search(
-                rf"\b(?i:my name is|i am|i'm|i’m|call me|this is|name's)\s+({filling._NAME.pattern})", statement
+                rf"\b(?i:my name is|i am|i'm|i’m|call me|this is|name's)\s+({evidence.NAME.pattern})", statement
             )
             if found and found[1][:1].isupper():
                 return f"Your name is {found[1]}."
@@ -424,7 +424,7 @@ def small_talk(text: str, model: str) -> str:
         return "I am a simulated model and I am doing well, thank you. How can I help you?"
     if re.match(r"\W*(?:thanks|thank you)\b", stripped, re.IGNORECASE):
         return "You are welcome."
-    about = filling.topic(stripped)
+    about = evidence.topic(stripped)
     shown = stripped if len(stripped) <= 280 else f"{stripped[:277]}..."
     subject = f" It is about {about}." if about and about.lower() != stripped.lower().rstrip(".!?") else ""
     return f"This is a simulated answer from {model} to your message: {shown}{subject}"

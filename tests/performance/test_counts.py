@@ -19,6 +19,7 @@ import orjson
 import pytest
 
 from benchmarks.clients import CLIENTS, LANGCHAIN_CORE, LLAMAINDEX_CORE, Client
+from benchmarks.floors import with_fields_of
 from benchmarks.server import embed_json
 from multiapi.http import HttpResponse
 from multiapi.openai_format import parse_embed
@@ -116,6 +117,28 @@ def test_an_import_adds_at_most_forty_modules_to_the_framework(framework: str, c
         other,
     )
     assert not [name for name in added if name.startswith(heavy)]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_what_a_first_call_needs_is_loaded_by_it(framework: str) -> None:
+    """The clients and the transport are not part of an import, nor of constructing a model."""
+    client = CLIENTS[f"{framework}-multiapi"]
+    name = client.imports.rpartition(" ")[2]
+    made = f"{client.imports}; {name}(provider='aimlapi', model='m', api_key='k')"
+    assert not modules_after(made) & {"multiapi.client", "multiapi.flow", "multiapi.transport"}
+
+
+# Constructing
+
+
+def test_another_model_costs_little_beyond_its_fields(client: Client, url: str) -> None:
+    floor = CLIENTS[f"{client.group}-floor"]
+    floor.load()
+    product = lambda: client.make(url, "size-200")  # noqa: E731
+    bare = with_fields_of(type(floor.make(url, "m")), type(product()))
+    of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")  # noqa: E731
+    product(), of_the_framework()
+    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 70, "li": 35}[client.group]
 
 
 # Requests and connections
@@ -250,3 +273,47 @@ def test_nothing_is_left_behind(client: Client, url: str) -> None:
     mix(100)
     gc.collect()
     assert sys.getallocatedblocks() - before < 500  # three hundred calls
+
+
+def test_nothing_is_left_behind_in_a_loop(client: Client, url: str) -> None:
+    messages = client.messages([("user", "hello")])
+    called, streamed, refused = (client.make(url, name) for name in ("size-200", "stream-20", "status-400"))
+
+    async def mix(count: int) -> None:
+        for _ in range(count):
+            await client.ainvoke(called, messages)
+            async for _ in await client.astream(streamed, messages):
+                pass
+            with pytest.raises(Exception, match="bench"):
+                await client.ainvoke(refused, messages)
+
+    async def main() -> int:
+        await mix(20)
+        gc.collect()
+        before = sys.getallocatedblocks()
+        await mix(100)
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    assert asyncio.run(main()) < 500
+
+
+def test_a_call_on_its_way_holds_few_objects(client: Client, url: str) -> None:
+    """Each is one more for the garbage collector to look at, whenever many calls wait at once."""
+    model, messages = client.make(url, "size-200.sleep-300ms"), client.messages([("user", "hello")])
+
+    async def main() -> float:
+        await asyncio.gather(*[client.ainvoke(model, messages) for _ in range(20)])
+        gc.collect()
+        gc.disable()
+        try:
+            before = len(gc.get_objects())
+            calls = [asyncio.ensure_future(client.ainvoke(model, messages)) for _ in range(20)]
+            await asyncio.sleep(0.15)
+            held = len(gc.get_objects()) - before
+        finally:
+            gc.enable()
+        await asyncio.gather(*calls)
+        return held / len(calls)
+
+    assert asyncio.run(main()) <= 120

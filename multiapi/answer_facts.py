@@ -106,6 +106,12 @@ def object_at(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def list_at(body: Mapping[str, Any], name: str) -> list[Any]:
+    """The list in a field; empty if there is none."""
+    value = body.get(name)
+    return value if isinstance(value, list) else []
+
+
 def kind_of(value: Any) -> str:
     """What a value of parsed JSON is, in words."""
     kinds = {

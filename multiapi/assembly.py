@@ -232,11 +232,11 @@ class Assembly:
                 text += part
             elif not isinstance(part, dict):
                 continue
-            elif part.get("type") in {"thinking", "reasoning", "redacted_thinking"}:
+            elif part.get("type") in ("thinking", "reasoning", "redacted_thinking"):
                 reasoning += _reasoning_text(part.get("thinking") or part.get("reasoning") or part.get("text") or "")
                 if part.get("signature") or part.get("data"):
                     self._read_details([part])
-            elif part.get("type") in {"image_url", "image", "output_image"}:
+            elif part.get("type") in ("image_url", "image", "output_image"):
                 self._read_images([part])
             elif part.get("type") == "refusal":
                 self._refusal.append(str(part.get("refusal") or ""))

@@ -28,6 +28,8 @@ class Inflater:
         self._is_gzip = encoding != "deflate"
         self._inflate = zlib.decompressobj(31) if self._is_gzip else None
         self._fed = False
+        self._held = b""
+        self._is_over = False
 
     def pieces(self, chunk: bytes, most: Callable[[], int]) -> Iterator[bytes]:
         """What these bytes stand for; `most` is asked before each piece how long it may be.
@@ -36,13 +38,18 @@ class Inflater:
             ResponseFormatError: They are no such data.
         """
         self._fed = self._fed or bool(chunk)
-        while chunk:
+        while chunk and not self._is_over:
             if self._inflate is None:  # "deflate" means zlib's form, but some servers send the bare one
-                is_zlib = chunk[0] & 0x0F == 8 and (len(chunk) < 2 or int.from_bytes(chunk[:2]) % 31 == 0)
+                chunk = self._held + chunk
+                if len(chunk) < 2:
+                    self._held = chunk
+                    return
+                is_zlib = chunk[0] & 0x0F == 8 and int.from_bytes(chunk[:2]) % 31 == 0
                 self._inflate = zlib.decompressobj(15 if is_zlib else -15)
             if self._inflate.eof:
                 if not self._is_gzip or chunk[:1] != b"\x1f":
-                    return  # what follows the end is padding
+                    self._is_over = True  # what follows the end is padding
+                    return
                 self._inflate = zlib.decompressobj(31)
             try:
                 piece = self._inflate.decompress(chunk, max(1, min(most(), INFLATED_PIECE_BYTES)))

@@ -191,7 +191,7 @@ def message_of(
     blocks = [block for block in content if isinstance(block, dict)]
     calls = [block for block in blocks if block.get("type") == "tool_use"]
     message = {
-        "content": [block for block in blocks if block.get("type") in {"text", "thinking", "redacted_thinking"}],
+        "content": [block for block in blocks if block.get("type") in ("text", "thinking", "redacted_thinking")],
         "tool_calls": [
             {
                 "index": index,

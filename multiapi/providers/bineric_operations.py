@@ -17,7 +17,7 @@ from typing import Any
 
 from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
 from multiapi.account_format import get, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, object_at, request_id, whole_number
+from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, request_id, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
@@ -259,7 +259,7 @@ def read_model(entry: dict[str, Any]) -> ModelInfo:
         capabilities=tuple(
             dict.fromkeys(
                 [
-                    *(str(word) for word in entry.get("capabilities") or ()),
+                    *(str(word) for word in list_at(entry, "capabilities")),
                     *(name for name, there in object_at(entry, "features").items() if there is True),
                 ]
             )
@@ -275,7 +275,7 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     body = parse_object(response, _NAME)
     data = _data(body, response, "usage")
     total, period = object_at(data, "total_usage"), object_at(data, "period")
-    models = [entry for entry in data.get("by_model") or () if isinstance(entry, dict)]
+    models = [entry for entry in list_at(data, "by_model") if isinstance(entry, dict)]
     if not total and not models:
         raise answer_without(response, _NAME, body, "usage")
     return UsageReport(

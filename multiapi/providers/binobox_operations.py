@@ -14,7 +14,7 @@ from typing import Any
 
 from multiapi.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
 from multiapi.account_format import get, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, request_id, text_at, whole_number
+from multiapi.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
 from multiapi.errors import ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.jobs import Job, job_id_of, parse_status, state_of
@@ -165,7 +165,7 @@ def _output(output: dict[str, Any]) -> Media | None:
 def read_model(entry: dict[str, Any]) -> ModelInfo:
     """A model that this key may use, with the least that a call costs."""
     least = decimal_of(entry.get("min_cost_diamonds"))
-    capabilities = tuple(str(word) for word in entry.get("capabilities") or ())
+    capabilities = tuple(str(word) for word in list_at(entry, "capabilities"))
     return ModelInfo(
         id=entry["id"],
         provider=_NAME,

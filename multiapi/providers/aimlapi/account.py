@@ -33,7 +33,7 @@ from multiapi.account import (
     UsageRequest,
 )
 from multiapi.account_format import entries_of, get, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, object_at, whole_number
+from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, whole_number
 from multiapi.errors import InvalidRequestError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.openai_format import parse_object
@@ -114,7 +114,7 @@ def read_model(entry: Mapping[str, Any]) -> ModelInfo:
 def _prices(pricing: Mapping[str, Any]) -> list[Price]:
     """Fixed units, or variants with conditions."""
     currency = pricing.get("currency") if isinstance(pricing.get("currency"), str) else None
-    listed = [item for name in ("units", "variants") for item in pricing.get(name) or () if isinstance(item, dict)]
+    listed = [item for name in ("units", "variants") for item in list_at(pricing, name) if isinstance(item, dict)]
     return [
         Price(
             amount=amount,
@@ -211,7 +211,7 @@ def parse_usage(response: HttpResponse) -> UsageReport:
     requests = whole_number(body.get("requests"))
     if spent is None and requests is None:
         raise answer_without(response, _NAME, body, "usage")
-    groups = [entry for entry in body.get("groups") or () if isinstance(entry, dict)]
+    groups = [entry for entry in list_at(body, "groups") if isinstance(entry, dict)]
     return UsageReport(
         provider=_NAME,
         start=body.get("start"),
@@ -226,7 +226,7 @@ def parse_usage(response: HttpResponse) -> UsageReport:
                 requests=whole_number(entry.get("requests")),
                 cost=_cost(entry.get("spend"), body),
             )
-            for entry in body.get("models") or ()
+            for entry in list_at(body, "models")
             if isinstance(entry, dict)
         ),
         groups=tuple(_group(entry, body) for entry in groups),

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from multiapi import catalogue
-from multiapi.answer_facts import answer_without, object_at, request_id, text_at, whole_number
+from multiapi.answer_facts import answer_without, list_at, object_at, request_id, text_at, whole_number
 from multiapi.catalogue import ModelEntry, parameters
 from multiapi.errors import InvalidRequestError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry
@@ -335,7 +335,7 @@ def _page(page: dict[str, Any], position: int) -> OcrPage:
     index = whole_number(page.get("index"))
     size = object_at(page, "dimensions")
     text = page.get("markdown", page.get("text"))
-    images = [image for image in page.get("images") or () if isinstance(image, dict) and image.get("image_base64")]
+    images = [image for image in list_at(page, "images") if isinstance(image, dict) and image.get("image_base64")]
     return OcrPage(
         number=(position if index is None else index) + 1,
         text=text if isinstance(text, str) else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from multiapi.answer_facts import decimal_of, object_at, read_usage, request_id, text_at
+from multiapi.answer_facts import decimal_of, list_at, object_at, read_usage, request_id, text_at
 from multiapi.http import HttpResponse
 from multiapi.media_results import Segment, Transcript
 from multiapi.types import Cost
@@ -41,14 +41,16 @@ def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
     channels = results.get("channels")
     channels = [channels] if isinstance(channels, dict) else channels if isinstance(channels, list) else []
     best = [
-        channel["alternatives"][0]
+        first
         for channel in channels
-        if isinstance(channel, dict) and isinstance(channel.get("alternatives"), list) and channel["alternatives"]
+        if isinstance(channel, dict)
+        for first in list_at(channel, "alternatives")[:1]
+        if isinstance(first, dict)
     ]
-    words = [word for alternative in best for word in alternative.get("words") or () if isinstance(word, dict)]
+    words = [word for alternative in best for word in list_at(alternative, "words") if isinstance(word, dict)]
     metadata = object_at(found, "metadata")
     language = next((channel.get("detected_language") for channel in channels if isinstance(channel, dict)), None)
-    utterances = [item for item in results.get("utterances") or () if isinstance(item, dict)]
+    utterances = [item for item in list_at(results, "utterances") if isinstance(item, dict)]
     return {
         "text": "\n".join(str(alternative.get("transcript") or "") for alternative in best),
         "language": language if isinstance(language, str) else None,

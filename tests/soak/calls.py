@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from multiapi import AsyncClient, Client
+from multiapi.errors import MultiApiError
 from multiapi.jobs import Job
 from multiapi.media import Media
 from multiapi.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
@@ -325,10 +326,21 @@ def _film_request(question: Question) -> VideoRequest:
     return VideoRequest(prompt=question.prompt, **FILMS[question.vendor])
 
 
+@contextmanager
+def about_job(job_id: str | None) -> Iterator[None]:
+    """A file that cannot be had is no reason to think that there was no job: whoever asks here knows its id."""
+    try:
+        yield
+    except MultiApiError as error:
+        error.job_id = error.job_id or job_id
+        raise
+
+
 def core_film(models: Models, question: Question) -> str:
     client = models.client(question.vendor)
     film = client.video(_film_request(question), timeout_s=models.job_s)
-    check_media(question, client.download(film), "video")
+    with about_job(film.job_id):
+        check_media(question, client.download(film), "video")
     return "answered"
 
 
@@ -338,14 +350,17 @@ async def core_afilm(models: Models, question: Question) -> str:
     started: Job = await client.start_video(_film_request(question))
     ended = await client.wait(started.id, kind="video", timeout_s=models.job_s)
     check(ended.id == started.id, "job", started.id, ended.id)
-    check_media(question, await client.download(ended.media[0]), "video")
+    with about_job(ended.id):
+        check_media(question, await client.download(ended.media[0]), "video")
     return "answered"
 
 
 def core_music(models: Models, question: Question) -> str:
     client = models.client("aimlapi")
     request = MusicRequest(model="elevenlabs/eleven_music", prompt=question.prompt, duration_s=10)
-    check_media(question, client.download(client.music(request, timeout_s=models.job_s)), "audio")
+    music = client.music(request, timeout_s=models.job_s)
+    with about_job(music.job_id):
+        check_media(question, client.download(music), "audio")
     return "answered"
 
 

@@ -184,6 +184,7 @@ class FaultySimulator(Simulator):
                     "sent_too_often": [
                         mark for mark in ended if "-" not in mark[5:] and self.sent[mark] > body["attempts"]
                     ],
+                    "failed_but_done": [mark for mark in body["failed"] if self.done.get(mark)],
                     "done_twice": self.twice,
                     "done": sum(self.done.values()),
                     "starts": dict(self.starts),

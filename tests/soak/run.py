@@ -14,6 +14,7 @@ import collections
 import contextlib
 import gc
 import logging
+import os
 import platform
 import random
 import subprocess
@@ -56,6 +57,7 @@ class Ended:
     mark: str
     how: str
     error: str = ""
+    says_begun: bool = False
 
 
 @dataclass
@@ -100,6 +102,7 @@ class KeyWatch(logging.Handler):
         super().__init__(logging.DEBUG)
         self.records = 0
         self.found: list[str] = []
+        self.complaints: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records += 1
@@ -108,6 +111,8 @@ class KeyWatch(logging.Handler):
         )
         if KEY in shown or KEY in repr(record.args):
             self.found.append(f"a log record of {record.name} shows the key")
+        if record.name == "asyncio" and record.levelno >= logging.WARNING:
+            self.complaints.append(f"asyncio: {shown[:300]}")
 
 
 @contextlib.contextmanager
@@ -125,6 +130,21 @@ def watched_logs() -> Iterator[KeyWatch]:
         root.removeHandler(watch)
         root.setLevel(levels[0])
         ours.setLevel(levels[1])
+
+
+@contextlib.contextmanager
+def watched_hooks(found: list[str]) -> Iterator[None]:
+    """What would only be printed: errors in destructors and in threads."""
+    before = sys.unraisablehook
+
+    def unraisable(what: Any) -> None:
+        found.append(f"an error where nobody sees it: {what.exc_value!r} in {what.object!r:.200}")
+
+    sys.unraisablehook = unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextlib.contextmanager
@@ -183,7 +203,11 @@ class Soak:
     def run(self, *, seconds: float | None = None, calls: int | None = None) -> Findings:
         """Ask for so many seconds, or so many calls."""
         findings = self.findings
-        with watched_logs() as watch, httpx.Client(base_url=self.origin, timeout=60) as auditor:
+        with (
+            watched_logs() as watch,
+            watched_hooks(findings.leaks),
+            httpx.Client(base_url=self.origin, timeout=60) as auditor,
+        ):
             self._warm_up()
             auditor.post("/_soak/share", json={"share": self._share})
             findings.before = held()
@@ -212,6 +236,7 @@ class Soak:
             for what, more in findings.after.more_than(findings.before).items():
                 findings.leaks.append(f"{more} more {what} than before")
             findings.keys += watch.found
+            findings.leaks += watch.complaints
             findings.records = watch.records
         self._judge_memory()
         return findings
@@ -316,7 +341,8 @@ class Soak:
             how = "refused" if _ours(outcome) is not None else "wrong"
         name = type(_ours(outcome) or outcome).__name__
         text = f"{name}: {outcome}" if how == "refused" else shown
-        self._ended.append(Ended(call, question.vendor, question.mark, how, text))
+        says_begun = bool(facts.get("outcome_unknown") or facts.get("job_id"))
+        self._ended.append(Ended(call, question.vendor, question.mark, how, text, says_begun))
 
     def _audit(self, auditor: httpx.Client) -> None:
         """Compare what ended with what the vendors have done."""
@@ -339,6 +365,10 @@ class Soak:
             each = refused[mark]
             findings.wrong.append(f"{each.call.name} {each.vendor} {mark}: failed without a fault: {each.error}")
         findings.wrong += [f"{mark}: sent more often than allowed" for mark in report["sent_too_often"]]
+        for mark in report["failed_but_done"]:
+            each = refused[mark]
+            if each.call.kind == "jobs" and not each.says_begun:
+                findings.wrong.append(f"{each.call.name} {each.vendor} {mark}: begun, but not said: {each.error}")
         findings.doubles = [f"{mark} was carried out more than once" for mark in report["done_twice"]]
         findings.started = report["done"]
         findings.report = report
@@ -429,7 +459,7 @@ def page(runs: Sequence[Findings]) -> str:
         "charged is counted at the vendor. An error that a vendor sends instead of carrying something out costs nothing and may be",
         "repeated; what may have been carried out is not.",
         "",
-        f"Run on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {platform.system()} {platform.machine()}, {_cores()} shared with other work: {used}.",
+        f"Run on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {platform.system()} {platform.machine()}, {_cores()} shared with other work{_commit()}: {used}.",
         "",
     ]
     for findings in runs:
@@ -447,10 +477,15 @@ def page(runs: Sequence[Findings]) -> str:
 
 
 def _cores() -> str:
-    import os
-
     found = os.cpu_count() or 1
     return f"{found} core{'s' if found > 1 else ''}"
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return f", at commit {done.stdout.strip()}" if done.returncode == 0 else ""
 
 
 def report(findings: Findings) -> None:

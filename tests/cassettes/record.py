@@ -129,7 +129,7 @@ def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     try:
         with (
             mock.patch("multiapi.httpx_requests.uuid4", lambda: UUID(int=next(counter))),
-            mock.patch("multiapi.assembly.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.tool_calls.uuid4", lambda: UUID(int=next(counter))),
             mock.patch.dict(os.environ, variables),
         ):
             yield

@@ -201,7 +201,7 @@ def test_chunks_cost_the_same_however_many_there_are(client: Client, url: str) -
     of_the_framework = (stream_calls(floor, url, "stream-400") - stream_calls(floor, url, "stream-200")) / 200
     per_chunk = (middle - short) / 200
     assert per_chunk - of_the_framework <= 20
-    assert (long - middle) / 400 == pytest.approx(per_chunk, rel=0.02)
+    assert (long - middle) / 400 == pytest.approx(per_chunk, rel=0.1)  # how many chunks come with one read is chance
 
 
 def test_tool_arguments_cost_the_same_per_fragment_however_long_they_are(client: Client, url: str) -> None:

@@ -128,7 +128,16 @@ def test_the_entry_points_lead_somewhere(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_source_distribution_holds_what_is_needed_to_work_on_it(sdist: list[str]) -> None:
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "docs/index.md"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "LICENSE",
+        "Makefile",
+        "docs/index.md",
+    ):
         assert name in sdist
     assert "tests/packaging/test_distribution.py" in sdist
     assert "examples/demo.py" in sdist

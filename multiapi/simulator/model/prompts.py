@@ -314,6 +314,11 @@ def _after_instructions(text: str) -> str:
 # ---------------------------------------------------------------- JSON asked for in prose
 
 
+def unescaped(text: str) -> str:
+    """A text without the doubled braces that a template left in its JSON."""
+    return text.replace("{{", "{").replace("}}", "}") if '{{"' in text else text
+
+
 def schema_in(text: str) -> dict[str, Any] | None:
     """The last JSON schema that a text asks the answer to match, or None."""
     if '"properties"' not in text and '"$defs"' not in text and '"type"' not in text:

@@ -61,7 +61,7 @@ def _answered(conversation: Conversation) -> Reply:
     last_user = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
     since = turns[last_user + 1 :]
     asked = turns[last_user] if last_user >= 0 else Turn("user", "")
-    text = asked.text
+    text = prompts.unescaped(asked.text)
     calls = planning.as_calls(planning.next_calls(conversation, text, since))
     if calls:
         return Reply(None, calls, finish_reason="tool_calls")
@@ -142,6 +142,8 @@ def _text(conversation: Conversation, system: str, asked: Turn, results: list[Tu
     attached = attachments.describe(asked.attachments)
     if attached:
         return _from_attachments(attached, text)
+    if (judged := tasks.evaluation(system, text)) is not None:
+        return judged
     set_task = tasks.judgement if prompts.asks_about_fenced(text) else tasks.answer
     if (done := set_task(text)) is not None:
         return done

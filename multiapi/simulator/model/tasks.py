@@ -22,6 +22,12 @@ def answer(text: str) -> str | None:
     return None
 
 
+def evaluation(system: str, text: str) -> str | None:
+    """The answer to a prompt that explains in its instructions how an answer is to be judged, or None."""
+    whole = f"{system}\n\n{text}"
+    return _graded(whole) or _pointed(whole) or _better(whole)
+
+
 def judgement(text: str) -> str | None:
     """The answer to a prompt that has something judged or put in order, or None."""
     for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed, _divided):
@@ -82,12 +88,47 @@ def _graded(text: str) -> str | None:
     """A score with a reason, for a prompt that explains a scale."""
     if not (re.search(r"\bscore\b", text, re.IGNORECASE) and re.search(r"between 1 and 5|from 1 to 5|1-5", text)):
         return None
-    reference = _last_block(text, r"#*\s*reference answer|reference")
-    given = _last_block(text, r"#*\s*generated answer|response|answer")
+    reference = _under(text, "reference answer") or _last_block(text, r"#*\s*reference answer|reference")
+    given = _under(text, "generated answer") or _last_block(text, r"#*\s*generated answer|response|answer")
     if not given:
         return None
     shared = prompts.support(reference or given, given)
     return f"{1 + 4 * shared:.1f}\nThe answer shares {shared:.0%} of the words of the reference."
+
+
+def _under(text: str, heading: str) -> str:
+    """What stands below a Markdown heading."""
+    found = re.search(rf"^#+ *{heading} *\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    return found[1].strip() if found else ""
+
+
+def _pointed(text: str) -> str | None:
+    """Points behind the mark that the prompt names, for so many questions of so many points."""
+    form = re.search(r"\[RESULT\] followed by the (integer|float)", text)
+    asked = re.search(r"\bQuery:\s*(.*?)\s*\b(Response|Context):\s*(.*?)\s*Feedback:\s*$", text, re.DOTALL)
+    worth = re.search(r"\bworth (\d+) points?", text)
+    if not form or not asked or not worth:
+        return None
+    shared = prompts.support(asked[1], asked[3])
+    most = int(worth[1]) * len(re.findall(r"^\d+\. ", text[: worth.start()], re.MULTILINE))
+    reached = most * min(1.0, 2 * shared)  # half of the words is as good as all, as for yes or no
+    points = round(reached) if form[1] == "integer" else round(reached, 1)
+    return f"The {asked[2].lower()} has {shared:.0%} of the words of the query.\n[RESULT] {points}"
+
+
+def _better(text: str) -> str | None:
+    """Which of two answers is better, in the form of the prompt."""
+    if "'[[A]]'" not in text or "'[[B]]'" not in text:
+        return None
+    parts = dict(re.findall(r"\[The Start of ([^\]]+)\]\s*(.*?)\s*\[The End of \1\]", text, re.DOTALL))
+    answers = [part for name, part in parts.items() if "Answer" in name]
+    question = re.search(r"\[User Question\]\s*(.*?)\s*\[The Start of", text, re.DOTALL)
+    if len(answers) != 2:
+        return None
+    wanted = parts.get("Reference") or (question[1] if question else "")
+    first, second = (prompts.support(wanted, each) for each in answers)
+    verdict = "C" if first == second else "A" if first > second else "B"
+    return f"A has {first:.0%} of what is wanted, B {second:.0%}. [[{verdict}]]"
 
 
 # ---------------------------------------------------------------- choices

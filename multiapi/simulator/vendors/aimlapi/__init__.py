@@ -15,6 +15,7 @@ from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
 from multiapi.simulator.vendors.aimlapi.media import Media
 from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
+from multiapi.simulator.vendors.aimlapi.reading import Reading
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _audio_in(asked: Conversation) -> int:
     return 50 * len(files)
 
 
-class Aimlapi(Media, AccountPages, Assistants):
+class Aimlapi(Media, Reading, AccountPages, Assistants):
     """The simulated AI/ML API."""
 
     name: ClassVar[str] = "aimlapi"

@@ -36,6 +36,9 @@ def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | No
     twice = (unknown & held.keys()) | (known & held.keys())
     if twice:
         raise ValueError(f"{sorted(twice)} must be given as arguments of their own and not in model_kwargs")
+    for name in [name for name in unknown if values[name] is None]:
+        unknown.remove(name)
+        del values[name]
     if unknown:
         warnings.warn(
             f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",

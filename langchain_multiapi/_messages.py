@@ -46,7 +46,7 @@ def to_messages(messages: Sequence[BaseMessage], provider: str) -> list[Message]
             converted.append(
                 Message(
                     "tool",
-                    content if type(content) is str else _to_parts(content, provider),
+                    content if type(content) is str else _to_parts(map(_of_tool, content), provider),
                     message.name,
                     (),
                     message.tool_call_id,  # type: ignore[attr-defined]
@@ -201,6 +201,11 @@ def to_json(value: Any) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ content blocks
+
+
+def _of_tool(block: str | dict[str, Any]) -> str | dict[str, Any]:
+    """A block of a tool's result; what is no block of a message is data, and is told as JSON."""
+    return block if isinstance(block, str) or _kind(block) in _BLOCK_READERS else to_json(block)
 
 
 def _to_parts(content: Iterable[str | dict[str, Any]] | Any, provider: str) -> str | list[Part]:

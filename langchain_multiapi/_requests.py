@@ -169,7 +169,7 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
         (fields if isinstance(choice, str) else extra)["tool_choice"] = choice
     wanted = call.pop("response_format", None)
     method, strict = call.pop("response_format_method", None), call.pop("strict", None)
-    if wanted is not None:
+    if wanted is not None and wanted != {"type": "text"}:
         from langchain_multiapi._forms import to_response_format
 
         fields["response_format"] = to_response_format(wanted, method, strict)

@@ -83,6 +83,20 @@ def test_a_failed_tool_says_so() -> None:
     assert to_messages([ToolMessage("no", tool_call_id="c1", status="error")], "aimlapi")[0].is_error
 
 
+def test_a_tool_may_answer_with_data() -> None:
+    rows = [{"type": "json", "json": {"city": "Zürich"}}, {"rows": 3}, "done", {"type": "text", "text": "!"}]
+    (_, answer) = to_messages(
+        [AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "c1"}]), ToolMessage(rows, tool_call_id="c1")],
+        "aimlapi",
+    )
+    assert answer.content == [
+        TextPart('{"type":"json","json":{"city":"Zürich"}}'),
+        TextPart('{"rows":3}'),
+        TextPart("done"),
+        TextPart("!"),
+    ]
+
+
 def test_a_function_message_answers_the_latest_call_of_its_name() -> None:
     call = {"name": "add", "args": {}, "id": "c7"}
     history = [AIMessage("", tool_calls=[call]), FunctionMessage("3", name="add")]

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+import warnings
 from typing import Any, TypedDict
 
 import httpx
@@ -123,6 +124,15 @@ async def test_a_call_may_have_its_own_limits_of_time_and_repetition() -> None:
     assert [request.extensions["timeout"]["read"] for request in server.requests] == [7, 7, 9, 60]
     assert (model.timeout, model.max_retries) == (60, 0)
     assert "timeout" not in server.bodies[0]
+
+
+def test_what_says_nothing_leaves_no_trace_in_the_body() -> None:
+    server = Server(whole())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = server.model(organization=None, temperature=None, model_kwargs={})
+    model.invoke("?", response_format={"type": "text"}, seed=None, strange=None)
+    assert server.bodies[0].keys() == {"model", "messages"}
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ OpenAI-like servers are known to use, and repairs tool calls that come without i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from multiapi.answer_facts import ReadCost, kind_of, read_usage, request_id
 from multiapi.errors import ResponseFormatError
+from multiapi.http import HttpResponse
 from multiapi.media import Media, from_base64
 from multiapi.tool_calls import ToolCallAssembly
 from multiapi.types import (
@@ -376,6 +377,32 @@ class Assembly:
             message["refusal"] = "".join(self._refusal)
         choice = {**self._of_choice, "index": 0, "message": message, "finish_reason": self.finish_reason}
         return {**self._top, "choices": [choice]}
+
+
+# ------------------------------------------------------------------------------------------------ other protocols
+
+
+def assembled(
+    body: Mapping[str, Any],
+    head: HttpResponse,
+    *,
+    content: list[Any],
+    calls: Iterable[tuple[Any, Any, Any]],
+    finish_reason: str | None,
+    provider: str,
+    read_cost: ReadCost | None,
+) -> ChatResponse:
+    """A whole answer of another protocol: its parts of content, and the id, name and arguments of each call."""
+    message = {
+        "content": content,
+        "tool_calls": [
+            {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for index, (call_id, name, arguments) in enumerate(calls)
+        ],
+    }
+    assembly = Assembly(provider, headers=head.headers, read_cost=read_cost)
+    assembly.add_body({**body, "choices": [{"message": message, "finish_reason": finish_reason}]})
+    return replace(assembly.response(), raw=body)
 
 
 # ------------------------------------------------------------------------------------------------ reading of parts

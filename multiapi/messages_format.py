@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from multiapi.answer_facts import ReadCost, answer_without
-from multiapi.assembly import Assembly
+from multiapi.assembly import assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import check_request, merged, parse_object, same_model
@@ -189,21 +189,16 @@ def message_of(
     if not isinstance(content, list):
         raise answer_without(response, provider, body, "content in its message")
     blocks = [block for block in content if isinstance(block, dict)]
-    calls = [block for block in blocks if block.get("type") == "tool_use"]
-    message = {
-        "content": [block for block in blocks if block.get("type") in ("text", "thinking", "redacted_thinking")],
-        "tool_calls": [
-            {
-                "index": index,
-                "id": call.get("id"),
-                "type": "function",
-                "function": {"name": call.get("name"), "arguments": call.get("input") or {}},
-            }
-            for index, call in enumerate(calls)
+    return assembled(
+        body,
+        response,
+        content=[block for block in blocks if block.get("type") in ("text", "thinking", "redacted_thinking")],
+        calls=[
+            (block.get("id"), block.get("name"), block.get("input") or {})
+            for block in blocks
+            if block.get("type") == "tool_use"
         ],
-    }
-    assembly = Assembly(provider, headers=response.headers, read_cost=read_cost)
-    assembly.add_body({**body, "choices": [{"message": message, "finish_reason": body.get("stop_reason")}]})
-    answer = assembly.response()
-    object.__setattr__(answer, "raw", body)
-    return answer
+        finish_reason=body.get("stop_reason"),
+        provider=provider,
+        read_cost=read_cost,
+    )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from multiapi.answer_facts import ReadCost, answer_without
-from multiapi.assembly import Assembly
+from multiapi.assembly import Assembly, assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import (
@@ -186,37 +186,30 @@ def response_of(
     items = [item for item in output if isinstance(item, dict)]
     reasons = [item for item in items if item.get("type") == "reasoning"]
     calls = [item for item in items if item.get("type") == "function_call"]
-    message = {
-        "content": [
+    details = body.get("incomplete_details")
+    cut = details.get("reason") if isinstance(details, dict) else None
+    finish = _FINISH_REASONS.get(str(cut), str(cut)) if cut else "tool_calls" if calls else "stop"
+    answer = assembled(
+        body,
+        response,
+        content=[
             part
             for item in items
             if item.get("type") == "message"
             for part in (item["content"] if isinstance(item.get("content"), list) else [item.get("content")])
             if part
         ],
-        "tool_calls": [
-            {
-                "index": index,
-                "id": call.get("call_id") or call.get("id"),
-                "type": "function",
-                "function": {"name": call.get("name"), "arguments": call.get("arguments")},
-            }
-            for index, call in enumerate(calls)
-        ],
-    }
-    details = body.get("incomplete_details")
-    cut = details.get("reason") if isinstance(details, dict) else None
-    finish = _FINISH_REASONS.get(str(cut), str(cut)) if cut else "tool_calls" if calls else "stop"
-    assembly = Assembly(provider, headers=response.headers, read_cost=read_cost)
-    assembly.add_body({**body, "choices": [{"message": message, "finish_reason": finish}]})
-    answer = assembly.response()
+        calls=[(call.get("call_id") or call.get("id"), call.get("name"), call.get("arguments")) for call in calls],
+        finish_reason=finish,
+        provider=provider,
+        read_cost=read_cost,
+    )
     thought = "\n\n".join(filter(None, map(_thought, reasons)))
     status = body.get("status")
     return replace(
         answer,
         reasoning=Reasoning(thought, tuple(reasons), provider, answer.model) if reasons else None,
         metadata={**answer.metadata, **({"status": status} if status else {})},
-        raw=body,
     )
 
 

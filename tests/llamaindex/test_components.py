@@ -13,7 +13,15 @@ from llama_index.core.agent.workflow import (
     ReActAgent,
     ToolCallResult,
 )
-from llama_index.core.evaluation import FaithfulnessEvaluator, RelevancyEvaluator
+from llama_index.core.evaluation import (
+    AnswerRelevancyEvaluator,
+    ContextRelevancyEvaluator,
+    CorrectnessEvaluator,
+    FaithfulnessEvaluator,
+    GuidelineEvaluator,
+    PairwiseComparisonEvaluator,
+    RelevancyEvaluator,
+)
 from llama_index.core.extractors import KeywordExtractor, QuestionsAnsweredExtractor, SummaryExtractor, TitleExtractor
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import ChatMessage
@@ -167,6 +175,17 @@ async def test_evaluators(llm: MultiApiLLM, index: VectorStoreIndex) -> None:
         query=QUESTION, response="The moon is made of green cheese.", contexts=[ANSWER]
     )
     assert not invented.passing
+
+
+async def test_evaluators_that_grade(llm: MultiApiLLM) -> None:
+    said = {"query": QUESTION, "response": ANSWER}
+    assert (await CorrectnessEvaluator(llm=llm).aevaluate(**said, reference=ANSWER)).score == 5.0
+    assert (await CorrectnessEvaluator(llm=llm).aevaluate(**said, reference="Bananas are yellow.")).score == 1.0
+    assert (await AnswerRelevancyEvaluator(llm=llm).aevaluate(**said)).score == 1.0
+    assert (await ContextRelevancyEvaluator(llm=llm).aevaluate(query=QUESTION, contexts=[ANSWER])).score == 1.0
+    assert (await GuidelineEvaluator(llm=llm).aevaluate(**said, contexts=[ANSWER])).feedback
+    better = await PairwiseComparisonEvaluator(llm=llm).aevaluate(**said, second_response="Bananas.", reference=ANSWER)
+    assert better.score == 1.0
 
 
 # ------------------------------------------------------------------------------------------------ ingestion

@@ -309,6 +309,16 @@ def test_tools_in_the_instructions_are_called_in_the_form_asked_for(as_system: b
     )
 
 
+def test_a_schema_in_the_prompt_may_have_its_braces_doubled() -> None:
+    prompt = (
+        'Judge this: Oslo is a city.\n\nHere\'s a JSON schema to follow:\n{{"properties": {{"passing": {{"type": "boolean"}}, '
+        '"feedback": {{"type": "string"}}}}, "required": ["passing", "feedback"], "type": "object"}}\n\nOutput a valid JSON object.'
+    )
+    value = json.loads(ask(prompt).text)
+    assert isinstance(value["passing"], bool)
+    assert isinstance(value["feedback"], str)
+
+
 def test_results_that_come_back_as_text_are_understood() -> None:
     wrote = Turn("assistant", '{"tool_calls":[{"name":"get_weather","arguments":{"city":"Oslo"}}]}')
     question = Turn("user", f"You are kind.\n\n{INSTRUCTIONS}\n\nWhat is the weather in Oslo?")
@@ -396,6 +406,37 @@ Answer: """
 def test_yes_or_no() -> None:
     assert ask(FAITHFUL.format(claim="The capital of Norway is Oslo.")).text == "YES"
     assert ask(FAITHFUL.format(claim="Bananas grow on trees.")).text == "NO"
+
+
+def test_a_grade_by_the_words_of_the_reference() -> None:
+    system = Turn(
+        "system", "Output a single score. Your score has to be between 1 and 5. Example Response:\n4.0\nIt has."
+    )
+    form = "## User Query\nWhich city?\n\n## Reference Answer\nIt is Oslo.\n\n## Generated Answer\n{}\n"
+    assert ask(form.format("Oslo it is."), system).text.startswith("5.0\n")
+    assert ask(form.format("Bananas."), system).text.startswith("1.0\n")
+
+
+def test_points_behind_a_mark() -> None:
+    prompt = (
+        "Answer these questions:\n1. Does it match?\n2. Does it try?\nEach question above is worth 1 point. Give the final "
+        "result as '[RESULT] followed by the integer number'\n\nQuery: \n capital of Norway\nResponse: \n {}\nFeedback:"
+    )
+    assert ask(prompt.format("Oslo is the capital of Norway.")).text.endswith("\n[RESULT] 2")
+    assert ask(prompt.format("Bananas.")).text.endswith("\n[RESULT] 0")
+
+
+def test_the_better_of_two_answers() -> None:
+    system = Turn(
+        "system", "Say '[[A]]' if assistant A is better, '[[B]]' if assistant B is better, '[[C]]' for a tie."
+    )
+    prompt = (
+        "[User Question]\nWhich city?\n\n[The Start of Reference]\nOslo\n[The End of Reference]\n\n"
+        "[The Start of Assistant A’s Answer]\n{}\n[The End of Assistant A’s Answer]\n\n"
+        "[The Start of Assistant B’s Answer]\n{}\n[The End of Assistant B’s Answer]"
+    )
+    for first, second, verdict in (("Oslo", "Rome", "A"), ("Rome", "Oslo", "B"), ("Oslo", "It is Oslo", "C")):
+        assert ask(prompt.format(first, second), system).text.endswith(f"[[{verdict}]]")
 
 
 def test_a_choice_of_documents() -> None:

@@ -90,7 +90,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
             top_logprobs, reasoning_effort, user, service_tier: As the vendors call them; one that a vendor has no field for is
             refused before anything is sent. (Also `max_completion_tokens`, `stop_sequences`.)
         reasoning: An object of that name in the body, for vendors that take one.
-        timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.)
+        timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.) It, `max_retries` and
+            `stream_chunk_timeout` may also be said in a call.
         max_retries: At most so many repetitions of a call; 2 unless set.
         stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
         streaming: Stream also when `invoke` is called; False never streams.

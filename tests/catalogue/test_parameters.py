@@ -18,10 +18,10 @@ import yaml
 from multiapi import catalogue
 from multiapi.catalogue.parameters import fill
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
+from tests.required_media import FILM, PICTURE, REQUIRED_MEDIA, SECOND, SOUND
 
 CONTRACTS = Path(catalogue.__file__).parents[1] / "simulator" / "contracts"
 LISTED: list[dict[str, Any]] = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
-PICTURE, SECOND, FILM, SOUND = (f"https://example.com/{name}" for name in ("a.png", "b.png", "a.mp4", "a.mp3"))
 REQUEST_SCHEMAS = {
     "image": "ImageGenerationRequest",
     "3d": "ImageGenerationRequest",
@@ -43,23 +43,6 @@ TYPED: dict[str, dict[str, Any]] = {
     "3d": {},
     "embedding": {"texts": ["a paper boat"]},
 }
-MEDIA: dict[str, Any] = {
-    "image_url": {"images": [PICTURE]},
-    "image": {"images": [PICTURE]},
-    "image_urls": {"images": [PICTURE]},
-    "image_list": {"images": [PICTURE, SECOND]},
-    "front_image_url": {"images": [PICTURE]},
-    "character": {"images": [PICTURE]},
-    "last_image_url": {"last_image": SECOND},
-    "tail_image_url": {"last_image": SECOND},
-    "video_url": {"video": FILM},
-    "video_urls": {"video": [FILM]},
-    "reference": {"video": FILM},
-    "audio_url": {"audio": SOUND},
-    "reference_audio_url": {"audio": SOUND},
-    "mesh_url": {"mesh": "https://example.com/a.glb"},
-    "lyrics": {"lyrics": "[Verse] la la la"},
-}
 
 
 def current(*families: str) -> list[Any]:
@@ -75,7 +58,7 @@ def typed(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     required = [name for name, param in model["params"].items() if param["required"]]
     wanted = dict(TYPED[model["family"]])
     for name in required:
-        wanted |= MEDIA.get(name, {})
+        wanted |= REQUIRED_MEDIA.get(name, {})
     if "prompt" not in model["params"]:
         wanted.pop("prompt", None)
     extra = {name: model["params"][name]["enum"][0] for name in required if name in ("mode", "effect_scene")}

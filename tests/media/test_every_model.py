@@ -20,29 +20,11 @@ from multiapi.media_requests import (
     VideoRequest,
 )
 from multiapi.simulator.media import draw_image, speak
+from tests.required_media import REQUIRED_MEDIA, SOUND
 
-PICTURE, SECOND, FILM, SOUND = (f"https://example.com/{name}" for name in ("a.png", "b.png", "a.mp4", "a.mp3"))
 PNG = Media.from_bytes(draw_image("a page of text", 64, 64))
 COUNTS = {"image": 78, "video": 145, "music": 8, "tts": 79, "stt": 30, "ocr": 8, "3d": 3}
 
-# What a model requires beside the words, in our names.
-NEEDED: dict[str, dict[str, Any]] = {
-    "image_url": {"images": [PICTURE]},
-    "image": {"images": [PICTURE]},
-    "image_urls": {"images": [PICTURE]},
-    "image_list": {"images": [PICTURE, SECOND]},
-    "front_image_url": {"images": [PICTURE]},
-    "character": {"images": [PICTURE]},
-    "last_image_url": {"last_image": SECOND},
-    "tail_image_url": {"last_image": SECOND},
-    "video_url": {"video": FILM},
-    "video_urls": {"video": [FILM]},
-    "reference": {"video": FILM},
-    "audio_url": {"audio": SOUND},
-    "reference_audio_url": {"audio": SOUND},
-    "mesh_url": {"mesh": "https://example.com/a.glb"},
-    "lyrics": {"lyrics": "[Verse] la la la"},
-}
 PROMPT = {"prompt": "a paper boat on a river"}
 CALLS: dict[str, tuple[str, Callable[..., Any], dict[str, Any]]] = {
     "image": ("image", ImageRequest, PROMPT),
@@ -61,7 +43,7 @@ def typed(entry: catalogue.ModelEntry) -> tuple[str, Any]:
     required = [name for name, param in entry.params.items() if param.required]
     fields = {name: value for name, value in wanted.items() if name != "prompt" or "prompt" in entry.params}
     for name in required:
-        fields |= NEEDED.get(name, {})
+        fields |= REQUIRED_MEDIA.get(name, {})
     extra = {name: entry.params[name].enum[0] for name in required if name in {"mode", "effect_scene"}}
     return method, make(model=entry.id, extra=extra, **fields)
 

@@ -129,6 +129,28 @@ class Connected:
 
     # ------------------------------------------------------------------------------------ clients
 
+    def close(self) -> None:
+        """Close the idle connections, which all models of this process share; all of them stay usable. Clients of yours are left
+        alone. Nothing needs this: connections end with the process or the loop.
+        """
+        self._client({}).close()
+
+    async def aclose(self) -> None:
+        """As `close`, for the connections of this event loop."""
+        await self._async_client({}).aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     def _client(self, options: dict[str, Any]) -> Client:
         """The client for the fields as they are; `options` of a call may hold another `timeout`, which is taken out of them."""
         return self._made("_sync", "http_client", options)  # type: ignore[no-any-return]

@@ -410,6 +410,32 @@ def test_r36_what_is_shown_of_a_model_in_events() -> None:
     assert "s3cr3t" not in str(payload)
 
 
+async def test_b13_models_may_be_closed_and_go_on() -> None:
+    wire = says(Said("hi"))
+    vectors = Wire(FORMAT.vectors([[1.0]]))
+    with wire.served() as address, vectors.served() as other:
+        usual: dict[str, Any] = {"provider": "aimlapi", "model": "m", "api_key": KEY, "allow_http": True}
+        with MultiApiLLM(**usual, base_url=address) as llm, MultiApiEmbedding(**usual, base_url=other) as embedding:
+            llm.chat(user())
+            embedding.get_text_embedding("x")
+        async with llm, embedding:
+            await llm.achat(user())
+            await embedding.aget_text_embedding("x")
+        llm.chat(user())
+        assert (await llm.achat(user())).message.content == "hi"
+        llm.close()
+        await llm.aclose()
+    assert (len(wire.asked), len(vectors.asked)) == (4, 2)
+
+
+def test_b14_a_client_of_the_user_is_not_closed() -> None:
+    wire = says(Said("hi"))
+    client = wire.client()
+    with llm_on(wire, http_client=client) as llm:
+        llm.chat(user())
+    assert not client.is_closed
+
+
 def test_b13_embeddings_and_llms_share_threads() -> None:
     wire = Wire(lambda asked: FORMAT.vectors([[1.0, 2.0]] * len(asked.json["input"])))
     embedding = embedding_on(wire)

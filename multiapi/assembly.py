@@ -306,11 +306,6 @@ class Assembly:
 
     # ---------------------------------------------------------------------------------------- result
 
-    @property
-    def has_content(self) -> bool:
-        """Whether anything that a reader would see has arrived."""
-        return bool(self._text or self._reasoning or self._calls.slots or self._refusal or self._media or self._audio)
-
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived, put together."""
         top = self._top

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 
 from multiapi.media import Media
 
-Role = Literal["system", "developer", "user", "assistant", "tool"]
 MediaKind = Literal["image", "audio", "video", "file"]
 ToolCalling = Literal["auto", "native", "prompted"]
 ReasoningReplay = Literal["auto", "always", "with_tools", "never"]

@@ -1,6 +1,6 @@
 """A conversation and the answer to it, whatever the vendor's form of them is."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
@@ -63,10 +63,6 @@ class Conversation:
     seed: int = 0
     n: int = 1
     reasoning: bool = False
-
-    def with_turns(self, turns: tuple[Turn, ...]) -> "Conversation":
-        """The same request about other messages."""
-        return replace(self, turns=turns)
 
 
 FinishReason = Literal["stop", "length", "tool_calls"]

@@ -67,7 +67,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         dimensions: The length of the vectors, where the model lets one choose.
         input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
         embed_batch_size: Texts per request.
-        max_concurrency: Requests side by side.
+        max_concurrency: Requests side by side; LlamaIndex's `num_workers` sets it too.
         embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
         rate_limiter: One of LlamaIndex's, asked once per request.
         api_key: Also `base_url`, `timeout`, `max_retries` and the rest of how requests are sent: as for `MultiApiLLM`.
@@ -108,6 +108,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         try:
             if not model:
                 data["model"] = data.get("model") or data.get("model_name")
+            if data.get("num_workers") is not None:
+                data.setdefault("max_concurrency", data["num_workers"])
             super().__init__(*model, **data)
         except Exception as error:
             failure = sealed(error)
@@ -121,6 +123,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         super().__setattr__("model" if name == "model_name" else name, value)
         if name in {"model", "model_name"}:
             self.__dict__["model_name"] = self.__dict__["model"]
+        elif name == "num_workers" and value is not None:
+            self.__dict__["max_concurrency"] = value
 
     @classmethod
     def class_name(cls) -> str:

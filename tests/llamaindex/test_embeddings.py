@@ -130,9 +130,14 @@ def test_b12_batches_run_side_by_side_and_not_more_than_allowed() -> None:
             running -= 1
         return answer(asked)
 
-    embedding = embedding_on(Wire(slow), embed_batch_size=1, max_concurrency=3)
-    assert embedding.get_text_embedding_batch(TEXTS) == [vector_of(text) for text in TEXTS]
-    assert most == 3
+    for settings in ({"max_concurrency": 3}, {"num_workers": 3}, {"num_workers": 8, "max_concurrency": 3}):
+        most = 0
+        embedding = embedding_on(Wire(slow), embed_batch_size=1, **settings)
+        assert embedding.get_text_embedding_batch(TEXTS) == [vector_of(text) for text in TEXTS]
+        assert most == 3
+    most, embedding.num_workers = 0, 2
+    embedding.get_text_embedding_batch(TEXTS)
+    assert most == 2
 
 
 def test_r54_queries_and_documents() -> None:

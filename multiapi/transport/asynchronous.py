@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import socket
 import threading
@@ -12,12 +11,12 @@ import time
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from types import TracebackType
 from typing import Any, Self, cast
 
 import httpcore
 import httpx
 
+from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import (
     AsyncDeadlineBackend,
     Extensions,
@@ -25,12 +24,16 @@ from multiapi.transport.deadline import (
     left,
     with_deadline,
 )
+from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.readiness import readiness
-from multiapi.transport.slots import Origin, Slots
+from multiapi.transport.slots import Origin, Slots, origin_of
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
 from multiapi.transport.wire import (
+    LAST_CHUNK,
     ResponseHead,
     ResponseReader,
+    answer,
+    chunk,
     is_chunked,
     request_head,
 )
@@ -210,15 +213,13 @@ def _bury(transport: asyncio.Transport) -> None:
             cast("Any", transport)._closed = True
 
 
-class LoopConnection(httpcore.AsyncConnectionInterface):
+class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
     """One socket of one event loop that carries one request after the other; opened with the first."""
 
     def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
-        self._origin = origin
+        super().__init__(origin)
         self._verify = verify
         self._wire: Wire | None = None
-        self._idle = False
-        self._closed = False
         self.on_lost_while_idle: Callable[[], None] = _nothing
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -232,16 +233,14 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
                 wire = self._wire = await self._connect(timeouts, request.extensions)
             await self._send(wire, head_bytes, request, timeouts)
             head = await self._read_head(wire, reader, timeouts)
-            first = reader.body(head.rest) if head.rest or reader.complete else b""
+            first = reader.first(head)
         except BaseException:
             self.close()
             raise
-        extensions = {"http_version": head.http_version, "reason_phrase": head.reason}
         if reader.complete:
             self.finish(reader)
-            return httpcore.Response(head.status, headers=head.headers, content=first, extensions=extensions)
-        body = AsyncResponseBody(self, wire, reader, first, timeouts)
-        return httpcore.Response(head.status, headers=head.headers, content=body, extensions=extensions)
+            return answer(head, first)
+        return answer(head, AsyncResponseBody(self, wire, reader, first, timeouts))
 
     # Opening
 
@@ -288,7 +287,7 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
                 if chunked:
                     if not part:
                         continue
-                    part = b"%x\r\n%b\r\n" % (len(part), part)
+                    part = chunk(part)
                 if len(pending) + len(part) <= JOIN_BYTES:
                     pending += part
                     continue
@@ -297,7 +296,7 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
                     pending = b""
                 await self._send_large(wire, part, timeouts)
             if chunked:
-                pending += b"0\r\n\r\n"
+                pending += LAST_CHUNK
             if pending:
                 await wire.send(pending, timeouts)
         except httpcore.WriteError:
@@ -341,21 +340,6 @@ class LoopConnection(httpcore.AsyncConnectionInterface):
         # Nothing may arrive while nothing was asked: if there is something, it is the end of the connection.
         return self._idle and (self._wire is None or self._wire.readable_unseen())
 
-    def is_idle(self) -> bool:
-        return self._idle
-
-    def is_available(self) -> bool:
-        return self._idle
-
-    def is_closed(self) -> bool:
-        return self._closed
-
-    def can_handle_request(self, origin: httpcore.Origin) -> bool:
-        return origin == self._origin
-
-    def info(self) -> str:
-        return "idle" if self._idle else "closed" if self._closed else "new" if self._wire is None else "active"
-
 
 class AsyncResponseBody(httpx.AsyncByteStream):
     """What follows the head, a piece per read. Gives the connection back as soon as the last byte is here."""
@@ -384,11 +368,7 @@ class AsyncResponseBody(httpx.AsyncByteStream):
                 yield first
             while not reader.complete:
                 data = await wire.receive(timeouts)
-                if data:
-                    part = reader.body(data)
-                else:
-                    reader.end()
-                    part = b""
+                part = reader.more(data)
                 if reader.complete:
                     self.close()
                 if part:
@@ -523,11 +503,7 @@ class LoopPool:
         connect: Callable[[httpcore.Origin], AsyncConnection],
     ) -> None:
         self._connect = connect
-        self.slots: Slots[AsyncConnection, Turn] = Slots(
-            limits.max_connections or 1_000_000,
-            1_000_000 if limits.max_keepalive_connections is None else limits.max_keepalive_connections,
-            float("inf") if limits.keepalive_expiry is None else limits.keepalive_expiry,
-        )
+        self.slots: Slots[AsyncConnection, Turn] = Slots.of(limits)
         self._guard: AsyncGenerator[None, None] | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -545,11 +521,7 @@ class LoopPool:
             await asyncio.sleep(0)
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        url = request.url
-        if url.scheme not in (b"http", b"https"):
-            raise httpcore.UnsupportedProtocol("the address begins neither with http:// nor with https://")
-        origin = url.origin
-        key = (origin.scheme, origin.host, origin.port)
+        origin, key = origin_of(request)
         connection = await self._acquire(key, origin, request.extensions)
         try:
             response = await connection.handle_async_request(request)
@@ -713,12 +685,7 @@ class LoopPools:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
 
@@ -746,17 +713,7 @@ class AsyncPooledTransport(httpx.AsyncHTTPTransport):
             inner._network_backend = AsyncDeadlineBackend()
             pools = LoopPools(limits, lambda origin: AsyncProxiedConnection(inner.create_connection(origin)))
         self._pool = pools  # type: ignore[assignment]
-        _POOLS.add(pools)
+        tell_after_fork(pools)
 
 
-_POOLS: weakref.WeakSet[LoopPools] = weakref.WeakSet()
 _OF_THE_PARENT: list[object] = []
-
-
-def _after_fork() -> None:
-    for pools in list(_POOLS):
-        pools.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

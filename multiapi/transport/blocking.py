@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import httpcore
 import httpx
 
+from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import DeadlineBackend, Extensions, Timeouts, left, with_deadline
+from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.readiness import readiness
-from multiapi.transport.slots import Origin, Slots
+from multiapi.transport.slots import Origin, Slots, origin_of
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
 from multiapi.transport.wire import (
     ResponseHead,
     ResponseReader,
+    answer,
     chunks,
     is_chunked,
     request_head,
@@ -33,17 +33,15 @@ JOIN_BYTES = 64 * 1024
 """Up to this size head and body leave in one packet."""
 
 
-class SocketConnection(httpcore.ConnectionInterface):
+class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
     """One socket that carries one request after the other; opened with the first."""
 
     def __init__(self, origin: httpcore.Origin, verify: Verify) -> None:
-        self._origin = origin
+        super().__init__(origin)
         self._verify = verify
         self._socket: socket.socket | None = None
         self._timeout: float | None = None
         self._poll: Callable[[], bool] | None = None
-        self._idle = False
-        self._closed = False
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         self._idle = False
@@ -55,16 +53,14 @@ class SocketConnection(httpcore.ConnectionInterface):
                 self._socket = self._connect(timeouts, request.extensions)
             self._send(head_bytes, request, timeouts)
             head = self._read_head(reader, timeouts)
-            first = reader.body(head.rest) if head.rest or reader.complete else b""
+            first = reader.first(head)
         except BaseException:
             self.close()
             raise
-        extensions = {"http_version": head.http_version, "reason_phrase": head.reason}
         if reader.complete:
             self.finish(reader)
-            return httpcore.Response(head.status, headers=head.headers, content=first, extensions=extensions)
-        body = ResponseBody(self, reader, first, timeouts)
-        return httpcore.Response(head.status, headers=head.headers, content=body, extensions=extensions)
+            return answer(head, first)
+        return answer(head, ResponseBody(self, reader, first, timeouts))
 
     # Opening
 
@@ -214,21 +210,6 @@ class SocketConnection(httpcore.ConnectionInterface):
         # Nothing may arrive while nothing was asked: if there is something, it is the end of the connection.
         return self._idle and (self._poll is None or self._poll())
 
-    def is_idle(self) -> bool:
-        return self._idle
-
-    def is_available(self) -> bool:
-        return self._idle
-
-    def is_closed(self) -> bool:
-        return self._closed
-
-    def can_handle_request(self, origin: httpcore.Origin) -> bool:
-        return origin == self._origin
-
-    def info(self) -> str:
-        return "idle" if self._idle else "closed" if self._closed else "new" if self._socket is None else "active"
-
 
 class ResponseBody(httpx.SyncByteStream):
     """What follows the head, a piece per read. Gives the connection back as soon as the last byte is here."""
@@ -258,11 +239,7 @@ class ResponseBody(httpx.SyncByteStream):
                     timeouts,
                     LARGE_READ_BYTES if reader.missing > LARGE_READ_BYTES else READ_BYTES,
                 )
-                if data:
-                    part = reader.body(data)
-                else:
-                    reader.end()
-                    part = b""
+                part = reader.more(data)
                 if reader.complete:
                     self.close()
                 if part:
@@ -351,19 +328,11 @@ class ThreadPool:
 
     def __init__(self, limits: httpx.Limits, connect: Callable[[httpcore.Origin], Connection]) -> None:
         self._connect = connect
-        self._slots: Slots[Connection, _Waiter] = Slots(
-            limits.max_connections or 1_000_000,
-            1_000_000 if limits.max_keepalive_connections is None else limits.max_keepalive_connections,
-            float("inf") if limits.keepalive_expiry is None else limits.keepalive_expiry,
-        )
+        self._slots: Slots[Connection, _Waiter] = Slots.of(limits)
         self._lock = threading.RLock()  # a body that is garbage may be closed in the midst of ours
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        url = request.url
-        if url.scheme not in (b"http", b"https"):
-            raise httpcore.UnsupportedProtocol("the address begins neither with http:// nor with https://")
-        origin = url.origin
-        key = (origin.scheme, origin.host, origin.port)
+        origin, key = origin_of(request)
         connection = self._acquire(key, origin, request.extensions)
         try:
             response = connection.handle_request(request)
@@ -457,12 +426,7 @@ class ThreadPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -491,16 +455,4 @@ class PooledTransport(httpx.HTTPTransport):
             inner._network_backend = DeadlineBackend()
             pool = ThreadPool(limits, lambda origin: ProxiedConnection(inner.create_connection(origin)))
         self._pool = pool  # type: ignore[assignment]
-        _POOLS.add(pool)
-
-
-_POOLS: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for pool in list(_POOLS):
-        pool.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+        tell_after_fork(pool)

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+
+import httpcore
+import httpx
 
 Origin = tuple[bytes, bytes, int]
+
+_NO_LIMIT = 1_000_000
+
+
+def origin_of(request: httpcore.Request) -> tuple[httpcore.Origin, Origin]:
+    """To which server a request goes, and by which key its connections are kept.
+
+    Raises:
+        UnsupportedProtocol: The address is no address on the web.
+    """
+    url = request.url
+    if url.scheme not in (b"http", b"https"):
+        raise httpcore.UnsupportedProtocol("the address begins neither with http:// nor with https://")
+    origin = url.origin
+    return origin, (origin.scheme, origin.host, origin.port)
 
 
 class Reusable(Protocol):
@@ -45,6 +63,12 @@ class Slots(Generic[C, W]):
         self.idle_count = 0
         self._idle: dict[Origin, deque[C]] = {}
         self._waiting: OrderedDict[W, Origin] = OrderedDict()
+
+    @classmethod
+    def of(cls, limits: httpx.Limits) -> Self:
+        """As many as the limits say, where no number means no limit."""
+        most, idle, expiry = limits.max_connections, limits.max_keepalive_connections, limits.keepalive_expiry
+        return cls(most or _NO_LIMIT, _NO_LIMIT if idle is None else idle, float("inf") if expiry is None else expiry)
 
     @property
     def waiting(self) -> int:

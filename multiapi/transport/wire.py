@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from httpcore import LocalProtocolError, RemoteProtocolError
+from httpcore import LocalProtocolError, RemoteProtocolError, Response
 
 MAX_HEAD_BYTES = 128 * 1024
 MAX_CHUNK_LINE_BYTES = 4 * 1024
@@ -46,6 +46,12 @@ class ResponseHead(NamedTuple):
     reason: bytes
     headers: Headers
     rest: bytes
+
+
+def answer(head: ResponseHead, content: Any) -> Response:
+    """An answer as httpcore gives it; the content is all of the body, or what reads it."""
+    extensions = {"http_version": head.http_version, "reason_phrase": head.reason}
+    return Response(head.status, headers=head.headers, content=content, extensions=extensions)
 
 
 def request_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -96,8 +102,16 @@ def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
     """A body of unknown length, as chunks."""
     for part in parts:
         if part:
-            yield b"%x\r\n%b\r\n" % (len(part), part)
-    yield b"0\r\n\r\n"
+            yield chunk(part)
+    yield LAST_CHUNK
+
+
+def chunk(part: bytes) -> bytes:
+    """A piece of such a body; none may be empty, as that is the last one."""
+    return b"%x\r\n%b\r\n" % (len(part), part)
+
+
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class ResponseReader:
@@ -214,6 +228,21 @@ class ResponseReader:
         else:
             self._mode = _UNTIL_CLOSE
             self.reusable = False
+
+    def first(self, head: ResponseHead) -> bytes:
+        """What of the body arrived with the head."""
+        return self.body(head.rest) if head.rest or self.complete else b""
+
+    def more(self, data: bytes) -> bytes:
+        """What of the body is in the bytes that were received; none at all means that the server closed.
+
+        Raises:
+            RemoteProtocolError: It closed too early, or the bytes are not what they should be.
+        """
+        if data:
+            return self.body(data)
+        self.end()
+        return b""
 
     def body(self, data: bytes) -> bytes:
         """Take in bytes after the head; what of the body is in them, without the chunk lines."""

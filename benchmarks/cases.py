@@ -92,7 +92,7 @@ def per_item(times: list[float], items: int) -> float:
 # ------------------------------------------------------------------------------------------------ the cases
 
 
-def import_(client: Client, url: str, repetitions: int = 2) -> dict[str, float]:
+def import_(client: Client, url: str, repetitions: int = 3) -> dict[str, float]:
     """A fresh interpreter and the client's import statement."""
     code = (
         "import time, sys\n"

@@ -74,7 +74,6 @@ GOALS: tuple[Goal, ...] = (
             "that call it takes {construct/li-openailike/again_call_us} us, `MultiApiLLM` {construct/li-multiapi/again_call_us} us."
         },
     ),
-    Goal("model constructed again, with a call", "construct", "again_call_us", "ratio", (0.40, 0.38)),
     Goal("invoke / chat", "invoke", "cpu_us", "ratio", (0.40, 0.38)),
     Goal("HTTP requests per call", "invoke", "requests_per_call", "value", (1, 1)),
     Goal("ainvoke / achat", "ainvoke", "cpu_us", "ratio", (0.47, 0.43)),

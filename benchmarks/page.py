@@ -29,6 +29,11 @@ PACKAGES = (
     "pydantic",
     "orjson",
 )
+BUSY_LOAD = 1.0
+BUSY = (
+    "**The machine had other work to do meanwhile.** Waits, answers per second and p99 are worse for that than they would be, and "
+    "ratios are less certain."
+)
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 Results = dict[str, dict[str, list[Round]]]
 
@@ -159,7 +164,10 @@ def measured_part(run: Run) -> str:
         "",
         f"Versions: {run.versions}.",
         "",
+        *([BUSY, ""] if run.load is not None and run.load > BUSY_LOAD else []),
         "### The goals",
+        "",
+        "They are this project's own. A figure without a unit is a ratio to langchain-openai or to OpenAILike: the less, the better.",
         "",
         *goals_table(run),
         "",

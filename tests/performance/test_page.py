@@ -112,6 +112,12 @@ def test_a_page_keeps_what_was_written_by_hand() -> None:
     assert again.endswith("\n\nBy hand, after.\n")
 
 
+@pytest.mark.parametrize(("load", "said"), [(None, False), (0.5, False), (5.3, True)])
+def test_a_busy_machine_is_told_of(load: float | None, said: bool) -> None:
+    busy = Run(INVOKE, 1, machine="2 cores", versions="multiapi 1.0", date="2026-11-20", load=load)
+    assert ("other work to do" in page.measured_part(busy)) is said
+
+
 def test_a_page_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="marks|lines"):
         page.written("# Speed\n", made(INVOKE))

@@ -128,8 +128,17 @@ def structured(
                 "response_format_method": how,
             }
         bound["ls_structured_output_format"] = traced
+    others: list[str] = []
+    if call.get("tools"):
+        beside = bound_tools(
+            call["tools"], tool_choice=None, strict=strict, parallel_tool_calls=None, response_format=None
+        )["tools"]
+        others = [known for tool in beside if (known := _name(tool))]
+        call = {**call, "tools": [*bound.get("tools", ()), *beside]}
+        if "tool_choice" in bound:
+            bound["tool_choice"] = "required"
     llm = model.bind(**{**bound, **call})
-    parser = AnswerParser(schema_class=schema if _is_class(schema) else None, name=name)
+    parser = AnswerParser(schema_class=schema if _is_class(schema) else None, name=name, others=tuple(others))
     if not include_raw:
         return llm | parser
     parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -157,10 +166,12 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     Attributes:
         schema_class: The pydantic class of the value; None leaves it a dict.
         name: The tool whose arguments are the value.
+        others: Tools that the model may call instead; the value is None then.
     """
 
     schema_class: Any = None
     name: str | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def _type(self) -> str:
@@ -199,7 +210,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
     def _value(self, message: Any, *, partial: bool) -> Any:
         for call in message.tool_calls:
-            if self.name is None or call["name"] == self.name:
+            if call["name"] == self.name or (self.name is None and call["name"] not in self.others):
                 return call["args"]
         text = message.text
         if partial:
@@ -207,6 +218,8 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         found = json_text(text)
         if found is not None:
             return parse_json(found.encode("utf-8", "replace"))
+        if any(call["name"] in self.others for call in message.tool_calls):
+            return None
         raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=text)
 
 

@@ -216,7 +216,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
 
     @cached_property
     def client(self) -> Client:
-        """The core's client that this model calls: also for what LangChain has no class for."""
+        """The core's client that this model calls, also for what LangChain has no class for."""
         from multiapi.client import Client
 
         return Client(self.provider, **self._connection(), http_client=self.http_client)
@@ -459,7 +459,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
                 and remembers that. A way that is named is used or refused.
             include_raw: Give {"raw", "parsed", "parsing_error"} instead of the answer alone.
             strict: Ask the vendor to keep to the schema; not with "json_mode".
-            kwargs: Further settings of the calls.
+            kwargs: Further settings of the calls. Of `tools` the model may call one instead of answering: see `include_raw`.
 
         Raises:
             ValueError: An unknown method, or arguments that do not go together.

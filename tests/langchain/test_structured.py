@@ -296,3 +296,25 @@ def test_a_form_may_be_written_in_every_known_way(form: dict[str, Any], name: st
     wanted = server.bodies[0]["response_format"]["json_schema"]
     assert (wanted["name"], wanted.get("strict")) == (name, strict)
     assert wanted["schema"]["properties"] == PLAIN["properties"]
+
+
+@pytest.mark.parametrize("method", [None, "json_schema", "function_calling"])
+def test_tools_beside_a_form_may_be_called_instead(method: Any) -> None:
+    def search(words: str) -> str:
+        """Search."""
+        return words
+
+    searching = whole({"content": None, "tool_calls": [call(0, "c1", "search", '{"words": "Paris"}')]})
+    if method == "function_calling":
+        answering = whole({"content": None, "tool_calls": [call(0, "c1", "Weather", JSON)]})
+    else:
+        answering = whole({"content": JSON})
+    server = Server(searching, answering)
+    form = server.model().with_structured_output(Weather, method=method, include_raw=True, tools=[search])
+    first, second = form.invoke("?"), form.invoke("?")
+    assert (first["parsed"], first["parsing_error"]) == (None, None)
+    assert first["raw"].tool_calls[0]["args"] == {"words": "Paris"}
+    assert second["parsed"] == Weather(**VALUE)
+    names = [tool["function"]["name"] for tool in server.bodies[0]["tools"]]
+    assert names == (["Weather", "search"] if method == "function_calling" else ["search"])
+    assert server.bodies[0].get("tool_choice") == ("required" if method == "function_calling" else None)

@@ -1,12 +1,16 @@
 """Settings of the documentation site; `make docs` builds it into `site/`."""
 
 import re
+from typing import Any
 
 # Before autodoc loads anything: it loads modules as type checkers see them, which these do not survive.
 import langchain_core  # noqa: F401
 import llama_index.core  # noqa: F401
+from pydantic import BaseModel
 from sphinx.application import Sphinx
 
+import langchain_multiapi
+import llamaindex_multiapi
 from multiapi import __version__
 
 project = "multiapi"
@@ -29,6 +33,7 @@ myst_heading_anchors = 3
 
 # Docstrings: single backticks are code, as in the source
 default_role = "code"
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -65,12 +70,18 @@ copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = "div:not(.highlight-output) > div.highlight > pre"
 
 
+_SECTION = re.compile(r"^((?:Args|Attributes|Raises|Returns|Yields):)$", re.MULTILINE)
+_EXAMPLE = re.compile(r"\n\n((?: {4,}\S.*(?:\n|$)|\n(?= {4,}))+)")
+"""Lines that are set in, before the first section."""
+
 # Docstrings are written as plain text with backticks and fences; Sphinx reads reStructuredText.
 
 
 def to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
     """Fences become literal blocks, single backticks literals, and names of arguments that go on in the next line one line."""
     text = re.sub(r",\n +(?=[a-z_, \n]+: )", ", ", "\n".join(lines))
+    head, section, rest = _SECTION.split(text, maxsplit=1) if _SECTION.search(text) else (text, "", "")
+    text = _EXAMPLE.sub(lambda found: f"\n\n::\n\n{found[1]}", head) + section + rest
     text = re.sub(r"^( *)```\w*\n(.*?)\n\1```$", _literal_block, text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(
         r"(?<![`:\w])`([^`\n]+)`(?!`)(\w)?", lambda span: f"``{span[1]}``" + (rf"\ {span[2]}" if span[2] else ""), text
@@ -83,16 +94,46 @@ def _literal_block(block: re.Match[str]) -> str:
     return f"\n{block[1]}::\n\n{indented}\n"
 
 
-def what_a_method_gives(
-    _app: object, _what: str, name: str, _obj: object, _options: object, arguments: str, result: str
-) -> tuple[str, str] | None:
-    """The clients' methods are written as flows of requests; a reader gets what a flow ends with."""
-    if not name.startswith("multiapi.calls.Calls.") or not result:
-        return None
-    return arguments, re.sub(r"^~?(?:[\w.]*\.)?Flow\[(.*)\]$", r"\1", result)
+def plain_signature(
+    _app: object, what: str, name: str, obj: Any, _options: object, arguments: str, result: str | None
+) -> tuple[str, str | None] | None:
+    """What a reader can use of a signature.
+
+    The clients' methods are written as flows of requests; shown is what a flow ends with. The settings of pydantic's models are
+    described below their signature, which would repeat all that the frameworks add.
+    """
+    if name.startswith("multiapi.calls.Calls.") and result:
+        ends_with = re.sub(
+            r"^~?(?:[\w.]*\.)?(?:Flow\[|Generator\[(?:~typing\.)?Any, (?:~typing\.)?Any, )(.*)\]$", r"\1", result
+        )
+        return arguments, "Media" if ends_with.endswith("M") else ends_with
+    if what == "class" and isinstance(obj, type) and issubclass(obj, BaseModel):
+        named = [field for field in ("provider", "model") if field in obj.model_fields]
+        return f"({', '.join([*named, '**settings'])})", None
+    if arguments and "<factory>" in arguments:
+        return arguments.replace("<factory>", "..."), result
+    return None
+
+
+def no_bare_fields(_app: object, what: str, name: str, obj: object, _skip: bool, _options: object) -> bool | None:
+    """Fields of pydantic's models are described with their class."""
+    return True if what == "class" and name in FIELDS and not callable(obj) else None
+
+
+FIELDS = {
+    field
+    for model in (
+        langchain_multiapi.ChatMultiApi,
+        langchain_multiapi.MultiApiEmbeddings,
+        llamaindex_multiapi.MultiApiLLM,
+        llamaindex_multiapi.MultiApiEmbedding,
+    )
+    for field in model.model_fields
+}
 
 
 def setup(app: Sphinx) -> None:
     """Registered by Sphinx."""
-    app.connect("autodoc-process-signature", what_a_method_gives)
+    app.connect("autodoc-process-signature", plain_signature)
+    app.connect("autodoc-skip-member", no_bare_fields)
     app.connect("autodoc-process-docstring", to_rst, priority=400)

@@ -168,6 +168,11 @@ class HostileServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        # asyncio never closes the socket of a connection that it has accepted and not begun with when its server is closed. Nobody
+        # more is accepted, and who was is begun with.
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0.005)
         server.close()
         for task in list(self._tasks):
             task.cancel()

@@ -677,3 +677,70 @@ def test_case_095_failed_in_the_answer_to_the_start(order: Order, way: Maker, tm
     assert (shop.posts, shop.polls) == (1, 0)
     assert error.job_id == ID
     assert "refused by a filter" in str(error)
+
+
+# ------------------------------------------------------------------------------------------------ agents that come back later
+
+
+def agents(order: Order, url: str, folder: Path) -> list[Any]:
+    """`call(tool, **arguments)` in the ways of both frameworks, each with its own memory of what it started."""
+    from langchain_multiapi import MultiApiToolkit
+    from llamaindex_multiapi import MultiApiToolSpec
+
+    settings: dict[str, Any] = {"api_key": KEYS[order.vendor], "base_url": url, "output_dir": folder}
+    kit = {tool.name: tool for tool in MultiApiToolkit(provider=order.vendor, **settings).get_tools()}
+    spec = {tool.metadata.name: tool for tool in MultiApiToolSpec(order.vendor, **settings).to_tool_list()}
+
+    def langchain(tool: str, **arguments: Any) -> str:
+        asked = {"type": "tool_call", "id": "1", "name": tool, "args": arguments}
+        return str(kit[tool].invoke(asked).content)
+
+    def langchain_async(tool: str, **arguments: Any) -> str:
+        asked = {"type": "tool_call", "id": "1", "name": tool, "args": arguments}
+        return str(asyncio.run(kit[tool].ainvoke(asked)).content)
+
+    def llamaindex(tool: str, **arguments: Any) -> str:
+        try:
+            return str(spec[tool].call(**arguments).content)
+        except MultiApiError as error:
+            return str(error)
+
+    def llamaindex_async(tool: str, **arguments: Any) -> str:
+        try:
+            return str(asyncio.run(spec[tool].acall(**arguments)).content)
+        except MultiApiError as error:
+            return str(error)
+
+    return [langchain, langchain_async, llamaindex, llamaindex_async]
+
+
+every_maker_of_films = pytest.mark.parametrize("order", [BINOBOX_FILM, AIMLAPI_FILM], ids=str)
+
+
+@every_maker_of_films
+def test_case_095_a_film_that_is_only_started_and_has_ended_already(order: Order, tmp_path: Path) -> None:
+    with Workshop(order, start=["completed"]) as shop:
+        for count, call in enumerate(agents(order, shop.url, tmp_path), 1):
+            assert "film was saved as video-" in call("start_video", prompt="a cat")
+            assert (shop.posts, shop.polls, len(shop.fetched)) == (count, 0, count)
+    with Workshop(order, start=[order.body("failed", error="refused by a filter")]) as shop:
+        for call in agents(order, shop.url, tmp_path):
+            text = call("start_video", prompt="a cat")
+            assert "refused by a filter" in text
+            assert ID in text
+        assert (shop.posts, shop.polls) == (4, 0)
+
+
+@every_maker_of_films
+def test_case_096_a_film_that_could_not_be_fetched_is_asked_for_again(order: Order, tmp_path: Path) -> None:
+    """Links expire; the job knows a new one, and is not ordered again."""
+    with Workshop(order) as shop:
+        for count, call in enumerate(agents(order, shop.url, tmp_path), 1):
+            shop._files = [status(403)]
+            text = call("generate_video", prompt="a cat")
+            assert "links expire" in text
+            assert ID in text
+            shop._files = [answer(order.file)]
+            assert "film was saved as video-" in call("check_job", job_id=ID)
+            assert shop.posts == count
+            assert shop.polled[-1].path == shop.polled[-2].path

@@ -33,7 +33,7 @@ AICREDITS = openai_compatible(
     settle_base_url=settle_base_url,
     max_concurrency=5,
     requests_per_minute=60,
-    operations="multiapi.providers.aicredits_operations",
+    operations="multiapi.providers.aicredits.operations",
     capabilities={
         "chat": "documented",
         "streaming": "documented",

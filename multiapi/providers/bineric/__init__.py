@@ -218,7 +218,7 @@ BINERIC = Provider(
     auth_header=("api-key", ""),
     chat=Operation("chat", build_chat, parse_chat, Retry.ANSWER),
     chat_stream=StreamOperation(build_chat, stream_decoder),
-    operations=LateOperations("multiapi.providers.bineric_operations"),
+    operations=LateOperations("multiapi.providers.bineric.operations"),
     read_error=partial(openai_format.read_error, provider="bineric"),
     rate_limit_is_final=True,
     native_tools=False,

@@ -80,7 +80,7 @@ BINOBOX = openai_compatible(
     structured=("prompted",),
     requests_per_minute=60,
     rate_limit_wait_s=5.0,
-    operations="multiapi.providers.binobox_operations",
+    operations="multiapi.providers.binobox.operations",
     capabilities={
         "chat": "documented",
         "image": "documented",

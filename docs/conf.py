@@ -9,8 +9,6 @@ import llama_index.core  # noqa: F401
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 
-import langchain_multiapi
-import llamaindex_multiapi
 from multiapi import __version__
 
 project = "multiapi"
@@ -39,7 +37,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 maximum_signature_line_length = 100
-autodoc_default_options = {"members": True, "undoc-members": False}
+autodoc_default_options = {"members": True, "exclude-members": "model_config, model_post_init"}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -115,25 +113,15 @@ def plain_signature(
     return None
 
 
-def no_bare_fields(_app: object, what: str, name: str, obj: object, _skip: bool, _options: object) -> bool | None:
-    """Fields of pydantic's models are described with their class."""
-    return True if what == "class" and name in FIELDS and not callable(obj) else None
-
-
-FIELDS = {
-    field
-    for model in (
-        langchain_multiapi.ChatMultiApi,
-        langchain_multiapi.MultiApiEmbeddings,
-        llamaindex_multiapi.MultiApiLLM,
-        llamaindex_multiapi.MultiApiEmbedding,
-    )
-    for field in model.model_fields
-}
+def no_fields_of_tuples(
+    _app: object, _what: str, _name: str, obj: object, _skip: bool, _options: object
+) -> bool | None:
+    """Python documents them as "Alias for field number 0"."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
 
 
 def setup(app: Sphinx) -> None:
     """Registered by Sphinx."""
     app.connect("autodoc-process-signature", plain_signature)
-    app.connect("autodoc-skip-member", no_bare_fields)
+    app.connect("autodoc-skip-member", no_fields_of_tuples)
     app.connect("autodoc-process-docstring", to_rst, priority=400)

@@ -499,13 +499,12 @@ def report(findings: Findings) -> None:
             print(f"{name}: {each}")
 
 
-def soaked(*, seconds: float, calls: int, seed: int, share: float = 0.25) -> list[Findings]:
+def soaked(*, seconds: float, calls: int, seed: int, share: float = 0.25) -> Iterator[Findings]:
     """Both parts: everything for so long, and so many plain calls."""
-    runs = []
     if seconds:
         with vendors(seed, 8.0) as origin:
             soak = Soak(origin, seed=seed, title="Everything at once", share=share, threads=24, tasks=48)
-            runs.append(soak.run(seconds=seconds))
+            yield soak.run(seconds=seconds)
     if calls:
         with vendors(seed, 60.0) as origin:
             title = f"{calls:,} plain calls"
@@ -520,8 +519,7 @@ def soaked(*, seconds: float, calls: int, seed: int, share: float = 0.25) -> lis
                 patience_s=60,
                 cancelled=0.0,
             )
-            runs.append(soak.run(calls=calls))
-    return runs
+            yield soak.run(calls=calls)
 
 
 def main() -> int:
@@ -534,9 +532,10 @@ def main() -> int:
     options.add_argument("--page", type=Path, help="write the findings to this page")
     chosen = options.parse_args()
     print(f"seed {chosen.seed}", flush=True)
-    runs = soaked(seconds=chosen.seconds, calls=chosen.calls, seed=chosen.seed, share=chosen.share)
-    for findings in runs:
+    runs = []
+    for findings in soaked(seconds=chosen.seconds, calls=chosen.calls, seed=chosen.seed, share=chosen.share):
         report(findings)
+        runs.append(findings)
     if chosen.page is not None and chosen.seconds >= 600 and chosen.calls >= 100_000:
         chosen.page.write_text(page(runs), encoding="utf-8")
     return 0 if all(findings.is_good for findings in runs) else 1

@@ -58,7 +58,7 @@ class Connected:
         unknown = data.keys() - type(self).model_fields.keys()  # type: ignore[attr-defined]
         if unknown:
             _find_places(unknown, data, type(self))
-        provider, data["model"] = split_model(data.get("model") or "", data.get("provider") or None)
+        provider, data["model"] = split_model(self._given(data, "model"), self._given(data, "provider") or None)
         if not data["model"]:
             raise InvalidRequestError(f"{type(self).__name__} needs the id of a model: model=...")
         data["provider"] = provider.name
@@ -73,6 +73,11 @@ class Connected:
         super().__init__(**data, api_key=key if key.variable is None else None)  # type: ignore[call-arg]
         if data["base_url"] is not None:
             _check_address(provider.name, data["base_url"], self.__dict__["allow_http"])
+
+    def _given(self, data: Mapping[str, Any], name: str) -> Any:
+        """A setting, or what a subclass has instead."""
+        default = type(self).model_fields[name].default  # type: ignore[attr-defined]
+        return data.get(name) or (default if isinstance(default, str) else "")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _FOLLOWED:

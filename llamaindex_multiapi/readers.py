@@ -28,6 +28,7 @@ from multiapi.keys import sealed
 from multiapi.media import Media, megabytes
 from multiapi.media_requests import OcrRequest, TranscriptionRequest
 from multiapi.media_results import OcrResult, Segment, Transcript
+from multiapi.provider import Provider
 from multiapi.types import Cost
 
 __all__ = ["MultiApiOcrReader", "MultiApiTranscriptReader"]
@@ -46,7 +47,7 @@ class _Reader(BasePydanticReader):
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
     """
 
-    provider: str
+    provider: str = ""
     model: str | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
     max_file_bytes: int = MAX_FILE_BYTES
@@ -56,11 +57,11 @@ class _Reader(BasePydanticReader):
 
     _clients: ClientPair = PrivateAttr()
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, provider: str | Provider = "", **data: Any) -> None:
         failure: Exception | None = None
         settings = {name: data.pop(name) for name in list(data) if name not in type(self).model_fields}
         try:
-            clients = ClientPair(data.pop("provider"), **settings)
+            clients = ClientPair(provider or type(self).model_fields["provider"].default or "", **settings)
         except Exception as error:
             failure = sealed(error)
         settings = {}

@@ -16,7 +16,7 @@ from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.rate_limiter import TokenBucketRateLimiter
 from pydantic import SecretStr
 
-from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM, register
+from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM, MultiApiOcrReader, MultiApiTranscriptReader, register
 from llamaindex_multiapi.testing import Said, Wire
 from multiapi import PROVIDERS, Timeout
 from multiapi.errors import InvalidRequestError, MissingApiKeyError, RequestTimeoutError
@@ -81,6 +81,33 @@ def test_r05_the_model_may_stand_first(cls: Any) -> None:
 def test_a_model_is_needed(cls: Any, given: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match=f"{cls.__name__} needs the id of a model"):
         cls(**given, api_key=KEY)
+
+
+def test_r05_a_vendor_may_have_a_class_of_its_own() -> None:
+    class Aimlapi(MultiApiLLM):
+        provider: str = "aimlapi"
+        model: str = "openai/gpt-4o"
+
+    class AimlapiEmbedding(MultiApiEmbedding):
+        provider: str = "aimlapi"
+
+    class AicreditsReader(MultiApiTranscriptReader):
+        provider: str = "aicredits"
+
+    llm = Aimlapi(api_key=KEY)
+    assert (llm.provider, llm.model) == ("aimlapi", "openai/gpt-4o")
+    assert Aimlapi("other", api_key=KEY).model == "other"
+    assert Aimlapi("aicredits:other", provider="aicredits", api_key=KEY).provider == "aicredits"
+    assert copy.deepcopy(llm).model == Aimlapi.from_dict({**llm.to_dict(), "api_key": KEY}).model == "openai/gpt-4o"
+    assert AimlapiEmbedding("some-embedding", api_key=KEY).provider == "aimlapi"
+    assert AicreditsReader(api_key=KEY).provider == "aicredits"
+
+
+def test_r05_readers_take_the_vendor_first() -> None:
+    assert MultiApiTranscriptReader("aicredits", api_key=KEY).provider == "aicredits"
+    assert MultiApiOcrReader(provider="aimlapi", api_key=KEY).provider == "aimlapi"
+    with pytest.raises(InvalidRequestError, match="unknown provider ''; it must be one of bineric"):
+        MultiApiOcrReader(api_key=KEY)
 
 
 def test_r05_r15_names_of_the_frameworks_own_classes_are_understood() -> None:

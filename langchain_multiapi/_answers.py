@@ -239,6 +239,7 @@ class ChunkWriter:
     __slots__ = (
         "_as_blocks",
         "_begun",
+        "_escapers",
         "_first",
         "_for_events",
         "_headers",
@@ -269,6 +270,7 @@ class ChunkWriter:
         self._for_events = for_events
         self._numbers: dict[str, int] = {}
         self._begun: set[int] = set()
+        self._escapers: dict[int, Escaper] = {}
 
     def chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
         """The chunk for one delta."""
@@ -301,11 +303,14 @@ class ChunkWriter:
     def _fragment(self, call: ToolCallDelta) -> Any:
         if call.id is not None:
             self._numbers[call.id] = call.number
-        if call.arguments:
+        arguments = call.arguments
+        if arguments:
             self._begun.add(call.number)
+            if self._for_events:
+                arguments = self._escapers.setdefault(call.number, Escaper()).escape(arguments)
         return {
             "name": call.name,
-            "args": call.arguments,
+            "args": arguments,
             "id": call.id,
             "index": call.number,
             "type": "tool_call_chunk",
@@ -389,6 +394,36 @@ def _reads_strictly(arguments: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Escaper:
+    """Writes raw control characters inside of JSON's texts as JSON wants them, in pieces as they come.
+
+    Models leave line ends in long texts as they are. All our readers take that, but what LangChain makes of v3 events does not.
+    """
+
+    __slots__ = ("_after_backslash", "_inside")
+
+    def __init__(self) -> None:
+        self._inside = self._after_backslash = False
+
+    def escape(self, piece: str) -> str:
+        """The next piece."""
+        written: list[str] = []
+        for character in piece:
+            if not self._inside:
+                self._inside = character == '"'
+            elif self._after_backslash:
+                self._after_backslash = False
+            elif character == "\\":
+                self._after_backslash = True
+            elif character == '"':
+                self._inside = False
+            elif character < " ":
+                written.append(f"\\u{ord(character):04x}")
+                continue
+            written.append(character)
+        return "".join(written)
 
 
 def spoiler(arguments: str) -> str:

@@ -297,6 +297,22 @@ async def test_c11_arguments_that_were_encoded_twice_are_read_in_every_way(size:
         assert (answer.tool_calls, answer.invalid_tool_calls) == (expected.tool_calls, [])
 
 
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_c11_line_ends_inside_of_arguments_are_read_in_every_way(size: int) -> None:
+    arguments = '{\n"code": "if x:\n\tprint(\\"a\\\\\\")",\r\n"more": 1}'
+    pieces = [call(0, "c1", "f", "")] + [
+        call(0, arguments=arguments[at : at + size]) for at in range(0, len(arguments), size)
+    ]
+    streamed = stream(*(delta(tool_calls=[piece]) for piece in pieces), delta(finish_reason="tool_calls"))
+    expected = Server(whole({"content": "", "tool_calls": [call(0, "c1", "f", arguments)]})).model().invoke("?")
+    assert expected.tool_calls[0]["args"] == {"code": 'if x:\n\tprint("a\\")', "more": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # LangChain calls version 3 a beta
+        events = Server(streamed).model().stream_events("?", version="v3").output
+    for answer in (joined(Server(streamed).model().stream("?")), events):
+        assert (answer.tool_calls, answer.invalid_tool_calls) == (expected.tool_calls, [])
+
+
 def test_c11_truncated_arguments_are_an_error_or_kept_where_that_was_asked_for() -> None:
     piece = call(0, "c1", "delete", '{"target": "all but')
     answers = (

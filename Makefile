@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install lock audit demo test lint format bench bench-full record diff-contract fuzz soak docs notebooks package-check clean
+.PHONY: help install lock audit demo test lint format bench bench-full record diff-contract fuzz soak tables docs notebooks package-check clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,7 @@ fuzz: $(INSTALLED)  ## Fuzz the decoders and converters for SECONDS (default 300
 
 soak: $(INSTALLED)  ## Everything at once against failing vendors for SECONDS (default 600), then 100,000 plain calls; in full it writes docs/soak.md
 	@$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600) $(if $(SECONDS),,--calls 100000) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) --page docs/soak.md
+	@$(BIN)/python docs/tables.py
 
 docs: $(INSTALLED)  ## The documentation site into site/
 	@$(BIN)/python -m pip install --quiet --group docs

@@ -379,7 +379,7 @@ def embed_batches(client: Client, url: str, texts: int = 2048, batch: int = 128)
     return {"wall_ms": walls[4] * 1e3, "share_of_one_by_one": walls[4] / walls[1]}
 
 
-def history(client: Client, url: str, n: int = 30, repetitions: int = 3) -> dict[str, float]:
+def history(client: Client, url: str, n: int = 15, repetitions: int = 3) -> dict[str, float]:
     """A call after 500 messages of 200 characters."""
     client.load()
     model, messages = client.make(url, "size-200"), client.messages(LONG_HISTORY)

@@ -66,6 +66,7 @@ class Run:
     Attributes:
         results: By case and client, the figures of each round.
         load: Processes that ran or wanted to, on average, when the run began; the benchmark itself needs the cores.
+        failures: Cases that a client did not get through, with the reason.
     """
 
     results: Results
@@ -74,6 +75,7 @@ class Run:
     versions: str = field(default_factory=versions)
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
     load: float | None = None
+    failures: list[str] = field(default_factory=list)
 
     def measured(self, goal: Goal, framework: str) -> float | None:
         """What was measured for a goal."""
@@ -117,7 +119,7 @@ def goals_table(run: Run, frameworks: Sequence[str] = FRAMEWORKS) -> list[str]:
 
 
 def shortfalls(run: Run) -> list[str]:
-    """What missed its goal, each with the reason as far as it is known."""
+    """What missed its goal, each with the reason as far as it is known, and what could not be measured."""
     found = []
     for goal in GOALS:
         for framework, limit in zip(FRAMEWORKS, goal.limits, strict=True):
@@ -127,6 +129,7 @@ def shortfalls(run: Run) -> list[str]:
             reason = _filled(goal.reasons.get(framework, ""), run)
             line = f"- {NAMES[framework]}, {goal.label}: {figure(value)} where {limit:,g} was the goal."
             found.append(f"{line} {reason}".rstrip())
+    found += [f"- Not measured: {failure}" for failure in run.failures]
     return found or ["Nothing: every goal holds in both frameworks."]
 
 

@@ -32,6 +32,8 @@ from benchmarks.page import FRAMEWORKS, Run, figure, goals_table, written
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
+ATTEMPTS = 2
+"""A worker that fails is tried once more; after that its client is left out of the case."""
 
 
 def python_of(venv: str) -> str:
@@ -104,13 +106,18 @@ def run_cases(run: Run, cases: list[str], clients: list[str], *, short: bool, ti
             for _ in range(run.rounds):
                 shuffled.shuffle(able)
                 for client in list(able):
-                    server.reset()
-                    got = run_one(case, client, server.url, CASES[case].short if short else {}, timeout_s)
-                    if isinstance(got, str):
+                    params = CASES[case].short if short else {}
+                    got: Round | str = ""
+                    for _ in range(ATTEMPTS):
+                        server.reset()
+                        got = run_one(case, client, server.url, params, timeout_s)
+                        if not isinstance(got, str):
+                            results[client].append(got)
+                            break
                         print(f"{case} {client}: {got}", file=sys.stderr)
+                    else:
                         able.remove(client)
-                        continue
-                    results[client].append(got)
+                        run.failures.append(f"{case} with {client}: {got}")
             print_case(case, results, time.monotonic() - begin)
             run.results[case] = results
             yield case
@@ -183,6 +190,8 @@ def main() -> None:
     print("\n".join(goals_table(run, frameworks)))
     if page:
         write_page(page, run)
+    if run.failures:
+        sys.exit("not measured:\n" + "\n".join(run.failures))
 
 
 if __name__ == "__main__":

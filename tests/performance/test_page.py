@@ -118,6 +118,39 @@ def test_a_busy_machine_is_told_of(load: float | None, said: bool) -> None:
     assert ("other work to do" in page.measured_part(busy)) is said
 
 
+def test_what_could_not_be_measured_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that fails is tried again; one that fails twice leaves its case, the others go on."""
+
+    class Server:
+        url = "http://127.0.0.1:9"
+
+        def __init__(self, max_seconds: float) -> None: ...
+        def reset(self) -> None: ...
+        def stop(self) -> None: ...
+
+    tried: list[str] = []
+
+    def worker(case: str, client: str, *_: object) -> dict[str, float] | str:
+        tried.append(client)
+        if client == "lc-openai" or (client == "lc-multiapi" and tried.count(client) == 1):
+            return "it broke"
+        return {"cpu_us": 100.0}
+
+    monkeypatch.setattr(run, "ServerProcess", Server)
+    monkeypatch.setattr(run, "run_one", worker)
+    found = made({}, rounds=2)
+    clients = ["lc-floor", "lc-openai", "lc-multiapi"]
+    assert list(run.run_cases(found, ["invoke"], clients, short=True, timeout_s=1)) == ["invoke"]
+    assert {client: len(rounds) for client, rounds in found.results["invoke"].items()} == {
+        "lc-floor": 2,
+        "lc-openai": 0,
+        "lc-multiapi": 2,
+    }
+    assert tried.count("lc-openai") == 2
+    assert found.failures == ["invoke with lc-openai: it broke"]
+    assert "- Not measured: invoke with lc-openai: it broke" in page.measured_part(found)
+
+
 def test_a_page_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="marks|lines"):
         page.written("# Speed\n", made(INVOKE))

@@ -285,51 +285,28 @@ def chunks(
     start = {**head, "object": "chat.completion.chunk"}
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     rest = {"usage": None} if wants_usage else {}
+
+    def piece_of(index: int, delta: dict[str, Any], finish_reason: str | None = None, **facts: Any) -> bytes:
+        choice = {"index": index, "delta": delta, **facts, "finish_reason": finish_reason}
+        return event({**start, "choices": [choice], **rest})
+
     for index, reply in enumerate(replies):
-        first: dict[str, Any] = {
-            "role": "assistant",
-            "content": None if reply.tool_calls and reply.text is None else "",
-        }
-        yield event({**start, "choices": [{"index": index, "delta": first, "finish_reason": None}], **rest})
+        yield piece_of(index, {"role": "assistant", "content": None if reply.tool_calls and reply.text is None else ""})
         if reply.reasoning and shape.reasoning_content:
             yield from _pieces(start, index, "reasoning_content", tokens.split(reply.reasoning), rest)
         if reply.text:
             pieces = tokens.split(reply.text)
             if shape.logprobs and body.get("logprobs"):
                 for piece in pieces:
-                    choice = {
-                        "index": index,
-                        "delta": {"content": piece},
-                        "logprobs": logprobs(piece, body),
-                        "finish_reason": None,
-                    }
-                    yield event({**start, "choices": [choice], **rest})
+                    yield piece_of(index, {"content": piece}, logprobs=logprobs(piece, body))
             else:
                 yield from _pieces(start, index, "content", pieces, rest)
         for number, (call_id, call) in enumerate(zip(ids[index], reply.tool_calls, strict=True)):
-            opened = {
-                "index": number,
-                "id": call_id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": ""},
-            }
-            yield event(
-                {
-                    **start,
-                    "choices": [{"index": index, "delta": {"tool_calls": [opened]}, "finish_reason": None}],
-                    **rest,
-                }
-            )
+            opened = {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+            yield piece_of(index, {"tool_calls": [{"index": number, **opened}]})
             for piece in tokens.split(call.arguments):
-                more = {"index": number, "function": {"arguments": piece}}
-                yield event(
-                    {
-                        **start,
-                        "choices": [{"index": index, "delta": {"tool_calls": [more]}, "finish_reason": None}],
-                        **rest,
-                    }
-                )
-        yield event({**start, "choices": [{"index": index, "delta": {}, "finish_reason": reply.finish_reason}], **rest})
+                yield piece_of(index, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+        yield piece_of(index, {}, reply.finish_reason)
     if wants_usage:
         yield event({**start, "choices": [], "usage": usage(replies, shape, cached)})
     if closing:

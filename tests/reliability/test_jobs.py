@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from multiapi import AsyncClient, Client
+from multiapi.batches import BatchRequest
 from multiapi.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -23,12 +25,15 @@ from multiapi.errors import (
     RequestTimeoutError,
     ResponseFormatError,
     ServerError,
+    StatusError,
 )
-from multiapi.types import Timeout
+from multiapi.legacy import LegacyRequest
+from multiapi.types import ChatRequest, Message, Timeout
 from multiapi.waiting import NoWaiting, Waiting, set_waiting
-from tests.reliability.hostile_server import answer, fingerprint, raw, reset, silence, status
+from tests.reliability.hostile_server import HostileServer, answer, fingerprint, raw, reset, silence, status
 from tests.reliability.making import (
     AIMLAPI_FILM,
+    AUDIO,
     BINOBOX_FILM,
     CORE,
     FETCHED,
@@ -744,3 +749,73 @@ def test_case_096_a_film_that_could_not_be_fetched_is_asked_for_again(order: Ord
             assert "film was saved as video-" in call("check_job", job_id=ID)
             assert shop.posts == count
             assert shop.polled[-1].path == shop.polled[-2].path
+
+
+# ------------------------------------------------------------------------------------------------ redirects
+
+TARGETS = (
+    "http://127.0.0.1:1/jobs/job-1",
+    "https://evil.example/x",
+    "//evil.example/x",
+    "/elsewhere",
+    "file:///etc/passwd",
+    "",
+)
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+@each_job
+def test_case_094_a_redirect_of_a_start_or_of_a_question_is_not_followed(
+    order: Order, way: Maker, code: int, tmp_path: Path
+) -> None:
+    for target in TARGETS:
+        moved = answer(b"", status=code, headers={"location": target})
+        with Workshop(order, polls=[moved]) as shop, touched() as watch:
+            error = way.make(order, shop.url, tmp_path).failed(StatusError)
+        assert (error.status, error.job_id) == (code, ID)
+        assert (shop.posts, shop.polls, shop.count) == (1, 1, 2)
+        watch.nothing_foreign()
+    with Workshop(order, start=[moved]) as shop, touched() as watch:
+        assert way.make(order, shop.url, tmp_path).failed(StatusError).status == code
+    assert shop.count == 1
+    watch.nothing_foreign()
+
+
+# ------------------------------------------------------------------------------------------------ what else is started
+
+STARTS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "a batch": (
+        "create_batch",
+        (BatchRequest(requests={"1": ChatRequest(model="m", messages=[Message("user", "hi")])}),),
+    ),
+    "a film on the older route": (
+        "legacy",
+        (
+            "create_video_legacy",
+            LegacyRequest(ids={"vendor": "kling"}, body={"model": "kling-video/v1", "prompt": "x"}),
+        ),
+    ),
+    "a run": ("legacy", ("create_thread_and_run", LegacyRequest(body={"assistant_id": "a"}))),
+    "a transcription that is waited for": (
+        "legacy",
+        ("transcribe_sync", LegacyRequest(body={"model": "#g1_whisper-base"}, file=AUDIO)),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in UNCERTAIN if fault not in {"no id", "a list"}])
+@pytest.mark.parametrize("what", list(STARTS))
+def test_case_083_whatever_else_is_started_is_one_post(what: str, fault: str) -> None:
+    name, arguments = STARTS[what]
+    play, kind = UNCERTAIN[fault]
+    settings: dict[str, Any] = {"api_key": KEYS["aimlapi"], **HASTY.get(fault, {})}
+    for is_async in (False, True):
+        with HostileServer(play) as server:
+            with pytest.raises(kind) as raised:
+                if is_async:
+                    asyncio.run(getattr(AsyncClient("aimlapi", base_url=server.url, **settings), name)(*arguments))
+                else:
+                    getattr(Client("aimlapi", base_url=server.url, **settings), name)(*arguments)
+        assert server.count == 1
+        assert raised.value.outcome_unknown
+        assert not raised.value.retryable

@@ -19,6 +19,7 @@ from multiapi.errors import (
     MultiApiError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     RequestTimeoutError,
     ResponseFormatError,
     ResponseTooLargeError,
@@ -583,3 +584,22 @@ def test_case_100_an_amount_may_be_text(order: Order, way: Maker, tmp_path: Path
         made = way.make(order, server.url, tmp_path).good()
     assert str(made.value.amount) == "95.26"
     assert server.count == 1
+
+
+# ------------------------------------------------------------------------------------------------ paid at once
+
+
+@every([*PICTURES, *SPEECHES])
+def test_case_011_what_is_paid_for_at_once_is_not_repeated_after_any_5xx(
+    order: Order, way: Maker, tmp_path: Path
+) -> None:
+    """Whatever the vendor's table says about chats; a 429 was not taken, and is."""
+    for code in (500, 502, 503, 504, 507, 520):
+        with Workshop(order, start=[status(code), order.answer(PNG64)]) as shop:
+            error = way.make(order, shop.url, tmp_path).failed(ServerError)
+        assert shop.posts == 1, code
+        assert error.outcome_unknown
+        assert not error.retryable
+    with Workshop(order, start=[status(429, headers={"retry-after": "1"})]) as shop:
+        way.make(order, shop.url, tmp_path, max_retries=1).failed(RateLimitError)
+    assert shop.posts == 2

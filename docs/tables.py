@@ -423,7 +423,7 @@ def measured() -> str:
     """The pages that measure, as far as they are there."""
     there = [(name, title) for name, title, _ in MEASURED if (ROOT / "docs" / f"{name}.md").exists()]
     links = ", ".join(f"[{title}](docs/{name}.md)" for name, title in there)
-    return f"Measured: {links}.\n"
+    return f"What was measured, and how: {links}.\n"
 
 
 PERFORMANCE = ROOT / "docs" / "performance.md"

@@ -75,6 +75,7 @@ class FaultySimulator(Simulator):
         self.sent: defaultdict[str, int] = defaultdict(int)
         self.twice: list[str] = []
         self.broken: defaultdict[str, list[str]] = defaultdict(list)
+        self.slowed: defaultdict[str, list[str]] = defaultdict(list)
         self.job_marks: dict[str, str] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.starts: defaultdict[str, int] = defaultdict(int)
@@ -127,9 +128,8 @@ class FaultySimulator(Simulator):
             fault = self._chosen(request, chance) if chance.random() < self.share else None
             if fault is not None:
                 self.counts["faults"] += 1
-                if fault not in HARMLESS_ONES:
-                    for mark in marks:
-                        self.broken[mark].append(fault)
+                for mark in marks:
+                    (self.slowed if fault in HARMLESS_ONES else self.broken)[mark].append(fault)
         if fault is None:
             answer = super().answer(request)
             if answer.status == 429:  # too many films at once: the vendor's own limit
@@ -184,6 +184,7 @@ class FaultySimulator(Simulator):
                     "sent_too_often": [
                         mark for mark in ended if "-" not in mark[5:] and self.sent[mark] > body["attempts"]
                     ],
+                    "slowed": [mark for mark in body["failed"] if any(self.slowed.get(each) for each in family(mark))],
                     "failed_but_done": [mark for mark in body["failed"] if self.done.get(mark)],
                     "done_twice": self.twice,
                     "done": sum(self.done.values()),

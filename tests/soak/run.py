@@ -33,7 +33,7 @@ from typing import Any
 
 import httpx
 
-from multiapi.errors import MultiApiError
+from multiapi.errors import MultiApiError, RequestTimeoutError
 from multiapi.simulator import Simulator
 from tests.soak.calls import CALLS, KEY, VENDORS, Call, Models, Question, WrongAnswerError
 from tests.soak.measures import Held, held, memory_mb, slope
@@ -363,6 +363,8 @@ class Soak:
         findings.wrong += [f"{mark}: answered, but the vendor has not done it once" for mark in report["not_done_once"]]
         for mark in report["unexplained"]:
             each = refused[mark]
+            if each.error.startswith(RequestTimeoutError.__name__) and mark in report["slowed"]:
+                continue  # a stream byte by byte may take too long on a machine that is busy
             findings.wrong.append(f"{each.call.name} {each.vendor} {mark}: failed without a fault: {each.error}")
         findings.wrong += [f"{mark}: sent more often than allowed" for mark in report["sent_too_often"]]
         for mark in report["failed_but_done"]:

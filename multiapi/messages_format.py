@@ -148,7 +148,7 @@ def _source(part: MediaPart, provider: str) -> dict[str, Any]:
         return {"type": "base64", "media_type": mime_type or default, "data": data}
     if part.url is not None:
         return {"type": "url", "url": part.url}
-    raise InvalidRequestError(f"{provider} takes a {part.kind} by URL or as base64", provider=provider)
+    raise InvalidRequestError(f"{provider} takes {part.kind} input by URL or as base64", provider=provider)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def _part(part: Part, provider: str) -> dict[str, Any]:
 
 def _address(part: MediaPart, mime_type: str, provider: str) -> str:
     if part.url is None and part.data is None:
-        raise InvalidRequestError(f"{provider} takes a {part.kind} by URL or as base64", provider=provider)
+        raise InvalidRequestError(f"{provider} takes {part.kind} input by URL or as base64", provider=provider)
     return str(data_url(part, mime_type))
 
 

@@ -118,7 +118,7 @@ def _attachment(part: Part) -> str | LargeText:
     if part.url is not None and part.url.startswith("data:"):
         return part.url
     raise InvalidRequestError(
-        f"bineric takes a {part.kind} as base64 data only, not by URL or id; download it first", provider="bineric"
+        f"bineric takes {part.kind} input as base64 data only, not by URL or id; download it first", provider="bineric"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import llamaindex_multiapi
 
-MOST_MODULES = 60
+MOST_MODULES = 40
 
 
 def run(code: str) -> str:

@@ -252,7 +252,9 @@ def data_url(part: MediaPart, default_mime_type: str) -> str | LargeText:
 
 def _no_source(part: MediaPart, provider: str) -> InvalidRequestError:
     given = "an id" if part.file_id else "nothing"
-    return InvalidRequestError(f"{provider} takes {part.kind} input by URL or as base64, not by {given}", provider=provider)
+    return InvalidRequestError(
+        f"{provider} takes {part.kind} input by URL or as base64, not by {given}", provider=provider
+    )
 
 
 def _image_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def mended(text: str) -> Any:
         return value
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, SystemError):
+        return None  # SystemError: Python 3.11's parser may stumble when several threads use it at once
 
 
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:

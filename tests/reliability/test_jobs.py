@@ -376,10 +376,10 @@ def test_case_089_trouble_that_lasts(order: Order, way: Maker, fault: str, tmp_p
     assert (shop.posts, shop.polls) == (1, 5)
 
 
-@every_film
+@every([BINOBOX_FILM], CORE)
 def test_case_089_silence_that_lasts(order: Order, way: Maker, tmp_path: Path) -> None:
     with Workshop(order, polls=[silence()]) as shop:
-        error = way.make(order, shop.url, tmp_path, timeout=Timeout(read=0.06)).failed(RequestTimeoutError)
+        error = way.make(order, shop.url, tmp_path, timeout=Timeout(read=0.3)).failed(RequestTimeoutError)
     assert error.job_id == ID
     assert shop.posts == 1
 

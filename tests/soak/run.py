@@ -21,7 +21,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,8 +32,9 @@ from typing import Any
 
 import httpx
 
-from multiapi.errors import MultiApiError, RequestTimeoutError
+from multiapi.errors import MultiApiError, RequestTimeoutError, place
 from multiapi.simulator import Simulator
+from tests.reliability.leaks import chain
 from tests.soak.calls import CALLS, KEY, VENDORS, Call, Models, Question, WrongAnswerError
 from tests.soak.measures import Held, held, memory_mb, slope
 
@@ -252,8 +252,12 @@ class Soak:
                 asyncio.run(call.run(self.models, question)) if call.is_async else call.run(self.models, question),
             )
 
+        slow = [call for call in self.calls if call.kind == "jobs" or call.run.__name__ == "core_transcript"]
+        for call in self.calls:  # one after the other, as modules are imported and models are made
+            if call not in slow:
+                once(call)
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(once, self.calls))
+            list(pool.map(once, slow))
         self._close()
 
     def _close(self) -> None:
@@ -331,7 +335,8 @@ class Soak:
         if isinstance(outcome, str):
             self._ended.append(Ended(call, question.vendor, question.mark, outcome))
             return
-        shown = "".join(traceback.format_exception(outcome))
+        # Not as a traceback is printed: Python 3.11 parses the lines for that, and stumbles when several threads do so at once.
+        shown = "\n".join(f"{each!r} {each} {each.args!r}" for each in chain(outcome)) + f" {place(outcome)}"
         facts = vars(_ours(outcome) or outcome)
         if KEY in shown or KEY in repr(facts):
             self.findings.keys.append(f"{call.name} {question.vendor}: the key is in {type(outcome).__name__}")

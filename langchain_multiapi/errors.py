@@ -150,6 +150,10 @@ class ResponseTooLargeError(_Facts, core.ResponseTooLargeError, ModelAPIError):
     """An answer above the limits."""
 
 
+class AddressRefusedError(_Facts, core.AddressRefusedError, ModelAPIError):
+    """The address of a file that is not to be opened from here."""
+
+
 class EmbeddingBatchError(_Facts, core.EmbeddingBatchError, ModelError):
     """One batch failed; `done` holds the vectors of the others by position."""
 
@@ -186,6 +190,7 @@ _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {
         StreamInterruptedError,
         ResponseFormatError,
         ResponseTooLargeError,
+        AddressRefusedError,
         EmbeddingBatchError,
         JobFailedError,
         JobTimeoutError,

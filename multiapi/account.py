@@ -63,7 +63,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsRequest:
-    """Which models; the filters are AI/ML API's.
+    """Which models; the filters are AI/ML API's, other vendors refuse them.
 
     Attributes:
         modalities: Of what goes in or comes out, as in "image"; `inputs` and `outputs` ask for one side.

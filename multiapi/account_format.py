@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from multiapi.account import ModelInfo
+from multiapi.account import ModelInfo, ModelsRequest
 from multiapi.answer_facts import answer_without
+from multiapi.errors import UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
@@ -15,6 +17,20 @@ from multiapi.provider import Operation
 def get(path: str, *, public: bool = False) -> Callable[[Any], HttpRequest]:
     """The builder of a request that takes nothing. What is `public` needs no key."""
     return lambda _request: HttpRequest("GET", path, public=public)
+
+
+def get_models(path: str, *, provider: str, public: bool = False) -> Callable[[ModelsRequest | None], HttpRequest]:
+    """The builder of a request for all models of a vendor that filters none."""
+
+    def build(request: ModelsRequest | None) -> HttpRequest:
+        if request is not None and replace(request, details=True) != ModelsRequest():
+            raise UnsupportedError(
+                f"{provider} lists all its models and takes no filters; choose among what models() gives",
+                provider=provider,
+            )
+        return HttpRequest("GET", path, public=public)
+
+    return build
 
 
 def read_operation(

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from multiapi.errors import MultiApiError, ResponseFormatError, ResponseTooLargeError, StatusError, status_error_class
+from multiapi.errors import (
+    AddressRefusedError,
+    MultiApiError,
+    ResponseFormatError,
+    ResponseTooLargeError,
+    StatusError,
+    status_error_class,
+)
 from multiapi.flow import Flow, Setting, Work, again
 from multiapi.http import HttpRequest, HttpResponse, Retry
 from multiapi.media import Media, PartialFile, megabytes
@@ -32,10 +39,6 @@ _LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?")
 _CLOUD_ADDRESSES = frozenset({"168.63.129.16", "100.100.100.200", "192.0.0.192"})
-
-
-class AddressRefusedError(ResponseFormatError):
-    """A vendor named an address that is not to be opened from here."""
 
 
 class Sink(Protocol):

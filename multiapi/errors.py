@@ -18,7 +18,8 @@ MultiApiError
 ├── RequestTimeoutError            one of the time limits passed; `phase` says which
 ├── StreamInterruptedError         a stream broke off; what had arrived is on it
 ├── ResponseFormatError            an answer that cannot be read
-│   └── ResponseTooLargeError      an answer above the limits
+│   ├── ResponseTooLargeError      an answer above the limits
+│   └── AddressRefusedError        the address of a file that is not to be opened from here
 ├── EmbeddingBatchError            one batch of an embedding run failed; the finished ones are on it
 ├── JobFailedError                 the vendor gave up on a job
 └── JobTimeoutError                we gave up waiting; the job goes on
@@ -188,6 +189,10 @@ class ResponseFormatError(MultiApiError):
 
 class ResponseTooLargeError(ResponseFormatError):
     """An answer above one of the limits in `Limits`."""
+
+
+class AddressRefusedError(ResponseFormatError):
+    """A vendor named an address of a file that is not to be opened from here; nothing was opened."""
 
 
 class EmbeddingBatchError(MultiApiError):

@@ -101,9 +101,13 @@ def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:
             raise _bad_vectors(response, provider, f"has a vector of {len(raw)} bytes, which are no 32-bit numbers")
         vector = floats(raw)
     elif isinstance(found, list) and found:
-        if not set(map(type, found)) <= {float, int}:
+        kinds = set(map(type, found))
+        if not kinds <= {float, int}:
             raise _bad_vectors(response, provider, "has a vector with something in it that is no number")
-        vector = found
+        try:
+            vector = found if int not in kinds else list(map(float, found))
+        except OverflowError:
+            raise _bad_vectors(response, provider, "has a vector with a number that is not finite") from None
     else:
         raise _bad_vectors(response, provider, "has an empty vector")
     if not math.isfinite(math.fsum(vector) if len(vector) < 2 else sum(vector)):

@@ -106,6 +106,8 @@ def read_vector(text: bytes) -> list[float] | None:
             return None
         else:
             vector = orjson.loads(text)
+            if text.count(b".") <= text.count(b",") and b'"' not in text:  # whole numbers are among them
+                vector = list(map(float, vector))
         return vector if vector and math.isfinite(sum(vector)) else None
     except (ValueError, TypeError, OverflowError):
         return None

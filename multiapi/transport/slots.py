@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import httpcore
 import httpx
@@ -159,6 +159,3 @@ class Slots(Generic[C, W]):
         self.idle_count = 0
         self.open -= len(found)
         return found
-
-
-AnySlots = Slots[Any, Any]

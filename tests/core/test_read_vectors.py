@@ -239,3 +239,17 @@ def test_what_else_a_vendor_says_is_as_it_was() -> None:
     )
     assert answer.vectors == [HALVES]
     assert answer.raw == more
+
+
+@pytest.mark.parametrize("vector", [[1] + HALVES, [1, 0, 1], list(range(40)), [1e-7, 1] + HALVES])
+def test_whole_numbers_are_numbers_as_all_others(vector: list[float], as_a_whole: Callable[[bytes], Any]) -> None:
+    body = orjson.dumps({"data": [entry(0, vector)]})
+    for answer in (outcome(body), as_a_whole(body)):
+        assert answer.vectors[0] == vector
+        assert {type(number) for number in answer.vectors[0]} == {float}
+
+
+@pytest.mark.parametrize("length", [2, 40])
+def test_a_whole_number_beyond_all_others_is_refused(length: int) -> None:
+    body = b'{"data": [{"index": 0, "embedding": [' + b"1, " * length + b"1" + b"0" * 400 + b"]}]}"
+    assert outcome(body)[0] is ResponseFormatError

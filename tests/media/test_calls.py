@@ -301,6 +301,13 @@ def test_usage_of_a_time(run: Run) -> None:
             run(vendor, "usage", request)
 
 
+@pytest.mark.parametrize("vendor", ["bineric", "aicredits", "binobox"])
+def test_models_are_filtered_where_the_vendor_filters_them(run: Run, vendor: str) -> None:
+    with pytest.raises(UnsupportedError, match="takes no filters"):
+        run(vendor, "models", ModelsRequest(types=["image"]))
+    assert run(vendor, "models", ModelsRequest(details=False)) == run(vendor, "models")
+
+
 def test_biners_day(run: Run) -> None:
     run("bineric", "image", IMAGES[-1][1])
     day = run("bineric", "daily_usage")

@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.downloads import AddressRefusedError, check_url, local_address
+from multiapi.downloads import check_url, local_address
 from multiapi.errors import (
+    AddressRefusedError,
     ConnectionFailedError,
     MultiApiError,
     NotFoundError,

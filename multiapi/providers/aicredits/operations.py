@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, Health, ModelInfo, Price
-from multiapi.account_format import get, parse_models, read_operation
+from multiapi.account_format import get, get_models, parse_models, read_operation
 from multiapi.answer_facts import answer_without, decimal_of, read_usage, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
@@ -217,7 +217,9 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "speech": media_operation("speech", build_speech, partial(sound_body, provider=_NAME, read_cost=_read_cost)),
     "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
     "models": read_operation(
-        "models", get("/api/models", public=True), partial(parse_models, provider=_NAME, read_model=read_model)
+        "models",
+        get_models("/api/models", provider=_NAME, public=True),
+        partial(parse_models, provider=_NAME, read_model=read_model),
     ),
     "credits": read_operation("credits", get("/v1/credits"), parse_credits),
     "balance": read_operation("balance", get("/v1/credits"), parse_credits),

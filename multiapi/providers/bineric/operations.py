@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
-from multiapi.account_format import get, parse_models, read_operation
+from multiapi.account_format import get, get_models, parse_models, read_operation
 from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, request_id, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
@@ -358,7 +358,9 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "image": media_operation("image", build_image, parse_image),
     "speech": media_operation("speech", build_speech, parse_speech),
     "transcribe": Operation("transcribe", build_transcription, parse_transcription, Retry.ANSWER),
-    "models": read_operation("models", get("/ai/models"), partial(parse_models, provider=_NAME, read_model=read_model)),
+    "models": read_operation(
+        "models", get_models("/ai/models", provider=_NAME), partial(parse_models, provider=_NAME, read_model=read_model)
+    ),
     "usage": read_operation("usage", build_usage, parse_usage),
     "daily_usage": read_operation("daily_usage", get("/monitoring/daily-usage"), parse_daily_usage),
     "balance": read_operation("balance", get("/monitoring/balance"), parse_balance),

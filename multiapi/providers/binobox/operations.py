@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
-from multiapi.account_format import get, parse_models, read_operation
+from multiapi.account_format import get, get_models, parse_models, read_operation
 from multiapi.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
 from multiapi.errors import ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
@@ -211,7 +211,9 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "music": media_operation("music", build_music, partial(parse_sound, provider=_NAME, read_cost=read_cost)),
     "start_video": Operation("start_video", build_video, parse_started, Retry.JOB),
     "poll_video": read_operation("poll_video", build_poll, parse_job),
-    "models": read_operation("models", get("/models"), partial(parse_models, provider=_NAME, read_model=read_model)),
+    "models": read_operation(
+        "models", get_models("/models", provider=_NAME), partial(parse_models, provider=_NAME, read_model=read_model)
+    ),
     "usage": read_operation("usage", build_usage, parse_usage),
     "balance": read_operation("balance", get("/usage"), parse_balance),
 }

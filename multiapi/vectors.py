@@ -106,10 +106,10 @@ def read_vector(text: bytes) -> list[float] | None:
             return None
         else:
             vector = orjson.loads(text)
-            if text.count(b".") <= text.count(b",") and b'"' not in text:  # whole numbers are among them
+            if int in (type(vector[0]), type(vector[-1])) and b'"' not in text:
                 vector = list(map(float, vector))
         return vector if vector and math.isfinite(sum(vector)) else None
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 

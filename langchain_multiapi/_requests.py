@@ -12,7 +12,7 @@ from multiapi.errors import InvalidRequestError
 from multiapi.openai_format import merged
 from multiapi.provider import Provider, names
 from multiapi.providers import split_model
-from multiapi.types import ChatRequest, Tool
+from multiapi.types import CHAT_SETTINGS, ChatRequest, Tool
 
 # ------------------------------------------------------------------------------------------------ tools
 
@@ -72,24 +72,12 @@ def to_tool_choice(choice: Any) -> str | dict[str, Any] | None:
 # ------------------------------------------------------------------------------------------------ settings
 
 _SETTINGS = (
-    "temperature",
-    "top_p",
-    "top_k",
+    *CHAT_SETTINGS,
     "max_tokens",
-    "seed",
-    "n",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "reasoning_effort",
-    "user",
-    "service_tier",
-    "parallel_tool_calls",
     "stream_usage",
     "tool_calling",
     "split_thinking",
+    "reasoning_replay",
 )
 CALL_ALIASES = {"model_name": "model", "max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
 _OF_THE_MODEL = frozenset(

@@ -29,7 +29,7 @@ from multiapi._version import __version__
 from multiapi.errors import InvalidRequestError
 from multiapi.limiter import Limiter
 from multiapi.providers import PROVIDERS, find_provider, split_model
-from multiapi.types import ChatRequest, Timeout, ToolCalling
+from multiapi.types import ChatRequest, ReasoningReplay, Timeout, ToolCalling
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LanguageModelInput
@@ -100,6 +100,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: among the invalid ones, an error, or kept as far as it
             can be read.
         split_thinking: Take `<think>...</think>` out of the text and hand it out as reasoning.
+        reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
+            the vendor documents ("auto", and None).
         include_response_headers: Put the answer's headers into `response_metadata`.
         default_headers, default_query: Sent with every request; not shown and not serialized.
         model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
@@ -144,6 +146,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     tool_calling: ToolCalling | None = None
     on_truncated_tool_call: OnTruncated = "invalid"
     split_thinking: bool | None = None
+    reasoning_replay: ReasoningReplay | None = None
     include_response_headers: bool = False
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
@@ -564,6 +567,7 @@ _IDENTIFYING = (
     "user",
     "service_tier",
     "tool_calling",
+    "reasoning_replay",
     "model_kwargs",
     "extra_body",
 )

@@ -312,6 +312,28 @@ def test_thoughts_in_the_text_are_split_off_on_demand() -> None:
     assert Server(answer).model().invoke("?").text.startswith("<think>")
 
 
+@pytest.mark.parametrize(
+    ("replay", "thoughts"),
+    [("always", ["hm", "aha"]), ("with_tools", ["hm", None]), ("never", [None, None])],
+)
+def test_which_thoughts_go_back_can_be_said(replay: str, thoughts: list[str | None]) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    server = Server(
+        whole({"content": None, "reasoning_content": "hm", "tool_calls": [call]}, finish_reason="tool_calls"),
+        whole({"content": "noon", "reasoning_content": "aha"}),
+        whole(),
+    )
+    model = server.model(reasoning_replay=replay)
+    history: list[Any] = [HumanMessage("What time is it?")]
+    history += [model.invoke(history), ToolMessage("12:00", tool_call_id="c1")]
+    history += [model.invoke(history), HumanMessage("Thanks.")]
+    model.invoke(history)
+    said = [
+        message.get("reasoning_content") for message in server.bodies[-1]["messages"] if message["role"] == "assistant"
+    ]
+    assert said == thoughts
+
+
 def test_headers_of_the_answer_are_kept_on_demand() -> None:
     answer = whole()
     answer.headers["x-ratelimit-remaining"] = "7"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from multiapi.errors import InvalidRequestError
 from multiapi.http import LargeText
@@ -20,9 +20,11 @@ from multiapi.types import (
     Message,
     Part,
     RawPart,
+    ReasoningReplay,
     ResponseFormat,
     TextPart,
     Tool,
+    ToolCalling,
 )
 
 _CAPABILITY_OF_KIND = {"image": "vision", "audio": "audio_in", "file": "documents", "video": "video_in"}
@@ -81,6 +83,10 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     return merged(body, request.extra)
 
 
+_TOOL_CALLING: tuple[str, ...] = get_args(ToolCalling)
+_REASONING_REPLAY: tuple[str, ...] = get_args(ReasoningReplay)
+
+
 def check_request(request: ChatRequest, provider: str) -> None:
     """What is wrong with every vendor is said before anything is sent."""
     if not request.model:
@@ -93,6 +99,8 @@ def check_request(request: ChatRequest, provider: str) -> None:
     _check_range(provider, "top_p", request.top_p, 0, 1)
     _check_range(provider, "max_tokens", request.max_tokens, 1, None)
     _check_range(provider, "n", request.n, 1, None)
+    _check_word(provider, "tool_calling", request.tool_calling, _TOOL_CALLING)
+    _check_word(provider, "reasoning_replay", request.reasoning_replay, _REASONING_REPLAY)
     if request.tool_choice not in {None, "auto", "none", "required"} and request.tools:
         known = [tool.name for tool in request.tools]
         if request.tool_choice not in known:
@@ -110,6 +118,13 @@ def _check_range(provider: str, name: str, value: float | None, low: float, high
     if value < low or (high is not None and value > high):
         allowed = f"from {low} to {high}" if high is not None else f"{low} or more"
         raise InvalidRequestError(f"{provider}: {name} must be {allowed}, not {value!r}", provider=provider)
+
+
+def _check_word(provider: str, name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InvalidRequestError(
+            f"{provider}: {name} must be one of {', '.join(known)}, not {value!r}", provider=provider
+        )
 
 
 def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, Any]]:

@@ -194,6 +194,8 @@ def test_response_formats() -> None:
         ({"temperature": 2.5}, "temperature must be from 0 to 2|temperature from 0 to 1"),
         ({"temperature": float("nan")}, "temperature must be a number"),
         ({"temperature": True}, "temperature must be a number"),
+        ({"tool_calling": "maybe"}, "tool_calling must be one of auto, native, prompted, not 'maybe'"),
+        ({"reasoning_replay": "often"}, "reasoning_replay must be one of auto, always, with_tools, never, not 'often'"),
         ({"top_p": -1}, "top_p must be from 0 to 1"),
         ({"max_tokens": 0}, "max_tokens must be 1 or more"),
         ({"model": ""}, "needs a model"),

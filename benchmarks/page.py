@@ -110,9 +110,9 @@ def goals_table(run: Run, frameworks: Sequence[str] = FRAMEWORKS) -> list[str]:
         for framework in frameworks:
             limit = goal.limits[FRAMEWORKS.index(framework)]
             value = run.measured(goal, framework)
-            sign = ">=" if goal.how == "least" else "<="
+            sign = "≥" if goal.how == "least" else "≤"
             verdict = "-" if value is None else "holds" if goal.holds(value, limit) else "**missed**"
-            cells += [figure(value), f"{sign} {limit:,g}", verdict]
+            cells += [figure(value), f"{sign}\N{NO-BREAK SPACE}{limit:,g}", verdict]
         if any(cell != "-" for cell in cells[::3]):
             rows.append(f"| {goal.label} | " + " | ".join(cells) + " |")
     return rows

@@ -86,9 +86,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         model: The vendor's id of the model, passed on unchanged. (Also `model_name`.)
         api_key: Text, `SecretStr`, or a function (sync or async) that gives it. None: the vendor's environment variable.
         base_url: The vendor's API root. None: the vendor's environment variable, else as documented.
-        temperature, top_p, top_k, max_tokens, stop, seed, n, presence_penalty, frequency_penalty, logit_bias, logprobs,
-            top_logprobs, reasoning_effort, user, service_tier: As the vendors call them; one that a vendor has no field for is
-            refused before anything is sent. (Also `max_completion_tokens`, `stop_sequences`.)
+        temperature: Like `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `n`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
+            `logprobs`, `top_logprobs`, `reasoning_effort`, `user` and `service_tier` as the vendors call them; one that a vendor has
+            no field for is refused before anything is sent. (Also `max_completion_tokens`, `stop_sequences`.)
         reasoning: An object of that name in the body, for vendors that take one.
         timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.) It, `max_retries` and
             `stream_chunk_timeout` may also be said in a call.

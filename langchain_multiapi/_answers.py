@@ -133,7 +133,7 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
     if response.request_id is not None:
         metadata["request_id"] = response.request_id
     for name, value in response.metadata.items():
-        if name != "object":
+        if name not in _NOT_TOLD:
             metadata.setdefault("upstream_provider" if name == "provider" else name, value)
     if response.logprobs is not None:
         metadata["logprobs"] = response.logprobs
@@ -150,6 +150,7 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
 _OWN_EXTRAS = frozenset(
     {"reasoning_content", "reasoning_origin", "media", "tool_call_extras", "tool_calls", "function_call", "audio"}
 )
+_NOT_TOLD = frozenset({"object", "output_version"})  # the second is LangChain's word for the form of its own content
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
 
 

@@ -476,3 +476,23 @@ def test_blocks_of_another_make_are_refused_by_name(block: dict) -> None:
         to_messages([HumanMessage(content=[block])], "aimlapi")
     with contextlib.suppress(MultiApiError):
         to_messages([AIMessage(content=[block])], "aimlapi")
+
+
+def test_no_field_of_a_vendor_passes_for_one_of_langchain() -> None:
+    own = {"model_provider": "openai", "finish_reason": "length", "output_version": "v1", "region": "eu"}
+    response = ChatResponse(
+        provider="aimlapi",
+        model="m",
+        text="hi",
+        finish_reason="stop",
+        metadata=own,
+        extra={"tool_calls": [1], "media": [2], "mood": "good"},
+    )
+    message = from_response(response, "m").generations[0].message
+    assert message.response_metadata == {
+        "model_provider": "aimlapi",
+        "model_name": "m",
+        "finish_reason": "stop",
+        "region": "eu",
+    }
+    assert message.additional_kwargs == {"mood": "good"}

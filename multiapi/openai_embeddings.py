@@ -44,7 +44,7 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     if not isinstance(data, list) or not data:
         raise _bad_vectors(response, provider, f"has no vectors (fields: {', '.join(map(str, body))})")
     vectors = [_vector(entry, response, provider) for entry in data]
-    indices = [entry.get("index") if isinstance(entry, dict) else None for entry in data]
+    indices = [_index(entry.get("index")) if isinstance(entry, dict) else None for entry in data]
     if any(index is not None for index in indices):
         if sorted(index if type(index) is int else -1 for index in indices) != list(range(len(data))):
             raise _bad_vectors(
@@ -85,6 +85,11 @@ def _put_back(value: Any, vectors: Mapping[str, list[float]]) -> Any:
     if isinstance(value, list):
         return [_put_back(inside, vectors) for inside in value]
     return value
+
+
+def _index(given: Any) -> Any:
+    """A number that was written as text is one."""
+    return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 8 else given
 
 
 def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:

@@ -253,3 +253,9 @@ def test_whole_numbers_are_numbers_as_all_others(vector: list[float], as_a_whole
 def test_a_whole_number_beyond_all_others_is_refused(length: int) -> None:
     body = b'{"data": [{"index": 0, "embedding": [' + b"1, " * length + b"1" + b"0" * 400 + b"]}]}"
     assert outcome(body)[0] is ResponseFormatError
+
+
+def test_indices_that_are_written_as_text_are_indices() -> None:
+    body = orjson.dumps({"data": [entry("1", HALVES), entry("0", HALVES[::-1])]})
+    assert outcome(body).vectors == [HALVES[::-1], HALVES]
+    assert outcome(orjson.dumps({"data": [entry("first", HALVES)]}))[0] is ResponseFormatError

@@ -148,7 +148,7 @@ def test_case_078_order(embed: Embed, order: list[int], numbered: bool) -> None:
         [1, 2, 3],
         [-1, 0, 1],
         [0, 1, None],
-        [0, 1, "2"],
+        [0, 1, "two"],
         [0.0, 1, 2],
         [True, 0, 2],
         [0, 1, [2]],

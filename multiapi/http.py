@@ -141,9 +141,19 @@ def parse_json(data: bytes) -> Any:
     if _depth_above(data, JSON_DEPTH_LIMIT):
         raise ValueError(f"nested more than {JSON_DEPTH_LIMIT} levels deep")
     try:
-        return stdlib_json.loads(data.decode("utf-8", "replace"), strict=False, parse_constant=_refuse_constant)
+        return stdlib_json.loads(
+            data.decode("utf-8", "replace"), strict=False, parse_constant=_refuse_constant, parse_int=_whole_number
+        )
     except (ValueError, RecursionError, MemoryError):
         raise ValueError(reason) from None
+
+
+def _whole_number(text: str) -> int | float:
+    """As orjson reads them: what 64 bits cannot hold becomes a float, and so can be written again."""
+    if len(text) > 20:
+        return float(text)
+    value = int(text)
+    return value if -(1 << 63) <= value < 1 << 64 else float(value)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -198,7 +208,7 @@ def dump_json(value: Any) -> bytes:
     except (TypeError, RecursionError) as error:
         if "surrogates" in str(error) or "UTF-8" in str(error):
             text = stdlib_json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_written_out)
-            return text.encode("utf-8", "replace")
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
         raise
     if not large:
         return body

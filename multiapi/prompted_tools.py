@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from multiapi.http import parse_json
+from multiapi.http import dump_json, parse_json
 from multiapi.stream import all_calls
 from multiapi.structured import json_text, mended, parsed
 from multiapi.tool_calls import arguments_error, made_call_id
@@ -210,7 +210,7 @@ def find_calls(
     if start is None:
         value = parsed(_bare(text)) if forced else None
         if forced and isinstance(value, dict):
-            return "", (ToolCall(made_call_id(stem, 0), forced, orjson.dumps(value).decode()),), ()
+            return "", (ToolCall(made_call_id(stem, 0), forced, dump_json(value).decode()),), ()
         if request.tool_choice == "required" or forced:
             name = forced or request.tools[0].name
             error = "the model answered in words although a tool call was demanded"
@@ -240,11 +240,11 @@ def _read_call(call: Any, id: str, valid: list[ToolCall], invalid: list[InvalidT
         call = call["function"]
     name = call.get("name", call.get("tool")) if isinstance(call, dict) else None
     if not isinstance(call, dict) or not isinstance(name, str) or not name:
-        raw = orjson.dumps(call).decode()
+        raw = dump_json(call).decode()
         invalid.append(InvalidToolCall(id, name if isinstance(name, str) else "unknown", raw, "the call names no tool"))
         return
     given = call.get("arguments", call.get("parameters", call.get("input")))
-    arguments = given if isinstance(given, str) else "{}" if given is None else orjson.dumps(given).decode()
+    arguments = given if isinstance(given, str) else "{}" if given is None else dump_json(given).decode()
     error = arguments_error(arguments or "{}")
     if error is None:
         valid.append(ToolCall(id, name, arguments or "{}"))
@@ -267,10 +267,10 @@ def _value_at(text: str, start: int) -> tuple[Any, int]:
     from json import JSONDecodeError, JSONDecoder
 
     try:
-        value, end = JSONDecoder(strict=False).raw_decode(text, start)
+        _, end = JSONDecoder(strict=False, parse_int=float).raw_decode(text, start)
     except (JSONDecodeError, RecursionError):
         return mended(text[start : text.rfind("}") + 1]), len(text)
-    return value, end
+    return parsed(text[start:end]), end
 
 
 def _bare(text: str) -> str:

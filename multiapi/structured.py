@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from multiapi.errors import ResponseFormatError
-from multiapi.http import parse_json
+from multiapi.http import dump_json, parse_json
 from multiapi.stream import all_calls
 from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
 
@@ -40,11 +40,8 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
             return json_text(inner)  # encoded twice
     for candidate in candidates if mend else ():
         if candidate[:1] + candidate[-1:] in {"{}", "[]"} and isinstance(value := mended(candidate), (dict, list)):
-            try:
-                return orjson.dumps(value).decode()
-            except (TypeError, ValueError):
-                continue
-    decoder = JSONDecoder(strict=False)
+            return dump_json(value).decode()
+    decoder = JSONDecoder(strict=False, parse_int=float)  # only to find the end: int refuses many digits
     for start in re.finditer(r"[{\[]", text):
         try:
             value, end = decoder.raw_decode(text, start.start())
@@ -54,7 +51,7 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
             continue
         except RecursionError:
             continue
-        if isinstance(value, (dict, list)) and value:
+        if isinstance(value, (dict, list)) and value and _is_json(text[start.start() : end]):
             return text[start.start() : end]
     return None
 
@@ -65,7 +62,7 @@ def mended(text: str) -> Any:
     if value is not None or len(text) > _LONGEST_LITERAL:
         return value
     try:
-        return ast.literal_eval(text)
+        return parse_json(orjson.dumps(ast.literal_eval(text)))  # a set or bytes would be no JSON
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, SystemError):
         return None  # SystemError: Python 3.11's parser may stumble when several threads use it at once
 

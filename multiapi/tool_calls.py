@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 
 from multiapi.answer_facts import kind_of
-from multiapi.http import parse_json
+from multiapi.http import dump_json, parse_json
 from multiapi.types import InvalidToolCall, ToolCall, ToolCallDelta
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
@@ -78,7 +78,7 @@ class ToolCallAssembly:
                 fragment, name, position, len(fragments) if isinstance(fragments, list) else 1, answer_id
             )
             given = function.get("arguments", function.get("input", fragment.get("arguments")))
-            arguments = given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
+            arguments = given if isinstance(given, str) else "" if given is None else dump_json(given).decode()
             if arguments == "null" and not slot.arguments:
                 arguments = ""
             added_name = ""
@@ -152,7 +152,7 @@ class ToolCallAssembly:
             if not slot.name:
                 error = error or "the call names no tool"
             if error is None:
-                valid.append(ToolCall(slot.id, slot.name, arguments, slot.extra or None))
+                valid.append(ToolCall(slot.id, slot.name, _writable(arguments), slot.extra or None))
             else:
                 invalid.append(InvalidToolCall(slot.id, slot.name, raw, error))
         return tuple(valid), tuple(invalid)
@@ -183,6 +183,18 @@ def made_call_id(answer_id: str, number: int) -> str:
     """An id for a call that has none: of the answer's id without the word in front, and no longer than OpenAI's may be."""
     stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9]", "", answer_id)[-32:]
     return f"call_{stem}_{number}" if stem else f"call_{uuid4().hex[:24]}"
+
+
+def _writable(arguments: str) -> str:
+    """Arguments without lone surrogates, which nobody could write as UTF-8."""
+    if "\\ud" not in arguments and "\\uD" not in arguments:
+        return arguments
+    value = parse_json(arguments.encode("utf-8", "replace"))
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return dump_json(value).decode()
+    return arguments
 
 
 def _unwrapped(arguments: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import ChatRequest, ChatResponse, Client, Message
+from multiapi import ChatRequest, ChatResponse, Client, Message, Tool
 from multiapi.errors import ResponseFormatError
+from multiapi.structured import read_structured
 
 REQUEST = ChatRequest(model="m", messages=[Message("user", "hello")])
 VENDORS = ("aimlapi", "aicredits", "binom_router", "binobox", "bineric")
@@ -158,3 +159,45 @@ def test_reasoning_goes_back_to_the_model_that_was_asked_whatever_it_calls_itsel
     assert answer is not None
     assert answer.reasoning is not None
     assert (answer.model, answer.reasoning.model) == ("a-name-of-its-own", "m")
+
+
+ODD = '{"a": "\\ud800x", "b": 100000000000000000000000000000}'
+"""Half a surrogate pair, and more than 64 bits hold."""
+
+
+@pytest.mark.parametrize("arguments", [ODD, "an object"])
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_arguments_that_cannot_be_written_as_they_are(arguments: str, is_streamed: bool) -> None:
+    function = {"name": "get", "arguments": ODD if arguments is ODD else 0}
+    calls = {"tool_calls": [{"index": 0, "id": "c1", "function": function}]}
+    if is_streamed:
+        body = events({"delta": calls}, {"delta": {}, "finish_reason": "tool_calls"})
+    else:
+        body = whole(message=calls)
+    answers = client(body.replace(b'"arguments": 0', b'"arguments": ' + ODD.encode()))
+    answer = list(answers.chat_stream(REQUEST))[-1].response if is_streamed else answers.chat(REQUEST)
+    assert answer is not None
+    [found] = answer.tool_calls
+    assert json.loads(found.arguments)["a"] == "\ufffdx"
+    assert float(json.loads(found.arguments)["b"]) == 1e29
+
+
+@pytest.mark.parametrize("arguments", [ODD, '{"a": {1, 2}}', '{"a": NaN}', '{"a": ' + "9" * 5000 + "}"])
+@pytest.mark.parametrize(
+    "form", ['{"tool_calls": [{"name": "get", "arguments": %s}]}', "{'name': 'get', 'arguments': %s}"]
+)
+def test_calls_in_words_that_are_no_json_or_cannot_be_written_again(arguments: str, form: str) -> None:
+    tools = [Tool("get", "Get it")]
+    for choice in (None, "get"):
+        request = ChatRequest(model="m", messages=REQUEST.messages, tools=tools, tool_choice=choice)
+        answer = client(whole(message={"content": form % arguments}), vendor="binobox").chat(request)
+        for call in answer.tool_calls:
+            assert call.name == "get"
+            assert isinstance(json.loads(call.arguments), dict)
+        assert answer.tool_calls or answer.invalid_tool_calls or answer.text == form % arguments
+
+
+def test_what_json_does_not_know_is_no_structured_answer() -> None:
+    with pytest.raises(ResponseFormatError):
+        read_structured(ChatResponse(provider="acme", text='{"a": NaN}'))
+    assert read_structured(ChatResponse(provider="acme", text='so: {"a": ' + "9" * 5000 + '} and {"b": 1}'))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
-
-import orjson
 
 from multiapi.errors import ResponseFormatError
 from multiapi.http import dump_json, parse_json
@@ -17,8 +14,12 @@ from multiapi.stream import all_calls
 from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
 
 _THINK = re.compile(r"\A(?:\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|$))+", re.DOTALL | re.IGNORECASE)
-_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
-_LONGEST_LITERAL = 100_000
+_SLIPS = re.compile(
+    r"""(?P<string>"(?:\\.|[^"\\])*")|'(?P<quoted>(?:\\.|[^'\\])*)'|\b(?:True|False|None)\b|,(?=\s*[}\]])""", re.DOTALL
+)
+_JSON_WORDS = {"True": "true", "False": "false", "None": "null"}
+_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+_JSON_QUOTES = {"\\'": "'", '"': '\\"'}
 _FENCED = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
 
 
@@ -57,14 +58,14 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
 
 
 def mended(text: str) -> Any:
-    """The value of JSON with trailing commas, or of a Python literal that stands for JSON; None if it is something else."""
-    value = parsed(_STRING_OR_TRAILING_COMMA.sub(lambda found: found.group(1) or "", text))
-    if value is not None or len(text) > _LONGEST_LITERAL:
-        return value
-    try:
-        return parse_json(orjson.dumps(ast.literal_eval(text)))  # a set or bytes would be no JSON
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, SystemError):
-        return None  # SystemError: Python 3.11's parser may stumble when several threads use it at once
+    """The value of JSON with trailing commas, or written with Python's quotes and words; None if it is something else."""
+    return parsed(_SLIPS.sub(_without_slip, text))
+
+
+def _without_slip(found: re.Match[str]) -> str:
+    if found["quoted"] is not None:
+        return '"' + _QUOTE.sub(lambda quote: _JSON_QUOTES.get(quote[0], quote[0]), found["quoted"]) + '"'
+    return found["string"] or _JSON_WORDS.get(found[0], "")
 
 
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -94,13 +95,15 @@ class _Reader(BasePydanticReader):
 
     # ------------------------------------------------------------------------------------ the parts that differ
 
+    @abstractmethod
     def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
-        raise NotImplementedError
+        """What reads the file."""
 
+    @abstractmethod
     def _documents(
         self, result: Any, file: str | Path, media: Media, extra_info: dict[str, Any] | None
     ) -> list[Document]:
-        raise NotImplementedError
+        """What was read, as documents."""
 
     # ------------------------------------------------------------------------------------ shared
 

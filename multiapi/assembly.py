@@ -26,6 +26,24 @@ from multiapi.types import (
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _CONSTANT = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
 _CHOICE_KEYS = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
+_MESSAGE_KEYS = frozenset(
+    {
+        "role",
+        "content",
+        "reasoning_content",
+        "thinking",
+        "reasoning",
+        "reasoning_details",
+        "thinking_blocks",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "annotations",
+        "citations",
+        "images",
+        "audio",
+    }
+)
 _TOP_KEYS = frozenset({"id", "model", "choices", "usage", "citations", "success"})
 
 
@@ -168,6 +186,8 @@ class Assembly:
         calls: tuple[ToolCallDelta, ...] = ()
         for key, value in message.items():
             if not value or key == "role":
+                if value is not None and value != "" and key not in _MESSAGE_KEYS:
+                    _keep(self._of_message, key, value)
                 continue
             if key == "content":
                 if type(value) is str:

@@ -40,7 +40,7 @@ class EmbeddingConformance:
 
         `settings` are some of api_key (always), model_name (always), embed_batch_size, embeddings_cache, dimensions, max_retries.
         """
-        raise NotImplementedError
+        raise NotImplementedError("the subclass says what is tested")
 
     # ------------------------------------------------------------------------------------ how tests ask
 

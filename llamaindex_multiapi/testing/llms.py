@@ -130,7 +130,7 @@ class LLMConformance:
 
         `settings` are some of api_key (always), model (always), temperature, max_tokens, max_retries, system_prompt.
         """
-        raise NotImplementedError
+        raise NotImplementedError("the subclass says what is tested")
 
     # ------------------------------------------------------------------------------------ how tests ask
 

@@ -23,11 +23,11 @@ class ReaderConformance:
 
     def make(self) -> Any:
         """The reader under test; it must not need a network."""
-        raise NotImplementedError
+        raise NotImplementedError("the subclass says what is tested")
 
     def data(self) -> bytes:
         """The content of a file that it can read."""
-        raise NotImplementedError
+        raise NotImplementedError("the subclass says what is tested")
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:

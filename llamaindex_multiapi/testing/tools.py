@@ -26,7 +26,7 @@ class ToolSpecConformance:
 
     def make(self) -> Any:
         """The tool spec under test; it must not need a network."""
-        raise NotImplementedError
+        raise NotImplementedError("the subclass says what is tested")
 
     @pytest.fixture
     def tools(self) -> list[FunctionTool]:

@@ -99,6 +99,13 @@ def test_fields_without_a_place_of_their_own_are_kept(is_streamed: bool) -> None
     assert answer.raw["choices"][0]["filtered"] == {"hate": False}
 
 
+def test_no_and_nothing_are_something_said() -> None:
+    answer = client(
+        whole(message={"content": "Rain", "flagged": False, "risk": 0, "tool_calls": [], "note": None})
+    ).chat(REQUEST)
+    assert dict(answer.extra) == {"flagged": False, "risk": 0}
+
+
 def test_pieces_of_such_fields_are_joined() -> None:
     answer = streamed(
         {"delta": {"content": "a", "signature": "s1", "marks": [1], "facts": {"x": 1}}},

@@ -30,7 +30,9 @@ class Touched:
         """Only our own loopback server was talked to, and none of the files that hostile addresses name was opened."""
         assert self.connected <= {"127.0.0.1"}, self.connected
         assert self.looked_up <= {"127.0.0.1"}, self.looked_up
-        read = {path for path in self.opened if path.startswith(("/etc/passwd", "/proc/self/environ", "/root/.ssh"))}
+        read = {
+            path for path in self.opened if path.startswith(("/etc/passwd", "/proc/self/environ")) or "/.ssh" in path
+        }
         assert not read, read
 
 

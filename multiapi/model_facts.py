@@ -1,0 +1,161 @@
+"""What is known of single models and families of models, as one dated table: nothing of it stands in the code that uses it.
+
+Each row says for whom it holds, what it is about, where it comes from and when that was read. The first row that fits a model wins,
+so exceptions stand above the rule. A row that is wrong by now is mended here and nowhere else.
+
+Grades: V the provider's own page or staff, A measured or debugged by somebody else, B running code of somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal, NamedTuple
+
+Topic = Literal["structured", "reasoning_effort"]
+
+
+class ModelFact(NamedTuple):
+    """One row.
+
+    Attributes:
+        provider: Name of the provider, or "*".
+        models: Patterns of ids, as in a shell; matched in lower case.
+        topic: What it is about; the form of `value` follows from it.
+        value: The fact.
+        source: The page or the measurement.
+        read: The day, as YYYY-MM-DD.
+        grade: See the module.
+    """
+
+    provider: str
+    models: tuple[str, ...]
+    topic: Topic
+    value: Any
+    source: str
+    read: str
+    grade: str = "V"
+
+    def fits(self, provider: str, model: str) -> bool:
+        """Whether it is about this model."""
+        return self.provider in {"*", provider} and any(fnmatchcase(model.lower(), each) for each in self.models)
+
+
+_STRUCTURED = "https://aicredits.in/docs/structured-outputs"
+_EFFORT = "measured by the provider's staff over /v1/chat/completions"
+_EFFORT_SCHEMA = "https://docs.aimlapi.com, schemas of the models"
+
+# structured: ways to structured output, best first. reasoning_effort: what a value does: "off", "low", "ignored", or "400" with the reason.
+MODEL_FACTS: tuple[ModelFact, ...] = (
+    ModelFact(
+        "aicredits",
+        ("openai/*", "gpt-*", "chatgpt-*", "o1", "o1-*", "o3", "o3-*", "o4-*"),
+        "structured",
+        ("json_schema", "function_calling", "json_mode", "prompted"),
+        _STRUCTURED,
+        "2026-11-20",
+    ),
+    ModelFact(
+        "aicredits", ("*",), "structured", ("function_calling", "json_mode", "prompted"), _STRUCTURED, "2026-11-20"
+    ),
+    ModelFact(
+        "aimlapi",
+        ("openai/gpt-5.3-codex", "openai/gpt-5-3-codex"),
+        "reasoning_effort",
+        {"none": "off", "xhigh": "400"},
+        _EFFORT,
+        "2026-09-10",
+    ),
+    ModelFact(
+        "aimlapi",
+        ("openai/gpt-5.6-luna", "openai/gpt-5-6-luna"),
+        "reasoning_effort",
+        {"none": "off", "max": "400"},
+        _EFFORT,
+        "2026-09-10",
+    ),
+    ModelFact(
+        "aimlapi",
+        (
+            "deepseek/deepseek-v4-*",
+            "openai/gpt-5.6-*",
+            "openai/gpt-5-6-*",
+            "anthropic/claude-opus-4.7",
+            "anthropic/claude-opus-4-7",
+            "anthropic/claude-opus-4.8",
+            "anthropic/claude-opus-4-8",
+        ),
+        "reasoning_effort",
+        {"none": "off"},
+        _EFFORT,
+        "2026-09-10",
+    ),
+    ModelFact("aimlapi", ("anthropic/claude-sonnet-5",), "reasoning_effort", {"none": "low"}, _EFFORT, "2026-09-10"),
+    ModelFact(
+        "aimlapi",
+        (
+            "google/gemini-3.1-pro-preview",
+            "google/gemini-3-1-pro-preview",
+            "google/gemma-4-26b-a4b-it",
+            "zhipu/glm-5v-turbo",
+            "zhipu/glm-5-turbo",
+            "z-ai/glm-5v-turbo",
+            "z-ai/glm-5-turbo",
+            "alibaba/qwen-plus",
+            "glm-5v-turbo",
+            "glm-5-turbo",
+            "qwen-plus",
+        ),
+        "reasoning_effort",
+        {"*": "ignored"},
+        _EFFORT,
+        "2026-09-10",
+    ),
+    ModelFact("aimlapi", ("google/gemini-*",), "reasoning_effort", {"none": "400"}, _EFFORT, "2026-09-10"),
+    ModelFact(
+        "aimlapi",
+        ("openai/gpt-5.2-pro", "openai/gpt-5-2-pro", "openai/gpt-5.5-pro", "openai/gpt-5-5-pro"),
+        "reasoning_effort",
+        {"xhigh": "400"},
+        _EFFORT,
+        "2026-09-10",
+    ),
+    ModelFact(
+        "aimlapi",
+        ("openai/gpt-6-astra", "openai/gpt-6-luna", "openai/gpt-6-sol"),
+        "reasoning_effort",
+        {"only": ("none", "low", "medium", "high")},
+        _EFFORT_SCHEMA,
+        "2026-09-10",
+    ),
+    ModelFact(
+        "aimlapi",
+        ("openai/gpt-6.1-sol", "openai/gpt-6-1-sol"),
+        "reasoning_effort",
+        {"only": ("low", "medium", "high")},
+        _EFFORT_SCHEMA,
+        "2026-09-10",
+    ),
+)
+
+
+def model_facts(provider: str, model: str, topic: Topic) -> Iterator[ModelFact]:
+    """The rows about one model, the strongest first."""
+    return (fact for fact in MODEL_FACTS if fact.topic == topic and fact.fits(provider, model))
+
+
+def model_fact(provider: str, model: str, topic: Topic) -> ModelFact | None:
+    """The row that holds for one model, or None."""
+    return next(model_facts(provider, model, topic), None)
+
+
+def effort_outcome(provider: str, model: str, effort: str) -> tuple[str, ModelFact] | None:
+    """What a reasoning effort is known to do: "off", "low", "ignored" or "400", and the row that says so; None if nothing is known."""
+    fact = model_fact(provider, model, "reasoning_effort")
+    if fact is None:
+        return None
+    known: Mapping[str, Any] = fact.value
+    if "only" in known:
+        return None if effort in known["only"] else ("400", fact)
+    outcome = known.get(effort, known.get("*"))
+    return None if outcome is None else (str(outcome), fact)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from multiapi.errors import StatusError, UnsupportedError
+from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Limits, StructuredMethod
 
@@ -141,17 +142,74 @@ class Provider:
         return f"<Provider {self.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _find, (self.name,)
+        return find_provider, (self.name,)
 
     def has(self, capability: str) -> bool:
         """Whether the vendor has it, documented or by a stated assumption."""
         return self.capabilities.get(capability, "none") in {"documented", "assumed", "legacy"}
 
 
-def _find(name: str) -> Provider:
-    from multiapi.providers import find_provider
+PROVIDERS: dict[str, Provider] = {}
+"""All providers by name: the five of this package, filled in by `multiapi.providers`, and what `register` added."""
 
-    return find_provider(name)
+
+def register(provider: Provider) -> Provider:
+    """Make a provider known by its name, for `find_provider` and the prefix of a model.
+
+    Raises:
+        InvalidRequestError: Another provider has this name.
+    """
+    known = PROVIDERS.get(provider.name)
+    if known is not None and known is not provider:
+        raise InvalidRequestError(f"there is a provider {provider.name!r} already; give yours another name")
+    PROVIDERS[provider.name] = provider
+    return provider
+
+
+def find_provider(name: str | Provider) -> Provider:
+    """Return the provider of this name: one of this package, a registered one, or one that an installed package adds.
+
+    Raises:
+        InvalidRequestError: Nothing is known by this name; the message lists the names.
+    """
+    if isinstance(name, Provider):
+        return name
+    found = PROVIDERS.get(name) or _added().get(name)
+    if found is None:
+        raise InvalidRequestError(f"unknown provider {name!r}; it must be one of {_known()}")
+    return found
+
+
+def split_model(model: str, provider: str | Provider | None) -> tuple[Provider, str]:
+    """Return the provider and the model id that `provider=` and `model=` mean; the provider may stand before the id, as in `aimlapi:openai/gpt-4o`.
+
+    The prefix is cut off only if it is the name of a provider: ids hold colons themselves.
+    """
+    prefix, colon, rest = model.partition(":")
+    if (
+        colon
+        and (prefix in PROVIDERS or prefix in _added())
+        and (provider is None or find_provider(provider).name == prefix)
+    ):
+        return find_provider(prefix), rest
+    if provider is None:
+        raise InvalidRequestError(
+            f"no provider for model {model!r}: pass provider=... or write the model as 'PROVIDER:{model}' ({_known()})"
+        )
+    return find_provider(provider), model
+
+
+def _known() -> str:
+    return ", ".join(dict.fromkeys([*PROVIDERS, *_added()]))
+
+
+@cache
+def _added() -> dict[str, Provider]:
+    """Providers of installed packages: entry points of the group `multiapi.providers` that name a `Provider`."""
+    from importlib.metadata import entry_points
+
+    loaded = [entry.load() for entry in entry_points(group="multiapi.providers")]
+    return {provider.name: provider for provider in loaded if isinstance(provider, Provider)}
 
 
 # What an operation is called in a sentence, and the capability that says who has it.
@@ -219,8 +277,6 @@ def unsupported(provider: str, what: str, capability: str | None = None, *, hint
     """The error for what a vendor lacks, with the vendors that have it."""
     message = f"{provider} has no {what}"
     if capability is not None:
-        from multiapi.providers import PROVIDERS
-
         having = [other.name for other in PROVIDERS.values() if other.name != provider and other.has(capability)]
         message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no vendor has"
     if hint:

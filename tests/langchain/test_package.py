@@ -64,10 +64,10 @@ def test_registering_leaves_what_langchain_knows(monkeypatch: pytest.MonkeyPatch
 def test_a_vendor_of_another_package_has_a_profile_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from multiapi import providers
+    from multiapi import provider, providers
 
     acme = replace(providers.AIMLAPI, name="acme", api_key_env="ACME_API_KEY")
-    monkeypatch.setattr(providers, "_added", lambda: {"acme": acme})
+    monkeypatch.setattr(provider, "_added", lambda: {"acme": acme})
     assert find_profile("acme", "m") == {"text_inputs": True, "text_outputs": True}
     server = Server(whole({"content": "4", "reasoning_content": "hm"}))
     model = init_multiapi_chat_model("acme:m", api_key="k", **server.clients())
@@ -82,10 +82,10 @@ def test_a_model_that_was_pickled_in_another_process_makes_blocks_too(monkeypatc
 
     from langchain_core.messages.block_translators import PROVIDER_TRANSLATORS
 
-    from multiapi import providers
+    from multiapi import provider, providers
 
     added = {"acme": replace(providers.AIMLAPI, name="acme", api_key_env="ACME_API_KEY")}
-    monkeypatch.setattr(providers, "_added", lambda: added)
+    monkeypatch.setattr(provider, "_added", lambda: added)
     pickled = pickle.dumps(init_multiapi_chat_model("acme:m", api_key="k"))
     PROVIDER_TRANSLATORS.pop("acme", None)
     model = pickle.loads(pickled)

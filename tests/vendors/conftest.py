@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import PROVIDERS, providers
+from multiapi import PROVIDERS
+from multiapi import provider as registry
 from multiapi.provider import Provider
 from multiapi.simulator import Simulator
 from tests.docs.pages import ROOT, blocks
@@ -64,9 +65,9 @@ def acme(acme_package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provid
     """The installed vendor."""
     monkeypatch.syspath_prepend(str(acme_package))
     monkeypatch.setenv("ACME_API_KEY", "acme-key")
-    providers._added.cache_clear()
+    registry._added.cache_clear()
     yield importlib.import_module("acme_vendor").ACME
-    providers._added.cache_clear()
+    registry._added.cache_clear()
     sys.modules.pop("acme_vendor")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,17 +21,16 @@ class _Form(NamedTuple):
 
 
 def to_response_format(wanted: Any, method: str | None = None, strict: bool | None = None) -> ResponseFormat:
-    """The form as the core's wish. Titles, descriptions and references stay as they were written; only a name that vendors would
-    refuse is changed.
-    """
+    """The form as the core's wish. Names, titles, descriptions and references stay as they were written."""
     how: Any = method or "auto"
     if isinstance(wanted, ResponseFormat):
         return wanted
     if isinstance(wanted, dict) and wanted.get("type") == "json_object":
         return ResponseFormat(None, method=how)
     form = _form_of_dict(wanted) if isinstance(wanted, dict) else _form_of_type(wanted)
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", form.name or "").strip("_")[:64] or "answer"
-    return ResponseFormat(form.schema, name, strict if form.strict is None else form.strict, how, form.description)
+    return ResponseFormat(
+        form.schema, form.name or "answer", strict if form.strict is None else form.strict, how, form.description
+    )
 
 
 def _form_of_type(wanted: Any) -> _Form:

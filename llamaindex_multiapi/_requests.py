@@ -118,8 +118,9 @@ def to_response_format(wanted: Any) -> ResponseFormat | None:
 def response_format_of(output_cls: Any, method: Any = "auto") -> ResponseFormat:
     """A pydantic class as the form of an answer."""
     schema = output_cls.model_json_schema()
-    name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in output_cls.__name__)[:64]
-    return ResponseFormat(schema=schema, name=name, method=method, description=schema.get("description", ""))
+    return ResponseFormat(
+        schema=schema, name=output_cls.__name__, method=method, description=schema.get("description", "")
+    )
 
 
 _PARAMETERS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
@@ -137,8 +138,7 @@ def to_tool(tool: Any) -> Tool:
         parameters = function.get("parameters") or {"type": "object", "properties": {}}
         return Tool(function["name"], function.get("description") or "", parameters, function.get("strict"))
     metadata = tool.metadata
-    name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in metadata.get_name())
-    return Tool(name, metadata.description, _parameters(metadata))
+    return Tool(metadata.get_name(), metadata.description, _parameters(metadata))
 
 
 def _parameters(metadata: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from multiapi.http import HttpRequest
 from multiapi.provider import Provider, unsupported
 from multiapi.structured import JsonAnswerFilter, as_json_answer
 from multiapi.thinking import ThoughtFilter, split_thoughts
+from multiapi.tool_names import NameFilter, ToolNames, renamed
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
 
 logger = logging.getLogger("multiapi")
@@ -73,6 +74,7 @@ class Plan:
         reads_calls: Tool calls are in the text and have to be read back.
         cuts: Stop words to be cut off on our side.
         format: The form of the answer that the caller wanted, if any.
+        names: The names of tools that had to be changed, and the caller's.
     """
 
     request: ChatRequest
@@ -81,6 +83,7 @@ class Plan:
     reads_calls: bool = False
     cuts: tuple[str, ...] = ()
     format: ResponseFormat | None = None
+    names: ToolNames | None = None
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
@@ -91,7 +94,9 @@ class Plan:
             response = cut_at_stop(response, self.cuts)
         if self.reads_calls:
             response = prompted_tools.read_prompted(response, self.asked)
-        return response if self.wanted is None else as_json_answer(response, self.wanted)
+        if self.wanted is not None:
+            response = as_json_answer(response, self.wanted)
+        return response if self.names is None else self.names.back(response)
 
     def attributed(self, response: ChatResponse) -> ChatResponse:
         """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id."""
@@ -115,15 +120,23 @@ class Plan:
             filters.append(prompted_tools.PromptedStream(self.asked))
         if self.wanted is not None:
             filters.append(JsonAnswerFilter(self.wanted))
+        if self.names is not None:
+            filters.append(NameFilter(self.names))
         return filters
 
 
 def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
-    """Choose native or prompted tools and the way to structured output.
+    """Choose names that vendors take, native or prompted tools, and the way to structured output.
 
     Raises:
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
+    request, names = renamed(request)
+    made = _plan(provider, request, refused)
+    return made if names is None else replace(made, names=names)
+
+
+def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
     asked = request
     cuts: tuple[str, ...] = ()
     if provider.cuts_stop and request.stop:

@@ -13,7 +13,7 @@ from multiapi.errors import MultiApiError, RequestTimeoutError
 from multiapi.failures import Failures
 from multiapi.http import HttpRequest
 from multiapi.negotiation import DeltaFilter, Plan
-from multiapi.types import ChatDelta
+from multiapi.types import ChatDelta, ChatResponse
 
 if TYPE_CHECKING:
     from multiapi.live_answer import LiveAnswer
@@ -88,6 +88,8 @@ class StreamReading:
             if getattr(self._decoder, "is_complete", False):
                 return None
             error = self._failures.in_a_stream(error, STREAM, self._decoder)
+        if self._plan.names is not None and isinstance(error.partial, ChatResponse):
+            error.partial = self._plan.names.back(error.partial)
         return self._failures.settled(error)
 
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:

@@ -34,6 +34,7 @@ from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_
 from llamaindex_multiapi.testing import Called, Said
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.tool_names import renamed
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import Citation, InvalidToolCall, Reasoning
 from tests.llamaindex.scripted import PNG, llm_on, says
@@ -351,9 +352,11 @@ def test_names_of_generic_classes_fit_the_wire() -> None:
     class Box(BaseModel, Generic[T]):
         content: T
 
-    wanted = to_response_format(Box[int])
-    assert wanted is not None
-    assert wanted.name == "Box_int_"
+    sent, names = renamed(ChatRequest(model="m", messages=[], response_format=to_response_format(Box[int])))
+    assert sent.response_format is not None
+    assert sent.response_format.name == "Box_int"
+    assert names is not None
+    assert names.own("Box_int") == "Box[int]"
 
 
 def test_tools_in_every_form() -> None:

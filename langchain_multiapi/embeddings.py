@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -19,7 +18,7 @@ from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
-from multiapi.flow import MAX_BATCH_TEXTS, added_usage, batches
+from multiapi.flow import added_cost, added_usage, batches
 from multiapi.limiter import Limiter
 from multiapi.openai_format import merged
 from multiapi.provider import operation_of
@@ -46,7 +45,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
-        batch_size: Texts per request, at most. (Also `chunk_size`.)
+        batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
         max_concurrency: Requests at once, at most.
         encoding_format: "float" or "base64"; either is understood, whatever was asked for.
         skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
@@ -172,7 +171,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         """Vectors with what the vendor said of them: token counts, cost, the model's name."""
         with langchain_errors():
             request, gaps = self._request(texts, input_type, batch_size)
-            run = _Run(request, self._step(), show=self.show_progress_bar)
+            run = _Run(request, self.client.texts_per_request(request), self._step(), show=self.show_progress_bar)
             for part in run:
                 if self.rate_limiter is not None:
                     self.rate_limiter.acquire(blocking=True)
@@ -188,7 +187,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         """As `embed`, awaited."""
         with langchain_errors():
             request, gaps = self._request(texts, input_type, batch_size)
-            run = _Run(request, self._step(), show=self.show_progress_bar)
+            run = _Run(request, self.async_client.texts_per_request(request), self._step(), show=self.show_progress_bar)
             for part in run:
                 if self.rate_limiter is not None:
                     await self.rate_limiter.aacquire(blocking=True)
@@ -233,13 +232,13 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
 class _Run:
     """One call of many batches: hands out the parts, takes the answers, and knows what is done when one fails."""
 
-    def __init__(self, request: EmbedRequest, step: int | None, *, show: bool) -> None:
+    def __init__(self, request: EmbedRequest, size: int, step: int | None, *, show: bool) -> None:
         self._request = request
         self._answers: list[EmbedResponse] = []
         self._done = 0
-        spans = batches(request.texts, request.batch_size or MAX_BATCH_TEXTS) if request.texts else []
-        size = step or max(len(spans), 1)
-        self._parts = [(spans[at][0], spans[min(at + size, len(spans)) - 1][1]) for at in range(0, len(spans), size)]
+        spans = batches(request.texts, size) if request.texts else []
+        step = step or max(len(spans), 1)
+        self._parts = [(spans[at][0], spans[min(at + step, len(spans)) - 1][1]) for at in range(0, len(spans), step)]
         self._bar = progress_bar(len(request.texts)) if show else None
 
     def __iter__(self) -> Iterator[EmbedRequest]:
@@ -264,7 +263,12 @@ class _Run:
         done = dict(enumerate(vector for answer in self._answers for vector in answer.vectors))
         if isinstance(error, EmbeddingBatchError):
             done |= {index + self._done: vector for index, vector in error.done.items()}
-        return moved(error, done, self._done)
+        failed = moved(error, done, self._done)
+        if isinstance(error, EmbeddingBatchError):
+            failed.cost = added_cost([*self._answers, replace(self._answers[0], cost=error.cost)])
+        else:
+            failed.cost = added_cost(self._answers)
+        return failed
 
     def response(self) -> EmbedResponse:
         """All parts as one answer."""
@@ -273,14 +277,11 @@ class _Run:
         first = self._answers[0]
         if len(self._answers) == 1:
             return first
-        costs = [answer.cost for answer in self._answers if answer.cost is not None]
         return replace(
             first,
             vectors=[vector for answer in self._answers for vector in answer.vectors],
             usage=added_usage(self._answers),
-            cost=costs[-1]._replace(amount=sum((cost.amount for cost in costs), Decimal(0)))
-            if len(costs) == len(self._answers)
-            else None,
+            cost=added_cost(self._answers),
         )
 
 

@@ -19,7 +19,9 @@ from llama_index_instrumentation.event_handlers import NullEventHandler
 from llamaindex_multiapi._connection import Connected
 from llamaindex_multiapi._steps import Step, Steps, awaited, done
 from multiapi.errors import EmbeddingBatchError, MultiApiError
+from multiapi.flow import MAX_BATCH_TEXTS
 from multiapi.keys import sealed
+from multiapi.providers import find_provider
 from multiapi.types import EmbedRequest, EmbedResponse, Usage
 
 dispatcher = get_dispatcher(__name__)
@@ -66,7 +68,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
         dimensions: The length of the vectors, where the model lets one choose.
         input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
-        embed_batch_size: Texts per request.
+        embed_batch_size: Texts per request, at most; 256 unless set, or 64 where a vendor is known to take fewer.
         max_concurrency: Requests side by side; LlamaIndex's `num_workers` sets it too.
         embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
         rate_limiter: One of LlamaIndex's, asked once per request.
@@ -115,6 +117,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             failure = sealed(error)
         else:
             self.model_name = self.model
+            if "embed_batch_size" not in self.model_fields_set:
+                self.__dict__["embed_batch_size"] = find_provider(self.provider).embed_batch_size or MAX_BATCH_TEXTS
             return
         data = {}
         raise failure
@@ -154,7 +158,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             dimensions=self.dimensions,
             input_type=("query" if query else "document") if self.input_type == "auto" else self.input_type,
             encoding_format=self.encoding_format,  # type: ignore[arg-type]
-            batch_size=self.embed_batch_size,
+            batch_size=self.embed_batch_size if "embed_batch_size" in self.model_fields_set else None,
             extra=self.extra_body or {},
         )
 
@@ -268,7 +272,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         return [vectors[index] for index in range(len(texts))]
 
     def _requests_for(self, missing: Sequence[int]) -> int:
-        return -(-len(missing) // self.embed_batch_size)
+        return -(-len(missing) // self._client({}).texts_per_request(self._request([])))
 
     def _cache_prefix(self, *, query: bool) -> str:
         """What an entry depends on beside its text."""
@@ -334,15 +338,18 @@ def _counted_from(before: list[list[float]]) -> Generator[None, None, None]:
         if isinstance(error, EmbeddingBatchError):
             done |= {start + index: vector for index, vector in error.done.items()}
             error.done = error.partial = done
+            error.cost = None  # what the earlier parts cost was told in their events
             error.failed_index = None if error.failed_index is None else start + error.failed_index
             raise
         facts = {
-            name: value for name, value in error.__dict__.items() if name not in {"message", "partial", "failed_index"}
+            name: value
+            for name, value in error.__dict__.items()
+            if name not in {"message", "partial", "failed_index", "cost"}
         }
         raise EmbeddingBatchError(
             f"{start} texts are embedded, but what comes after them failed: {error}",
             **facts,
             partial=done,
             done=done,
-            failed_index=start + getattr(error, "failed_index", 0),
+            failed_index=start + (getattr(error, "failed_index", None) or 0),
         ) from error

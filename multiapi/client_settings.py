@@ -9,14 +9,14 @@ from typing import Any, Literal
 from multiapi.addresses import checked_base_url
 from multiapi.errors import MissingApiKeyError
 from multiapi.failures import Failures
-from multiapi.flow import Policy, Setting, Sleep
+from multiapi.flow import Policy, Setting, Sleep, texts_per_request
 from multiapi.keys import ApiKey
 from multiapi.limiter import Limiter, documented_limiter
 from multiapi.negotiation import Refusals
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.retry_budget import RetryBudget
-from multiapi.types import Limits, Timeout
+from multiapi.types import EmbedRequest, Limits, Timeout
 from multiapi.waiting import waiting
 
 REFUSALS = Refusals()
@@ -83,6 +83,10 @@ class Settings:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, http_client=None)
         self._settle()
+
+    def texts_per_request(self, request: EmbedRequest) -> int:
+        """How many texts of this request for embeddings are sent at once, by what is known of the model."""
+        return texts_per_request(self._setting, request)
 
     def _deadline(self, most_s: float | None = None) -> float | None:
         limits = [seconds for seconds in (self.timeout.total, most_s) if seconds is not None]

@@ -31,7 +31,10 @@ Every error carries `provider`, `status`, `code`, `request_id`, `retryable`, `re
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiapi.types import Cost
 
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 MAX_MESSAGE_CHARS = 2_000
@@ -52,7 +55,8 @@ class MultiApiError(Exception):
         outcome_unknown: The request was sent and may have been carried out and charged.
         body: The answer's body, shortened.
         job_id: The job that this is about.
-        partial: What had arrived before it broke off.
+        partial: What had arrived before it broke off, or what is good of an answer that is not good as a whole.
+        cost: What was taken for it, where the vendor says so.
         not_repeated: Why it was not tried (again).
     """
 
@@ -74,6 +78,7 @@ class MultiApiError(Exception):
         body: str | None = None,
         job_id: str | None = None,
         partial: Any = None,
+        cost: Cost | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message)
@@ -89,6 +94,7 @@ class MultiApiError(Exception):
         self.body = body
         self.job_id = job_id
         self.partial = partial
+        self.cost = cost
         for name, value in facts.items():
             setattr(self, name, value)
 
@@ -100,9 +106,13 @@ class MultiApiError(Exception):
 
 
 class StatusError(MultiApiError):
-    """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set)."""
+    """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set).
+
+    `param` is the field of the request that the vendor names, if it names one.
+    """
 
     inside_success = False
+    param: str | None = None
 
     def __str__(self) -> str:
         if self.status is None:

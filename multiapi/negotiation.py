@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from multiapi import prompted_tools
+from multiapi.batch_sizes import BatchSizes
 from multiapi.errors import InvalidRequestError, MultiApiError, StatusError
 from multiapi.http import HttpRequest
 from multiapi.provider import Provider, unsupported
@@ -40,6 +41,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], frozenset[str]] = {}
+        self.sizes = BatchSizes()
 
     def of(self, base_url: str, model: str) -> frozenset[str]:
         """The refused parts for one model at one address."""
@@ -55,6 +57,7 @@ class Refusals:
     def forget(self) -> None:
         """Start anew."""
         self._held.clear()
+        self.sizes.forget()
 
 
 class DeltaFilter(Protocol):

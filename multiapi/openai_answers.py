@@ -38,6 +38,7 @@ def error_from_body(body: Any, response: HttpResponse, provider: str, *, status:
         provider=provider,
         status=status,
         code=code,
+        param=_parameter(body),
         request_id=request_id(response.headers, body) or _request_id_inside(body),
         body=excerpt(response.body),
     )
@@ -88,6 +89,15 @@ def _word(value: Any) -> str | None:
 
 
 MAX_CODE_CHARS = 120
+
+
+def _parameter(body: Any) -> str | None:
+    """The field of the request that a refusal names by its name."""
+    error = body.get("error") if isinstance(body, dict) else None
+    for place in (error, body):
+        if isinstance(place, dict) and isinstance(place.get("param"), str):
+            return _word(place["param"])
+    return None
 
 
 def _request_id_inside(body: Any) -> str | None:

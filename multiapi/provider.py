@@ -114,6 +114,7 @@ class Provider:
         request_id_header: Header in which the vendor takes an id of ours.
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
+        embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Provider:
     request_id_header: str | None = None
     max_concurrency: int | None = None
     requests_per_minute: int | None = None
+    embed_batch_size: int | None = None
 
     def __repr__(self) -> str:
         return f"<Provider {self.name}>"

@@ -3,6 +3,7 @@
 - 503 is final (no provider serves the model); 502 and 504 are worth a repetition.
 - `/api/models` and `/health` lie outside `/v1`, so the API root is the host and the paths carry `/v1`.
 - At most five calls of one user may run at once.
+- Embeddings go in batches of 64: users have seen larger ones refused (grade B, November 2026); `batch_size` chooses another size.
 
 Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
 """
@@ -33,6 +34,7 @@ AICREDITS = openai_compatible(
     settle_base_url=settle_base_url,
     max_concurrency=5,
     requests_per_minute=60,
+    embed_batch_size=64,
     operations="multiapi.providers.aicredits.operations",
     capabilities={
         "chat": "documented",

@@ -18,7 +18,7 @@ from multiapi.calls import Calls
 from multiapi.errors import MissingApiKeyError
 from multiapi.flow import Flow, Parallel
 from multiapi.flow_runner import FlowRunner, at_once
-from multiapi.limiter import Turn
+from multiapi.limiter import Limiter, Turn
 from multiapi.provider import operation_of
 from multiapi.stream import whole_answer
 from multiapi.stream_reading import StreamReading, async_drain, drain
@@ -147,8 +147,8 @@ class Client(FlowRunner, Calls):
             "the key comes from an async function; use the async calls", provider=self.provider.name
         )
 
-    async def _turn(self, deadline: float | None) -> Turn | None:
-        return None if self.limiter is None else self.limiter.acquire(deadline)
+    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
+        return limiter.acquire(deadline)
 
     async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
         if self.http_client is not None:
@@ -264,8 +264,8 @@ class AsyncClient(FlowRunner, Calls):
     async def _resolved(self, key: Any) -> str | None:
         return await self.key.resolve(key)
 
-    async def _turn(self, deadline: float | None) -> Turn | None:
-        return None if self.limiter is None else await self.limiter.aacquire(deadline)
+    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
+        return await limiter.aacquire(deadline)
 
     async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
         if self.http_client is not None:

@@ -10,6 +10,7 @@ from multiapi.addresses import checked_base_url
 from multiapi.errors import MissingApiKeyError
 from multiapi.failures import Failures
 from multiapi.flow import Policy, Setting, Sleep, texts_per_request
+from multiapi.kept import Kept
 from multiapi.keys import ApiKey
 from multiapi.limiter import Limiter, documented_limiter
 from multiapi.negotiation import Refusals
@@ -22,7 +23,7 @@ from multiapi.waiting import waiting
 REFUSALS = Refusals()
 """What vendors refused, for the life of the process."""
 
-RETRY_BUDGETS: dict[str, RetryBudget] = {}
+RETRY_BUDGETS: Kept[str, RetryBudget] = Kept(64)
 """One per vendor address."""
 
 _NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client"})
@@ -57,7 +58,8 @@ class Settings:
             raise key
         self.key = key
         self.base_url = checked_base_url(self.provider, base_url, allow_http=allow_http)
-        self.limiter = documented_limiter(self.provider, hash(key)) if limiter == "documented" else limiter
+        self.limiter = None if limiter == "documented" else limiter
+        self._keeps_to_documents = limiter == "documented"
         self.timeout = Timeout.of(timeout)
         self.limits = limits or Limits()
         self.policy = policy or Policy() if max_retries is None else Policy(max_retries=max_retries)
@@ -69,7 +71,9 @@ class Settings:
         self._settle()
 
     def _settle(self) -> None:
-        self._budget = RETRY_BUDGETS.setdefault(self.base_url, RetryBudget())
+        self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
+        if self._keeps_to_documents:
+            self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
         self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits)
         self._failures = Failures(self.provider, self.key)
 
@@ -87,6 +91,12 @@ class Settings:
     def texts_per_request(self, request: EmbedRequest) -> int:
         """How many texts of this request for embeddings are sent at once, by what is known of the model."""
         return texts_per_request(self._setting, request)
+
+    def _limiter_of(self, key: str) -> Limiter | None:
+        """The limiter for a request with this key: a documented cap is the key's, whichever function or client it came from."""
+        if self._keeps_to_documents and self.limiter is None:
+            return documented_limiter(self.provider, hash(ApiKey(key, provider=self.provider.name)))
+        return self.limiter
 
     def _deadline(self, most_s: float | None = None) -> float | None:
         limits = [seconds for seconds in (self.timeout.total, most_s) if seconds is not None]

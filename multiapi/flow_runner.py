@@ -18,7 +18,7 @@ from multiapi.errors import MultiApiError
 from multiapi.fetched_files import Disk, check_addresses, opens_sockets
 from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse
-from multiapi.limiter import Turn
+from multiapi.limiter import Limiter, Turn
 from multiapi.negotiation import Plan
 from multiapi.types import ChatRequest
 
@@ -140,7 +140,9 @@ class FlowRunner(Settings, ABC):
             return self._failures.unwritten(error)
         turn: Turn | None = None
         try:
-            turn = await self._turn(deadline)
+            limiter = self._limiter_of(key)
+            if limiter is not None:
+                turn = await self._turn(limiter, deadline)
             response = await self._transmit(sent)
         except BaseException as error:
             if turn is not None:
@@ -196,8 +198,8 @@ class FlowRunner(Settings, ABC):
         """The key that an async function gives."""
 
     @abstractmethod
-    async def _turn(self, deadline: float | None) -> Turn | None:
-        """Wait until the limiter, if there is one, lets the next request go."""
+    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
+        """Wait until the limiter lets the next request go."""
 
     @abstractmethod
     async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:

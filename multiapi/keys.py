@@ -73,6 +73,11 @@ class ApiKey:
             return error.with_traceback(None)
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether it is always the same one, and not given by a function."""
+        return not callable(self._value)
+
+    @property
     def is_async(self) -> bool:
         """Whether the key comes from an `async` function; only the async client can use such a key."""
         import inspect

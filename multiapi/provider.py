@@ -115,6 +115,7 @@ class Provider:
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
+        announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Provider:
     max_concurrency: int | None = None
     requests_per_minute: int | None = None
     embed_batch_size: int | None = None
+    announces_per_minute: bool = False
 
     def __repr__(self) -> str:
         return f"<Provider {self.name}>"

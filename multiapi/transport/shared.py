@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import httpx
 
+from multiapi.kept import Kept
 from multiapi.transport.asynchronous import AsyncPooledTransport
 from multiapi.transport.blocking import PooledTransport
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify
 
 _Setting = tuple[Verify, str | None, int | None, int | None, float | None]
 
-_blocking: dict[_Setting, PooledTransport] = {}
-_asynchronous: dict[_Setting, AsyncPooledTransport] = {}
+MOST = 32
+"""So many settings keep their connections while nobody uses them."""
+
+_blocking: Kept[_Setting, PooledTransport] = Kept(MOST)
+_asynchronous: Kept[_Setting, AsyncPooledTransport] = Kept(MOST)
 
 
 def _setting(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Setting:
@@ -34,12 +38,9 @@ def shared_transport(
 
     It is never to be closed by one of its users.
     """
-    setting = _setting(verify, proxy, limits)
-    found = _blocking.get(setting)
-    if found is None:
-        made = PooledTransport(verify=verify, proxy=proxy, limits=limits)
-        found = _blocking.setdefault(setting, made)
-    return found
+    return _blocking.get(
+        _setting(verify, proxy, limits), lambda: PooledTransport(verify=verify, proxy=proxy, limits=limits)
+    )
 
 
 def shared_async_transport(
@@ -52,9 +53,6 @@ def shared_async_transport(
 
     It is never to be closed by one of its users: connections end with the loop, or when they were idle for too long.
     """
-    setting = _setting(verify, proxy, limits)
-    found = _asynchronous.get(setting)
-    if found is None:
-        made = AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
-        found = _asynchronous.setdefault(setting, made)
-    return found
+    return _asynchronous.get(
+        _setting(verify, proxy, limits), lambda: AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
+    )

@@ -35,6 +35,7 @@ AICREDITS = openai_compatible(
     max_concurrency=5,
     requests_per_minute=60,
     embed_batch_size=64,
+    announces_per_minute=True,
     operations="multiapi.providers.aicredits.operations",
     capabilities={
         "chat": "documented",

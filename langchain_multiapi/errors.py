@@ -94,6 +94,10 @@ class ContextLengthError(_Facts, core.ContextLengthError, ContextOverflowError, 
     """The conversation does not fit into the model's context; summarization middleware reacts to it."""
 
 
+class ContentFilterError(_Facts, core.ContentFilterError, ModelInvalidRequestError):
+    """The provider refuses the request for its content."""
+
+
 class AuthenticationError(_Facts, core.AuthenticationError, ModelAuthenticationError):
     """401."""
 
@@ -176,6 +180,7 @@ _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {
         StatusError,
         InvalidRequestError,
         ContextLengthError,
+        ContentFilterError,
         AuthenticationError,
         InsufficientCreditsError,
         PermissionDeniedError,

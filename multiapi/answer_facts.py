@@ -13,7 +13,7 @@ from multiapi.types import Cost, Usage
 ReadCost = Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None]
 """What a call cost, from its body and headers."""
 
-_REQUEST_ID_HEADERS = ("x-request-id", "x-inference-id", "request-id", "cf-ray")
+_REQUEST_ID_HEADERS = ("x-inference-id", "x-request-id", "request-id", "cf-ray")
 
 
 def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any], what: str) -> ResponseFormatError:

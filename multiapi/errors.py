@@ -4,7 +4,8 @@
 MultiApiError
 ├── StatusError                    the vendor answered 4xx or 5xx (or said so inside a 200)
 │   ├── InvalidRequestError        400, 409, 415, 422; also raised before sending, then without a status
-│   │   └── ContextLengthError     the conversation is longer than the model takes
+│   │   ├── ContextLengthError     the conversation is longer than the model takes
+│   │   └── ContentFilterError     the provider refuses what the request, or the response, is about
 │   ├── AuthenticationError        401
 │   ├── InsufficientCreditsError   402, or the vendor's own way to say it
 │   ├── PermissionDeniedError      403
@@ -25,7 +26,7 @@ MultiApiError
 └── JobTimeoutError                we gave up waiting; the job goes on
 ```
 
-Every error carries `provider`, `status`, `code`, `request_id`, `retryable`, `retry_after_s`, `attempts`, `outcome_unknown`,
+Every error carries `provider`, `status`, `code`, `type`, `param`, `details`, `request_id`, `retryable`, `retry_after_s`, `attempts`, `outcome_unknown`,
 `body` (shortened) and, where there are any, `job_id` and `partial`. Every error pickles. None holds a key, a prompt or a request.
 """
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 MAX_MESSAGE_CHARS = 2_000
+MAX_FACT_CHARS = 200
 
 
 class MultiApiError(Exception):
@@ -47,7 +49,10 @@ class MultiApiError(Exception):
         message: What happened, in the vendor's own words where there are any.
         provider: Name of the vendor, if one was involved.
         status: HTTP status, if an answer arrived.
-        code: The vendor's own code or type word.
+        code: The provider's own code or type word, the innermost where errors are wrapped; a number that is only the status is none.
+        type: The type word beside the code.
+        param: The field of the request that the provider names.
+        details: What the provider says beside its message, bounded and printable.
         request_id: The vendor's id of the request, or ours where the vendor takes one.
         retryable: Whether the same call may succeed when it is made again, without the risk of paying twice.
         retry_after_s: How many seconds the vendor asked to wait.
@@ -62,6 +67,9 @@ class MultiApiError(Exception):
 
     retryable_by_default = False
     not_repeated: str | None = None
+    type: str | None = None
+    param: str | None = None
+    details: Any = None
 
     def __init__(
         self,
@@ -85,8 +93,8 @@ class MultiApiError(Exception):
         self.message = message
         self.provider = provider
         self.status = status
-        self.code = code
-        self.request_id = request_id
+        self.code = None if code is None else one_line(code, MAX_FACT_CHARS)
+        self.request_id = None if request_id is None else one_line(request_id, MAX_FACT_CHARS)
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after_s = retry_after_s
         self.attempts = attempts
@@ -108,16 +116,17 @@ class MultiApiError(Exception):
 class StatusError(MultiApiError):
     """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set).
 
-    `param` is the field of the request that the vendor names, if it names one.
+    Attributes:
+        stands_for: The status that the provider's own words stand for, where `status` is another one.
     """
 
     inside_success = False
-    param: str | None = None
+    stands_for: int | None = None
 
     def __str__(self) -> str:
         if self.status is None:
             return self.message
-        request = f" (request {self.request_id})" if self.request_id else ""
+        request = f" (request {one_line(self.request_id, MAX_FACT_CHARS)})" if self.request_id else ""
         return f"{self.provider} answered {self.status}: {self.message}{request}"
 
     def as_class(self, cls: type[StatusError], **facts: Any) -> StatusError:
@@ -134,6 +143,10 @@ class InvalidRequestError(StatusError):
 
 class ContextLengthError(InvalidRequestError):
     """The conversation does not fit into the model's context."""
+
+
+class ContentFilterError(InvalidRequestError):
+    """The provider refuses on account of the content: a guardrail, a filter or a policy. Asking again in another way is of no use."""
 
 
 class AuthenticationError(StatusError):
@@ -253,6 +266,11 @@ def printable(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def one_line(text: Any, limit: int = MAX_FACT_CHARS) -> str:
+    """A single fact of a provider (an id, a code, a name) as it may stand in a message or a log: as `printable`, and on one line."""
+    return printable(str(text), limit).replace("\n", "\\n")
 
 
 _CLASS_OF_STATUS: dict[int, type[StatusError]] = {

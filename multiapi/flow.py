@@ -251,7 +251,7 @@ def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[boo
 
 
 def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tuple[bool, str]:
-    provider, policy, status = setting.provider, setting.policy, error.status or 0
+    provider, policy, status = setting.provider, setting.policy, error.stands_for or error.status or 0
     if error.partial is not None:
         return False, "the answer had begun"
     if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:

@@ -9,7 +9,19 @@ from typing import Any
 
 from multiapi.answer_facts import ReadCost, decimal_of, request_id
 from multiapi.assembly import Assembly
-from multiapi.errors import ResponseFormatError, StatusError, printable, status_error_class
+from multiapi.error_codes import meaning_of
+from multiapi.error_words import ErrorWords, numeric_status, read_error_words
+from multiapi.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    RequestTooLargeError,
+    ResponseFormatError,
+    ServerError,
+    StatusError,
+    is_context_overflow,
+    printable,
+    status_error_class,
+)
 from multiapi.http import HttpResponse, excerpt, parse_json
 from multiapi.stream import ChatStream
 from multiapi.types import ChatResponse, Cost, Limits
@@ -25,24 +37,46 @@ def read_error(response: HttpResponse, provider: str) -> StatusError:
 
 
 def error_from_body(body: Any, response: HttpResponse, provider: str, *, status: int) -> StatusError:
-    """The shared reading of an error body in any of the forms that are known."""
-    message, code = error_words(body)
-    if not message:
+    """The shared reading of an error body in any of the forms that are known: a known code decides, else the status, else the words."""
+    words = read_error_words(body)
+    cls, stands_for = class_of(status, words)
+    message = words.message
+    if not message.strip():
         text = (
             body if isinstance(body, str) else "" if isinstance(body, (dict, list)) and body else excerpt(response.body)
         )
-        message = text or _REASONS.get(status, "no explanation")
-    cls = status_error_class(status, code, message)
-    return cls(
+        message = text or _REASONS.get(stands_for or status, "no explanation")
+    error = cls(
         printable(message),
         provider=provider,
         status=status,
-        code=code,
-        param=_parameter(body),
-        request_id=request_id(response.headers, body) or _request_id_inside(body),
+        code=words.code,
+        request_id=request_id({}, body) or _request_id_inside(body) or request_id(response.headers),
         body=excerpt(response.body),
     )
+    error.type, error.param, error.details, error.stands_for = words.type, words.param, words.details, stands_for
+    return error
 
+
+def class_of(status: int, words: ErrorWords) -> tuple[type[StatusError], int | None]:
+    """The class of an error, and the status that its words stand for where that is another one."""
+    known = meaning_of(words.codes)
+    if known is not None:
+        stands_for, cls = known
+        if issubclass(cls, ServerError) and status >= 500:
+            stands_for = status
+    else:
+        inner = words.status_in_text if status == 500 else None
+        if inner is not None and inner not in _MAY_PASS:
+            return status_error_class(inner, words.code, words.message), inner
+        return status_error_class(status, words.code, words.message), None
+    if cls in (InvalidRequestError, RequestTooLargeError) and is_context_overflow(words.code, words.message):
+        cls = ContextLengthError
+    return cls, None if stands_for == status else stands_for
+
+
+_MAY_PASS = frozenset({408, 409, 429})
+"""Statuses inside of a text that do not say that the request is wrong."""
 
 _REASONS = {
     401: "the key was refused",
@@ -60,44 +94,8 @@ _REASONS = {
 
 def error_words(body: Any) -> tuple[str, str | None]:
     """Message and code of an error body, wherever it has them."""
-    if isinstance(body, str):
-        return body, None
-    if isinstance(body, list):
-        for entry in body:
-            words = error_words(entry)
-            if words[0]:
-                return words
-        return "", None
-    if not isinstance(body, dict):
-        return "", None
-    code = _word(body.get("code")) or _word(body.get("type"))
-    for key in ("error", "message", "detail", "errors", "msg", "error_description", "reason"):
-        value = body.get(key)
-        if isinstance(value, str) and value:
-            return value, code
-        if isinstance(value, (dict, list)) and value:
-            message, inner = error_words(value)
-            if message or inner:
-                return message, inner or code
-    return "", code
-
-
-def _word(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        return None
-    return printable(str(value), MAX_CODE_CHARS)
-
-
-MAX_CODE_CHARS = 120
-
-
-def _parameter(body: Any) -> str | None:
-    """The field of the request that a refusal names by its name."""
-    error = body.get("error") if isinstance(body, dict) else None
-    for place in (error, body):
-        if isinstance(place, dict) and isinstance(place.get("param"), str):
-            return _word(place["param"])
-    return None
+    words = read_error_words(body)
+    return words.message, words.code
 
 
 def _request_id_inside(body: Any) -> str | None:
@@ -127,51 +125,13 @@ def error_inside(body: Any) -> Any:
 
 
 def status_inside(body: Any, default: int = 500) -> int:
-    """The HTTP status that an error inside of a success stands for: its code, its status, else by its words."""
-    nested = body.get("error") if isinstance(body, dict) else None
-    for place in (nested, body):
-        if isinstance(place, dict):
-            for key in ("statusCode", "status_code", "status", "code"):
-                value = place.get(key)
-                if isinstance(value, str) and value.isascii() and value.isdigit():
-                    value = int(value)
-                if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
-                    return value
-    _, code = error_words(body)
-    return _STATUS_OF_WORD.get(str(code or "").lower(), default)
-
-
-_STATUS_OF_WORD = {
-    "invalid_request_error": 400,
-    "bad_request": 400,
-    "validationerror": 400,
-    "context_length_exceeded": 400,
-    "authentication_error": 401,
-    "autherror": 401,
-    "unauthorized": 401,
-    "invalid_api_key": 401,
-    "insufficient_funds": 402,
-    "insufficientbalance": 402,
-    "insufficient_diamonds": 402,
-    "insufficient_quota": 402,
-    "payment_required": 402,
-    "forbidden": 403,
-    "permission_error": 403,
-    "paidfeatureerror": 403,
-    "not_found": 404,
-    "not_found_error": 404,
-    "model_not_found": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "ratelimiterror": 429,
-    "rate_limited": 429,
-    "too_many_requests": 429,
-    "overloaded_error": 503,
-    "service_unavailable": 503,
-    "upstream_error": 502,
-    "gateway_timeout": 504,
-}
+    """The HTTP status that an error inside of a success stands for: its code or status as a number, else by its words."""
+    found = numeric_status(body)
+    if found is not None:
+        return found
+    codes = read_error_words(body).codes
+    meaning = meaning_of(codes) or meaning_of(codes, general=True)
+    return default if meaning is None else meaning[0]
 
 
 def read_event_error(event: str, value: Any, head: HttpResponse, *, provider: str) -> StatusError | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from multiapi.errors import MultiApiError, UnsupportedError, printable
+from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
 from multiapi.flow import Flow
 from multiapi.media import Media
 from multiapi.provider import Provider
@@ -110,7 +110,13 @@ def failure_text(error: Exception) -> str:
     if isinstance(error, MultiApiError):
         job = f" The job's id is {error.job_id}." if error.job_id else ""
         doubt = " It may have been done and charged; do not repeat it without asking." if error.outcome_unknown else ""
-        return printable(str(error), 500) + job + doubt
+        code = f" [{error.code}]" if error.code and error.code not in str(error) else ""
+        why = (
+            " The input was refused for its content; change what it is about."
+            if isinstance(error, ContentFilterError)
+            else ""
+        )
+        return printable(str(error), 500) + code + why + job + doubt
     if isinstance(error, OSError):
         return "the file could not be read or written"
     return "the tool failed"

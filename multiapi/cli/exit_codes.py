@@ -14,6 +14,7 @@
 | 9 | an answer that cannot be read | ResponseFormatError |
 | 10 | a job failed, or did not end in time | JobFailedError, JobTimeoutError |
 | 11 | the vendor does not have this | UnsupportedError |
+| 12 | the request was refused for its content | ContentFilterError |
 | 130 | interrupted by Ctrl-C | |
 """
 
@@ -28,6 +29,7 @@ INTERRUPTED = 130
 EXIT_CODES: dict[type[Exception], int] = {
     errors.InvalidRequestError: 2,
     errors.RequestTooLargeError: 2,
+    errors.ContentFilterError: 12,
     errors.MissingApiKeyError: 3,
     errors.AuthenticationError: 3,
     errors.PermissionDeniedError: 4,
@@ -48,7 +50,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 SUMMARY = (
     "Exit codes: 0 done, 1 something else, 2 wrong usage or request, 3 no or wrong key, 4 not allowed or no money, "
     "5 not found, 6 too many requests, 7 the vendor failed, 8 no connection or no answer in time, 9 unreadable answer, "
-    "10 job failed or late, 11 the vendor does not have this, 130 interrupted."
+    "10 job failed or late, 11 the vendor does not have this, 12 refused for its content, 130 interrupted."
 )
 
 

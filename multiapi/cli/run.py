@@ -208,6 +208,7 @@ class Run:
             "provider": known.provider if known else None,
             "status": known.status if known else None,
             "code": known.code if known else None,
+            "details": known.details if known else None,
             "request_id": known.request_id if known else None,
             "retryable": known.retryable if known else False,
             "retry_after_s": known.retry_after_s if known else None,

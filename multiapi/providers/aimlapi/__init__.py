@@ -61,10 +61,18 @@ def read_cost(body: Mapping[str, Any], headers: Mapping[str, str]) -> Cost | Non
 
 
 def read_error(response: HttpResponse) -> StatusError:
-    """The shared reading; a 403 that speaks of credits is an empty account (documented so, without a code)."""
+    """The shared reading; a 403 without a code that speaks of money is for want of it.
+
+    The kind `err_insufficent_credits` (so spelt; recorded 2026-04-14) is in the shared table. "Credits" is documented and recorded,
+    "funds" and "balance" are in the code of clients.
+    """
     error = read_shared_error(response, "aimlapi")
-    if isinstance(error, PermissionDeniedError) and "credits" in error.message.lower():
-        return error.as_class(InsufficientCreditsError)
+    said = error.message.lower()
+    if isinstance(error, PermissionDeniedError) and any(word in said for word in ("credits", "funds", "balance")):
+        error = error.as_class(InsufficientCreditsError)
+    if isinstance(error, InsufficientCreditsError):
+        error.message += "; that is said of this request: one with a lower price may still be taken"
+        error.args = (error.message,)
     return error
 
 

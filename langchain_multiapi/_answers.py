@@ -245,6 +245,7 @@ class ChunkWriter:
         "_for_events",
         "_headers",
         "_model",
+        "_names",
         "_numbers",
         "_on_truncated",
         "_origin",
@@ -270,6 +271,7 @@ class ChunkWriter:
         self._on_truncated: OnTruncated = on_truncated
         self._for_events = for_events
         self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
         self._begun: set[int] = set()
         self._escapers: dict[int, Escaper] = {}
 
@@ -304,13 +306,15 @@ class ChunkWriter:
     def _fragment(self, call: ToolCallDelta) -> Any:
         if call.id is not None:
             self._numbers[call.id] = call.number
-        arguments = call.arguments
+        name, arguments = call.name, call.arguments
+        if name and self._for_events:  # LangChain takes the latest name of a call there, and does not add to it
+            name = self._names[call.number] = self._names.get(call.number, "") + name
         if arguments:
             self._begun.add(call.number)
             if self._for_events:
                 arguments = self._escapers.setdefault(call.number, Escaper()).escape(arguments)
         return {
-            "name": call.name,
+            "name": name,
             "args": arguments,
             "id": call.id,
             "index": call.number,

@@ -70,6 +70,26 @@ def read_usage(body: Any) -> Usage | None:
 # ------------------------------------------------------------------------------------------------ single values
 
 
+def is_filler(value: Any) -> bool:
+    """Whether a value of parsed JSON only fills its place: null, an empty text, or a list or object that holds nothing but such
+    values, 0 and false. Gateways write every field of their structures; what is filler counts as absent. A bare 0 or false does not:
+    it means what its field means.
+    """
+    if value is None or value == "":
+        return True
+    if type(value) is not dict and type(value) is not list:
+        return False
+    waiting = [value]
+    while waiting:
+        place = waiting.pop()
+        for each in place.values() if type(place) is dict else place:
+            if each:  # neither null nor "", 0, false, [] or {}
+                if type(each) is not dict and type(each) is not list:
+                    return False
+                waiting.append(each)
+    return True
+
+
 def whole_number(value: Any) -> int | None:
     """A count, however it was spelled; None for what is none."""
     if isinstance(value, bool) or value is None:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi.answer_facts import ReadCost, kind_of, read_usage, request_id
+from multiapi.answer_facts import ReadCost, kind_of, list_at, read_usage, request_id
 from multiapi.errors import ResponseFormatError
 from multiapi.http import HttpResponse
 from multiapi.media import Media, from_base64
-from multiapi.tool_calls import ToolCallAssembly
+from multiapi.tool_calls import ToolCallAssembly, joined_calls, says_something
 from multiapi.types import (
     ChatDelta,
     ChatResponse,
@@ -70,6 +70,8 @@ class Assembly:
         self._details: dict[Any, dict[str, Any]] = {}
         self._refusal: list[str] = []
         self._calls = ToolCallAssembly()
+        self._is_legacy_call = False
+        """Calls come in `function_call`, as they did before there were several."""
         self._citations: list[Citation] = []
         self._media: list[Media] = []
         self._audio: dict[str, Any] = {}
@@ -202,9 +204,10 @@ class Assembly:
                 if not (message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")):
                     reasoning = reasoning or detail_text
             elif key == "tool_calls":
-                calls = self._read_calls(value)
-            elif key == "function_call" and isinstance(value, dict):
-                calls = self._read_calls([{"index": 0, "function": value}])
+                calls += self._read_calls(value)
+            elif key == "function_call":
+                if isinstance(value, dict) and not self._has_calls(message):
+                    calls += self._read_calls([{"index": 0, "function": value}])
             elif key == "refusal":
                 refusal = value if isinstance(value, str) else ""
             elif key in {"annotations", "citations"}:
@@ -322,7 +325,15 @@ class Assembly:
 
     def _read_calls(self, fragments: Any) -> tuple[ToolCallDelta, ...]:
         answer_id = self._top.get("id")
-        return self._calls.add(fragments, answer_id if isinstance(answer_id, str) else "")
+        return self._calls.add(fragments, answer_id if isinstance(answer_id, str) else "", whole=self._whole)
+
+    def _has_calls(self, message: Mapping[str, Any]) -> bool:
+        """Whether `tool_calls` say what is called; `function_call` beside them says the same again."""
+        if not self._is_legacy_call:
+            self._is_legacy_call = not self._calls.slots and not any(
+                isinstance(call, dict) and says_something(call) for call in list_at(message, "tool_calls")
+            )
+        return not self._is_legacy_call
 
     # ---------------------------------------------------------------------------------------- result
 
@@ -427,7 +438,7 @@ def _joined(first: ChatDelta, second: ChatDelta) -> ChatDelta:
     return ChatDelta(
         first.text + second.text,
         first.reasoning + second.reasoning,
-        first.tool_calls + second.tool_calls,
+        joined_calls(first.tool_calls + second.tool_calls),
         first.refusal + second.refusal,
         second.logprobs or first.logprobs,
     )

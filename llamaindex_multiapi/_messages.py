@@ -9,7 +9,6 @@ from io import IOBase
 from pathlib import Path
 from typing import Any, Literal
 
-import filetype
 import orjson
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -28,6 +27,7 @@ from llama_index.core.base.llms.types import (
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import parse_json
+from multiapi.media_parts import judged_part
 from multiapi.types import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
 
 logger = logging.getLogger("multiapi")
@@ -206,12 +206,13 @@ def _media(kind: Any, data: Any, path: Any, url: Any, mime_type: str | None) -> 
         return MediaPart(kind, url=str(url), mime_type=mime_type)
     if data is None and path is None:
         raise InvalidRequestError(f"a block for {kind} has neither data nor path nor url")
+    name = Path(str(path)).name if data is None else None
     if isinstance(data, bytes):
         if len(data) > _LARGE_BYTES and not data.translate(None, _BASE64):
-            return MediaPart(kind, data=data, mime_type=mime_type or _sniffed(base64.b64decode(data[:400]), kind))
+            return judged_part(MediaPart(kind, data=data, mime_type=mime_type))
         text = _base64_text(data)
         if text:
-            return MediaPart(kind, data=text, mime_type=mime_type or _sniffed(base64.b64decode(text[:400]), kind))
+            return judged_part(MediaPart(kind, data=text, mime_type=mime_type))
         raw = data
     elif isinstance(data, IOBase):
         if data.seekable():
@@ -221,7 +222,7 @@ def _media(kind: Any, data: Any, path: Any, url: Any, mime_type: str | None) -> 
         raw = Path(str(path)).read_bytes()
     if not raw:
         raise InvalidRequestError(f"a block for {kind} is empty")
-    return MediaPart(kind, data=base64.b64encode(raw).decode(), mime_type=mime_type or _sniffed(raw, kind))
+    return judged_part(MediaPart(kind, data=base64.b64encode(raw).decode(), mime_type=mime_type, filename=name))
 
 
 _LARGE_BYTES = 100_000
@@ -236,18 +237,6 @@ def _base64_text(data: bytes) -> str | None:
         return data.decode("ascii")
     except ValueError:
         return None
-
-
-def _sniffed(raw: bytes, kind: str) -> str | None:
-    """The kind of some bytes, by how they begin; a file may also be plain text."""
-    guess = filetype.guess(raw[:300])
-    if guess is not None or kind != "file":
-        return str(guess.mime) if guess is not None else None
-    try:
-        raw[:300].decode()
-    except UnicodeDecodeError as error:
-        return "text/plain" if error.start > 290 else None
-    return "text/plain"
 
 
 def _mark_cached(parts: list[Part], block: CachePoint) -> None:

@@ -21,9 +21,10 @@ from multiapi.media_kinds import (
     MediaGroup,
     extension_of,
     group_of,
-    mime_type_of,
+    judged,
     mime_type_of_name,
     normal,
+    received,
 )
 
 M = TypeVar("M", bound="Media")
@@ -39,13 +40,13 @@ MEGABYTE = 1_000_000
 class Media:
     """A picture, sound, film, mesh or file: its bytes, or the address they can be had from.
 
-    Its kind follows from its bytes where they show one, else from what the vendor or the file's name said. A notebook shows
-    pictures and plays sound and film.
+    Its kind follows from its bytes; where they allow several (sound or video in an MP4, CSV or Markdown in a text), from the stated
+    type, then from the name's ending. A notebook shows images and plays sound and video.
 
     Attributes:
         data: The bytes, or None while there is only an address.
         url: Where the vendor keeps it; such addresses expire.
-        mime_type: As found in the bytes, else as the vendor said, else None.
+        mime_type: As found in the bytes, else as it was stated, else None.
         metadata: What else the vendor said of it: size, seed, revised prompt, ...
         name: A file name for uploads.
         path: Where it lies on this machine, once it was saved.
@@ -59,11 +60,7 @@ class Media:
     path: Path | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        said = normal(self.mime_type)
-        found = mime_type_of(self.data) if self.data else None
-        # Text shows that it is text, but only its name or its sender knows whether it is CSV or Markdown.
-        if found is None or (found == "text/plain" and said is not None and group_of(said) == "text"):
-            found = said
+        found = judged(self.data, said=self.mime_type, name=self.name if self.data else None)
         object.__setattr__(self, "mime_type", found)
 
     @classmethod
@@ -75,8 +72,6 @@ class Media:
         """
         if not data:
             raise InvalidRequestError("this media is empty")
-        if mime_type is None and name is not None:
-            mime_type = mime_type_of_name(name)
         return Media(data=bytes(data), mime_type=mime_type, name=name)
 
     @classmethod
@@ -108,9 +103,10 @@ class Media:
         """
         if url[:5].lower() == "data:":
             try:
-                return from_data_url(url, provider="the data URL")
+                data, said = _of_data_url(url, "the data URL")
             except ResponseFormatError as error:
                 raise InvalidRequestError(error.message) from None
+            return Media(data=data, mime_type=mime_type or said)
         try:
             parts = urlsplit(url)
             good = parts.scheme in {"http", "https"} and bool(parts.hostname)
@@ -226,7 +222,7 @@ def from_base64(text: Any, *, provider: str, mime_type: str | None = None) -> Me
         raise ResponseFormatError(f"{provider} sent {type(text).__name__} where media should be", provider=provider)
     if text[:5].lower() == "data:":
         return from_data_url(text, provider=provider, mime_type=mime_type)
-    return Media(data=_decoded(text, provider), mime_type=mime_type)
+    return from_provider(_decoded(text, provider), mime_type)
 
 
 def from_data_url(url: str, *, provider: str, mime_type: str | None = None) -> Media:
@@ -235,6 +231,18 @@ def from_data_url(url: str, *, provider: str, mime_type: str | None = None) -> M
     Raises:
         ResponseFormatError: Nothing there, or no base64.
     """
+    data, said = _of_data_url(url, provider)
+    return from_provider(data, said or mime_type)
+
+
+def from_provider(
+    data: bytes, mime_type: str | None, *, metadata: dict[str, Any] | None = None, name: str | None = None
+) -> Media:
+    """Media that a provider sent: a file is what its bytes say, whatever its sender and its name say."""
+    return Media(data=data, mime_type=received(data, mime_type), metadata=metadata or {}, name=name)
+
+
+def _of_data_url(url: str, provider: str) -> tuple[bytes, str | None]:
     head, comma, rest = url[5:].partition(",")
     if not comma:
         raise ResponseFormatError(f"{provider} sent a data URL without data", provider=provider)
@@ -245,7 +253,7 @@ def from_data_url(url: str, *, provider: str, mime_type: str | None = None) -> M
         data = unquote_to_bytes(rest)
         if not data:
             raise ResponseFormatError(f"{provider} sent empty media", provider=provider)
-    return Media(data=data, mime_type=normal(words[0]) or mime_type)
+    return data, normal(words[0])
 
 
 def _decoded(text: str, provider: str) -> bytes:

@@ -9,6 +9,7 @@ from multiapi.answer_facts import ReadCost, answer_without, read_usage, request_
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.media import Media, from_base64
+from multiapi.media_fields import settings_of
 from multiapi.media_kinds import group_of, mime_type_of_name, normal
 from multiapi.media_requests import MediaRequest
 from multiapi.media_results import ImageResult, MediaResult
@@ -27,7 +28,7 @@ def taken_settings(request: MediaRequest, provider: str, taken: Collection[str],
     """
     if not request.model:
         raise InvalidRequestError(f"{provider} needs a model", provider=provider)
-    settings = request.settings()
+    settings = settings_of(request, provider)
     for name in settings:
         if name not in taken:
             raise UnsupportedError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from multiapi.media import Media
+from multiapi.media_fields import UNKNOWN, takes
 
 Source = Media | str
 
@@ -69,9 +70,9 @@ class ImageRequest(MediaRequest):
     steps: int | None = None
     enhance_prompt: bool | None = None
     watermark: bool | None = None
-    images: Sequence[Source] = ()
-    reference_images: Sequence[Source] = ()
-    mask: Source | None = None
+    images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    reference_images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    mask: Source | None = field(default=None, metadata=takes("image"))
     inline: bool | None = None
 
 
@@ -80,8 +81,8 @@ class ImageEditRequest(MediaRequest):
     """A picture changed as a text says. Where there is a `mask`, only what it leaves transparent is changed."""
 
     prompt: str
-    images: Sequence[Source]
-    mask: Source | None = None
+    images: Sequence[Source] = field(metadata=takes("image"))
+    mask: Source | None = field(default=None, metadata=takes("image"))
     width: int | None = None
     height: int | None = None
     aspect_ratio: str | None = None
@@ -132,7 +133,7 @@ class TranscriptionRequest(MediaRequest):
         prompt: Words that may occur, or how to write.
     """
 
-    audio: Source
+    audio: Source = field(metadata=takes("audio", "video", UNKNOWN))
     language: str | None = None
     detect_language: bool | None = None
     diarize: bool | None = None
@@ -156,7 +157,7 @@ class MusicRequest(MediaRequest):
     duration_s: float | None = None
     instrumental: bool | None = None
     seed: int | None = None
-    audio: Source | None = None
+    audio: Source | None = field(default=None, metadata=takes("audio"))
     output_format: str | None = None
     sample_rate: int | None = None
     bitrate: int | None = None
@@ -184,11 +185,11 @@ class VideoRequest(MediaRequest):
     resolution: str | None = None
     fps: float | None = None
     seed: int | None = None
-    images: Sequence[Source] = ()
-    last_image: Source | None = None
-    reference_images: Sequence[Source] = ()
-    video: Source | Sequence[Source] | None = None
-    audio: Source | Sequence[Source] | None = None
+    images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    last_image: Source | None = field(default=None, metadata=takes("image"))
+    reference_images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    video: Source | Sequence[Source] | None = field(default=None, metadata=takes("video"))
+    audio: Source | Sequence[Source] | None = field(default=None, metadata=takes("audio"))
     generate_audio: bool | None = None
     camera_fixed: bool | None = None
     enhance_prompt: bool | None = None
@@ -202,11 +203,11 @@ class VideoRequest(MediaRequest):
 class MeshRequest(MediaRequest):
     """A 3D model from pictures (the first is the front), or the parts of one from a mesh."""
 
-    images: Sequence[Source] = ()
-    left_image: Source | None = None
-    back_image: Source | None = None
-    right_image: Source | None = None
-    mesh: Source | None = None
+    images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    left_image: Source | None = field(default=None, metadata=takes("image"))
+    back_image: Source | None = field(default=None, metadata=takes("image"))
+    right_image: Source | None = field(default=None, metadata=takes("image"))
+    mesh: Source | None = field(default=None, metadata=takes("mesh"))
     output_format: str | None = None
     seed: int | None = None
 
@@ -220,7 +221,7 @@ class OcrRequest(MediaRequest):
         include_images: Pictures of the document as well.
     """
 
-    document: Source
+    document: Source = field(metadata=takes("document", "image"))
     pages: Sequence[int] | None = None
     include_images: bool | None = None
 
@@ -242,7 +243,7 @@ class VisionFeaturesRequest:
         most: How many of each.
     """
 
-    image: Source
+    image: Source = field(metadata=takes("image"))
     features: Sequence[str] = ("LABEL_DETECTION",)
     most: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

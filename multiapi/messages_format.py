@@ -15,6 +15,7 @@ from multiapi.answer_facts import ReadCost, answer_without
 from multiapi.assembly import assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse
+from multiapi.media_parts import fitted
 from multiapi.openai_format import check_request, merged, parse_object, same_model
 from multiapi.types import (
     CHAT_SETTINGS,
@@ -126,9 +127,14 @@ def _thoughts(reasoning: Reasoning | None, model: str, provider: str) -> list[di
     return [dict(part) for part in reasoning.details if part.get("type") in {"thinking", "redacted_thinking"}]
 
 
+_FORMATS = {"image": ("image/jpeg", "image/png", "image/gif", "image/webp"), "file": ("application/pdf",)}
+
+
 def _part(part: Part, provider: str) -> dict[str, Any]:
     if isinstance(part, RawPart):
         return dict(part.value)
+    if isinstance(part, MediaPart) and part.kind in _FORMATS:
+        part = fitted(part, provider, _FORMATS)
     if isinstance(part, TextPart):
         wire: dict[str, Any] = {"type": "text", "text": part.text}
     elif part.kind in {"image", "file"}:

@@ -6,12 +6,15 @@ A vendor that differs takes these functions and changes what differs; see `multi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from multiapi.errors import InvalidRequestError
 from multiapi.http import LargeText
+from multiapi.media_kinds import normal
+from multiapi.media_parts import fitted
 from multiapi.provider import unsupported
 from multiapi.types import (
     CHAT_SETTINGS,
@@ -42,6 +45,8 @@ class Dialect:
         stream_usage: Ask for token counts of streams by default, because the vendor documents the switch.
         system_role: The role of instructions; "developer" messages become it where the vendor knows no such role.
         takes_names: Messages may carry a name.
+        formats: Media types that messages may hold, by the kind of part, where the vendor lists them.
+        audio_words: What stands in the `format` of a recording, by its media type.
     """
 
     provider: str
@@ -51,6 +56,8 @@ class Dialect:
     stream_usage: bool = False
     knows_developer: bool = False
     takes_names: bool = True
+    formats: Mapping[str, Collection[str]] = field(default_factory=dict)
+    audio_words: Mapping[str, str] = field(default_factory=dict)
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
@@ -246,15 +253,29 @@ def part_to_wire(part: Part, dialect: Dialect) -> dict[str, Any]:
     """One content part; media that the vendor cannot take is refused by name."""
     if isinstance(part, RawPart):
         return dict(part.value)
+    if isinstance(part, MediaPart):
+        part = _fitted(part, dialect)
     if isinstance(part, TextPart):
         wire: dict[str, Any] = {"type": "text", "text": part.text}
+    elif part.kind == "audio":
+        wire = _audio_to_wire(part, dialect)
     else:
-        if part.kind not in dialect.media:
-            raise unsupported(dialect.provider, _NOUN_OF_KIND[part.kind], _CAPABILITY_OF_KIND[part.kind])
         wire = _MEDIA_TO_WIRE[part.kind](part, dialect.provider)
     if part.cache_control is not None:
         wire["cache_control"] = dict(part.cache_control)
     return wire
+
+
+def _fitted(part: MediaPart, dialect: Dialect) -> MediaPart | TextPart:
+    """Media as the vendor takes them; a text file is taken as text everywhere."""
+    if part.kind in dialect.media:
+        return fitted(part, dialect.provider, dialect.formats)
+    if part.kind == "file" and (part.data is not None or (part.url or "").startswith("data:")):
+        with suppress(InvalidRequestError):
+            found = fitted(part, dialect.provider, {"file": ()})
+            if isinstance(found, TextPart):
+                return found
+    raise unsupported(dialect.provider, _NOUN_OF_KIND[part.kind], _CAPABILITY_OF_KIND[part.kind])
 
 
 def data_url(part: MediaPart, default_mime_type: str) -> str | LargeText:
@@ -281,17 +302,7 @@ def _image_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": image}
 
 
-_AUDIO_FORMATS = {
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/wave": "wav",
-    "audio/vnd.wave": "wav",
-}
-
-
-def _audio_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
+def _audio_to_wire(part: MediaPart, dialect: Dialect) -> dict[str, Any]:
     mime_type = part.mime_type
     data = part.data
     if data is None and part.url is not None:
@@ -301,10 +312,10 @@ def _audio_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
         else:
             data = part.url
     if data is None:
-        raise _no_source(part, provider)
+        raise _no_source(part, dialect.provider)
     sound: dict[str, Any] = {"data": LargeText(data) if isinstance(data, bytes) else data}
     if mime_type:
-        sound["format"] = _AUDIO_FORMATS.get(mime_type, mime_type)
+        sound["format"] = dialect.audio_words.get(normal(mime_type) or "", mime_type)
     return {"type": "input_audio", "input_audio": sound}
 
 
@@ -324,7 +335,7 @@ def _video_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
     return {"type": "video_url", "video_url": {"url": data_url(part, "video/mp4")}}
 
 
-_MEDIA_TO_WIRE = {"image": _image_to_wire, "audio": _audio_to_wire, "file": _file_to_wire, "video": _video_to_wire}
+_MEDIA_TO_WIRE = {"image": _image_to_wire, "file": _file_to_wire, "video": _video_to_wire}
 
 
 def tool_to_wire(tool: Tool) -> dict[str, Any]:

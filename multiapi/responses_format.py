@@ -14,6 +14,7 @@ from multiapi.answer_facts import ReadCost, answer_without
 from multiapi.assembly import Assembly, assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse
+from multiapi.media_parts import fitted
 from multiapi.openai_format import (
     check_request,
     data_url,
@@ -128,6 +129,8 @@ def _reasoning_items(reasoning: Reasoning | None, model: str, provider: str) -> 
 def _part(part: Part, provider: str) -> dict[str, Any]:
     if isinstance(part, RawPart):
         return dict(part.value)
+    if isinstance(part, MediaPart) and part.kind in {"image", "file"}:
+        part = fitted(part, provider, {"file": ("application/pdf",)})
     if isinstance(part, TextPart):
         return {"type": "input_text", "text": part.text}
     if part.kind == "image":

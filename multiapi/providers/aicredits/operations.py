@@ -9,6 +9,7 @@ Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from multiapi.account_format import get, get_models, parse_models, read_operatio
 from multiapi.answer_facts import answer_without, decimal_of, read_usage, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
-from multiapi.media import check_upload, needs_bytes, source_of
+from multiapi.media import Media, check_upload, needs_bytes
 from multiapi.media_format import (
     media_operation,
     needs_text,
@@ -39,6 +40,21 @@ _RATIOS = {"1:1": _SIZES[0], "16:9": _SIZES[1], "7:4": _SIZES[1], "9:16": _SIZES
 """The sizes are 7:4, which is taken for 16:9 as well."""
 _VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
 _FORMATS = ("mp3", "opus", "aac", "flac")
+_SOUNDS = {
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/mp4": "m4a",
+    "audio/webm": "webm",
+    "audio/ogg": "ogg",
+    "audio/opus": "ogg",
+    "audio/flac": "flac",
+    "audio/aac": "aac",
+    "audio/aiff": "aiff",
+    "audio/amr": "amr",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
+"""The word in `format`. The page lists mp3, wav, m4a and webm and ends with "etc."; the others are known to speech models."""
 _BODY_BYTES = 10_000_000
 _read_cost = partial(usage_cost, unit=None)
 
@@ -102,12 +118,11 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
         InvalidRequestError: Only an address, a format that cannot be named, or more than 10 MB in all.
     """
     settings = taken_settings(request, _NAME, {"audio", "language"})
-    audio = needs_bytes(source_of(settings["audio"]), provider=_NAME, what="a recording")
+    audio = needs_bytes(settings["audio"], provider=_NAME, what="a recording")
     check_upload(audio, provider=_NAME, what="recordings", max_bytes=7_490_000)
-    if audio.kind not in {"audio", "video"}:
-        shown = audio.mime_type or "a format that its bytes do not show"
-        raise InvalidRequestError(f"aicredits takes a recording here, not {shown}", provider=_NAME)
-    sound = {"data": audio.base64(), "format": audio.extension[1:].replace("weba", "webm")}
+    own = request.extra.get("input_audio")
+    word = own.get("format") if isinstance(own, Mapping) else None
+    sound = {"data": audio.base64(), "format": word or _format_word(audio)}
     body: dict[str, Any] = {"model": request.model, "input_audio": sound}
     if "language" in settings:
         language = settings["language"].partition("-")[0].lower()
@@ -122,6 +137,18 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
             "aicredits takes requests of at most 10 MB; this recording is too long", provider=_NAME
         )
     return HttpRequest("POST", "/v1/audio/transcriptions", json=whole, headers=request.headers)
+
+
+def _format_word(audio: Media) -> str:
+    word = _SOUNDS.get(audio.mime_type or "")
+    if word is None:
+        shown = audio.mime_type or "bytes that show no known format"
+        raise InvalidRequestError(
+            f"aicredits takes recordings as {', '.join(dict.fromkeys(_SOUNDS.values()))}, not {shown}; to send another format, "
+            "name it: extra={'input_audio': {'format': '...'}}",
+            provider=_NAME,
+        )
+    return word
 
 
 # ------------------------------------------------------------------------------------------------ reading

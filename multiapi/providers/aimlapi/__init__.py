@@ -42,6 +42,20 @@ RESPONSES_ONLY = frozenset(
 """Models that have a schema for `/v1/responses` and none for chat; as in the catalogue, which is not loaded for it."""
 
 
+_AUDIO_WORDS = {
+    "audio/wav": "wav",
+    "audio/mpeg": "mp3",
+    "audio/aac": "audio/x-aac",
+    "audio/flac": "audio/flac",
+    "audio/mp4": "audio/mp4",
+    "audio/ogg": "audio/ogg",
+    "audio/opus": "audio/ogg",
+    "audio/pcm": "audio/pcm",
+    "audio/webm": "audio/webm",
+}
+"""The words of the contract for `format` of recordings in messages; others are refused with a 400."""
+
+
 def settle_base_url(address: str) -> str:
     """The host's root, without a closing version."""
     root = address.rstrip("/")
@@ -89,6 +103,12 @@ _SHARED = openai_compatible(
         replay_reasoning=True,
         stream_usage=True,
         knows_developer=True,
+        formats={
+            "image": ("image/jpeg", "image/png", "image/gif", "image/webp"),
+            "audio": tuple(_AUDIO_WORDS),
+            "file": ("application/pdf",),
+        },
+        audio_words=_AUDIO_WORDS,
     ),
     read_vendor_error=read_error,
     read_cost=read_cost,

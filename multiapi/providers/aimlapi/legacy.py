@@ -16,7 +16,9 @@ from typing import Any
 from multiapi.errors import InvalidRequestError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.legacy import LegacyRequest
-from multiapi.media import needs_bytes, source_of
+from multiapi.media import needs_bytes
+from multiapi.media_fields import UNKNOWN, fitting
+from multiapi.media_kinds import container_of, upload_name
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
 
@@ -63,6 +65,11 @@ _BY_FORM = {
     "upload_music_reference": ("file", "song"),
     "transcribe_sync": ("audio", None),
 }
+_TAKEN = {
+    "upload_file": ("document", "text", "image", "audio", "video", "mesh", "file", UNKNOWN),
+    "upload_music_reference": ("audio",),
+    "transcribe_sync": ("audio", "video", UNKNOWN),
+}
 
 
 def build(request: LegacyRequest | None, *, name: str) -> HttpRequest:
@@ -99,10 +106,10 @@ def _with_file(
         raise InvalidRequestError(f"aimlapi: {name} takes no file", provider=_NAME)
     field, purpose = _BY_FORM[name]
     assert wanted.file is not None
-    media = needs_bytes(source_of(wanted.file), provider=_NAME, what="a file")
-    part = FilePart(
-        field, media.name or f"file{media.extension}", media.read(), media.mime_type or "application/octet-stream"
-    )
+    source = fitting(wanted.file, _TAKEN[name], _NAME, "file")
+    media = needs_bytes(source, provider=_NAME, what="a file")
+    mime_type = container_of(media.mime_type or "application/octet-stream")
+    part = FilePart(field, upload_name(media.name or "file", media.mime_type), media.read(), mime_type)
     fields = {**({"purpose": purpose} if purpose else {}), **wanted.body}
     form = tuple((key, str(value)) for key, value in fields.items())
     return HttpRequest(method, path, query=query, form=form, files=(part,))

@@ -21,6 +21,7 @@ from multiapi.catalogue import ModelEntry, parameters
 from multiapi.errors import InvalidRequestError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
+from multiapi.media_fields import fitting, settings_of
 from multiapi.media_format import (
     entry_media,
     media_operation,
@@ -31,6 +32,7 @@ from multiapi.media_format import (
     text_media,
     without_media,
 )
+from multiapi.media_kinds import container_of, upload_name
 from multiapi.media_requests import (
     ImageEditRequest,
     ImageRequest,
@@ -51,6 +53,11 @@ from multiapi.providers.aimlapi import read_cost
 
 NAME = "aimlapi"
 _IMAGE_FORMATS = ("png", "webp", "jpg")
+_READ = {
+    "zhipu": ("pdf", "jpg", "png"),
+    "google": ("pdf", "gif", "tiff", "jpg", "png", "bmp", "webp"),
+}
+"""What the makers of models for OCR document, by a word of the model's id."""
 _CALL_OF_FAMILY = {
     "text": "chat",
     "embedding": "embed",
@@ -113,7 +120,7 @@ _SOURCES = (
 
 def body_of(request: MediaRequest, entry: ModelEntry) -> dict[str, Any]:
     """The request in the model's own names."""
-    wanted = request.settings()
+    wanted = settings_of(request, NAME)
     for name in _SOURCES:
         if name in wanted:
             wanted[name] = _addresses(wanted[name])
@@ -170,7 +177,7 @@ def build_edit(request: ImageEditRequest) -> HttpRequest:
     entry = catalogue.edits(request.model)
     if entry is None:
         return _posted(request, "image")
-    wanted = request.settings()
+    wanted = settings_of(request, NAME)
     images = [
         _upload(item, "pictures", formats=_IMAGE_FORMATS, max_bytes=50_000_000) for item in wanted.pop("images", ())
     ]
@@ -187,15 +194,12 @@ def build_edit(request: ImageEditRequest) -> HttpRequest:
 def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     """A transcription job: JSON for an address, a multipart form for a file."""
     entry = entry_of(request.model, "stt")
-    wanted = request.settings()
-    audio = source_of(wanted["audio"])
+    wanted = settings_of(request, NAME)
+    audio: Media = wanted["audio"]
     if audio.data is None and audio.path is None:
         wanted["audio"] = audio.url
         body = {"model": entry.wire_id, **parameters.fill(entry, wanted, request.extra)}
         return HttpRequest("POST", path_of(entry.endpoint), json=body, headers=request.headers)
-    if audio.kind not in {"audio", "video", "file"}:
-        raise InvalidRequestError(f"aimlapi takes a recording here, not {audio.mime_type}", provider=NAME)
-    wanted["audio"] = audio
     filled = parameters.fill(entry, wanted, request.extra)
     field = next(name for name, value in filled.items() if value is audio)
     fields = {name: value for name, value in filled.items() if name != field}
@@ -209,8 +213,8 @@ def build_ocr(request: OcrRequest) -> HttpRequest:
         InvalidRequestError: Larger than the model's maker takes, or another format.
     """
     entry = entry_of(request.model, "ocr")
-    document = source_of(request.document)
-    wanted = request.settings()
+    wanted = settings_of(request, NAME)
+    document: Media = wanted["document"]
     if document.data is None and document.path is None:
         wanted["document"] = document.url
     else:
@@ -223,8 +227,11 @@ def build_ocr(request: OcrRequest) -> HttpRequest:
 
 
 def _check_document(document: Media, model: str) -> None:
-    if "zhipu" in model and document.kind == "image":
-        check_upload(document, provider=NAME, what="pictures", formats=("jpg", "png"), max_bytes=10_000_000)
+    maker = next((name for name in _READ if name in model), None)
+    if maker is not None:
+        check_upload(document, provider=NAME, what=f"documents for {model}", formats=_READ[maker])
+    if maker == "zhipu" and document.kind == "image":
+        check_upload(document, provider=NAME, what="images", max_bytes=10_000_000)
     check_upload(document, provider=NAME, what="documents", max_bytes=50_000_000)
 
 
@@ -232,7 +239,7 @@ def build_features(request: VisionFeaturesRequest) -> HttpRequest:
     """What is to be found in a picture at an address."""
     most = {} if request.most is None else {"maxResults": request.most}
     body: dict[str, Any] = {
-        "image": {"source": {"imageUri": address(request.image)}},
+        "image": {"source": {"imageUri": address(fitting(request.image, ("image",), NAME, "image"))}},
         "features": [{"type": feature, **most} for feature in request.features],
     }
     return HttpRequest("POST", "/vision", json=merged(body, request.extra), headers=request.headers)
@@ -245,8 +252,8 @@ def _upload(source: Source, what: str, *, formats: tuple[str, ...], max_bytes: i
 
 
 def _file(field: str, media: Media) -> FilePart:
-    name = media.name or f"{media.kind}{media.extension}"
-    return FilePart(field, name, media.read(), media.mime_type or "application/octet-stream")
+    mime_type = container_of(media.mime_type or "application/octet-stream")
+    return FilePart(field, upload_name(media.name, media.mime_type), media.read(), mime_type)
 
 
 def _form(path: str, fields: Mapping[str, Any], files: list[FilePart], request: MediaRequest) -> HttpRequest:

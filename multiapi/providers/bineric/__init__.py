@@ -19,6 +19,8 @@ from multiapi.answer_facts import decimal_of
 from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
+from multiapi.media_kinds import container_of
+from multiapi.media_parts import fitted
 from multiapi.openai_format import check_request, data_url, merged
 from multiapi.provider import LateOperations, Operation, Provider, StreamOperation, unsupported
 from multiapi.stream import ChatStream
@@ -36,7 +38,19 @@ from multiapi.types import (
 )
 
 _OPTIONS = ("temperature", "max_tokens", "top_p")
-_DEFAULT_MIME_TYPES = {"image": "image/png", "audio": "audio/mpeg", "file": "application/pdf"}
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/heic")
+_DOCUMENTS = (
+    *("application/pdf", f"{_OFFICE}wordprocessingml.document", "application/msword"),
+    *(f"{_OFFICE}spreadsheetml.sheet", "application/vnd.ms-excel"),
+    *("text/plain", "text/csv", "text/markdown", "application/json", "text/html"),
+)
+_SOUNDS = (
+    *("audio/mpeg", "audio/wav", "audio/mp4", "audio/ogg", "audio/opus"),
+    *("audio/aac", "audio/flac", "audio/x-ms-wma", "audio/webm"),
+)
+_FORMATS = {"image": _IMAGES, "file": (*_DOCUMENTS, *_IMAGES, *_SOUNDS)}
+"""What the page lists for images and documents; recordings of any format are taken, and no attachment has a place of its own."""
 
 
 # ------------------------------------------------------------------------------------------------ building
@@ -113,10 +127,12 @@ def _attachment(part: Part) -> str | LargeText:
         )
     if part.kind == "video":
         raise unsupported("bineric", "video input", "video_in")
-    if part.data is not None:
-        return data_url(part._replace(url=None), _DEFAULT_MIME_TYPES[part.kind])
-    if part.url is not None and part.url.startswith("data:"):
-        return part.url
+    if part.data is not None or (part.url is not None and part.url[:5].lower() == "data:"):
+        found = fitted(part if part.data is None else part._replace(url=None), "bineric", _FORMATS)
+        assert isinstance(found, MediaPart)  # texts are taken as files here
+        if found.mime_type is not None:
+            found = found._replace(mime_type=container_of(found.mime_type))
+        return data_url(found, "application/octet-stream")
     raise InvalidRequestError(
         f"bineric takes {part.kind} input as base64 data only, not by URL or id; download it first", provider="bineric"
     )

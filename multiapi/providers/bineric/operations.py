@@ -20,9 +20,9 @@ from multiapi.account_format import get, get_models, parse_models, read_operatio
 from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, request_id, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
-from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
+from multiapi.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
 from multiapi.media_format import media_operation, media_result, needs_text, taken_settings, text_media, without_media
-from multiapi.media_kinds import group_of
+from multiapi.media_kinds import container_of, extension_of, group_of, judged, upload_name
 from multiapi.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
 from multiapi.media_results import EncodedFile, ImageResult, MediaResult, Transcript
 from multiapi.openai_format import merged, parse_object
@@ -74,12 +74,12 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
 def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     """A recording as an attachment; what to do with it is said in words."""
     settings = taken_settings(request, _NAME, {"audio", "prompt"})
-    audio = needs_bytes(source_of(settings["audio"]), provider=_NAME, what="a recording")
+    audio = needs_bytes(settings["audio"], provider=_NAME, what="a recording")
     check_upload(audio, provider=_NAME, what="a recording", max_bytes=_AUDIO_MB * 1_000_000)
-    if audio.kind not in {"audio", "file"} and audio.mime_type != "video/webm":
-        raise InvalidRequestError(f"bineric takes a recording here, not {audio.mime_type}", provider=_NAME)
-    mime_type = audio.mime_type if audio.kind == "audio" else "audio/mpeg"
-    attachment = f"data:{mime_type};base64,{audio.base64()}"
+    if audio.kind != "audio":
+        shown = audio.mime_type or "bytes that show no known format; state it in mime_type"
+        raise InvalidRequestError(f"bineric takes a recording here, not {shown}", provider=_NAME)
+    attachment = f"data:{container_of(audio.mime_type or '')};base64,{audio.base64()}"
     return _chat(request, settings.get("prompt", "Transcribe this audio"), {}, [attachment])
 
 
@@ -102,9 +102,15 @@ def build_file_to_base64(media: Media | str) -> HttpRequest:
         InvalidRequestError: Another format, too large, or only an address.
     """
     file = needs_bytes(source_of(media), provider=_NAME, what="a file")
-    check_upload(file, provider=_NAME, what="files", formats=_FILE_FORMATS, max_bytes=_FILE_MB * 1_000_000)
-    name = file.name or f"file{file.extension}"
-    part = FilePart("file", name, file.read(), file.mime_type or "application/octet-stream")
+    found = judged(file.data, said=file.mime_type, name=file.name, expected=("image", "audio", "document", "text"))
+    if file.name is None and group_of(found) == "text" and found != "text/csv":
+        found = "text/plain"  # the only other text that is taken, and all of them are plain text as well
+    name = upload_name(file.name or "file", found)
+    if name.rpartition(".")[2].lower() not in _FILE_FORMATS or extension_of(found) == ".bin":
+        shown = found or "bytes that show no known format; state it in mime_type or in the name"
+        raise InvalidRequestError(f"bineric takes files as {', '.join(_FILE_FORMATS)}, not {shown}", provider=_NAME)
+    check_upload(file, provider=_NAME, what="files", max_bytes=_FILE_MB * 1_000_000)
+    part = FilePart("file", name, file.read(), container_of(found or ""))
     return HttpRequest("POST", "/media/base64", files=(part,))
 
 
@@ -216,7 +222,7 @@ def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
     found = from_base64(data["base64String"], provider=_NAME, mime_type=info.get("mimeType"))
     return EncodedFile(
         provider=_NAME,
-        media=Media(data=found.data, mime_type=found.mime_type, name=name),
+        media=from_provider(found.read(), found.mime_type, name=name),
         name=name,
         category=info.get("category"),
         original_bytes=whole_number(size.get("original")),
@@ -229,7 +235,7 @@ def parse_decoded(response: HttpResponse) -> Media:
     """The file itself, of the kind its bytes show."""
     if not response.body:
         raise ResponseFormatError("bineric decoded nothing", provider=_NAME, status=response.status)
-    media = Media(data=response.body, mime_type=response.content_type or None)
+    media = from_provider(response.body, response.content_type or None)
     if media.mime_type == "application/json" and response.content_type == "application/json":
         failure = response.json(provider=_NAME)
         if isinstance(failure, dict) and failure.get("success") is False:

@@ -58,6 +58,7 @@ class _Vendor(Sealed, BaseModel):
         options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
         allow_urls: Let a model name https addresses as inputs.
         job_timeout_s: How long a tool waits for a film, music or a transcript.
+        poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         api_key, base_url, timeout, max_retries, default_headers, http_client, http_async_client, allow_http: As for `ChatMultiApi`.
     """
 
@@ -67,6 +68,7 @@ class _Vendor(Sealed, BaseModel):
     options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     allow_urls: bool = False
     job_timeout_s: float = DEFAULT_TIMEOUT_S
+    poll_every: Any = Field(default=None, exclude=True)
     max_input_bytes: int = MAX_INPUT_BYTES
     api_key: SecretStr | Callable[[], Any] | None = Field(default=None, exclude=True)
     base_url: str | None = None
@@ -107,6 +109,7 @@ class _Vendor(Sealed, BaseModel):
                     options=self.options,
                     allow_urls=self.allow_urls,
                     job_timeout_s=self.job_timeout_s,
+                    poll_every=self.poll_every,
                     max_input_bytes=self.max_input_bytes,
                 )
         return self._toolbox

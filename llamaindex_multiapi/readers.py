@@ -148,12 +148,14 @@ class MultiApiTranscriptReader(_Reader):
         diarize: Tell the speakers apart, with models that can.
         split: "file" gives one document, "segment" one per utterance (or one for all, where the vendor tells none apart).
         job_timeout_s: How long a transcription that is a job is waited for.
+        poll_every: How often it is asked about meanwhile: seconds, or a function that gives them for the seconds waited so far.
     """
 
     language: str | None = None
     diarize: bool | None = None
     split: Literal["file", "segment"] = "file"
     job_timeout_s: float = DEFAULT_TIMEOUT_S
+    poll_every: Any = Field(default=None, exclude=True)
 
     @classmethod
     def class_name(cls) -> str:
@@ -167,7 +169,14 @@ class MultiApiTranscriptReader(_Reader):
             diarize=self.diarize,
             extra=self.extra,
         )
-        return media_flows.one_or_job(setting, "transcribe", "transcription", request, timeout_s=self.job_timeout_s)
+        return media_flows.one_or_job(
+            setting,
+            "transcribe",
+            "transcription",
+            request,
+            timeout_s=self.job_timeout_s,
+            poll_every=self.poll_every,
+        )
 
     def _documents(
         self, result: Transcript, file: str | Path, media: Media, extra_info: dict[str, Any] | None

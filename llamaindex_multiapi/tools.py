@@ -22,7 +22,7 @@ from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSp
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, AgentTool, ToolAnswer, Toolbox, arguments_model, failure_text
 from multiapi.client_pair import ClientPair
 from multiapi.errors import InvalidRequestError
-from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.jobs import DEFAULT_TIMEOUT_S, PollEvery
 from multiapi.keys import sealed
 from multiapi.media import Media
 from multiapi.provider import Provider
@@ -44,6 +44,7 @@ class MultiApiToolSpec(BaseToolSpec):
         options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
         allow_urls: Let a model name https addresses as inputs.
         job_timeout_s: How long a tool waits for a film, music or a transcript.
+        poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         media_blocks: Hand pictures, sound and film to the agent's model as well, as content blocks. It must be able to take them.
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
 
@@ -63,6 +64,7 @@ class MultiApiToolSpec(BaseToolSpec):
         options: Mapping[str, Mapping[str, Any]] | None = None,
         allow_urls: bool = False,
         job_timeout_s: float = DEFAULT_TIMEOUT_S,
+        poll_every: PollEvery | None = None,
         max_input_bytes: int = MAX_INPUT_BYTES,
         media_blocks: bool = False,
         **connection: Any,
@@ -83,6 +85,7 @@ class MultiApiToolSpec(BaseToolSpec):
             options=options,
             allow_urls=allow_urls,
             job_timeout_s=job_timeout_s,
+            poll_every=poll_every,
             max_input_bytes=max_input_bytes,
         )
         self.media_blocks = media_blocks

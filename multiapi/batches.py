@@ -43,6 +43,7 @@ class Batch:
         status: The vendor's word.
         counts: How many are processing, succeeded, errored, canceled, expired.
         results: One per conversation, in any order, once it is completed.
+        created_s, misses: As for `multiapi.jobs.Job`.
     """
 
     id: str
@@ -54,6 +55,8 @@ class Batch:
     created: str | None = None
     expires: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    created_s: float | None = field(default=None, repr=False, compare=False)
+    misses: int = field(default=0, repr=False, compare=False)
 
     @property
     def by_id(self) -> dict[str, BatchResult]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from multiapi.batches import Batch, BatchRequest
     from multiapi.client import AsyncClient, Client
-    from multiapi.jobs import Job, JobKind, OnProgress
+    from multiapi.jobs import Job, JobKind, OnProgress, PollEvery
     from multiapi.legacy import LegacyRequest
     from multiapi.media import Media
     from multiapi.media_requests import (
@@ -139,6 +139,7 @@ class Calls:
         *,
         timeout_s: float = WAIT_S,
         on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
     ) -> Flow[Transcript]:
         """What is said in a recording; waited for where the vendor makes a job of it.
 
@@ -147,6 +148,8 @@ class Calls:
         Args:
             timeout_s: How long to wait for a job, in seconds.
             on_progress: Called each time that a job was looked at.
+            poll_every: Seconds between two looks at a job, or a function that gives them for the seconds waited so far; None: 2 s
+                growing to 15 s.
 
         Raises:
             JobFailedError: The vendor gave up on it.
@@ -159,34 +162,55 @@ class Calls:
             request,
             timeout_s=timeout_s,
             on_progress=on_progress,
+            poll_every=poll_every,
         )
 
     @called
     def music(
-        setting: Setting, request: MusicRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
+        setting: Setting,
+        request: MusicRequest,
+        *,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
     ) -> Flow[MediaResult]:
         """Music; waited for where the vendor makes a job of it.
 
         Args:
             timeout_s: How long to wait for a job, in seconds.
             on_progress: Called each time that a job was looked at.
+            poll_every: Seconds between two looks at a job, or a function that gives them for the seconds waited so far; None: 2 s
+                growing to 15 s.
 
         Raises:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
         """
-        return made.one_or_job(setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress)
+        return made.one_or_job(
+            setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+        )
 
     @called
     def video(
-        setting: Setting, request: VideoRequest, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
+        setting: Setting,
+        request: VideoRequest,
+        *,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
     ) -> Flow[MediaResult]:
         """A film, started and waited for. It is at an address that expires: `save` or `download` it.
+
+        Whatever ends the wait early (an error, Ctrl-C, a cancellation, a mistake in `on_progress`) has the job's id as `job_id`.
+
+        Args:
+            poll_every: Seconds between two looks, or a function that gives them for the seconds waited so far; None: 2 s growing to
+                15 s.
 
         Raises:
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
         """
-        return made.video(setting, request, timeout_s=timeout_s, on_progress=on_progress)
+        return made.video(setting, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @called
     def ocr(setting: Setting, request: OcrRequest) -> Flow[OcrResult]:
@@ -246,7 +270,11 @@ class Calls:
     def job(setting: Setting, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
         """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
 
-        Asks once and does not wait; `job.state` is "pending", "completed" or "failed".
+        Asks once and does not wait; `job.state` is "pending" or "completed". A job that the vendor does not know (yet) comes back as
+        it was if it is new or was seen before.
+
+        Raises:
+            JobFailedError: It failed or was cancelled; `partial` is the job, with what the vendor says of it.
         """
         return made.look(setting, job, kind)
 
@@ -258,6 +286,7 @@ class Calls:
         kind: JobKind | None = None,
         timeout_s: float = WAIT_S,
         on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
     ) -> Flow[Job]:
         """Wait until a job has ended, also one that another process started; `job.result` is what it made.
 
@@ -265,7 +294,7 @@ class Calls:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on.
         """
-        return made.wait(setting, job, kind, timeout_s=timeout_s, on_progress=on_progress)
+        return made.wait(setting, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @called
     def download(setting: Setting, media: M, *, max_bytes: int | None = None) -> Flow[M]:
@@ -428,7 +457,7 @@ class Calls:
 
         `requests` are by ids of yours, at least one; results are told apart by them.
         """
-        return made.one(setting, "create_batch", request)
+        return made.create_batch(setting, request)
 
     @called
     def batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
@@ -441,7 +470,7 @@ class Calls:
     @called
     def cancel_batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
         """Begin no further conversation of a batch."""
-        return made.one(setting, "cancel_batch", batch)
+        return made.cancel_batch(setting, batch)
 
     @called
     def legacy(setting: Setting, name: str, request: LegacyRequest | None = None) -> Flow[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -304,6 +304,26 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
             raise refused("it is plain http")
         return "https" + address[4:].replace(":80/", "/", 1) if port == 80 else "https" + address[4:]
     return address
+
+
+def check_media(setting: Setting, media: Iterable[Media], *, job_id: str | None = None) -> None:
+    """Refuse a result that leads into the machine's own network.
+
+    Raises:
+        AddressRefusedError: One of the media does.
+    """
+    for item in media:
+        if item.data is None and item.url is not None:
+            check_url(item.url, setting, job_id=job_id)
+
+
+def refuses(setting: Setting, media: Media) -> bool:
+    """Whether the address of one medium is not to be opened from here."""
+    try:
+        check_media(setting, (media,))
+    except AddressRefusedError:
+        return True
+    return False
 
 
 def local_host(host: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from multiapi import flow as flows
@@ -43,6 +44,13 @@ def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a coroutine of the blocking client waits for an event loop")
 
 
+def _tell(flow: Flow[Any], error: BaseException) -> None:
+    """Let a flow that was waiting say what is lost with it; the exception itself goes on as it is."""
+    if getattr(flow, "gi_frame", None) is not None:
+        with suppress(BaseException):
+            flow.throw(error)
+
+
 class FlowRunner(Settings, ABC):
     """What both clients do with a flow."""
 
@@ -75,6 +83,9 @@ class FlowRunner(Settings, ABC):
                     outcome = await self._worked(step)
                 else:
                     outcome = await self._fetch(step, deadline)
+        except BaseException as error:  # Ctrl-C, a cancellation, a mistake in a caller's function
+            _tell(flow, error)
+            raise
         finally:
             flow.close()
         outcome = step = None  # an answer may repeat the key

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from multiapi.errors import NotFoundError, UnsupportedError, printable
-from multiapi.flow import Flow, Setting, call
+from multiapi.errors import MultiApiError, NotFoundError, UnsupportedError, printable
+from multiapi.flow import Flow, Setting, Wait, call
 from multiapi.provider import operation_of, unsupported
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from multiapi.account import ModelInfo
     from multiapi.batches import Batch
-    from multiapi.jobs import Job, JobKind, OnProgress
+    from multiapi.jobs import Job, JobKind, OnProgress, PollEvery
     from multiapi.media import Media
 
 R = TypeVar("R")
@@ -45,6 +45,7 @@ def one_or_job(
     *,
     timeout_s: float = WAIT_S,
     on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
 ) -> Flow[R]:
     """What the vendor makes at once, or as a job that is waited for."""
     operations = setting.provider.operations
@@ -52,16 +53,27 @@ def one_or_job(
         return (yield from one(setting, name, request))
     from multiapi import jobs
 
-    result: R = yield from jobs.finish(setting, kind, request, timeout_s=timeout_s, on_progress=on_progress)
+    result: R = yield from jobs.finish(
+        setting, kind, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+    )
     return result
 
 
 def video(
-    setting: Setting, request: Any, *, timeout_s: float = WAIT_S, on_progress: OnProgress | None = None
+    setting: Setting,
+    request: Any,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
 ) -> Flow[R]:
     """A film, which is a job with every vendor that has it."""
     operation_of(setting.provider, "start_video")
-    return (yield from one_or_job(setting, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress))
+    return (
+        yield from one_or_job(
+            setting, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+        )
+    )
 
 
 def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
@@ -85,12 +97,13 @@ def wait(
     *,
     timeout_s: float = WAIT_S,
     on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
 ) -> Flow[Job]:
     """A job when it has ended."""
     from multiapi import jobs
 
     known = jobs.job_of(setting, job, kind)
-    return (yield from jobs.wait(setting, known, timeout_s=timeout_s, on_progress=on_progress))
+    return (yield from jobs.wait(setting, known, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every))
 
 
 def download(setting: Setting, media: M, max_bytes: int) -> Flow[M]:
@@ -123,10 +136,42 @@ def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
     return found
 
 
+def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
+    """A batch, handed in."""
+    made: Batch = yield from one(setting, "create_batch", request)
+    now: float = yield Wait(0.0)
+    return replace(made, created_s=now)
+
+
 def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
-    """A batch as it is now, with its results if it is done."""
-    found: Batch = yield from one(setting, "get_batch", known)
-    return found if found.id else replace(found, id=known if isinstance(known, str) else known.id)
+    """A batch as it is now, with its results if it is done; as it was, if the vendor may not know it yet."""
+    from multiapi import jobs
+
+    number = known if isinstance(known, str) else known.id
+    try:
+        found: Batch = yield from one(setting, "get_batch", known)
+    except NotFoundError as error:
+        error.job_id = number
+        unseen = None
+        if not isinstance(known, str):
+            now: float = yield Wait(0.0)
+            unseen = jobs.not_yet(known, error, now)
+        if unseen is None:
+            raise
+        return unseen
+    except MultiApiError as error:
+        error.job_id = number
+        raise
+    return replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
+
+
+def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+    """A batch of which nothing more is begun."""
+    try:
+        return (yield from one(setting, "cancel_batch", known))
+    except MultiApiError as error:
+        error.job_id = known if isinstance(known, str) else known.id
+        raise
 
 
 def search(setting: Setting) -> Flow[Any]:

@@ -36,6 +36,7 @@ class Toolbox:
         options: Further fixed settings of a call's request, as in {"speech": {"voice": "nova"}, "image": {"quality": "low"}}.
         allow_urls: Let a model name https addresses as inputs; the vendor then opens them.
         job_timeout_s: How long a tool waits for a film, music or a transcript.
+        poll_every: How often it asks meanwhile, as for `Client.video`.
         max_input_bytes: Larger files are not read.
     """
 
@@ -49,6 +50,7 @@ class Toolbox:
         options: Mapping[str, Mapping[str, Any]] | None = None,
         allow_urls: bool = False,
         job_timeout_s: float = jobs.DEFAULT_TIMEOUT_S,
+        poll_every: jobs.PollEvery | None = None,
         max_input_bytes: int = MAX_INPUT_BYTES,
     ) -> None:
         self.provider = provider
@@ -58,7 +60,9 @@ class Toolbox:
         self.options = {_call_of(name): dict(values) for name, values in (options or {}).items()}
         self.allow_urls = allow_urls
         jobs.check_timeout(job_timeout_s)
+        jobs.check_poll_every(poll_every)
         self.job_timeout_s = job_timeout_s
+        self.poll_every = poll_every
         self.max_input_bytes = max_input_bytes
         self.started: dict[str, Job] = {}
         self._kept: OrderedDict[str, Media] = OrderedDict()
@@ -70,6 +74,11 @@ class Toolbox:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _kept=OrderedDict())
         self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> dict[str, Any]:
+        """How tools wait for a job."""
+        return {"timeout_s": self.job_timeout_s, "poll_every": self.poll_every}
 
     def run(self, tool: AgentTool, setting: Setting, arguments: Mapping[str, Any]) -> Flow[ToolAnswer]:
         """The flow of one call of a tool.

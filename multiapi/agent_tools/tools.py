@@ -77,7 +77,7 @@ def transcribe_audio(
     source = yield from bench.source(audio)
     request = bench.request(TranscriptionRequest, "transcribe", audio=source, language=language)
     result: Transcript = yield from media_flows.one_or_job(
-        bench.setting, "transcribe", "transcription", request, timeout_s=bench.box.job_timeout_s
+        bench.setting, "transcribe", "transcription", request, **bench.box.waiting
     )
     return ToolAnswer(cut(result.text) or "(nothing is said in it)", (), result)
 
@@ -91,7 +91,7 @@ def generate_music(
     """Make music from a description. Returns the name of the audio file."""
     request = bench.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
     result: MediaResult = yield from media_flows.one_or_job(
-        bench.setting, "music", "music", request, timeout_s=bench.box.job_timeout_s
+        bench.setting, "music", "music", request, **bench.box.waiting
     )
     return (yield from bench.made(result.media, "music", result.cost, result, job_id=result.job_id))
 
@@ -117,7 +117,7 @@ def generate_video(
     job = yield from media_flows.start(bench.setting, "video", request)
     bench.box.remember(job)
     try:
-        job = yield from jobs.wait(bench.setting, job, timeout_s=bench.box.job_timeout_s)
+        job = yield from jobs.wait(bench.setting, job, **bench.box.waiting)
     except JobTimeoutError as error:
         return _still_running(error.partial or job)
     return (yield from _film(bench, job))
@@ -147,6 +147,7 @@ def check_job(
     """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
     known = bench.box.started.get(job_id)
     job = yield from media_flows.look(bench.setting, known or job_id, "video")
+    bench.box.remember(job)
     if job.state == "pending":
         return _still_running(job)
     return (yield from _film(bench, job))

@@ -30,7 +30,8 @@ A fault is a list of steps, separated by semicolons:
 | `joined` | the stream comes in one piece |
 | `no-done` | the closing `[DONE]` is left out |
 | `empty` | an empty body |
-| `job=fail` | the job that this request starts fails; also `job=stuck`, `job=cancel` |
+| `job=fail` | the job that this request starts fails; also `job=stuck`, `job=cancel`, and `job=refund` for one that gives back what it took (Binobox) |
+| `poll=missing:3` | the vendor does not know the job that this request starts, or asks about, for the next 3 questions; without a number it never does |
 | `openai-style` | Bineric only: the undocumented form with `choices` |
 """
 
@@ -67,6 +68,7 @@ _KNOWN = frozenset(
         "no-done",
         "empty",
         "job",
+        "poll",
         "openai-style",
     ]
 )
@@ -94,6 +96,8 @@ class Fault:
             value = unquote(value.strip())
             if name in ("status", "cut", "end", "error", "split") and not value.isdigit():
                 raise FaultError(f"{name} needs a number")
+            if name == "poll" and not re.fullmatch(r"missing(:\d+)?", value):
+                raise FaultError("poll is missing, or missing:3")
             if name in ("delay", "slow") and not re.fullmatch(r"\d+(\.\d+)?", value):
                 raise FaultError(f"{name} needs seconds")
             steps.append((name, value))
@@ -113,6 +117,12 @@ class Fault:
             return None
         text = self.get("status")
         return int(text) if text else 502 if "html" in self and "body" not in self else None
+
+    @property
+    def missing_polls(self) -> float:
+        """How many questions about a job find nothing."""
+        word, _, count = (self.get("poll") or "").partition(":")
+        return 0 if not word else float(count or "inf")
 
     @property
     def before(self) -> list[Pause | Drop]:

@@ -11,7 +11,10 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass
 class Job:
-    """One job. It waits, then runs, then ends as `ending` says; `stuck` never ends."""
+    """One job. It waits, then runs, then ends as `ending` says; `stuck` never ends.
+
+    The next `missing` questions about it find nothing; with `refunds` a failed one gives back what it took.
+    """
 
     id: str
     kind: str
@@ -29,6 +32,8 @@ class Job:
     cancelled_at: float | None = None
     result: Any = None
     done: bool = False
+    missing: float = 0
+    refunds: bool = False
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -76,7 +81,17 @@ class Jobs:
     def find(self, job_id: str, *, vendor: str, kind: str, key: str) -> Job | None:
         """The job of this key, or None: a job of another key does not exist for it."""
         job = self.all.get(job_id)
-        return job if job is not None and (job.vendor, job.kind, job.key) == (vendor, kind, key) else None
+        if job is None or (job.vendor, job.kind, job.key) != (vendor, kind, key):
+            return None
+        if job.missing > 0:
+            job.missing -= 1
+            return None
+        return job
+
+    def hide(self, job_id: str, times: float) -> None:
+        """Let the next questions about a job find nothing."""
+        if job_id in self.all:
+            self.all[job_id].missing = max(self.all[job_id].missing, times)
 
     def settle(self, vendor: str, key: str, now: float) -> None:
         """Bring every job of a key up to date, so that what it costs is booked."""

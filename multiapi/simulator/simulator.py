@@ -208,6 +208,9 @@ class Simulator:
             self._limit(vendor, key or "")
             call = self._read(vendor, operation, request, path, key or "")
             call.fault = fault
+            if fault is not None and fault.missing_polls:
+                for value in (*call.path.values(), *call.query.values()):
+                    self.jobs.hide(str(value), fault.missing_polls)
             vendor.check(call)
             answer = vendor.answer(call)
             vendor.finish(answer, call)

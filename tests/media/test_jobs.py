@@ -196,7 +196,7 @@ def test_trouble_while_asking_is_survived(trouble: Any, pause: float) -> None:
         (HttpResponse(200, {}, b"[]"), ResponseFormatError, 5),
         (answer(id="job-1"), ResponseFormatError, 5),
         (ConnectionFailedError("reset", provider="binobox"), ConnectionFailedError, 5),
-        (answer(404, error={"message": "Job not found"}), NotFoundError, 2),
+        (answer(404, error={"message": "Job not found"}), NotFoundError, 4),
         (answer(401, error={"message": "no", "code": "UNAUTHORIZED"}), AuthenticationError, 1),
         (
             answer(402, error={"message": "no", "code": "INSUFFICIENT_DIAMONDS", "required": 800, "balance": 1}),

@@ -318,7 +318,7 @@ def test_case_087_no_state_in_the_answer_to_a_start_loses_no_job(order: Order, w
 
 @pytest.mark.parametrize(
     ("code", "kind", "polls"),
-    [(404, NotFoundError, 2), (401, AuthenticationError, 1), (402, InsufficientCreditsError, 1)],
+    [(404, NotFoundError, 11), (401, AuthenticationError, 1), (402, InsufficientCreditsError, 1)],
 )
 @each_job
 def test_case_088_refusals_while_polling(
@@ -334,7 +334,7 @@ def test_case_088_refusals_while_polling(
 
 
 @every_job
-def test_case_088_a_404_gets_a_second_chance(order: Order, way: Maker, tmp_path: Path) -> None:
+def test_case_088_a_404_while_the_job_is_new_is_passed_over(order: Order, way: Maker, tmp_path: Path) -> None:
     with Workshop(order, polls=[status(404), "completed"]) as shop:
         is_there(way.make(order, shop.url, tmp_path), order, tmp_path)
     assert (shop.posts, shop.polls) == (1, 2)

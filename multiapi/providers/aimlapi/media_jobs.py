@@ -15,7 +15,7 @@ from multiapi import catalogue
 from multiapi.answer_facts import answer_without, request_id, text_at
 from multiapi.errors import ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.jobs import Job, JobKind, job_id_of, parse_status, state_of
+from multiapi.jobs import Job, JobKind, error_word, job_id_of, parse_status, state_of
 from multiapi.media import Media
 from multiapi.media_format import mime_type_of_url, without_media
 from multiapi.openai_format import parse_object
@@ -85,6 +85,7 @@ def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
         media=_made(body, kind) if done and kind != "transcription" else (),
         transcript=transcript_of(body, cost, response) if done and kind == "transcription" else None,
         error=_reason(body.get("error")) if state == "failed" else None,
+        error_code=error_word(body.get("error"), "code", "type", "name") if state == "failed" else None,
         cost=None if state == "failed" else cost,
         estimated_cost=cost if state == "pending" else None,
         request_id=request_id(response.headers, body),

@@ -17,7 +17,7 @@ from multiapi.account_format import get, get_models, parse_models, read_operatio
 from multiapi.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
 from multiapi.errors import ResponseFormatError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.jobs import Job, job_id_of, parse_status, state_of
+from multiapi.jobs import Job, error_word, job_id_of, parse_status, state_of
 from multiapi.media import Media
 from multiapi.media_format import (
     media_operation,
@@ -125,6 +125,7 @@ def _job(body: dict[str, Any], response: HttpResponse) -> Job:
     error = body.get("error")
     estimate = decimal_of(body.get("estimated_cost_diamonds"))
     charged = decimal_of(body.get("charged_cost_diamonds"))
+    refunded = decimal_of(body.get("refunded_cost_diamonds"))
     output = body.get("output")
     media = _output(output) if state == "completed" and isinstance(output, dict) else None
     return Job(
@@ -141,6 +142,10 @@ def _job(body: dict[str, Any], response: HttpResponse) -> Job:
         else None,
         cost=Cost(charged, "diamonds") if charged is not None else None,
         estimated_cost=Cost(estimate, "diamonds") if estimate is not None else None,
+        refunded=Cost(refunded, "diamonds") if refunded else None,
+        error_code=error_word(error, "code", "type"),
+        vendor_type=text_at(body, "type") or None,
+        made_by=text_at(body, "provider") or None,
         created=text_at(body, "created_at") or None,
         started=text_at(body, "started_at") or None,
         finished=text_at(body, "completed_at") or None,

@@ -200,6 +200,7 @@ class Binobox(Vendor):
             raise Refusal(404, "Job not found")
         now = self.simulator.clock.now()
         state = job.state(now)
+        refunded = job.refunds and state == "failed"
         file: StoredFile | None = job.details.get("file")
         output = None
         if file is not None:
@@ -222,8 +223,8 @@ class Binobox(Vendor):
                 "model": job.model,
                 "provider": "google",
                 "estimated_cost_diamonds": number(job.details["price"]),
-                "charged_cost_diamonds": number(job.details["price"]) if state == "completed" else None,
-                "refunded_cost_diamonds": None,
+                "charged_cost_diamonds": number(job.details["price"]) if state == "completed" or refunded else None,
+                "refunded_cost_diamonds": number(job.details["price"]) if refunded else None,
                 "output": output,
                 "error": failed if state == "failed" else None,
                 "created_at": iso(job.created_at),

@@ -119,7 +119,12 @@ class Vendor:
     def start_job(self, call: Call, kind: str, job_id: str, model: str, work: Callable[[], Any]) -> Job:
         """Start a job of this key. A fault can make it fail, end as cancelled, or never end."""
         asked = call.fault.get("job") if call.fault is not None else None
-        endings: dict[str | None, Any] = {"fail": "failed", "cancel": "cancelled", "stuck": "stuck"}
+        endings: dict[str | None, Any] = {
+            "fail": "failed",
+            "refund": "failed",
+            "cancel": "cancelled",
+            "stuck": "stuck",
+        }
         simulator = self.simulator
         job = Job(
             job_id,
@@ -132,6 +137,8 @@ class Vendor:
             simulator.job_run_s,
             ending=endings.get(asked, "completed"),
             work=work,
+            missing=call.fault.missing_polls if call.fault is not None else 0,
+            refunds=asked == "refund",
         )
         return simulator.jobs.add(job)
 

@@ -14,7 +14,7 @@ from multiapi.errors import (
     StreamInterruptedError,
     printable,
 )
-from multiapi.http import HttpRequest
+from multiapi.http import HttpRequest, UnwritableError
 from multiapi.keys import ApiKey
 from multiapi.limiter import LimiterTimeoutError
 from multiapi.provider import Provider, StreamDecoder
@@ -54,6 +54,8 @@ class Failures(NamedTuple):
     def unwritten(self, error: Exception) -> MultiApiError:
         """It went wrong before anything was sent."""
         name = self.provider.name
+        if isinstance(error, UnwritableError):
+            error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
             return self.settled(error)
         why = f": {error}" if isinstance(error, TypeError) else ""
@@ -73,6 +75,8 @@ class Failures(NamedTuple):
         import httpx
 
         name = self.provider.name
+        if isinstance(error, UnwritableError):
+            error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
             return self.settled(error)
         paid = request.method not in {"GET", "HEAD"}

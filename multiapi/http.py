@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as stdlib_json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from multiapi.errors import ResponseFormatError, ResponseTooLargeError, printable
+from multiapi.errors import InvalidRequestError, ResponseFormatError, ResponseTooLargeError, printable
 
 JSON_DEPTH_LIMIT = 500
 BODY_EXCERPT_CHARS = 500
@@ -122,18 +122,28 @@ def excerpt(body: bytes, limit: int = BODY_EXCERPT_CHARS) -> str:
     return printable(text, limit)
 
 
-def parse_json(data: bytes) -> Any:
-    """JSON from bytes: UTF-8 with or without a BOM, whatever the label says.
+_DIGITS = bytes.maketrans(bytes(range(256)), bytes(48 if 48 <= byte <= 57 else 46 for byte in range(256)))
+_RUN_OF_DIGITS = b"0" * 19
+_LONG_NUMBER = re.compile(rb"(?:^|[\s:,\[])-?[0-9]{19,}+(?=[\s,\]}]|$)")
+_MOST_DIGITS = 4300
+"""Of an integer; Python reads and writes no longer ones, because that takes quadratic time."""
 
-    Text that no UTF-8 writer can hold (lone surrogates) and raw control characters are tolerated by a second, slower reading.
+
+def parse_json(data: bytes) -> Any:
+    """JSON from bytes: UTF-8 with or without a BOM, whatever the label says. Integers are exact, however long they are.
+
+    Text that no UTF-8 writer can hold (lone surrogates) and raw control characters are tolerated by a second, slower reading. An
+    integer of more than 4,300 digits is given as its text.
 
     Raises:
         ValueError: Nothing that can be read: not JSON, nested too deeply, a number that is none.
     """
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         reason = str(error)
+    else:
+        return _exactly(data) if _RUN_OF_DIGITS in data.translate(_DIGITS) and _LONG_NUMBER.search(data) else value
     if data[:3] == b"\xef\xbb\xbf":
         return parse_json(data[3:])
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -148,16 +158,64 @@ def parse_json(data: bytes) -> Any:
         raise ValueError(reason) from None
 
 
-def _whole_number(text: str) -> int | float:
-    """As orjson reads them: what 64 bits cannot hold becomes a float, and so can be written again."""
-    if len(text) > 20:
-        return float(text)
-    value = int(text)
-    return value if -(1 << 63) <= value < 1 << 64 else float(value)
+def _exactly(data: bytes) -> Any:
+    """JSON that is known to be valid, with every digit of its integers: orjson makes floats of those that 64 bits do not hold."""
+    try:
+        return stdlib_json.loads(data, parse_int=_whole_number)
+    except (RecursionError, MemoryError):
+        raise ValueError("nested too deeply to read its long numbers") from None
+
+
+def _whole_number(text: str) -> int | str:
+    return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def parse_text(text: str) -> Any:
+    """JSON out of a model's or user's text, exactly.
+
+    Raises:
+        ValueError: As in `parse_json`, and for an integer of more than 4,300 digits.
+    """
+    value = parse_json(text.encode("utf-8", "replace"))
+    if len(text) > _MOST_DIGITS and _TOO_LONG.search(text):
+        try:
+            stdlib_json.loads(text, strict=False)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    return value
+
+
+_TOO_LONG = re.compile(rf"[0-9]{{{_MOST_DIGITS + 1}}}")
+
+
+def rewritten(text: str) -> Any:
+    """JSON whose numbers `dump_json` writes as they stand in the text, digit by digit.
+
+    Raises:
+        ValueError: The text is not JSON, or is nested too deeply.
+    """
+    try:
+        return _AS_WRITTEN.decode(text.strip())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _whole_as_written(text: str) -> Any:
+    return int(text) if len(text) < 19 and text != "-0" else orjson.Fragment(text)
+
+
+def _decimal_as_written(text: str) -> Any:
+    value = float(text)
+    return value if orjson.dumps(value) == text.encode() else orjson.Fragment(text)
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+_AS_WRITTEN = stdlib_json.JSONDecoder(
+    strict=False, parse_int=_whole_as_written, parse_float=_decimal_as_written, parse_constant=_refuse_constant
+)
 
 
 def _depth_above(data: bytes, limit: int) -> bool:
@@ -193,23 +251,30 @@ _PLACE = f"place-{os.urandom(16).hex()}-"
 """Stands for large text while the rest is written; nobody outside can know it."""
 
 
-def dump_json(value: Any) -> bytes:
-    """A body as UTF-8 JSON; non-ASCII text stays as it is, lone surrogates become U+FFFD."""
+def dump_json(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """A body as UTF-8 JSON; non-ASCII text stays as it is, lone surrogates become U+FFFD, integers keep all of their digits.
+
+    Args:
+        default: Makes something that can be written of a value that cannot.
+
+    Raises:
+        UnwritableError: A value that JSON cannot hold; the message says where it stands.
+    """
     large: list[LargeText] = []
 
-    def place(item: Any) -> str:
-        if not isinstance(item, LargeText):
+    def place(item: Any) -> Any:
+        if isinstance(item, LargeText):
+            large.append(item)
+            return f"{_PLACE}{len(large) - 1}"
+        if default is None:
             raise TypeError
-        large.append(item)
-        return f"{_PLACE}{len(large) - 1}"
+        return default(item)
 
     try:
         body = orjson.dumps(value, place, orjson.OPT_NON_STR_KEYS)
-    except (TypeError, RecursionError) as error:
-        if "surrogates" in str(error) or "UTF-8" in str(error):
-            text = stdlib_json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_written_out)
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-        raise
+    except (TypeError, RecursionError):
+        large.clear()
+        body = _dumped_slowly(value, place)
     if not large:
         return body
     pieces: list[bytes] = []
@@ -219,10 +284,71 @@ def dump_json(value: Any) -> bytes:
     return b"".join([*pieces, body])
 
 
-def _written_out(item: Any) -> str:
-    if isinstance(item, LargeText):
-        return str(item)
-    raise TypeError(f"type is not JSON serializable: {type(item).__name__}")
+class UnwritableError(InvalidRequestError, TypeError):
+    """A value that JSON cannot hold."""
+
+
+def _dumped_slowly(value: Any, place: Callable[[Any], Any]) -> bytes:
+    """As orjson does, after what it refuses and JSON can hold was made writable."""
+    try:
+        return orjson.dumps(_writable(value, (), place), place, orjson.OPT_NON_STR_KEYS)
+    except RecursionError:
+        raise UnwritableError("the request cannot be written: it is nested too deeply") from None
+    except TypeError as error:
+        if isinstance(error, UnwritableError):
+            raise
+        raise UnwritableError(f"the request cannot be written: {error}") from None
+
+
+def _writable(value: Any, path: tuple[Any, ...], place: Callable[[Any], Any]) -> Any:
+    if isinstance(value, str):
+        return _encodable(value)
+    if value is None or isinstance(value, bool | float | orjson.Fragment):
+        return value
+    if isinstance(value, dict):
+        return {_writable_key(key, path): _writable(inner, (*path, key), place) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_writable(inner, (*path, number), place) for number, inner in enumerate(value)]
+    if isinstance(value, LargeText):
+        return value
+    if isinstance(value, int):
+        return value if -(1 << 63) <= value < 1 << 64 else orjson.Fragment(_digits(value, path))
+    try:
+        orjson.dumps(value, place, orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
+    except (TypeError, RecursionError):
+        try:
+            made = place(value)
+        except TypeError:
+            raise _unwritable(path, f"is of type {type(value).__name__}, which JSON does not have") from None
+        return _writable(made, path, place)
+    return value
+
+
+def _writable_key(key: Any, path: tuple[Any, ...]) -> Any:
+    if isinstance(key, str):
+        return _encodable(key)
+    if isinstance(key, int) and not isinstance(key, bool):
+        return _digits(key, path)
+    return key
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _digits(value: int, path: tuple[Any, ...]) -> str:
+    try:
+        return int.__repr__(value)
+    except ValueError:
+        raise _unwritable(path, f"is an integer of more than {_MOST_DIGITS} digits; give it as text") from None
+
+
+def _unwritable(path: tuple[Any, ...], why: str) -> UnwritableError:
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return UnwritableError(f"the request cannot be written: {printable(where, 200) or 'the value'} {why}")
 
 
 class SseEvent(NamedTuple):

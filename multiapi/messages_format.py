@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from multiapi.answer_facts import ReadCost, answer_without
 from multiapi.assembly import assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.http import HttpRequest, HttpResponse
+from multiapi.http import HttpRequest, HttpResponse, rewritten
 from multiapi.media_parts import fitted
 from multiapi.openai_format import check_request, merged, parse_object, same_model
 from multiapi.types import (
@@ -115,7 +113,7 @@ def _content(message: Message, model: str, provider: str) -> str | list[dict[str
         return text
     said = [{"type": "text", "text": text}] if text else []
     calls = [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": orjson.loads(call.arguments or "{}")}
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": rewritten(call.arguments or "{}")}
         for call in message.tool_calls
     ]
     return [*thoughts, *said, *calls]

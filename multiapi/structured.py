@@ -5,67 +5,155 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from multiapi.errors import ResponseFormatError
-from multiapi.http import dump_json, parse_json
+from multiapi.http import dump_json, parse_text, rewritten
 from multiapi.stream import all_calls
+from multiapi.thinking import without_thoughts
 from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
 
-_THINK = re.compile(r"\A(?:\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|$))+", re.DOTALL | re.IGNORECASE)
 _SLIPS = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*")|'(?P<quoted>(?:\\.|[^'\\])*)'|\b(?:True|False|None)\b|,(?=\s*[}\]])""", re.DOTALL
+    r"""(?P<string>"(?:[^"\\]++|\\.)*+"?)|'(?P<quoted>(?:[^'\\]++|\\.)*+)'?|\b(?:True|False|None)\b|,(?=\s*+[}\]])""",
+    re.DOTALL,
 )
 _JSON_WORDS = {"True": "true", "False": "false", "None": "null"}
 _QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _JSON_QUOTES = {"\\'": "'", '"': '\\"'}
-_FENCED = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
+_FENCE = "```"
+_OBJECT_START = re.compile(r'\{\s*+(?:["}]|\Z)')
+_ARRAY_START = re.compile(r'\[\s*+(?:["\[{\]\d-]|true\b|false\b|null\b|\Z)')
+_STRUCTURE = re.compile(r'["\\{}\[\]]')
+_IN_STRING = re.compile(r'["\\]')
 
 
 def json_text(text: str, *, mend: bool = True) -> str | None:
     """The JSON object or array inside of a text, or None.
 
-    Looks at the whole text, then inside of fences, then for the first object that can be read; thoughts in `<think>` are passed
-    over. What was cut off is not there: an object inside of one that was cut off is not what was asked for.
+    Looks at the whole text, then inside of fences and among the words; thoughts in `<think>` are passed over. Of several different
+    objects none is taken: which of them is the answer, and which is only talked about, cannot be known. What was cut off is not
+    there: an object inside of one that was cut off is not what was asked for.
 
     Args:
         mend: Also read what is encoded twice, has trailing commas, or is written as a Python literal.
     """
-    text = _THINK.sub("", text).strip()
-    candidates = (text, *(found.group(1).strip() for found in _FENCED.finditer(text)))
-    for candidate in candidates:
-        if candidate[:1] in {"{", "["} and _is_json(candidate):
-            return candidate
-        if mend and candidate[:1] == '"' and isinstance(inner := parsed(candidate), str) and inner[:1] in {"{", "["}:
-            return json_text(inner)  # encoded twice
-    for candidate in candidates if mend else ():
-        if candidate[:1] + candidate[-1:] in {"{}", "[]"} and isinstance(value := mended(candidate), (dict, list)):
-            return dump_json(value).decode()
-    decoder = JSONDecoder(strict=False, parse_int=float)  # only to find the end: int refuses many digits
-    for start in re.finditer(r"[{\[]", text):
-        try:
-            value, end = decoder.raw_decode(text, start.start())
-        except JSONDecodeError as error:
-            if error.pos >= len(text) or error.msg.startswith("Unterminated"):
-                return None
-            continue
-        except RecursionError:
-            continue
-        if isinstance(value, (dict, list)) and value and _is_json(text[start.start() : end]):
-            return text[start.start() : end]
+    text = without_thoughts(text).strip()
+    sole = _sole(text, mend=mend)
+    if sole is not None:
+        return sole
+    found: list[str] = []
+    words = text
+    if _FENCE in text:
+        fenced, words = _fences(text)
+        found = [value for content in fenced if (value := _sole(content, mend=mend)) is not None]
+    found += _among_words(words, _OBJECT_START)
+    objects = [value for value in found if value[:1] == "{" and value != "{}"]
+    return _only(objects or [value for value in found if value[:1] == "["] or _among_words(words, _ARRAY_START))
+
+
+def _only(found: list[str]) -> str | None:
+    """What all of them say; None if they differ."""
+    if len(found) > 1:
+        first = parsed(found[0])
+        if any(parsed(other) != first for other in found[1:]):
+            return None
+    return found[0] if found else None
+
+
+def _sole(text: str, *, mend: bool) -> str | None:
+    """JSON that is all of a text."""
+    if text[:1] in {"{", "["} and _is_json(text):
+        return text
+    if not mend:
+        return None
+    if text[:1] == '"' and isinstance(inner := parsed(text), str) and inner[:1] in {"{", "["}:
+        return json_text(inner)  # encoded twice
+    if text[:1] + text[-1:] in {"{}", "[]"} and (slips := _without_slips(text)) is not None:
+        value = parsed(slips)
+        return dump_json(rewritten(slips)).decode() if isinstance(value, (dict, list)) else None
+    return None
+
+
+def _fences(text: str) -> tuple[list[str], str]:
+    """What stands inside of the fences of a text, and what outside of them; a fence that is not closed is outside."""
+    inside: list[str] = []
+    outside: list[str] = []
+    at = 0
+    while (start := text.find(_FENCE, at)) >= 0 and (end := text.find(_FENCE, start + 3)) >= 0:
+        outside.append(text[at:start])
+        content = text[start + 3 : end]
+        label = content[:4].lower() == "json"
+        inside.append((content[4:] if label else content).strip())
+        at = end + 3
+    outside.append(text[at:])
+    return inside, "\n".join(outside)
+
+
+def _among_words(text: str, opening: re.Pattern[str]) -> list[str]:
+    """The JSON values in a text that begin with a bracket, outermost only.
+
+    What is read in vain is bounded by the length of the text, so that no text takes longer than its length allows.
+    """
+    found: list[str] = []
+    left = 8 * len(text) + 1_000
+    at = 0
+    while (start := opening.search(text, at)) is not None and left >= 0:
+        end = _end_of_value(text, start.start())
+        if end is None:
+            return found  # cut off
+        value = text[start.start() : end]
+        if _is_json(value):
+            if len(value) > 2:
+                found.append(value)
+            at = end
+        else:
+            left -= len(value)
+            at = start.start() + 1
+    return found if left >= 0 else []
+
+
+def _end_of_value(text: str, at: int) -> int | None:
+    """Where the bracket at a place is closed."""
+    depth = 0
+    pattern = _STRUCTURE
+    while (mark := pattern.search(text, at)) is not None:
+        at = mark.end()
+        sign = mark[0]
+        if sign == "\\":
+            at += 1 if pattern is _IN_STRING else 0
+        elif sign == '"':
+            pattern = _STRUCTURE if pattern is _IN_STRING else _IN_STRING
+        elif sign in "{[":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return at
     return None
 
 
 def mended(text: str) -> Any:
     """The value of JSON with trailing commas, or written with Python's quotes and words; None if it is something else."""
-    return parsed(_SLIPS.sub(_without_slip, text))
+    slips = _without_slips(text)
+    return None if slips is None else parsed(slips)
 
 
-def _without_slip(found: re.Match[str]) -> str:
-    if found["quoted"] is not None:
-        return '"' + _QUOTE.sub(lambda quote: _JSON_QUOTES.get(quote[0], quote[0]), found["quoted"]) + '"'
-    return found["string"] or _JSON_WORDS.get(found[0], "")
+def _without_slips(text: str) -> str | None:
+    """JSON without its slips; None if a string in it does not end."""
+    ends = True
+
+    def mend(found: re.Match[str]) -> str:
+        nonlocal ends
+        if (quoted := found["quoted"]) is not None:
+            ends = ends and found[0] == f"'{quoted}'"
+            return '"' + _QUOTE.sub(lambda quote: _JSON_QUOTES.get(quote[0], quote[0]), quoted) + '"'
+        if (string := found["string"]) is not None:
+            ends = ends and len(string) > 1 and string[-1] == '"'
+            return string
+        return _JSON_WORDS.get(found[0], "")
+
+    slips = _SLIPS.sub(mend, text)
+    return slips if ends else None
 
 
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:
@@ -76,7 +164,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
     """
     for call in response.tool_calls:
         if wanted is None or call.name == wanted.name:
-            return parse_json(call.arguments.encode("utf-8", "replace"))
+            return parse_text(call.arguments)
     found = json_text(response.text)
     if found is None:
         if response.invalid_tool_calls:
@@ -84,7 +172,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
         elif response.refusal:
             reason = f"the model refused: {response.refusal}"
         else:
-            reason = "the text holds no JSON" if response.text else "the answer is empty"
+            reason = "the text holds no JSON, or several different values" if response.text else "the answer is empty"
         if response.finish_reason == "length":
             reason += "; the answer was cut off at max_tokens"
         raise ResponseFormatError(
@@ -94,7 +182,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             body=response.text[:500],
             partial=response,
         )
-    return parse_json(found.encode("utf-8", "replace"))
+    return parse_text(found)
 
 
 def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:
@@ -121,11 +209,13 @@ class JsonAnswerFilter:
 
     def __init__(self, wanted: ResponseFormat) -> None:
         self._wanted = wanted
-        self._held = ""
+        self._held: list[str] = []
+        self._shown: list[str] = []
+        self._begun = False
         self._live: bool | None = None
         self._inside = False
+        self._escaped = False
         self._depth = 0
-        self._backslashes = 0
         self._names: dict[int, str] = {}
 
     def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
@@ -133,75 +223,91 @@ class JsonAnswerFilter:
         shown: list[ChatDelta] = []
         for delta in deltas:
             if delta.text:
-                delta = delta._replace(text=self._released(delta.text))
+                text = self._released(delta.text)
+                self._shown.append(text)
+                delta = delta._replace(text=text)
             if delta.tool_calls:
                 delta = self._without_call(delta)
             if delta.response is not None:
                 response = as_json_answer(delta.response, self._wanted)
-                if self._held:
-                    has_calls = response.tool_calls or response.invalid_tool_calls
-                    shown.append(ChatDelta(self._held if has_calls else response.text))
+                if rest := self._rest(response):
+                    shown.append(ChatDelta(rest))
                 shown.append(delta._replace(response=response))
             elif delta != ChatDelta():
                 shown.append(delta)
         return shown
 
+    def _rest(self, response: ChatResponse) -> str:
+        """What is still to be shown of the text."""
+        held = "".join(self._held)
+        if not held or self._live is None or not self._live:
+            return held if response.tool_calls or response.invalid_tool_calls else response.text if held else ""
+        return "" if "".join(self._shown).strip() == response.text.strip() else held
+
     def _without_call(self, delta: ChatDelta) -> ChatDelta:
         """Arguments of the tool that stands for the answer are its text."""
-        text, others = delta.text, []
+        text, others = [delta.text], []
         for call in delta.tool_calls:
             name = self._names.setdefault(call.number, call.name or "")
             if name == self._wanted.name:
-                text += call.arguments
+                text.append(call.arguments)
             else:
                 others.append(call)
-        return delta._replace(text=text, tool_calls=tuple(others))
+        return delta._replace(text="".join(text), tool_calls=tuple(others))
 
     def _released(self, added: str) -> str:
+        begins = ""
         if self._live is None:
-            self._held += added
-            begun = _BEGINNING.match(self._held)
-            if begun is None:
-                self._live = False if self._held.strip() not in {"", "{"} else None
+            start = added.lstrip()
+            if not start:
+                self._held.append(added)
                 return ""
-            self._live = True
-            added, self._held = self._held[begun.start(1) :], ""
+            if not self._begun:
+                if start[0] != "{":
+                    self._live = False
+                self._begun = True
+                start = start[1:].lstrip()
+            if self._live is None and start:
+                self._live = start[0] in {'"', "}"}
+            if not self._live:
+                self._held.append(added)
+                return ""
+            begins = "".join(self._held).lstrip()
+            self._held.clear()
+            added = begins + (added if begins else added.lstrip())
         if not self._live:
-            self._held += added
+            self._held.append(added)
             return ""
-        return added[: self._end(added)]
+        end = self._end(added)
+        if end is None:
+            return added
+        self._held.append(added[end:])
+        return added[:end]
 
     def _end(self, added: str) -> int | None:
         """Where in these characters the value ends; None if it goes on, 0 if it was over."""
         if self._depth < 0:
             return 0
-        for found in _STRUCTURE.finditer(added):
-            mark = found.group()
-            if self._inside:
-                if mark == '"' and not self._escaped(added, found.start()):
-                    self._inside = False
+        at = 0
+        if self._escaped:
+            at, self._escaped = 1, False
+        while (found := (_IN_STRING if self._inside else _STRUCTURE).search(added, at)) is not None:
+            at = found.end()
+            mark = found[0]
+            if mark == "\\":
+                if self._inside:
+                    self._escaped = at == len(added)
+                    at += 1
             elif mark == '"':
-                self._inside = True
+                self._inside = not self._inside
             elif mark in "{[":
                 self._depth += 1
             else:
                 self._depth -= 1
                 if self._depth == 0:
                     self._depth = -1
-                    return found.end()
-        tail = len(added) - len(added.rstrip("\\"))
-        self._backslashes = (tail + (self._backslashes if tail == len(added) else 0)) % 2
+                    return at
         return None
-
-    def _escaped(self, added: str, at: int) -> bool:
-        """Whether an odd number of backslashes stands before a place, those of the piece before counted in."""
-        before = added[:at]
-        count = len(before) - len(before.rstrip("\\"))
-        return (count + (self._backslashes if count == at else 0)) % 2 == 1
-
-
-_BEGINNING = re.compile(r'\s*(\{\s*["}])')
-_STRUCTURE = re.compile(r'["{}\[\]]')
 
 
 def _is_json(text: str) -> bool:
@@ -211,14 +317,14 @@ def _is_json(text: str) -> bool:
 def parsed(text: str) -> Any:
     """The JSON value; None if there is none."""
     try:
-        return parse_json(text.encode("utf-8", "replace"))
+        return parse_text(text)
     except ValueError:
         return None
 
 
 def partial_json(text: str) -> str:
     """The JSON object at the end of a text that is still being written, without thoughts, fence and what stands before it."""
-    text = _THINK.sub("", text)
+    text = without_thoughts(text)
     start = text.find("{")
     if start < 0:
         return ""

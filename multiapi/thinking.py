@@ -11,16 +11,36 @@ from dataclasses import replace
 
 from multiapi.types import ChatDelta, ChatResponse, Reasoning
 
-_THOUGHTS = re.compile(r"\s*<(think|thinking|thought)>(.*?)(?:</\1>\s*|$)", re.DOTALL)
-_OPENING = ("<think>", "<thinking>", "<thought>")
+_OPENING = re.compile(r"<(think|thinking|thought)>", re.IGNORECASE)
+_OPENING_TAGS = ("<think>", "<thinking>", "<thought>")
+_CLOSING = {tag: re.compile(rf"</{tag}>", re.IGNORECASE) for tag in ("think", "thinking", "thought")}
+_BLANKS = re.compile(r"\s*")
+
+
+def split_text(text: str) -> tuple[str, str]:
+    """The thoughts at the beginning of a text, and what follows them; a text without thoughts comes back unchanged."""
+    thoughts: list[str] = []
+    at = 0
+    while (opening := _OPENING.match(text, start := _after_blanks(text, at))) is not None:
+        closing = _CLOSING[opening[1].lower()].search(text, opening.end())
+        thoughts.append(text[opening.end() : closing.start() if closing else len(text)])
+        at = closing.end() if closing else len(text)
+    return ("".join(thoughts), text[start:]) if thoughts else ("", text)
+
+
+def without_thoughts(text: str) -> str:
+    """What follows the thoughts at the beginning of a text."""
+    return split_text(text)[1]
+
+
+def _after_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
 
 
 def split_thoughts(response: ChatResponse) -> ChatResponse:
     """The answer with the thoughts at its beginning among its reasoning."""
-    thoughts, text = "", response.text
-    while (found := _THOUGHTS.match(text)) is not None:
-        thoughts += found.group(2)
-        text = text[found.end() :]
+    thoughts, text = split_text(response.text)
     if text == response.text:
         return response
     held = response.reasoning or Reasoning(provider=response.provider, model=response.model)
@@ -31,8 +51,9 @@ class ThoughtFilter:
     """The same for a stream: holds back what may be a tag until it is known what it is."""
 
     def __init__(self) -> None:
-        self._held = ""
-        self._closing = ""
+        self._blanks: list[str] = []
+        self._tag = ""  # what may be the beginning of a tag
+        self._closing: str | None = None
         self._began = False
         self._over = False
 
@@ -44,7 +65,7 @@ class ThoughtFilter:
                 thoughts, text = self._split(delta.text)
                 delta = delta._replace(text=text, reasoning=delta.reasoning + thoughts)
             if delta.response is not None:
-                rest = self._held.lstrip() if self._began and not self._closing else self._held
+                rest = self._tag if self._began else "".join((*self._blanks, self._tag))
                 if rest:
                     shown.append(ChatDelta(reasoning=rest) if self._closing else ChatDelta(rest))
                 shown.append(delta._replace(response=split_thoughts(delta.response)))
@@ -54,29 +75,37 @@ class ThoughtFilter:
 
     def _split(self, added: str) -> tuple[str, str]:
         """What is known by now to be thoughts, and what to be text."""
-        self._held += added
-        thoughts = ""
+        text, self._tag = self._tag + added, ""
+        thoughts: list[str] = []
+        at = 0
         while True:
-            if self._closing:
-                before, closed, after = self._held.partition(self._closing)
-                if not closed:
-                    keep = _overlap(self._held, self._closing)
-                    cut = len(self._held) - keep
-                    thoughts, self._held = thoughts + self._held[:cut], self._held[cut:]
-                    return thoughts, ""
-                thoughts, self._held, self._closing, self._began = thoughts + before, after, "", True
-            start = self._held.lstrip()
-            tag = next((tag for tag in _OPENING if start.startswith(tag)), None)
-            if tag is not None:
-                self._held, self._closing = start[len(tag) :], f"</{tag[1:]}"
-            elif not start or any(tag.startswith(start) for tag in _OPENING):
-                return thoughts, ""
-            else:
-                text = start if self._began else self._held
-                self._held, self._over = "", True
-                return thoughts, text
+            if self._closing is not None:
+                closing = _CLOSING[self._closing].search(text, at)
+                if closing is None:
+                    cut = len(text) - _overlap(text[max(at, len(text) - len("</thinking>")) :], f"</{self._closing}>")
+                    thoughts.append(text[at:cut])
+                    self._tag = text[cut:]
+                    return "".join(thoughts), ""
+                thoughts.append(text[at : closing.start()])
+                at, self._closing, self._began = closing.end(), None, True
+            start = _after_blanks(text, at)
+            opening = _OPENING.match(text, start)
+            if opening is not None:
+                at, self._closing = opening.end(), opening[1].lower()
+                self._began = True
+                self._blanks.clear()
+                continue
+            rest = text[start : start + len("<thinking>")].lower()
+            if not self._began:
+                self._blanks.append(text[at:start])
+            if start == len(text) or any(tag.startswith(rest) for tag in _OPENING_TAGS):
+                self._tag = text[start:]
+                return "".join(thoughts), ""
+            self._over = True
+            return "".join(thoughts), "".join((*self._blanks, text[start:]))
 
 
 def _overlap(text: str, tag: str) -> int:
     """How much of the end of a text may be the beginning of a tag."""
-    return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)
+    end = text.lower()
+    return next((size for size in range(min(len(tag) - 1, len(end)), 0, -1) if end.endswith(tag[:size])), 0)

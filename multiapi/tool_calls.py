@@ -11,7 +11,7 @@ import orjson
 
 from multiapi.answer_facts import is_filler, kind_of
 from multiapi.errors import ResponseTooLargeError
-from multiapi.http import dump_json, parse_json
+from multiapi.http import dump_json, parse_json, parse_text
 from multiapi.types import InvalidToolCall, ToolCall, ToolCallDelta
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
@@ -299,7 +299,7 @@ def joined_calls(fragments: Sequence[ToolCallDelta]) -> tuple[ToolCallDelta, ...
 def arguments_error(text: str) -> str | None:
     """Why tool arguments are no JSON object, or None if they are one."""
     try:
-        value = parse_json(text.encode("utf-8", "replace"))
+        value = parse_text(text)
     except ValueError as error:
         return f"the arguments are no JSON: {error}"
     return None if isinstance(value, dict) else f"the arguments are {kind_of(value)} instead of an object"

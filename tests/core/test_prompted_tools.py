@@ -40,16 +40,20 @@ def test_the_prompt_holds_schemas_form_and_history() -> None:
     asked = with_prompted_tools(ChatRequest(model="m", messages=history, tools=[ADD, MULTIPLY]))
     assert asked.tools == ()
     system, user, assistant, results = asked.messages
-    assert system.content.startswith("Be kind.\n\n")
-    assert '"name":"add"' in system.content
-    assert '{"tool_calls": [{"name": "TOOL_NAME"' in system.content
-    assert user.content == "2 + 2?"
+    assert system.content == "Be kind."
+    assert user.content == '{"user_message":"2 + 2?"}'
     assert (
         assistant.content
         == 'Let me see.\n{"tool_calls":[{"name":"add","arguments":{"a":1}},{"name":"multiply","arguments":{}}]}'
     )
     assert assistant.tool_calls == ()
-    assert results == Message("user", "Tool result for add (c1): 4\nTool error for multiply (c2): no such thing")
+    first, second, told = results.content.split("\n", 2)
+    assert json.loads(first) == {"tool_result": {"id": "c1", "name": "add", "content": "4"}}
+    assert json.loads(second) == {
+        "tool_result": {"id": "c2", "name": "multiply", "is_error": True, "content": "no such thing"}
+    }
+    assert '"name":"add"' in told
+    assert '{"tool_calls": [{"name": "TOOL_NAME"' in told
 
 
 @pytest.mark.parametrize(
@@ -83,8 +87,12 @@ def test_a_call_is_read_in_the_forms_that_models_write(text: str) -> None:
     assert found(text) == ("", [("add", {"a": 1})], [])
 
 
-def test_words_around_a_call_stay_words() -> None:
-    assert found(f"I will add.\n{CALL}\nWait.") == ("I will add.\nWait.", [("add", {"a": 1})], [])
+@pytest.mark.parametrize(
+    "before", ["I will add.\n", "I will add. ", "Code:\n```python\nx = {}\n```\nNow:\n\n", '<think>hm {"a"</think>\n']
+)
+def test_words_before_a_call_stay_words(before: str) -> None:
+    for text in (before + CALL, f"{before}```json\n{CALL}\n```\n"):
+        assert found(text) == (before.rstrip(), [("add", {"a": 1})], [])
 
 
 def test_several_calls_at_once() -> None:
@@ -104,7 +112,7 @@ def test_several_calls_at_once() -> None:
 )
 def test_what_is_nearly_a_call_is_an_invalid_one(text: str) -> None:
     words, valid, invalid = found(text)
-    assert (words, valid) == ("", [])
+    assert (words, valid) == (text, [])
     assert len(invalid) == 1
     assert invalid[0][1]
 
@@ -120,7 +128,7 @@ def test_a_plain_answer_stays_one(text: str) -> None:
 @pytest.mark.parametrize("choice", ["required", "add"])
 def test_words_instead_of_a_demanded_call_are_an_invalid_call(choice: str) -> None:
     words, valid, invalid = found("I would rather not.", tool_choice=choice)
-    assert (words, valid) == ("", [])
+    assert (words, valid) == ("I would rather not.", [])
     assert invalid[0][0] == "add"
 
 
@@ -150,7 +158,7 @@ def test_a_stream_shows_text_and_no_call_wherever_it_is_cut(text: str, cuts: lis
     assert response.tool_calls == valid
     text_shown = "".join(delta.text for delta in shown)
     assert "tool_calls" not in text_shown
-    assert text_shown.strip() == words.strip()
+    assert text_shown == words
     assert [call.name for delta in shown for call in delta.tool_calls] == [call.name for call in valid]
 
 

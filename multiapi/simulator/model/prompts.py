@@ -46,6 +46,64 @@ class Prompted:
     final: str = "Answer:"
 
 
+def unframed(conversation: Conversation) -> Conversation:
+    """The conversation with what stands in JSON objects as turns of their own, if its instructions say that it is given so.
+
+    Such instructions name the objects: `{"user_message": "..."}` for the user's words, `{"tool_result": {...}}` for results. What
+    stands outside of them are instructions.
+    """
+    if not any(
+        turn.role in ("system", "user")
+        and ('{"user_message": "..."}' in turn.text or '{"tool_result": {...}}' in turn.text)
+        for turn in conversation.turns
+    ):
+        return conversation
+    turns: list[Turn] = []
+    for turn in conversation.turns:
+        if turn.role == "user":
+            turns += _out_of_frames(turn)
+        else:
+            turns.append(_calls_as_turn(turn) if turn.role == "assistant" else turn)
+    return replace(conversation, turns=tuple(turns))
+
+
+def _out_of_frames(turn: Turn) -> list[Turn]:
+    said: list[str] = []
+    results: list[Turn] = []
+    told: list[str] = []
+    for line in turn.text.split("\n"):
+        value = _frame(line)
+        if isinstance(value, str):
+            said.append(value)
+        elif isinstance(value, dict):
+            results.append(
+                Turn("tool", str(value.get("content")), (), (), str(value.get("id", "")), str(value.get("name", "")))
+            )
+        else:
+            told.append(line)
+    if not said and not results:
+        return [turn]
+    instructions = "\n".join(told).strip()
+    turns = [Turn("system", instructions)] if instructions else []
+    if results:
+        results[-1] = replace(results[-1], attachments=() if said else turn.attachments)
+    if said:
+        results.append(replace(turn, text="\n".join(said)))
+    return turns + results
+
+
+def _frame(line: str) -> str | dict[str, Any] | None:
+    """What the object in a line carries: the user's words, or a result."""
+    if not line.startswith(('{"user_message"', '{"tool_result"')):
+        return None
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
+    return inner if isinstance(inner, str | dict) else None
+
+
 def _as_tool(value: Any) -> Tool | None:
     if isinstance(value, dict) and isinstance(value.get("function"), dict):
         value = value["function"]

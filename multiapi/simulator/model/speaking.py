@@ -33,6 +33,7 @@ def think(conversation: Conversation) -> Reply:
     """The whole answer, before any limit cuts it."""
     if conversation.tools:
         return _reasoned(conversation, _answered(conversation))
+    conversation = prompts.unframed(conversation)
     prompted = prompts.prompted_tools(conversation) or prompts.react(conversation)
     if prompted is None:
         return _reasoned(conversation, _answered(conversation))

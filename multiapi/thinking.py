@@ -101,8 +101,10 @@ class ThoughtFilter:
             if start == len(text) or any(tag.startswith(rest) for tag in _OPENING_TAGS):
                 self._tag = text[start:]
                 return "".join(thoughts), ""
+            words = "".join((*self._blanks, text[start:]))
             self._over = True
-            return "".join(thoughts), "".join((*self._blanks, text[start:]))
+            self._blanks.clear()
+            return "".join(thoughts), words
 
 
 def _overlap(text: str, tag: str) -> int:

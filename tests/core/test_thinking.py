@@ -16,6 +16,8 @@ ANSWERS = [
     "<think>never closed",
     "no thoughts, and <think>this</think> is quoted",
     "<thin ice>",
+    "  <thin ice>",
+    " \n<THINK>x</Think> y",
     "<think></think>",
     "",
     "  ",

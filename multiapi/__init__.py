@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from multiapi.account import (
         Balance,
         DailyUsage,
+        Deprecation,
         Health,
         KeyChange,
         KeyInfo,
@@ -89,6 +90,7 @@ _HOMES = {
     "BatchResult": "batches",
     "Client": "client",
     "DailyUsage": "account",
+    "Deprecation": "account",
     "EncodedFile": "media_results",
     "Health": "account",
     "ImageEditRequest": "media_requests",
@@ -137,6 +139,7 @@ __all__ = [
     "Client",
     "Cost",
     "DailyUsage",
+    "Deprecation",
     "EmbedRequest",
     "EmbedResponse",
     "EncodedFile",

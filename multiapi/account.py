@@ -43,6 +43,10 @@ class ModelInfo:
         developer: Who made it.
         capabilities: The vendor's own words for what it can do.
         context_tokens: How long a conversation may be.
+        active: Whether it can be used now; None where the provider does not say.
+        status: deprecated, superseded or withdrawn, where the provider says so; see `Client.deprecations`.
+        replaced_by: The model that takes its place.
+        shutdown_at: The day from which it is not there any more, as YYYY-MM-DD.
     """
 
     id: str
@@ -58,7 +62,48 @@ class ModelInfo:
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     prices: tuple[Price, ...] = ()
+    active: bool | None = None
+    status: str | None = None
+    replaced_by: str | None = None
+    shutdown_at: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """A model that its provider has withdrawn, replaced, or will.
+
+    Attributes:
+        status: deprecated (still serves), superseded (another name of `replaced_by`), withdrawn (404), or the provider's own word.
+        deprecated_at, shutdown_at: Days, as YYYY-MM-DD.
+        reason: The provider's own word.
+    """
+
+    id: str
+    provider: str
+    aliases: tuple[str, ...] = ()
+    status: str = ""
+    deprecated_at: str | None = None
+    shutdown_at: str | None = None
+    replaced_by: str | None = None
+    reason: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprecationsRequest:
+    """Which part of the feed: some statuses, or what happened on a day or later."""
+
+    status: str | Sequence[str] | None = None
+    since: date | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprecationFeed:
+    """The entries of an answer, and the tag by which the provider knows it again."""
+
+    items: tuple[Deprecation, ...]
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

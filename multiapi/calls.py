@@ -19,11 +19,13 @@ from multiapi.flow import Flow, Setting
 from multiapi.media_flows import WAIT_S
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from multiapi.account import (
         Balance,
         DailyUsage,
+        Deprecation,
         Health,
         KeyChange,
         KeyInfo,
@@ -344,7 +346,7 @@ class Calls:
 
         Without a request all of them. Prices are in the currency that the vendor names, per what it names.
         """
-        return made.one(setting, "models", request)
+        return made.models(setting, request)
 
     @called
     def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
@@ -354,6 +356,20 @@ class Calls:
             NotFoundError: The vendor has no such model.
         """
         return made.model(setting, model_id)
+
+    @called
+    def deprecations(
+        setting: Setting, status: str | Sequence[str] | None = None, since: date | str | None = None
+    ) -> Flow[tuple[Deprecation, ...]]:
+        """Models that the provider has withdrawn or replaced, or will; newest first. No key is needed.
+
+        The feed is kept for the life of the client and asked for again by its tag; `models()` and warnings go by it from then on.
+
+        Args:
+            status: "deprecated" (still serves), "superseded" (another name of its replacement), "withdrawn" (404), or several.
+            since: Only what was deprecated or shut down on this day or later.
+        """
+        return made.deprecations(setting, status, since)
 
     @called
     def metrics(setting: Setting, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:

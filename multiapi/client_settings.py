@@ -74,7 +74,7 @@ class Settings:
         self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
-        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits)
+        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits, {})
         self._failures = Failures(self.provider, self.key)
 
     def __repr__(self) -> str:

@@ -26,6 +26,7 @@ from multiapi.errors import (
     EmbeddingBatchError,
     InvalidRequestError,
     MultiApiError,
+    NotFoundError,
     RequestTimeoutError,
     ResponseFormatError,
     ServerError,
@@ -104,6 +105,8 @@ class Setting(NamedTuple):
     policy: Policy
     refusals: Refusals
     limits: Limits = Limits()
+    memory: dict[Any, Any] | None = None
+    """What this client has learnt and nobody else needs: paths that answered, lists with their tags, warnings that were given."""
 
 
 # ------------------------------------------------------------------------------------------------ one operation
@@ -114,6 +117,13 @@ def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T
     http = operation.build(request)
     if operation.limit != http.limit:
         http = replace(http, limit=operation.limit)
+    if operation.elsewhere is not None:
+        return (yield from _at_either(setting, operation, http, operation.elsewhere))
+    return (yield from exchange(setting, operation, http))
+
+
+def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) -> Flow[T]:
+    """Send what was built, and again after each failure worth it."""
     attempt = 0
     while True:
         attempt += 1
@@ -123,6 +133,29 @@ def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T
         except MultiApiError as error:
             failure = error
         yield from again(setting, operation.retry, http, failure, attempt)
+
+
+def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
+    """Ask the documented path, and after a 404 the other one; the client remembers which of them answered."""
+    memory = {} if setting.memory is None else setting.memory
+    place = ("elsewhere", http.path)
+    if place not in memory:
+        try:
+            return (yield from exchange(setting, operation, http))
+        except NotFoundError:
+            pass
+    try:
+        result = yield from exchange(setting, operation, replace(http, path=elsewhere))
+    except NotFoundError as error:
+        memory.pop(place, None)
+        error.message = (
+            f"{setting.provider.title} seems to have no {operation.name} operation for this key: {http.path} and "
+            f"{elsewhere} are not there; look at its dashboard ({error.message})"
+        )
+        error.args = (error.message,)
+        raise
+    memory[place] = elsewhere
+    return result
 
 
 def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse) -> T:

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from multiapi.errors import MultiApiError, NotFoundError, UnsupportedError, printable
-from multiapi.flow import Flow, Setting, Wait, call
+from multiapi.errors import MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
+from multiapi.flow import Flow, Setting, Wait, call, exchange
 from multiapi.provider import operation_of, unsupported
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from multiapi.account import ModelInfo
+    from multiapi.account import Deprecation, DeprecationFeed, ModelInfo
     from multiapi.batches import Batch
     from multiapi.jobs import Job, JobKind, OnProgress, PollEvery
     from multiapi.media import Media
@@ -127,7 +127,7 @@ def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
         NotFoundError: The vendor lists no such model.
     """
     if "model" in setting.provider.operations:
-        return (yield from one(setting, "model", model_id))
+        return with_deprecation(setting, (yield from one(setting, "model", model_id)))
     listed: tuple[ModelInfo, ...] = yield from one(setting, "models")
     found = next((info for info in listed if model_id in {info.id, *info.aliases}), None)
     if found is None:
@@ -141,6 +141,43 @@ def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
     made: Batch = yield from one(setting, "create_batch", request)
     now: float = yield Wait(0.0)
     return replace(made, created_s=now)
+
+
+def models(setting: Setting, request: Any = None) -> Flow[tuple[ModelInfo, ...]]:
+    """The provider's models; what the feed of deprecations said to this client stands in them."""
+    listed: tuple[ModelInfo, ...] = yield from one(setting, "models", request)
+    return tuple(with_deprecation(setting, info) for info in listed)
+
+
+def with_deprecation(setting: Setting, info: ModelInfo) -> ModelInfo:
+    """The same with what the last feed says of it, if one was asked for."""
+    found = (setting.memory or {}).get("deprecated", {}).get(info.id)
+    if found is None:
+        return info
+    return replace(info, status=found.status, replaced_by=found.replaced_by, shutdown_at=found.shutdown_at)
+
+
+def deprecations(setting: Setting, status: Any = None, since: Any = None) -> Flow[tuple[Deprecation, ...]]:
+    """The feed; where it has not changed since this client asked last, the same objects as then."""
+    from multiapi.account import DeprecationsRequest
+
+    memory = {} if setting.memory is None else setting.memory
+    place = ("deprecations", str(status), str(since))
+    before: DeprecationFeed | None = memory.get(place)
+    operation = operation_of(setting.provider, "deprecations")
+    http = operation.build(DeprecationsRequest(status=status, since=since))
+    if before is not None and before.etag is not None:
+        http = replace(http, headers={**http.headers, "if-none-match": before.etag})
+    try:
+        feed: DeprecationFeed = yield from exchange(setting, operation, http)
+    except StatusError as error:
+        if before is None or error.status != 304:
+            raise
+        return before.items
+    memory[place] = feed
+    known = memory.setdefault("deprecated", {})
+    known.update((name, each) for each in feed.items for name in (each.id, *each.aliases))
+    return feed.items
 
 
 def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:

@@ -26,6 +26,7 @@ class Operation(Generic[Q, R]):
         capability: The word for it in `Provider.capabilities`.
         retry: What may be repeated when it fails.
         limit: Which of `Limits` bounds its answer.
+        elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Operation(Generic[Q, R]):
     parse: Callable[[HttpResponse], R]
     retry: Retry = Retry.ANSWER
     limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes"] = "answer_bytes"
+    elsewhere: str | None = None
 
 
 class StreamDecoder(Protocol):
@@ -222,6 +224,7 @@ _NOUN_OF_OPERATION = {
     "models": ("list of models", "models"),
     "model": ("operation for a single model", "model"),
     "metrics": ("metrics of models", "metrics"),
+    "deprecations": ("feed of deprecated models", "deprecations"),
     "image": ("image generation", "image"),
     "edit_image": ("image editing", "image_edit"),
     "speech": ("speech", "speech"),

@@ -45,3 +45,13 @@ def response_examples(vendor: str) -> Iterator[Example]:
                 for media_type, content in (response.get("content") or {}).items():
                     for name, example in (content.get("examples") or {}).items():
                         yield Example(vendor, operation["operationId"], str(status), media_type, name, example["value"])
+
+
+def removed(vendor: str) -> frozenset[str]:
+    """The operations that a provider has withdrawn."""
+    return frozenset(
+        operation["operationId"]
+        for item in contract(vendor)["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict) and operation.get("x-status") == "removed"
+    )

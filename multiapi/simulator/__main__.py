@@ -14,6 +14,17 @@ def main(arguments: list[str] | None = None) -> int:
         "--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the ids that are given out (default: %(default)s)")
+    parser.add_argument(
+        "--as-seen",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="NAMES",
+        help="also answer in the forms that users saw live: all of them, or the named ones, with commas",
+    )
+    parser.add_argument(
+        "--withdrawn", action="store_true", help="also serve operations that their vendor has withdrawn"
+    )
     options = parser.parse_args(arguments)
     try:
         from multiapi.simulator.server import Server
@@ -21,7 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         sys.stderr.write(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})\n")
         return 1
-    server = Server(Simulator(seed=options.seed), options.host, options.port)
+    try:
+        simulator = Simulator(seed=options.seed, as_seen=options.as_seen, withdrawn=options.withdrawn)
+    except ValueError as error:
+        parser.error(str(error))
+    server = Server(simulator, options.host, options.port)
 
     def announce() -> None:
         while not server.started:

@@ -14,6 +14,11 @@ class Clock:
         """The time."""
         return (time.time() if self._start is None else self._start) + self._ahead
 
+    @property
+    def stands(self) -> bool:
+        """Whether no time passes but what it is moved by."""
+        return self._start is not None
+
     def advance(self, seconds: float) -> None:
         """Move the time ahead."""
         self._ahead += seconds

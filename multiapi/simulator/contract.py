@@ -94,7 +94,7 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """`current`, `legacy` or `removed`."""
+        """`current`, `legacy`, `removed`, or `seen` for one that no page names."""
         return str(self.spec.get("x-status", "current"))
 
     @cached_property
@@ -197,7 +197,11 @@ class Contract:
         self.operations: dict[str, Operation] = {}
         self._static: dict[tuple[str, str], Operation] = {}
         self._templates: list[tuple[str, re.Pattern[str], Operation]] = []
-        for path, item in self.document["paths"].items():
+        seen = {
+            path: {method: {"x-status": "seen", **spec} for method, spec in item.items() if isinstance(spec, dict)}
+            for path, item in self.document.get("x-seen-paths", {}).items()
+        }
+        for path, item in [*self.document["paths"].items(), *seen.items()]:
             for method in _METHODS:
                 if method in item:
                     shared = item.get("parameters", [])

@@ -3,6 +3,7 @@
 - `POST /_simulator/faults` with `{"fault": "status=503", "vendor": "aicredits", "operation": null, "times": 2}`; `GET`, `DELETE`
 - `POST /_simulator/clock` with `{"advance": 30}`; `GET`
 - `POST /_simulator/limits` with `{"vendor": "aicredits", "on": true}`, and `requests`, `window_s`, `concurrency` for other limits
+- `POST /_simulator/as-seen` with `{"as_seen": true}`, `false` or a list of names (see `as_seen.py`); `GET`
 - `POST /_simulator/reset`
 - `GET /_simulator/state`: what was answered, balances, jobs, files
 """
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 def answer(simulator: "Simulator", request: Request) -> Answer:
     """Do what is asked, or say what can be asked."""
     what = request.path.removeprefix("/_simulator").strip("/")
-    handlers = {"faults": _faults, "clock": _clock, "limits": _limits, "reset": _reset, "state": _state}
+    handlers = {
+        "faults": _faults,
+        "clock": _clock,
+        "limits": _limits,
+        "as-seen": _as_seen,
+        "reset": _reset,
+        "state": _state,
+    }
     if what not in handlers:
         return Answer.json({"controls": [f"/_simulator/{name}" for name in handlers]}, 404)
     try:
@@ -74,6 +82,14 @@ def _limits(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer
         for name, limit in simulator.limits.in_force.items()
     }
     return Answer.json({"limits": in_force})
+
+
+def _as_seen(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+    if method == "POST":
+        simulator.as_seen = body["as_seen"]
+    elif method == "DELETE":
+        simulator.as_seen = False
+    return Answer.json({"as_seen": sorted(simulator.as_seen)})
 
 
 def _reset(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:

@@ -55,6 +55,7 @@ def multiapi_simulator(_multiapi_server: Server) -> Server:
     simulator.reset()
     simulator.faults.clear()
     simulator.limits.switch_off()
+    simulator.as_seen = False
     return _multiapi_server
 
 

@@ -4,6 +4,7 @@ import hashlib
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
@@ -16,10 +17,10 @@ import httpx
 import orjson
 
 from multiapi._version import __version__
-from multiapi.simulator import control, faults
+from multiapi.simulator import as_seen, control, faults
 from multiapi.simulator.clock import Clock
 from multiapi.simulator.contract import HOSTS, SERVERS, VENDORS, Operation, contract
-from multiapi.simulator.exchange import Answer, Request, event
+from multiapi.simulator.exchange import Answer, Drop, Pause, Request, event
 from multiapi.simulator.files import Files, StoredFile, extension
 from multiapi.simulator.jobs import Jobs
 from multiapi.simulator.ledger import iso
@@ -55,13 +56,24 @@ class Answered:
 class Simulator:
     """Five simulated vendors. Everything it knows is in the object; nothing is written anywhere.
 
-    `job_wait_s` and `job_run_s` say how long a job waits and runs on the simulator's clock.
+    `job_wait_s` and `job_run_s` say how long a job waits and runs on the simulator's clock. `as_seen` switches on forms that users
+    saw live and no page shows: True for all, or names from the table in `as_seen.py`. `withdrawn` serves operations that their
+    vendor has withdrawn, from the contract's examples; without it they are 404.
     """
 
     def __init__(
-        self, seed: int = 0, clock: Clock | None = None, *, job_wait_s: float = 0.5, job_run_s: float = 1.5
+        self,
+        seed: int = 0,
+        clock: Clock | None = None,
+        *,
+        job_wait_s: float = 0.5,
+        job_run_s: float = 1.5,
+        as_seen: bool | str | Iterable[str] = False,
+        withdrawn: bool = False,
     ) -> None:
         self.seed = seed
+        self.withdrawn = withdrawn
+        self.as_seen = as_seen
         self.clock = clock or Clock()
         self.job_wait_s = job_wait_s
         self.job_run_s = job_run_s
@@ -75,8 +87,23 @@ class Simulator:
         self.jobs = Jobs()
         self.files = Files()
         self.answered = 0
+        self._turns: dict[str, int] = {}
         self._numbers = count(1)
         self._vendors: dict[str, Vendor] = {}
+
+    @property
+    def as_seen(self) -> frozenset[str]:
+        """The names of the seen forms that are on; it is set to True, False or some names."""
+        return self._as_seen
+
+    @as_seen.setter
+    def as_seen(self, given: bool | str | Iterable[str]) -> None:
+        self._as_seen = as_seen.read(given)
+
+    @property
+    def hosts(self) -> dict[str | None, str]:
+        """The providers' own hosts, with those that were only seen where they are on."""
+        return {**HOSTS, "aicredits.in": "aicredits"} if "hosts" in self._as_seen else HOSTS
 
     # -------------------------------------------------------------- places
 
@@ -111,6 +138,11 @@ class Simulator:
         number = next(self._numbers)
         return prefix + hashlib.blake2b(b"%d:%d" % (self.seed, number), digest_size=16).hexdigest()[:length]
 
+    def turn(self, name: str) -> int:
+        """How often this was asked before, for what changes by turns."""
+        self._turns[name] = self._turns.get(name, -1) + 1
+        return self._turns[name]
+
     def new_uuid(self) -> str:
         """The same in the form of a UUID."""
         return str(uuid.UUID(self.new_id("", 32), version=4))
@@ -123,7 +155,7 @@ class Simulator:
     def url_of(self, file: StoredFile, request: Request, folder: str = "") -> str:
         """The address of a file, on the simulator itself or, when the vendor's own host was called, on its file host."""
         host, path = _FILE_PLACES.get(file.vendor, ("https://files.example.com", "/files"))
-        start = host if request.host in HOSTS else f"{request.origin}/{file.vendor}"
+        start = host if request.host in self.hosts else f"{request.origin}/{file.vendor}"
         return f"{start}{path}{folder}/{file.name}"
 
     def fetch(self, url: str) -> tuple[str, bytes] | None:
@@ -155,7 +187,7 @@ class Simulator:
 
     def _special(self, request: Request) -> Answer | None:
         """The page, the controls and the files."""
-        if request.host not in HOSTS:
+        if request.host not in self.hosts:
             if request.path in ("", "/"):
                 from multiapi.simulator.page import page
 
@@ -177,7 +209,7 @@ class Simulator:
 
     def _sort(self, request: Request) -> tuple[str | None, str]:
         """Whose request it is, and its path below the vendor's server."""
-        if vendor := HOSTS.get(request.host):
+        if vendor := self.hosts.get(request.host):
             path = request.path
         else:
             first, _, rest = request.path.lstrip("/").partition("/")
@@ -195,8 +227,12 @@ class Simulator:
         call: Call | None = None
         fault: faults.Fault | None = None
         try:
-            matched = vendor.contract.match(request.method, request.path)
-            if matched is None or matched[0].status == "removed":
+            matched = vendor.contract.match(request.method, vendor.path_of(request.path))
+            if matched is None or (matched[0].status == "removed" and not self.withdrawn):
+                raise Refusal(404, f"Cannot {request.method} {request.path}", bare=True)
+            if matched[0].status == "seen" and not vendor.serves(matched[0]):
+                if matched[0].path in vendor.contract.document["paths"]:
+                    raise Refusal(404, "404 page not found", text=True)
                 raise Refusal(404, f"Cannot {request.method} {request.path}", bare=True)
             operation, path = matched
             fault = self.faults.take(vendor.name, operation.id, request.headers.get(faults.HEADER))
@@ -248,6 +284,19 @@ class Simulator:
         if fault.get("body") is not None and fault.get("status"):
             answer.status = int(fault.get("status") or 200)
         faults.apply(fault, answer, error_event)
+        longest = vendor.longest_wait_s(answer)
+        if longest is not None:
+            answer.before = [step for step in answer.before if self._waits(step, longest)]
+            answer.before = [
+                Pause(min(step.seconds, longest)) if isinstance(step, Pause) else step for step in answer.before
+            ]
+
+    def _waits(self, step: Pause | Drop, longest_s: float) -> bool:
+        """Whether real time has to pass; a clock that stands is moved instead."""
+        if not isinstance(step, Pause) or not self.clock.stands:
+            return True
+        self.clock.advance(min(step.seconds, longest_s))
+        return False
 
     def _limit(self, vendor: Vendor, key: str) -> None:
         if vendor.name in self.limits.in_force:

@@ -63,8 +63,8 @@ def _gaps_of(provider: str, seen: set[Seen]) -> Iterator[str]:
 
 
 def offered(provider: str) -> list[Operation]:
-    """The operations of a vendor that it has not withdrawn."""
-    return [each for each in contract(provider).operations.values() if each.status != "removed"]
+    """The operations that a vendor documents and has not withdrawn."""
+    return [each for each in contract(provider).operations.values() if each.status not in {"removed", "seen"}]
 
 
 def streams(operation: Operation) -> bool:

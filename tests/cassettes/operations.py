@@ -58,7 +58,16 @@ def scenarios() -> Iterator[Scenario]:
         ("aimlapi", aimlapi_legacy()),
     ):
         for name, steps in named.items():
-            yield Scenario(provider=provider, name=name, steps=steps if isinstance(steps, tuple) else (steps,))
+            yield Scenario(
+                provider=provider,
+                name=name,
+                steps=steps if isinstance(steps, tuple) else (steps,),
+                simulated={"withdrawn": True} if name in WITHDRAWN else {},
+            )
+
+
+WITHDRAWN = frozenset({"balance_legacy", "image_with_url_legacy"})
+"""What the provider does not offer any more: recorded from a simulator that still does."""
 
 
 Named = dict[str, Step | tuple[Step, ...]]
@@ -282,6 +291,11 @@ def aimlapi() -> Named:
             step("batch", first(lambda made: made), wait_s=600.0),
         ),
         "balance": step("balance"),
+        "deprecations": (
+            step("deprecations"),
+            step("deprecations"),
+            step("deprecations", status="withdrawn", since="2026-08-01"),
+        ),
         "billing_detail": step("call", "billing_detail"),
         "balance_legacy": step("call", "balance_legacy"),
         "usage": (_hello("aimlapi", "openai/gpt-4o"), step("usage", UsageRequest(period="7d", group_by="model"))),

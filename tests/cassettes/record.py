@@ -95,7 +95,7 @@ class SimulatedTime(Waiting):
 
 def record_simulated(scenario: Scenario, path: Path) -> None:
     """One cassette, from a simulator of its own: what one scenario does changes nothing for another."""
-    simulator = Simulator(seed=0, clock=Clock(START), job_wait_s=3.0, job_run_s=6.0)
+    simulator = Simulator(seed=0, clock=Clock(START), job_wait_s=3.0, job_run_s=6.0, **scenario.simulated)
     scrubber = Scrubber(KEY, live=False)
     http = httpx.Client(transport=httpx.MockTransport(simulator.transport.handle_request))
 

@@ -52,6 +52,7 @@ class Scenario:
         steps: What is called, in order.
         settings: Further arguments of the client.
         without: Readers that cannot say the same.
+        simulated: Further arguments of the simulator that it is recorded from; such a scenario is not recorded live.
     """
 
     provider: str
@@ -59,6 +60,7 @@ class Scenario:
     steps: tuple[Step, ...]
     settings: dict[str, Any] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    simulated: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
@@ -70,8 +72,8 @@ class Scenario:
 
     @property
     def is_simulated(self) -> bool:
-        """It needs a fault or an account that only the simulator has on demand."""
-        return any(step.fault or step.key for step in self.steps)
+        """It needs a fault, an account or a switch that only the simulator has on demand."""
+        return bool(self.simulated) or any(step.fault or step.key for step in self.steps)
 
     @property
     def only(self) -> Step | None:

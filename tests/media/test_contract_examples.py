@@ -13,7 +13,7 @@ from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
 from multiapi.providers.aimlapi.legacy import ROUTES
 from multiapi.types import Cost
-from tests.contracts import Example, contract, response_examples
+from tests.contracts import Example, contract, removed, response_examples
 
 OURS: dict[str, dict[str, tuple[str, ...]]] = {
     "bineric": {
@@ -30,6 +30,7 @@ OURS: dict[str, dict[str, tuple[str, ...]]] = {
         "createSpeech": ("speech",),
         "createTranscription": ("transcribe",),
         "getCredits": ("credits", "balance"),
+        "getCreditsSeen": ("credits", "balance"),
         "listModels": ("models",),
         "getHealth": ("health",),
         "getReadiness": ("ready",),
@@ -64,6 +65,7 @@ OURS: dict[str, dict[str, tuple[str, ...]]] = {
         "listModels": ("models",),
         "getModel": ("model",),
         "getModelMetrics": ("metrics",),
+        "listModelDeprecations": ("deprecations",),
         "getBalance": ("balance",),
         "getBillingDetail": ("billing_detail",),
         "getBalanceLegacy": ("balance_legacy",),
@@ -112,7 +114,7 @@ ANSWERS = [
     if example.status.startswith("2")
     and example.media_type == "application/json"
     and example.operation not in CHAT
-    and not example.operation.startswith("bagoodex")
+    and (example.operation not in removed(vendor) or our_names(example)[0] in PROVIDERS[vendor].operations)
     and not (example.operation in {"editImage", "createImageWithUrl"} and "mesh" in str(example.value))
 ]
 
@@ -152,7 +154,22 @@ def test_method_and_path_are_the_documented_ones(vendor: str) -> None:
         assert (method, path) in documented, name
 
 
-@pytest.mark.parametrize("example", ANSWERS, ids=str)
+WAITING = {
+    ("aimlapi", "createImage", "typed"): "live_aimlapi.md, L7",
+    ("aimlapi", "editImage", "typed"): "live_aimlapi.md, L7",
+    ("aicredits", "createTranscription", "seen_segments"): "live.md, 10",
+    ("aicredits", "createTranscription", "seen_sarvam"): "live.md, 10",
+}
+"""Examples that are not read yet, and the case that will."""
+
+
+def marked(example: Example) -> Any:
+    waits_for = WAITING.get((example.vendor, example.operation, example.name))
+    marks = () if waits_for is None else (pytest.mark.xfail(reason=waits_for, strict=True),)
+    return pytest.param(example, id=str(example), marks=marks)
+
+
+@pytest.mark.parametrize("example", [marked(example) for example in ANSWERS])
 def test_a_documented_answer_is_read(example: Example) -> None:
     """Each has its facts in the table below, or is a list or body that is handed through."""
     for name in our_names(example):
@@ -282,10 +299,50 @@ FACTS: dict[tuple[str, str, str], dict[str, Any]] = {
         "0.developer": "openai",
         "0.context_tokens": 128000,
         "0.prices.0.amount": Decimal("0.15"),
-        "0.prices.0.currency": None,
+        "0.prices.0.currency": "USD",
         "0.prices.1.amount": Decimal("0.6"),
         "0.prices.1.per": Decimal(1_000_000),
     },
+    ("aicredits", "listModels", "seen"): {
+        "0.developer": "openai",
+        "0.description": "Small and fast",
+        "0.context_tokens": 128000,
+        "0.prices.0.amount": Decimal("0.15"),
+        "0.prices.0.currency": "USD",
+        "0.prices.1.amount": Decimal("0.6"),
+        "0.prices.2.what": "cached_input_tokens",
+        "0.prices.2.amount": Decimal("0.075"),
+        "0.prices.3.amount": Decimal("15.05"),
+        "0.prices.3.currency": "INR",
+        "0.prices.4.amount": Decimal("60.18"),
+        "0.inputs": ("text", "image"),
+        "0.outputs": ("text",),
+        "0.capabilities": ("chat",),
+        "0.active": True,
+        "1.active": False,
+        "1.context_tokens": 8192,
+    },
+    ("aicredits", "getCreditsSeen", "seen"): {"amount": Decimal("482.35"), "unit": "INR"},
+    ("aimlapi", "listModels", "twice"): {
+        "len": 2,
+        "0.kind": "openai/chat-completions",
+        "0.prices.0.when.number": 1,
+        "0.prices.1.when.number": 2,
+        "1.kind": "openai/image-generations",
+    },
+    ("aimlapi", "listModelDeprecations", "feed"): {
+        "items.len": 2,
+        "items.0.id": "openai/gpt-5.3-chat",
+        "items.0.aliases": ("gpt-5.3-chat",),
+        "items.0.status": "withdrawn",
+        "items.0.deprecated_at": "2026-08-10",
+        "items.0.shutdown_at": "2026-08-10",
+        "items.0.replaced_by": "openai/gpt-5.3-codex",
+        "items.0.reason": "provider_delisted",
+        "items.1.status": "superseded",
+        "items.1.shutdown_at": None,
+    },
+    ("aimlapi", "listModelDeprecations", "none"): {"items.len": 0},
     ("aicredits", "getHealth", "ok"): {"ok": True, "status": "ok"},
     ("aicredits", "getReadiness", "ready"): {"ok": True, "parts": {"db": "ok", "redis": "ok"}},
     ("binobox", "listModels", "one"): {

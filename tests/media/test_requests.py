@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+from datetime import date
 from typing import Any
 
 import pytest
 
-from multiapi.account import KeyChange, LogsRequest, TransactionsRequest, UsageRequest
+from multiapi.account import DeprecationsRequest, KeyChange, LogsRequest, TransactionsRequest, UsageRequest
 from multiapi.batches import BatchRequest
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, Retry
@@ -342,6 +343,11 @@ def test_form_fields_are_text_and_lists_are_repeated() -> None:
         ("models", None, "/v1/models?include=all"),
         ("model", "#g1_aura-asteria-en", "/model/%23g1_aura-asteria-en?include=all"),
         ("model", "openai/gpt-4o", "/model/openai/gpt-4o?include=all"),
+        (
+            "deprecations",
+            DeprecationsRequest(status=["withdrawn", "superseded"], since=date(2026, 8, 1)),
+            "/v1/models/deprecations?status=withdrawn%2Csuperseded&since=2026-08-01",
+        ),
         ("metrics", ["a/b", "c"], "/models/metrics?aliases=a%2Fb&aliases=c"),
         ("usage", None, "/v2/usage/detail?period=30d"),
         (
@@ -367,7 +373,19 @@ def test_addresses_of_aimlapi(name: str, request_: Any, target: str) -> None:
 
 def test_what_costs_money_is_not_repeated_on_doubt() -> None:
     """Every operation that is no GET has a kind that says what a repetition would do."""
-    reading = {"models", "model", "metrics", "balance", "credits", "usage", "daily_usage", "health", "ready", "live"}
+    reading = {
+        "models",
+        "model",
+        "metrics",
+        "deprecations",
+        "balance",
+        "credits",
+        "usage",
+        "daily_usage",
+        "health",
+        "ready",
+        "live",
+    }
     reading |= {
         "billing_detail",
         "balance_legacy",

@@ -28,11 +28,13 @@ CHAT = [
     for e in ALL
     if e.operation == "createChatCompletion" and e.status.startswith("2") and e.media_type == "application/json"
 ]
-STREAMS = [
+STREAMED = [
     e
     for e in ALL
     if e.operation == "createChatCompletion" and e.media_type == "text/event-stream" and isinstance(e.value, str)
 ]
+STREAMS = [e for e in STREAMED if '"error"' not in e.value]
+BROKEN_STREAMS = [e for e in STREAMED if '"error"' in e.value]
 ERRORS = [
     e
     for e in ALL
@@ -56,7 +58,15 @@ def words_in(value: dict) -> str:
     return value["choices"][0]["message"]["content"] or ""
 
 
-@pytest.mark.parametrize("example", CHAT, ids=str)
+def marked(example: Example) -> object:
+    """Speech in `choices` is an object, which chat does not read yet."""
+    waits = example.name == "seen_speech"
+    return pytest.param(
+        example, id=str(example), marks=(pytest.mark.xfail(reason="live.md, 11", strict=True),) if waits else ()
+    )
+
+
+@pytest.mark.parametrize("example", [marked(example) for example in CHAT])
 def test_a_documented_answer_is_read_in_full(example: Example) -> None:
     provider = PROVIDERS[example.vendor]
     answer = provider.chat.parse(
@@ -107,6 +117,27 @@ def test_a_documented_stream_reads_the_same_wherever_it_is_cut(example: Example)
     for at in range(len(body) + 1):
         assert read(body[:at], body[at:]) == whole
     assert read(*(body[i : i + 1] for i in range(len(body)))) == whole
+
+
+@pytest.mark.parametrize("example", BROKEN_STREAMS, ids=str)
+def test_a_stream_that_ends_in_an_error_raises_its_class_wherever_it_is_cut(example: Example) -> None:
+    provider = PROVIDERS[example.vendor]
+    assert provider.chat_stream is not None
+    body = example.value.encode()
+    stated = json.loads(body.rpartition(b"data: ")[2])["error"]
+    expected = CLASSES.get(stated["code"], ServerError)
+    head = HttpResponse(200, {"content-type": "text/event-stream"})
+    for at in range(len(body) + 1):
+        decoder = provider.chat_stream.decoder(head, Limits())
+        text = ""
+        with pytest.raises(StatusError) as raised:
+            for piece in (body[:at], body[at:]):
+                for delta in decoder.feed(piece):
+                    text += delta.text
+            decoder.close()
+        assert type(raised.value) is expected
+        assert stated["message"] in raised.value.message
+        assert raised.value.partial is None or raised.value.partial.text == text or not text
 
 
 @pytest.mark.parametrize("example", ERRORS, ids=str)

@@ -17,7 +17,7 @@ OPERATIONS = [
     operation
     for vendor in VENDORS
     for operation in contract(vendor).operations.values()
-    if operation.status != "removed"
+    if operation.status not in {"removed", "seen"}
 ]
 REMOVED = [
     operation
@@ -77,7 +77,7 @@ BODIES: dict[str, Any] = {
 
 def documented_requests(operation: Operation) -> list[tuple[str, str, Any]]:
     """The examples of the contract, and for operations that have none a plain one."""
-    found = list(operation.request_examples())
+    found = [example for example in operation.request_examples() if not example[1].startswith("seen")]
     media_types = {media_type for media_type, _, _ in found}
     for media_type in operation.content_types:
         if media_type not in media_types:

@@ -107,7 +107,7 @@ def test_aicredits_charges_the_wallet() -> None:
 
 
 def test_aimlapi_adds_up() -> None:
-    talk = Talk("aimlapi")
+    talk = Talk("aimlapi", Simulator(clock=Clock(1_780_000_000.0), withdrawn=True))
     before = Decimal(str(talk.get("/v2/billing").json()["current_balance"]))
     headers = {"x-client-request-id": "order-1"}
     first = talk.post("/v1/chat/completions", {"model": "openai/gpt-4o", **HELLO}, headers=headers)

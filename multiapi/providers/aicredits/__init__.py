@@ -27,7 +27,7 @@ AICREDITS = openai_compatible(
     api_key_env="AICREDITS_API_KEY",
     base_url_env="AICREDITS_BASE_URL",
     dialect=Dialect(provider="aicredits"),
-    read_cost=partial(usage_cost, unit=None),
+    read_cost=partial(usage_cost, unit="INR"),
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
     final_statuses=frozenset({503}),

@@ -1,7 +1,9 @@
 """AICredits beside chat: DALL-E, speech as plain bytes, transcription from base64 in JSON, the wallet, health, Responses.
 
 - The list of models and the health checks are public and lie outside `/v1`.
-- Which field of `/v1/credits` holds the balance is not documented: the known candidates are tried; the unit is INR.
+- Which field of `/v1/credits` holds the balance is not documented: the known candidates are tried; the unit is INR. Some users
+  saw 404 there (grade A) and the balance at `/api/v1/credits` (grade B): that is asked once then.
+- The list of models has documented names and names seen live (grade B); both are read.
 - A request may have 10 MB, so about 7.5 MB of sound.
 
 Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
@@ -15,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from multiapi.account import Balance, Health, ModelInfo, Price
-from multiapi.account_format import get, get_models, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, read_usage, request_id, text_at, whole_number
+from multiapi.account_format import get, get_models, parse_models, read_operation, words_at
+from multiapi.answer_facts import answer_without, decimal_of, object_at, read_usage, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
 from multiapi.media import Media, check_upload, needs_bytes
@@ -56,8 +58,10 @@ _SOUNDS = {
 }
 """The word in `format`. The page lists mp3, wav, m4a and webm and ends with "etc."; the others are known to speech models."""
 _BODY_BYTES = 10_000_000
-_read_cost = partial(usage_cost, unit=None)
+_read_cost = partial(usage_cost, unit="INR")
 
+_OTHER_CREDITS = "/api/v1/credits"
+"""Asked once after a 404 of the documented path, which is free (seen: the 404 grade A, this path grade B, November 2026)."""
 _BALANCE_FIELDS = ("balance", "balance_inr", "wallet_balance", "credits", "remaining", "available")
 
 
@@ -180,37 +184,75 @@ def parse_transcription(response: HttpResponse) -> Transcript:
     )
 
 
+_PRICES = (
+    ("input_cost_per_1m", "input_tokens", "USD", 1),
+    ("output_cost_per_1m", "output_tokens", "USD", 1),
+    ("input_cost_per_token", "input_tokens", "USD", 1_000_000),
+    ("output_cost_per_token", "output_tokens", "USD", 1_000_000),
+    ("cached_input_cost_per_1m", "cached_input_tokens", "USD", 1),
+    ("cached_input_cost_per_token", "cached_input_tokens", "USD", 1_000_000),
+    ("input_cost_per_1m_inr", "input_tokens", "INR", 1),
+    ("output_cost_per_1m_inr", "output_tokens", "INR", 1),
+    ("input_cost_per_token_inr", "input_tokens", "INR", 1_000_000),
+    ("output_cost_per_token_inr", "output_tokens", "INR", 1_000_000),
+    ("cached_input_cost_per_token_inr", "cached_input_tokens", "INR", 1_000_000),
+)
+"""Field of the list, what is paid for, the currency, and by what to multiply to come to a million tokens."""
+
+
 def read_model(entry: dict[str, Any]) -> ModelInfo:
-    """One entry of the public list. Its prices have no unit; they look like dollars while the wallet holds rupees."""
-    prices = [
-        Price(amount=amount, currency=None, what=what, per=Decimal(1_000_000))
-        for name, what in (("input_cost_per_1m", "input_tokens"), ("output_cost_per_1m", "output_tokens"))
-        if (amount := decimal_of(entry.get(name))) is not None
-    ]
+    """One entry of the list, by its documented names and by those seen live (grade B, November 2026), also mixed.
+
+    Prices are for a million tokens, in dollars; those whose names end in `_inr` are in rupees, as the wallet is.
+    """
+    prices: dict[tuple[str, str], Price] = {}
+    for name, what, currency, times in _PRICES:
+        amount = decimal_of(entry.get(name))
+        if amount is not None:
+            price = Price(amount=_plain(amount * times), currency=currency, what=what, per=Decimal(1_000_000))
+            prices.setdefault((what, currency), price)
+    active = entry.get("is_active")
     return ModelInfo(
         id=entry["id"],
         provider=_NAME,
-        name=entry.get("name"),
-        developer=entry.get("provider"),
-        context_tokens=whole_number(entry.get("context_window")) or None,
-        prices=tuple(prices),
+        name=text_at(entry, "name") or None,
+        developer=text_at(entry, "provider") or None,
+        description=text_at(entry, "description") or None,
+        capabilities=words_at(entry, "tags"),
+        inputs=words_at(entry, "input_modalities"),
+        outputs=words_at(entry, "output_modalities"),
+        context_tokens=whole_number(entry.get("context_window")) or whole_number(entry.get("context_length")) or None,
+        prices=tuple(prices.values()),
+        active=active if isinstance(active, bool) else None,
         raw=entry,
     )
+
+
+def _plain(amount: Decimal) -> Decimal:
+    """The same amount without zeros at its end, as a person writes it."""
+    return Decimal(f"{amount.normalize():f}")
 
 
 def parse_credits(response: HttpResponse) -> Balance:
     """The wallet in rupees; None if none of the candidate fields is there.
 
+    Where only `total_credits` and `total_usage` are there (seen, grade B), the balance is their difference, whose unit nobody
+    names.
+
     Raises:
         ResponseFormatError: An empty answer, or a candidate that is no amount.
     """
     body = parse_object(response, _NAME)
-    inner = body.get("data")
-    for place in (body, inner if isinstance(inner, dict) else {}):
-        for name in _BALANCE_FIELDS:
+    inner = object_at(body, "data")
+    for place, fields in ((body, (*_BALANCE_FIELDS, "credits_inr")), (inner, ("credits_inr", *_BALANCE_FIELDS))):
+        for name in fields:
             amount = decimal_of(place.get(name))
             if amount is not None:
                 return Balance(provider=_NAME, amount=amount, unit="INR", raw=body)
+    for place in (body, inner):
+        had, used = decimal_of(place.get("total_credits")), decimal_of(place.get("total_usage"))
+        if had is not None and used is not None:
+            return Balance(provider=_NAME, amount=had - used, unit=None, raw=body)
     unreadable = [name for name in _BALANCE_FIELDS if name in body]
     if unreadable or not body:
         raise answer_without(response, _NAME, body, "a balance that is a number")
@@ -248,8 +290,8 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         get_models("/api/models", provider=_NAME, public=True),
         partial(parse_models, provider=_NAME, read_model=read_model),
     ),
-    "credits": read_operation("credits", get("/v1/credits"), parse_credits),
-    "balance": read_operation("balance", get("/v1/credits"), parse_credits),
+    "credits": read_operation("credits", get("/v1/credits"), parse_credits, elsewhere=_OTHER_CREDITS),
+    "balance": read_operation("balance", get("/v1/credits"), parse_credits, elsewhere=_OTHER_CREDITS),
     "health": read_operation("health", get("/health", public=True), parse_health),
     "ready": read_operation("ready", get("/health/ready", public=True), parse_health),
     "live": read_operation("live", get("/health/live", public=True), parse_health),

@@ -150,6 +150,7 @@ _SHARED = openai_compatible(
         "models": "documented",
         "model": "documented",
         "metrics": "documented",
+        "deprecations": "documented",
         "usage": "documented",
         "balance": "documented",
         "logs": "documented",

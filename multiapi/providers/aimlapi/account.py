@@ -17,6 +17,9 @@ from urllib.parse import quote
 
 from multiapi.account import (
     Balance,
+    Deprecation,
+    DeprecationFeed,
+    DeprecationsRequest,
     KeyChange,
     KeyInfo,
     LogEntry,
@@ -32,8 +35,8 @@ from multiapi.account import (
     UsageReport,
     UsageRequest,
 )
-from multiapi.account_format import entries_of, get, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, whole_number
+from multiapi.account_format import entries_of, get, parse_models, read_operation, tell_apart
+from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, text_at, whole_number
 from multiapi.errors import InvalidRequestError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.openai_format import parse_object
@@ -105,27 +108,92 @@ def read_model(entry: Mapping[str, Any]) -> ModelInfo:
         outputs=_words(modalities.get("output")),
         aliases=_words(entry.get("aliases")),
         context_tokens=whole_number(info.get("contextLength")) or None,
-        max_output_tokens=whole_number(info.get("outputMax")) or None,
-        prices=tuple(_prices(object_at(entry, "pricing"))),
+        max_output_tokens=whole_number(info.get("outputMax")) or whole_number(info.get("maxTokens")) or None,
+        prices=_prices(object_at(entry, "pricing")),
         raw=entry,
     )
 
 
-def _prices(pricing: Mapping[str, Any]) -> list[Price]:
-    """Fixed units, or variants with conditions."""
+_TOKENS = {
+    **dict.fromkeys(("provided", "input", "prompt", "input_tokens", "prompt_tokens"), "input_tokens"),
+    **dict.fromkeys(("generated", "output", "completion", "output_tokens", "completion_tokens"), "output_tokens"),
+    **dict.fromkeys(("cached", "cached_input", "cached_tokens", "cached_input_tokens"), "cached_input_tokens"),
+}
+"""What the words of a unit mean where it is about tokens; other words stay as they are."""
+
+
+def _prices(pricing: Mapping[str, Any]) -> tuple[Price, ...]:
+    """Fixed units, or variants with conditions.
+
+    Units are told apart by `origin` (live rows), else by `measure` (one documented row), else by `name`; content that is not text
+    stands in `when`.
+    """
     currency = pricing.get("currency") if isinstance(pricing.get("currency"), str) else None
     listed = [item for name in ("units", "variants") for item in list_at(pricing, name) if isinstance(item, dict)]
-    return [
+    priced = [(item, amount) for item in listed if (amount := decimal_of(item.get("price"))) is not None]
+    prices = [
         Price(
             amount=amount,
             currency=currency,
-            what=str(item.get("name") or item.get("measure") or item.get("unit") or "call"),
+            what=_what_is_paid(item),
             per=decimal_of(item.get("per")),
-            when=object_at(item, "when"),
+            when={**object_at(item, "when"), **_other_content(item)},
         )
-        for item in listed
-        if (amount := decimal_of(item.get("price"))) is not None
+        for item, amount in priced
     ]
+    return tell_apart(prices, [item for item, _ in priced])
+
+
+def _what_is_paid(unit: Mapping[str, Any]) -> str:
+    name = unit.get("name") or unit.get("unit")
+    if name in _ABOUT_TOKENS or str(name) in _TOKENS:
+        for word in (unit.get("origin"), unit.get("measure"), name):
+            if isinstance(word, str) and word in _TOKENS:
+                return _TOKENS[word]
+        return str(unit.get("origin") or unit.get("measure") or name or "call")
+    return str(name)
+
+
+_ABOUT_TOKENS = (None, "", "token", "tokens")
+
+
+def _other_content(unit: Mapping[str, Any]) -> dict[str, Any]:
+    content = unit.get("content")
+    return {} if content in (None, "", "text") else {"content": content}
+
+
+def build_deprecations(request: DeprecationsRequest | None) -> HttpRequest:
+    """The feed, which needs no key. Unknown statuses and a date that cannot be read are ignored by the provider."""
+    wanted = request or DeprecationsRequest()
+    statuses = [wanted.status] if isinstance(wanted.status, str) else list(wanted.status or ())
+    query = [("status", ",".join(statuses))] if statuses else []
+    if wanted.since is not None:
+        since = wanted.since.isoformat()[:10] if isinstance(wanted.since, date) else wanted.since
+        query.append(("since", since))
+    return HttpRequest("GET", "/v1/models/deprecations", query=tuple(query), public=True)
+
+
+def parse_deprecations(response: HttpResponse) -> DeprecationFeed:
+    """The entries in the order of the feed, newest first."""
+    entries = entries_of(parse_object(response, _NAME), response, _NAME, "a list of deprecations")
+    return DeprecationFeed(
+        items=tuple(
+            Deprecation(
+                id=entry["id"],
+                provider=_NAME,
+                aliases=_words(entry.get("aliases")),
+                status=text_at(entry, "status"),
+                deprecated_at=text_at(entry, "deprecated_at") or None,
+                shutdown_at=text_at(entry, "shutdown_at") or None,
+                replaced_by=text_at(entry, "replaced_by") or None,
+                reason=text_at(entry, "reason") or None,
+                raw=entry,
+            )
+            for entry in entries
+            if isinstance(entry.get("id"), str)
+        ),
+        etag=response.headers.get("etag"),
+    )
 
 
 def parse_metrics(response: HttpResponse) -> tuple[ModelMetrics, ...]:
@@ -444,6 +512,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "metrics": read_operation("metrics", build_metrics, parse_metrics),
     "balance": read_operation("balance", get("/v2/billing"), parse_balance),
     "billing_detail": read_operation("billing_detail", get("/v2/billing/detail"), parse_balance),
+    "deprecations": read_operation("deprecations", build_deprecations, parse_deprecations),
     "balance_legacy": read_operation("balance_legacy", get("/v1/billing/balance"), parse_balance_legacy),
     "usage": read_operation("usage", build_usage, parse_usage),
     "usage_total": read_operation("usage_total", build_usage_total, parse_usage),

@@ -68,7 +68,22 @@ class Bineric(Vendor):
         if call.fault is not None and "openai-style" in call.fault:
             self.book(call, model, Decimal(0), input_tokens=made.input_tokens, output_tokens=made.output_tokens)
             return Answer.json({"choices": [{"message": {"role": "assistant", "content": made.text}}]})
+        if "choices" in self.simulator.as_seen and not call.body.get("stream"):
+            return self._in_choices(call, model, made)
         return self._answer(call, model, made)
+
+    def _in_choices(self, call: Call, model: str, made: Reply) -> Answer:
+        """OpenAI's form, with sound as an object and the phrases of a transcript beside it (seen, grade B)."""
+        self._answer(call, model, made)  # booked as ever
+        content: Any = made.text or ""
+        more: dict[str, Any] = {}
+        if model == "text-to-speech":
+            content = {"audioContent": content, "metadata": {"format": "mp3"}}
+        elif model == "speech-to-text":
+            more = {"phrases": _phrases(content)}
+        message = {"role": "assistant", "content": content}
+        choices = [{"index": 0, "message": message, "finish_reason": made.finish_reason}]
+        return Answer.json({"model": model, "choices": choices, "_bineric": more})
 
     def _made(self, call: Call, model: str) -> Reply:
         """What the model makes of the request: speech, a transcript, an image, or text."""
@@ -287,6 +302,16 @@ def conversation(body: dict[str, Any]) -> Conversation:
     )
     limit = (body.get("options") or {}).get("max_tokens") or body.get("max_tokens")
     return Conversation(body["model"], turns, max_tokens=limit)
+
+
+def _phrases(text: str) -> list[dict[str, str]]:
+    """One phrase for each sentence, a second for every twelve characters; times are ISO 8601 durations."""
+    found, start = [], 0.1
+    for sentence in filter(None, re.split(r"(?<=[.!?])\s+|\n", text)):
+        length = max(0.1, round(len(sentence) / 12, 1))
+        found.append({"text": sentence, "startTime": f"PT{start:.1f}S", "duration": f"PT{length:.1f}S"})
+        start += length
+    return found
 
 
 def _check_extent(data: bytes, family: str, limits: dict[str, Any]) -> None:

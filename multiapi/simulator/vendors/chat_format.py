@@ -23,11 +23,16 @@ _REASONING = re.compile(
 
 @dataclass(frozen=True)
 class Shape:
-    """What a vendor writes into a completion."""
+    """What a vendor writes into a completion.
 
-    reasoning_content: bool = False
+    `reasoning_fields` are the names under which it shows what the model thought: whole answers take the first, streams all by
+    turns. `hidden_tokens` are in the total and in no other count.
+    """
+
+    reasoning_fields: tuple[str, ...] = ()
     logprobs: bool = False
     usage_details: Callable[[Reply, int], dict[str, Any]] = lambda reply, cached: {}
+    hidden_tokens: int = 0
     refusal: bool = False
     system_fingerprint: str | None = None
 
@@ -227,7 +232,7 @@ def usage(reply: list[Reply], shape: Shape, cached: int = 0) -> dict[str, Any]:
     return {
         "prompt_tokens": given,
         "completion_tokens": made,
-        "total_tokens": given + made,
+        "total_tokens": given + made + shape.hidden_tokens,
         **shape.usage_details(reply[0], cached),
     }
 
@@ -236,8 +241,8 @@ def _message(reply: Reply, ids: list[str], shape: Shape) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text}
     if shape.refusal:
         message["refusal"] = None
-    if reply.reasoning and shape.reasoning_content:
-        message["reasoning_content"] = reply.reasoning
+    if reply.reasoning and shape.reasoning_fields:
+        message[shape.reasoning_fields[0]] = reply.reasoning
     if reply.tool_calls:
         message["tool_calls"] = [
             {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -292,8 +297,13 @@ def chunks(
 
     for index, reply in enumerate(replies):
         yield piece_of(index, {"role": "assistant", "content": None if reply.tool_calls and reply.text is None else ""})
-        if reply.reasoning and shape.reasoning_content:
-            yield from _pieces(start, index, "reasoning_content", tokens.split(reply.reasoning), rest)
+        if reply.reasoning and shape.reasoning_fields:
+            thoughts = tokens.split(reply.reasoning)
+            if len(shape.reasoning_fields) == 1:
+                yield from _pieces(start, index, shape.reasoning_fields[0], thoughts, rest)
+            else:
+                for number, piece in enumerate(thoughts):
+                    yield piece_of(index, {shape.reasoning_fields[number % len(shape.reasoning_fields)]: piece})
         if reply.text:
             pieces = tokens.split(reply.text)
             if shape.logprobs and body.get("logprobs"):

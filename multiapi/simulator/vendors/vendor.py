@@ -151,9 +151,30 @@ class Vendor:
     def answer(self, call: Call) -> Answer:
         """The answer to a call that has passed the contract."""
         handler: Callable[[Call], Answer] | None = getattr(self, f"on_{call.operation.id}", None)
-        if handler is None:
-            raise Refusal(501, f"{call.operation.id} is not simulated yet")
-        return handler(call)
+        if handler is not None:
+            return handler(call)
+        if call.operation.status == "removed":
+            return self.withdrawn(call)
+        raise Refusal(501, f"{call.operation.id} is not simulated yet")
+
+    def withdrawn(self, call: Call) -> Answer:
+        """What a withdrawn operation answered: the contract's first example of a success."""
+        for status, media_type, _, value in call.operation.response_examples():
+            if status.startswith("2") and media_type == "application/json":
+                return Answer.json(value, int(status))
+        return Answer(204, {})
+
+    def serves(self, operation: Operation) -> bool:
+        """Whether an operation that was only seen is there; each has a name in `as_seen.py`."""
+        return False
+
+    def longest_wait_s(self, answer: Answer) -> float | None:
+        """After how many seconds a wait before this answer ends, by the simulator's clock; None where nothing ends it."""
+        return None
+
+    def path_of(self, path: str) -> str:
+        """The documented path that a path stands for."""
+        return path
 
     def check(self, call: Call) -> None:
         """Refuse what the contract's schemas cannot say."""

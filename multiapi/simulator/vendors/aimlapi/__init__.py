@@ -1,12 +1,16 @@
 """AI/ML API: the largest of the five; text in the OpenAI form, media as jobs, an account with logs and keys."""
 
 import base64
+import re
 import zlib
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import orjson
+
 from multiapi.simulator import embeddings
-from multiapi.simulator.contract import aimlapi_catalogue
+from multiapi.simulator.contract import Contract, aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.model import Conversation, Reply, Turn, replies, reply, tokens
@@ -64,7 +68,9 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
     deposit = Decimal(20)
     unit = "USD"
     reference_prefix = ""
-    shape = chat_format.Shape(reasoning_content=True, logprobs=True, usage_details=_usage_details, refusal=True)
+    shape = chat_format.Shape(
+        reasoning_fields=("reasoning_content",), logprobs=True, usage_details=_usage_details, refusal=True
+    )
 
     def __init__(self, simulator: "Simulator") -> None:
         super().__init__(simulator)
@@ -250,6 +256,26 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
                 return Answer.json({"object": "model", "data": _included(call, _listed(entry))})
         raise Refusal(404, f"Model {call.path['id']} not found", bare=True)
 
+    def on_listModelDeprecations(self, call: Call) -> Answer:  # noqa: N802
+        """The feed of models that are deprecated, superseded or withdrawn; the tag is over `data` only."""
+        found = _deprecations(self.contract)
+        known = {"deprecated", "superseded", "withdrawn"}
+        wanted = {
+            part.strip().lower() for text in call.request.query.get("status", []) for part in text.split(",")
+        } & known
+        if wanted:
+            found = [entry for entry in found if entry["status"] in wanted]
+        since = call.request.query.get("since", [""])[-1]
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", since):
+            found = [entry for entry in found if max(entry["deprecated_at"] or "", entry["shutdown_at"] or "") >= since]
+        tag = f'W/"{zlib.crc32(orjson.dumps(found)):08x}"'
+        headers = {"etag": tag, "cache-control": "public, max-age=300"}
+        if call.request.headers.get("if-none-match") == tag:
+            return Answer(304, headers)
+        answer = Answer.json({"object": "list", "generated_at": iso(self.simulator.clock.now()), "data": found})
+        answer.headers.update(headers)
+        return answer
+
     def on_getModelMetrics(self, call: Call) -> Answer:  # noqa: N802
         """How fast the models were in the last five minutes, as far as they were used."""
         for name in call.request.query:
@@ -279,6 +305,29 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
 
     def _book_text(self, call: Call, given: int, made: int) -> dict[str, Any]:
         return self._charge(call, given * _INPUT_USD + made * _OUTPUT_USD, input_tokens=given, output_tokens=made)
+
+
+@cache
+def _deprecations(contract: Contract) -> list[dict[str, Any]]:
+    """The entries of the contract's example, and what the catalogue calls deprecated, superseded or withdrawn; newest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for _, _, _, value in contract.operations["listModelDeprecations"].response_examples():
+        found.update((entry["id"], entry) for entry in value.get("data", ()))
+    named = {name for entry in found.values() for name in (entry["id"], *entry["aliases"])}
+    for entry in aimlapi_catalogue().values():
+        status = entry["status"]
+        if status in ("deprecated", "superseded", "withdrawn") and entry["id"] not in named:
+            found[entry["id"]] = {
+                "id": entry["id"],
+                "aliases": [],
+                "status": status,
+                "deprecated_at": entry.get("deprecated_at"),
+                "shutdown_at": None,
+                "replaced_by": entry.get("replaced_by"),
+                "reason": {"superseded": "consolidated", "withdrawn": "provider_delisted"}.get(status, "unknown"),
+            }
+    ordered = sorted(found.values(), key=lambda entry: str(entry["id"]))
+    return sorted(ordered, key=lambda entry: entry["deprecated_at"] or "", reverse=True)
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:

@@ -5,6 +5,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from multiapi.simulator.contract import aimlapi_catalogue
 from multiapi.simulator.exchange import Answer
 from multiapi.simulator.files import StoredFile
@@ -71,8 +73,10 @@ class Media(Shared):
         """The older twin: links only, and 201."""
         call.body.pop("response_format", None)
         answer = self.on_createImage(call)
-        answer.status = 201
-        return answer
+        body = orjson.loads(answer.body)
+        for image in body.get("data") or ():
+            image.pop("b64_json", None)
+        return Answer(201, answer.headers, orjson.dumps(body))
 
     def on_editImage(self, call: Call) -> Answer:  # noqa: N802
         """A changed image; the uploads must be images."""

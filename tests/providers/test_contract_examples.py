@@ -8,6 +8,7 @@ import pytest
 
 from multiapi.errors import (
     AuthenticationError,
+    ContentFilterError,
     InsufficientCreditsError,
     InvalidRequestError,
     NotFoundError,
@@ -151,6 +152,8 @@ def test_a_documented_error_becomes_its_class_with_the_vendors_words(example: Ex
     expected = CLASSES.get(status, ServerError)
     if "credits" in inner["message"].lower() and example.vendor == "aimlapi":
         expected = InsufficientCreditsError
+    if inner.get("type") == "guardrail_violation":
+        expected = ContentFilterError
     assert type(error) is expected
     assert error.message.split("\\n")[0] in inner["message"] or inner["message"] in error.message
     assert (error.provider, error.status) == (example.vendor, status)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from email.message import Message
 from typing import Any
+from urllib.parse import unquote
 
-from multiapi.errors import ResponseFormatError
+from multiapi.errors import ResponseFormatError, printable
 from multiapi.http import HttpResponse, excerpt
 from multiapi.types import Cost, Usage
 
@@ -65,6 +68,27 @@ def read_usage(body: Any) -> Usage | None:
         whole_number(of_output.get("audio_tokens")),
         body,
     )
+
+
+def name_of_answer(headers: Mapping[str, str]) -> str | None:
+    """The file's name in `Content-Disposition`, as RFC 6266 has it: `filename*` first; without folders and control characters."""
+    words = Message()
+    words["content-disposition"] = printable(headers.get("content-disposition", ""), 2_000)
+    try:
+        found = words.get_filename()
+        star = _EXTENDED_NAME.search(str(words["content-disposition"]))
+        if star is not None:
+            found = unquote(star[2], encoding=star[1] or "utf-8", errors="strict")
+    except (LookupError, ValueError):
+        found = None
+    if found is None:
+        return None
+    last = re.split(r"[/\\]", found)[-1].strip().strip(".")
+    shown = printable("".join(character for character in last if character.isprintable()), 200).strip()
+    return shown or None
+
+
+_EXTENDED_NAME = re.compile(r"(?i)filename\*\s*=\s*([\w-]*)'[\w-]*'([^;\s]+)")
 
 
 # ------------------------------------------------------------------------------------------------ single values

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
+from multiapi.answer_facts import name_of_answer
 from multiapi.errors import (
     AddressRefusedError,
     MultiApiError,
@@ -27,7 +28,7 @@ from multiapi.errors import (
 from multiapi.flow import Flow, Setting, Work, again
 from multiapi.http import HttpRequest, HttpResponse, Retry
 from multiapi.media import Media, PartialFile, megabytes
-from multiapi.media_kinds import HEAD_BYTES, extension_of, group_of, mime_type_of, normal
+from multiapi.media_kinds import HEAD_BYTES, extension_of, group_of, mime_type_of, normal, received
 from multiapi.retry_after import retry_after_s
 
 M = TypeVar("M", bound=Media)
@@ -133,7 +134,8 @@ def download(setting: Setting, media: M | str, *, max_bytes: int) -> Flow[M]:
         return replace(known, data=data)  # type: ignore[return-value]
     sink = MemorySink()
     response = yield from fetch(setting, known, sink, max_bytes=max_bytes)
-    return replace(known, data=sink.data, mime_type=_said(known, response))  # type: ignore[return-value]
+    kind, name = received(sink.data, _said(known, response)), known.name or name_of_answer(response.headers)
+    return replace(known, data=sink.data, mime_type=kind, name=name)  # type: ignore[return-value]
 
 
 def save(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from multiapi.answer_facts import ReadCost, answer_without, read_usage, request_id, text_at
+from multiapi.answer_facts import ReadCost, answer_without, is_filler, name_of_answer, read_usage, request_id, text_at
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError, printable
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
-from multiapi.media import Media, from_base64
+from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
+from multiapi.media import Media, from_base64, from_provider
 from multiapi.media_fields import settings_of
-from multiapi.media_kinds import group_of, mime_type_of_name, normal
+from multiapi.media_kinds import group_of, judged, mime_type_of, mime_type_of_name, normal, received
 from multiapi.media_requests import MediaRequest
 from multiapi.media_results import ImageResult, MediaResult
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
+
+KEPT_BODY_CHARS = 4_000
+"""How much of a body without its media an error keeps, so that a file that was paid for can be found by hand."""
 
 # ------------------------------------------------------------------------------------------------ requests
 
@@ -79,19 +83,16 @@ def media_operation(
 
 
 def parse_images(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> ImageResult:
-    """Pictures in `data` (base64 or an address), or in `images`.
+    """Images in `data`, `images` or `output.choices`: a list or one object, as base64, address or data URL.
 
     Raises:
-        ResponseFormatError: None there, or one that cannot be read.
+        ResponseFormatError: None there that can be read.
     """
     body = parse_object(response, provider)
-    entries = body.get("data") or body.get("images")
-    if not isinstance(entries, list) or not entries:
-        raise answer_without(response, provider, body, "a picture")
     return ImageResult(
         provider=provider,
         model=text_at(body, "model"),
-        media=tuple(entry_media(entry, response, provider, body) for entry in entries),
+        media=media_in(body, response, provider=provider, what="an image"),
         cost=read_cost(body, response.headers) if read_cost else None,
         usage=read_usage(body.get("usage")),
         request_id=request_id(response.headers, body),
@@ -101,13 +102,85 @@ def parse_images(response: HttpResponse, *, provider: str, read_cost: ReadCost |
 
 
 def parse_sound(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> MediaResult:
-    """Sound as base64 in `data`."""
+    """Sound in JSON, wherever it stands: see `media_in`."""
     body = parse_object(response, provider)
-    entries = body.get("data")
-    if not isinstance(entries, list) or not entries:
-        raise answer_without(response, provider, body, "sound")
-    first, *more = (entry_media(entry, response, provider, body) for entry in entries)
+    first, *more = media_in(body, response, provider=provider, what="sound")
     return media_result(first, response, provider=provider, body=body, read_cost=read_cost, more=tuple(more))
+
+
+_PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "an image": (
+        *(("data",), ("images",), ("image",), ("output", "choices"), ("output", "images"), ("output", "data")),
+        *(("output",), ("result",), ("choices",), ("artifacts",), ()),
+    ),
+    "sound": (
+        *(("data",), ("audio",), ("audio_url",), ("audio_file",), ("output", "choices"), ("output", "audio")),
+        *(("output", "audio_url"), ("output", "data"), ("output",), ("result",), ("choices",), ()),
+    ),
+}
+"""Where clients of these providers have found what was made; () is the body itself."""
+_BASE64_FIELDS = ("b64_json", "image_base64", "audio_base64", "base64")
+_EITHER_FIELDS = ("url", "image_url", "audio_url", "image", "audio", "audioContent", "data")
+"""An address, a data URL, base64 text, or an object that holds one of them."""
+_TYPE_FIELDS = ("mime_type", "content_type", "mimeType", "media_type")
+
+
+def media_in(body: Mapping[str, Any], response: HttpResponse, *, provider: str, what: str) -> tuple[Media, ...]:
+    """What was made, from the first place that holds something that can be read. What was paid for is not thrown away because one of
+    several entries cannot be read, or because a gateway uses another provider's names.
+
+    Raises:
+        ResponseFormatError: Nothing there. `body` keeps what is needed to find the file by hand; `job_id` is set where the provider
+            took an order.
+    """
+    failure: ResponseFormatError | None = None
+    for place in _PLACES[what]:
+        held: Any = body
+        for name in place:
+            held = held.get(name) if isinstance(held, dict) else None
+        entries = held if isinstance(held, list) else [held]
+        found: list[Media] = []
+        for entry in entries:
+            if is_filler(entry) or (isinstance(entry, str) and not place):
+                continue
+            try:
+                found.append(_entry(entry, response, provider, body, is_whole=not place))
+            except ResponseFormatError as error:
+                failure = failure if failure is not None and place != () else failure or error
+        if found:
+            return tuple(found)
+    raise _nothing_made(response, provider, body, what, failure)
+
+
+def _entry(entry: Any, response: HttpResponse, provider: str, body: Mapping[str, Any], *, is_whole: bool) -> Media:
+    if not is_whole:
+        return entry_media(entry, response, provider, body)
+    # Of the whole body only fields are read whose names leave no doubt.
+    media = entry_media(
+        {name: entry[name] for name in (*_BASE64_FIELDS, *_EITHER_FIELDS, *_TYPE_FIELDS) if name in entry},
+        response,
+        provider,
+        body,
+    )
+    return Media(data=media.data, url=media.url, mime_type=media.mime_type)
+
+
+def _nothing_made(
+    response: HttpResponse, provider: str, body: Mapping[str, Any], what: str, failure: ResponseFormatError | None
+) -> ResponseFormatError:
+    """The error, with the order's id where the provider took one, and the whole body without base64."""
+    order = next((body[name] for name in ("generation_id", "id", "task_id", "job_id") if body.get(name)), None)
+    error = failure or answer_without(response, provider, body, what)
+    if isinstance(order, str) and isinstance(body.get("status"), str):
+        error = answer_without(response, provider, body, what)
+        error.message = (
+            f"{provider} took the order as job {printable(order, 200)} (status {printable(body['status'], 60)}) and answered without "
+            f"{what}; no way to ask about such a job is documented"
+        )
+        error.args = (error.message,)
+        error.job_id = order
+    error.body = excerpt(dump_json(without_media(body)), KEPT_BODY_CHARS)
+    return error
 
 
 def media_result(
@@ -125,6 +198,7 @@ def media_result(
         url=first.url,
         mime_type=first.mime_type,
         metadata=first.metadata,
+        name=first.name,
         provider=provider,
         model=text_at(body, "model"),
         cost=read_cost(body, response.headers) if read_cost else None,
@@ -136,16 +210,19 @@ def media_result(
 
 
 def sound_body(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> MediaResult:
-    """An answer whose body is the sound.
+    """An answer whose body is the sound, or JSON with it.
 
     Raises:
         ResponseFormatError: It is empty, or text where sound should be.
         StatusError: It is an error in JSON.
     """
     if response.content_type == "application/json" or response.body[:1] == b"{":
-        parse_object(response, provider)
+        return parse_sound(response, provider=provider, read_cost=read_cost)
     said = response.content_type or None
-    media = Media(data=response.body, mime_type=said if said and said.startswith("audio/") else None)
+    kind = received(response.body, said if said and said.startswith("audio/") else None) if response.body else None
+    if kind is not None and group_of(kind) == "video":
+        kind = judged(response.body, said=said, expected=("audio",))
+    media = Media(data=response.body, mime_type=kind, name=name_of_answer(response.headers))
     if not response.body or group_of(media.mime_type) not in {"audio", "file"}:
         what = "nothing" if not response.body else media.mime_type
         raise ResponseFormatError(
@@ -159,30 +236,45 @@ def sound_body(response: HttpResponse, *, provider: str, read_cost: ReadCost | N
 
 
 def entry_media(entry: Any, response: HttpResponse, provider: str, body: Mapping[str, Any]) -> Media:
-    """One entry of a list: `{b64_json}`, `{url}` or a plain text that is either.
+    """One entry: an object with base64, an address or a data URL under one of the known names, or a plain text that is either.
 
     Raises:
-        ResponseFormatError: It has neither.
+        ResponseFormatError: It has none that can be read.
     """
     if isinstance(entry, str):
         return text_media(entry, provider=provider)
     if isinstance(entry, dict):
-        said = normal(text_at(entry, "mime_type") or text_at(entry, "content_type"))
-        facts = {
-            name: value
-            for name, value in entry.items()
-            if name not in {"b64_json", "url", "mime_type", "content_type"} and value is not None
-        }
-        if entry.get("b64_json"):
-            media = from_base64(entry["b64_json"], provider=provider, mime_type=said)
-            return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
-        url = entry.get("url")
-        if isinstance(url, str) and url[:5].lower() == "data:":
-            media = from_base64(url, provider=provider, mime_type=said)
-            return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
-        if isinstance(url, str) and url:
-            return Media(url=url, mime_type=said or mime_type_of_url(url), metadata=facts)
+        said = next((word for name in _TYPE_FIELDS if (word := normal(text_at(entry, name)))), None)
+        read = {*_BASE64_FIELDS, *_EITHER_FIELDS, *_TYPE_FIELDS}
+        facts = {name: value for name, value in entry.items() if name not in read and value is not None}
+        failure: ResponseFormatError | None = None
+        for name in (*_BASE64_FIELDS, *_EITHER_FIELDS):
+            value = entry.get(name)
+            if not value:
+                continue
+            try:
+                if isinstance(value, dict) and name not in _BASE64_FIELDS:
+                    return _with_facts(entry_media(value, response, provider, body), said, facts)
+                if name in _BASE64_FIELDS:
+                    return _with_facts(from_base64(value, provider=provider, mime_type=said), said, facts)
+                if isinstance(value, str):
+                    media = (
+                        Media(url=value, mime_type=mime_type_of_url(value))
+                        if name == "url" and "://" in value[:20]
+                        else None
+                    )
+                    return _with_facts(media or text_media(value, provider=provider), said, facts)
+            except ResponseFormatError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
     raise answer_without(response, provider, body, "media in one of its entries")
+
+
+def _with_facts(media: Media, said: str | None, facts: dict[str, Any]) -> Media:
+    if media.data is None:
+        return Media(url=media.url, mime_type=said or media.mime_type, metadata={**media.metadata, **facts})
+    return from_provider(media.data, media.mime_type or said, metadata={**media.metadata, **facts})
 
 
 def text_media(text: str, *, provider: str) -> Media:
@@ -198,7 +290,14 @@ def text_media(text: str, *, provider: str) -> Media:
         raise ResponseFormatError(
             f"{provider} answered with text where media should be: {printable(stripped, 200)!r}", provider=provider
         )
+    if len(stripped) % 2 == 0 and _HEX.fullmatch(stripped):
+        data = bytes.fromhex(stripped)
+        if mime_type_of(data) is not None:
+            return from_provider(data, None)
     return from_base64(stripped, provider=provider)
+
+
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
 def mime_type_of_url(url: str) -> str | None:

@@ -71,7 +71,7 @@ def answering(status: int = 200, **given: Any) -> Any:
         {"data": [{"url": 17}]},
         {"data": [{"url": "file:///etc/passwd"}]},
         {"data": [{"url": "https://169.254.169.254/latest"}]},
-        {"data": {"b64_json": PNG64}},
+        {"data": {"b64_json": "not base64!"}},
         {"data": "x"},
         [],
         "x",

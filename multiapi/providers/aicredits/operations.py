@@ -18,7 +18,7 @@ from typing import Any
 
 from multiapi.account import Balance, Health, ModelInfo, Price
 from multiapi.account_format import get, get_models, parse_models, read_operation, words_at
-from multiapi.answer_facts import answer_without, decimal_of, object_at, read_usage, request_id, text_at, whole_number
+from multiapi.answer_facts import answer_without, decimal_of, object_at, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
 from multiapi.media import Media, check_upload, needs_bytes
@@ -35,6 +35,7 @@ from multiapi.media_results import Transcript
 from multiapi.openai_format import merged, parse_object, usage_cost
 from multiapi.provider import Operation
 from multiapi.responses_format import build_responses, parse_responses
+from multiapi.transcript_format import transcript_facts
 
 _NAME = "aicredits"
 _SIZES = ("1024x1024", "1792x1024", "1024x1792")
@@ -69,10 +70,11 @@ _BALANCE_FIELDS = ("balance", "balance_inr", "wallet_balance", "credits", "remai
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """Pictures by DALL-E; width and height as one text, or the size that has a ratio.
+    """Images; width and height as one text, or the size that has a ratio. The page lists sizes for DALL-E 3 alone; what other models
+    are asked for is passed on.
 
     Raises:
-        InvalidRequestError: A size or quality that is not documented; more than one picture or 4,000 characters of DALL-E 3.
+        InvalidRequestError: Of DALL-E 3: another size, more than one image, more than 4,000 characters. A quality that is not documented.
     """
     settings = taken_settings(
         request, _NAME, {"prompt", "width", "height", "aspect_ratio", "count", "quality", "inline"}
@@ -86,9 +88,10 @@ def build_image(request: ImageRequest) -> HttpRequest:
         body["n"] = settings["count"]
     if "width" in settings or "height" in settings:
         size = f"{settings.get('width')}x{settings.get('height')}"
-        body["size"] = one_of(size, _SIZES, _NAME, "the size")
+        body["size"] = one_of(size, _SIZES, _NAME, "the size") if is_dall_e_3 else size
     elif "aspect_ratio" in settings:
-        body["size"] = _RATIOS[one_of(settings["aspect_ratio"], _RATIOS, _NAME, "the ratio")]
+        ratio = settings["aspect_ratio"]
+        body["size"] = _RATIOS[one_of(ratio, _RATIOS, _NAME, "the ratio")] if is_dall_e_3 else _RATIOS.get(ratio, ratio)
     if "quality" in settings:
         body["quality"] = one_of(settings["quality"], ("standard", "hd"), _NAME, "quality")
     if "inline" in settings:
@@ -159,28 +162,23 @@ def _format_word(audio: Media) -> str:
 
 
 def parse_transcription(response: HttpResponse) -> Transcript:
-    """The text; the rest of the answer is not documented.
+    """The text under any known name; Sarvam's models answer `transcript` and `language_code` (seen live, grade A, November 2026).
 
     Raises:
         ResponseFormatError: There is none.
     """
     body = parse_object(response, _NAME)
-    text = body.get("text")
-    if not isinstance(text, str):
+    facts = transcript_facts(body)
+    if facts is None:
         raise answer_without(response, _NAME, body, "text")
-    language = body.get("language")
-    duration = decimal_of(body.get("duration"))
     return Transcript(
         provider=_NAME,
         model=text_at(body, "model"),
-        text=text,
-        language=language if isinstance(language, str) else None,
-        duration_s=None if duration is None else float(duration),
         cost=_read_cost(body, response.headers),
-        usage=read_usage(body.get("usage")),
         request_id=request_id(response.headers, body),
         headers=response.headers,
         raw=body,
+        **facts,
     )
 
 

@@ -24,12 +24,12 @@ from multiapi.media import Media, check_upload, from_base64, needs_bytes, source
 from multiapi.media_fields import fitting, settings_of
 from multiapi.media_format import (
     entry_media,
+    media_in,
     media_operation,
     media_result,
     needs_text,
     parse_images,
     sound_body,
-    text_media,
     without_media,
 )
 from multiapi.media_kinds import container_of, upload_name
@@ -273,16 +273,13 @@ def _form_values(value: Any) -> list[str]:
 
 
 def parse_speech(response: HttpResponse) -> MediaResult:
-    """Bytes, or JSON with `audio` as a link or as an object with one."""
+    """Bytes, or JSON with the sound: a link, base64 or a data URL, in `audio` or elsewhere."""
     if response.content_type != "application/json":
         return sound_body(response, provider=NAME, read_cost=read_cost)
     body = parse_object(response, NAME)
-    audio = body.get("audio")
-    if not audio:
-        raise answer_without(response, NAME, body, "sound")
-    media = text_media(audio, provider=NAME) if isinstance(audio, str) else entry_media(audio, response, NAME, body)
-    media = media if media.mime_type else Media(data=media.data, url=media.url, mime_type="audio/mpeg")
-    return media_result(media, response, provider=NAME, body=body, read_cost=read_cost)
+    first, *more = media_in(body, response, provider=NAME, what="sound")
+    first = first if first.mime_type else Media(data=first.data, url=first.url, mime_type="audio/mpeg")
+    return media_result(first, response, provider=NAME, body=body, read_cost=read_cost, more=tuple(more))
 
 
 def parse_mesh(response: HttpResponse) -> MeshResult:

@@ -11,23 +11,43 @@ Facts and sources: multiapi/simulator/contracts/bineric.yaml.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 
+from multiapi import openai_answers
 from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
 from multiapi.account_format import get, get_models, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, request_id, whole_number
+from multiapi.answer_facts import (
+    answer_without,
+    decimal_of,
+    list_at,
+    name_of_answer,
+    object_at,
+    read_usage,
+    request_id,
+    whole_number,
+)
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, excerpt
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, SseDecoder, excerpt, parse_json
 from multiapi.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
-from multiapi.media_format import media_operation, media_result, needs_text, taken_settings, text_media, without_media
-from multiapi.media_kinds import container_of, extension_of, group_of, judged, upload_name
+from multiapi.media_format import (
+    entry_media,
+    media_operation,
+    media_result,
+    needs_text,
+    taken_settings,
+    text_media,
+    without_media,
+)
+from multiapi.media_kinds import container_of, extension_of, group_of, judged, mime_type_of_name, upload_name
 from multiapi.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
 from multiapi.media_results import EncodedFile, ImageResult, MediaResult, Transcript
 from multiapi.openai_format import merged, parse_object
 from multiapi.provider import Operation
 from multiapi.providers.bineric import parse_chat, read_cost
+from multiapi.transcript_format import segments_of, transcript_facts
 from multiapi.types import ChatResponse, Cost
 
 _NAME = "bineric"
@@ -184,23 +204,59 @@ def parse_speech(response: HttpResponse) -> MediaResult:
 
 
 def parse_transcription(response: HttpResponse) -> Transcript:
-    """The text of the answer; how speakers are laid out is not documented."""
-    answer = parse_chat(response)
+    """The text of the answer; times from `_bineric.phrases`, which the provider's own client reads (seen live, grade B, November 2026).
+    How speakers are laid out is not documented.
+    """
+    objects = _objects(response)
+    facts: dict[str, Any] = {}
+    for body in objects:
+        facts |= {name: value for name, value in (transcript_facts(body) or {}).items() if value and name != "usage"}
+        for place in (object_at(body, "_bineric"), body):
+            phrases = segments_of(place.get("phrases"))
+            facts |= {"segments": phrases} if phrases else {}
+    try:
+        answer: ChatResponse | None = parse_chat(response)
+    except ResponseFormatError:
+        if not facts.get("text"):
+            raise
+        answer = None
+    body = objects[-1] if objects else {}
+    text = (answer.text if answer is not None else "") or facts.pop("text", "")
+    facts.pop("text", None)
     return Transcript(
         provider=_NAME,
-        model=answer.model,
-        text=answer.text,
-        cost=answer.cost,
-        usage=answer.usage,
-        request_id=answer.request_id,
+        model=answer.model if answer is not None else str(body.get("model") or ""),
+        text=text,
+        cost=answer.cost if answer is not None else read_cost(body, response.headers),
+        usage=answer.usage if answer is not None else read_usage(body.get("usage")),
+        request_id=answer.request_id if answer is not None else request_id(response.headers, body),
         headers=response.headers,
-        raw=answer.raw,
+        raw=answer.raw if answer is not None else body,
+        **facts,
     )
+
+
+def _objects(response: HttpResponse) -> list[dict[str, Any]]:
+    """The JSON objects of an answer: its body, or its events. What cannot be read is left out."""
+    found = openai_answers.without_comments(response)
+    texts = [found.body]
+    if openai_answers.comes_as_events(found):
+        decoder = SseDecoder()
+        texts = [event.data for event in [*decoder.feed(found.body), *decoder.close()]]
+    objects = []
+    for text in texts:
+        with suppress(ValueError):
+            objects.append(parse_json(text))
+    return [each for each in objects if isinstance(each, dict)]
 
 
 def _media(answer: ChatResponse, response: HttpResponse, mime_type: str | None = None) -> Media:
     if answer.media:
         return answer.media[0]
+    for body in reversed(_objects(response)):
+        for content in _contents(body):
+            with suppress(ResponseFormatError):
+                return _named(entry_media(content, response, _NAME, body), content, mime_type)
     try:
         media = text_media(answer.text, provider=_NAME)
     except ResponseFormatError as error:
@@ -208,6 +264,25 @@ def _media(answer: ChatResponse, response: HttpResponse, mime_type: str | None =
         error.request_id = answer.request_id
         raise
     return media if media.mime_type or media.data is None else Media(data=media.data, mime_type=mime_type)
+
+
+def _contents(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Objects that stand where the text of an answer does, or in a list there."""
+    places = [body.get("response"), body.get("data"), body.get("audio")]
+    for choice in list_at(body, "choices"):
+        if isinstance(choice, dict):
+            places += [object_at(choice, name).get("content") for name in ("message", "delta")]
+    flat = [each for place in places for each in (place if isinstance(place, list) else [place])]
+    return [each for each in flat if isinstance(each, dict)]
+
+
+def _named(media: Media, content: dict[str, Any], mime_type: str | None) -> Media:
+    """The media, of the format that stands beside it where its bytes show none."""
+    if media.mime_type is not None or media.data is None:
+        return media
+    word = object_at(content, "metadata").get("format") or content.get("format")
+    said = mime_type_of_name(f"a.{word}") if isinstance(word, str) else None
+    return Media(data=media.data, mime_type=said or mime_type, metadata=media.metadata)
 
 
 def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
@@ -235,7 +310,10 @@ def parse_decoded(response: HttpResponse) -> Media:
     """The file itself, of the kind its bytes show."""
     if not response.body:
         raise ResponseFormatError("bineric decoded nothing", provider=_NAME, status=response.status)
-    media = from_provider(response.body, response.content_type or None)
+    name = name_of_answer(response.headers)
+    media = from_provider(
+        response.body, response.content_type or None, metadata={"headers": dict(response.headers)}, name=name
+    )
     if media.mime_type == "application/json" and response.content_type == "application/json":
         failure = response.json(provider=_NAME)
         if isinstance(failure, dict) and failure.get("success") is False:

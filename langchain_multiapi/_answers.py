@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_multiapi._blocks import indexed_blocks
 from langchain_multiapi._messages import to_json
 from multiapi.errors import ResponseFormatError
-from multiapi.http import parse_json
+from multiapi.http import parse_text
 from multiapi.media import Media
 from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, InvalidToolCall, ToolCallDelta, Usage
 
@@ -62,7 +62,7 @@ def _from_answer(response: ChatResponse, model: str, include_headers: bool, on_t
 
 
 def _from_call(id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": id, "name": name, "args": parse_json(arguments.encode("utf-8", "replace")), "type": "tool_call"}
+    return {"id": id, "name": name, "args": parse_text(arguments), "type": "tool_call"}
 
 
 def _from_invalid(call: InvalidToolCall) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -18,6 +17,7 @@ from langchain_core.messages import (
 )
 
 from multiapi.errors import InvalidRequestError
+from multiapi.http import dump_json
 from multiapi.provider import unsupported
 from multiapi.types import MediaPart, Message, Part, RawPart, Reasoning, TextPart, ToolCall
 
@@ -197,7 +197,7 @@ def _to_call_of_block(block: Mapping[str, Any]) -> ToolCall:
 
 def to_json(value: Any) -> str:
     """JSON text in which letters stay letters."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return dump_json(value, default=str).decode()
 
 
 # ------------------------------------------------------------------------------------------------ content blocks

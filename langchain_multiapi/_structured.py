@@ -18,7 +18,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from langchain_multiapi._forms import strictly, to_response_format
 from langchain_multiapi._requests import to_tool_choice
 from langchain_multiapi.errors import RefusalError
-from multiapi.http import parse_json
+from multiapi.http import parse_text
 from multiapi.structured import json_text
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             return _partial_value(text)
         found = json_text(text)
         if found is not None:
-            return parse_json(found.encode("utf-8", "replace"))
+            return parse_text(found)
         if any(call["name"] in self.others for call in message.tool_calls):
             return None
         raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=text)

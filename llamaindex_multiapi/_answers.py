@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from multiapi.errors import ResponseFormatError
-from multiapi.http import parse_json
+from multiapi.http import parse_text
 from multiapi.stream import all_calls
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import Citation, InvalidToolCall, Reasoning, ToolCall, Usage
@@ -149,7 +149,7 @@ def _citation_block(citation: Citation) -> CitationBlock:
 def _call_block(call: ToolCall | InvalidToolCall) -> ToolCallBlock:
     """A valid call has its arguments as a dict, an invalid one as the text that the model wrote."""
     arguments = call.arguments
-    kwargs = parse_json(arguments.encode("utf-8", "replace")) if isinstance(call, ToolCall) else arguments
+    kwargs = parse_text(arguments) if isinstance(call, ToolCall) else arguments
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=kwargs)
 
 

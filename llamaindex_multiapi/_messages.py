@@ -9,7 +9,6 @@ from io import IOBase
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 from llama_index.core.base.llms.types import (
     AudioBlock,
     CachePoint,
@@ -26,7 +25,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.http import parse_json
+from multiapi.http import dump_json, parse_text
 from multiapi.media_parts import judged_part
 from multiapi.types import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
 
@@ -282,13 +281,13 @@ def arguments_text(arguments: Any) -> str:
         if text in {"", "null"}:
             return "{}"
         try:
-            value = parse_json(text.encode("utf-8", "replace"))
+            value = parse_text(text)
         except ValueError:
             value = None
         if isinstance(value, dict):
             return text
-        return orjson.dumps({INVALID_ARGUMENTS: arguments}).decode()
-    return orjson.dumps(arguments or {}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return dump_json({INVALID_ARGUMENTS: arguments}).decode()
+    return dump_json(arguments or {}, default=str).decode()
 
 
 def _to_reasoning(blocks: Sequence[ThinkingBlock]) -> Reasoning:

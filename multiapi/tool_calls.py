@@ -11,7 +11,7 @@ import orjson
 
 from multiapi.answer_facts import is_filler, kind_of
 from multiapi.errors import ResponseTooLargeError
-from multiapi.http import dump_json, parse_json, parse_text
+from multiapi.http import dump_json, parse_json, parse_text, rewritten
 from multiapi.types import InvalidToolCall, ToolCall, ToolCallDelta
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
@@ -315,7 +315,7 @@ def _writable(arguments: str) -> str:
     """Arguments without lone surrogates, which nobody could write as UTF-8."""
     if "\\ud" not in arguments and "\\uD" not in arguments:
         return arguments
-    value = parse_json(arguments.encode("utf-8", "replace"))
+    value = rewritten(arguments)
     try:
         orjson.dumps(value)
     except TypeError:

@@ -19,7 +19,7 @@ from langchain_multiapi._forms import strictly, to_response_format
 from langchain_multiapi._requests import to_tool_choice
 from langchain_multiapi.errors import RefusalError
 from multiapi.http import parse_text
-from multiapi.structured import json_text
+from multiapi.structured import OTHER_WAYS, demands_fields, json_text
 
 if TYPE_CHECKING:
     from langchain_multiapi.chat_models import ChatMultiApi
@@ -105,11 +105,12 @@ def structured(
         raise ValueError("strict does not go with method 'json_mode': there is no schema to keep to")
     traced: dict[str, Any] = {"kwargs": {"method": how, **({} if strict is None else {"strict": strict})}}
     name: str | None = None
+    demands = False
     if schema is None:
         bound: dict[str, Any] = {"response_format": {"type": "json_object"}, "response_format_method": how}
     else:
         form = to_response_format(schema, how, strict)
-        name = form.name
+        name, demands = form.name, demands_fields(form.schema)
         traced["schema"] = convert_to_openai_tool(_as_plain(schema), strict=strict)
         described: dict[str, Any] = {"name": name}
         if form.description:
@@ -138,7 +139,9 @@ def structured(
         if "tool_choice" in bound:
             bound["tool_choice"] = "required"
     llm = model.bind(**{**bound, **call})
-    parser = AnswerParser(schema_class=schema if _is_class(schema) else None, name=name, others=tuple(others))
+    parser = AnswerParser(
+        schema_class=schema if _is_class(schema) else None, name=name, others=tuple(others), demands_fields=demands
+    )
     if not include_raw:
         return llm | parser
     parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -167,11 +170,13 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         schema_class: The pydantic class of the value; None leaves it a dict.
         name: The tool whose arguments are the value.
         others: Tools that the model may call instead; the value is None then.
+        demands_fields: The schema does not allow an empty object.
     """
 
     schema_class: Any = None
     name: str | None = None
     others: tuple[str, ...] = ()
+    demands_fields: bool = False
 
     @property
     def _type(self) -> str:
@@ -197,6 +202,8 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             provider = message.response_metadata.get("model_provider")
             raise RefusalError(f"the model refused: {refusal}", provider=provider, raw_message=message)
         value = self._value(message, partial=partial)
+        if value == {} and self.demands_fields and not partial:
+            raise OutputParserException(f"the answer is an empty object{OTHER_WAYS}", llm_output=message.text)
         if value is None or self.schema_class is None:
             return value
         try:
@@ -228,7 +235,11 @@ def _why(message: Any) -> str:
     if message.invalid_tool_calls:
         why = message.invalid_tool_calls[0].get("error") or "the arguments of its tool call cannot be read"
     else:
-        why = "it is empty" if not message.text else f"it begins {message.text[:80]!r}"
+        why = (
+            f"it is empty{'' if reason == 'length' else OTHER_WAYS}"
+            if not message.text
+            else f"it begins {message.text[:80]!r}"
+        )
     return f"{why}; it was cut off at max_tokens" if reason == "length" else why
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from multiapi.errors import ResponseFormatError
-from multiapi.structured import partial_json, read_structured
+from multiapi.structured import OTHER_WAYS, partial_json, read_structured
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import InvalidToolCall, ResponseFormat, ToolCall
 
@@ -33,7 +33,7 @@ def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseMo
         wrong = "; ".join(
             f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()
         )
-        message = f"the answer is no valid {output_cls.__name__}: {wrong}"
+        message = f"the answer is no valid {output_cls.__name__}: {wrong}{OTHER_WAYS if value == {} else ''}"
         cause: Exception = error
     except ResponseFormatError as error:
         message, cause = str(error), error

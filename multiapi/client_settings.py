@@ -13,9 +13,9 @@ from multiapi.flow import Policy, Setting, Sleep, texts_per_request
 from multiapi.kept import Kept
 from multiapi.keys import ApiKey
 from multiapi.limiter import Limiter, documented_limiter
-from multiapi.negotiation import Refusals
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
+from multiapi.refusals import Refusals
 from multiapi.retry_budget import RetryBudget
 from multiapi.types import EmbedRequest, Limits, Timeout
 from multiapi.waiting import waiting

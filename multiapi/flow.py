@@ -31,13 +31,15 @@ from multiapi.errors import (
     ResponseFormatError,
     ServerError,
     StatusError,
+    one_line,
     place,
     printable,
     status_error_class,
 )
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
-from multiapi.negotiation import Plan, Refusals, adjusted, plan, refused_part
+from multiapi.negotiation import Plan, adjusted, plan, refused_part, without_answer
 from multiapi.provider import Operation, Provider, names, operation_of
+from multiapi.refusals import Refusals
 from multiapi.retry_after import retry_after_s
 from multiapi.types import ChatRequest, ChatResponse, Cost, EmbedRequest, EmbedResponse, Limits, Usage
 
@@ -312,55 +314,95 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
 
 
 def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
-    """One answer; steps down once from what the vendor refuses, and remembers it."""
+    """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
     operation = setting.provider.chat
-    attempt = 0
+    attempt, stepped = 0, SteppedDown(setting, request)
     while True:
         attempt += 1
-        refused = setting.refusals.of(setting.base_url, request.model)
-        used = plan(setting.provider, request, refused)
-        http = adjusted(operation.build(used.request), refused)
+        used = plan(setting.provider, request, stepped.refused)
+        http = adjusted(operation.build(used.request), stepped.refused)
         try:
             response = yield http
-            return used.read(read(setting, operation, response))
+            answer = read(setting, operation, response)
+            stepped.succeeded()
+            learn(setting, used, answer)
+            return used.read(answer)
         except MultiApiError as error:
             failure = error
-        if not step_down(setting, request, failure, http, used, attempt=attempt):
-            yield from again(setting, operation.retry, http, failure, attempt)
+        if stepped.down(failure, http, used):
+            attempt -= 1
+        else:
+            yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
 
 
 def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
     """Ask for a streamed answer until it begins; the client then reads it."""
     operation = setting.provider.chat_stream
     assert operation is not None
-    attempt = 0
+    attempt, stepped = 0, SteppedDown(setting, request)
     while True:
         attempt += 1
-        refused = setting.refusals.of(setting.base_url, request.model)
-        used = plan(setting.provider, request, refused)
-        http = replace(adjusted(operation.build(used.request), refused), stream=True)
+        used = plan(setting.provider, request, stepped.refused)
+        http = replace(adjusted(operation.build(used.request), stepped.refused), stream=True)
         try:
             response = yield http
             if 200 <= response.status < 300:
+                stepped.succeeded()
                 return response, used
             raise refusal(setting, response)
         except MultiApiError as error:
             failure = error
-        if not step_down(setting, request, failure, http, used, attempt=attempt):
-            yield from again(setting, Retry.ANSWER, http, failure, attempt)
+        if stepped.down(failure, http, used):
+            attempt -= 1
+        else:
+            yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
 
 
-def step_down(
-    setting: Setting, request: ChatRequest, error: MultiApiError, http: HttpRequest, used: Plan, *, attempt: int
-) -> bool:
-    """Whether the refusal was about something that can be left out or said otherwise; it is then remembered."""
-    if attempt > setting.policy.max_retries:
-        return False
-    part = refused_part(error, http, used)
-    if part is None or part in setting.refusals.of(setting.base_url, request.model):
-        return False
-    setting.refusals.remember(setting.base_url, request.model, part)
-    return True
+MAX_STEPS_DOWN = 8
+
+
+class SteppedDown:
+    """What one call leaves out or says otherwise after refusals. A refused request was not carried out, so it is no repetition."""
+
+    def __init__(self, setting: Setting, request: ChatRequest) -> None:
+        self._setting = setting
+        self._model = request.model
+        self._tried: list[str] = []
+        self.refused = setting.refusals.of(setting.base_url, request.model)
+
+    @property
+    def count(self) -> int:
+        """How many steps were made."""
+        return len(self._tried)
+
+    def down(self, error: MultiApiError, http: HttpRequest, used: Plan) -> bool:
+        """Whether the refusal was about something that can be left out or said otherwise; the next request then goes without it."""
+        if self._setting.policy.max_retries < 1 or self.count >= MAX_STEPS_DOWN:
+            return False
+        part = refused_part(error, http, used)
+        if part is None or part in self.refused:
+            return False
+        self._tried.append(part)
+        self.refused |= {part}
+        logger.info(
+            "%s refused %s for %s; it is asked otherwise",
+            self._setting.provider.name,
+            one_line(part),
+            one_line(self._model),
+        )
+        return True
+
+    def succeeded(self) -> None:
+        """The request without the refused parts was taken: they are not asked for again."""
+        for part in self._tried:
+            self._setting.refusals.remember(self._setting.base_url, self._model, part)
+
+
+def learn(setting: Setting, used: Plan, answer: ChatResponse) -> None:
+    """A way to structured output that gave nothing is not taken again, as after a refusal. The call itself was paid, and is not repeated."""
+    part = without_answer(answer, used)
+    if part is not None:
+        setting.refusals.remember(setting.base_url, used.asked.model, part)
 
 
 # ------------------------------------------------------------------------------------------------ embeddings

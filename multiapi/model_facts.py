@@ -45,6 +45,15 @@ _STRUCTURED = "https://aicredits.in/docs/structured-outputs"
 _EFFORT = "measured by the provider's staff over /v1/chat/completions"
 _EFFORT_SCHEMA = "https://docs.aimlapi.com, schemas of the models"
 
+_OTHER_DEVELOPERS = tuple(
+    f"{family}*"
+    for family in (
+        "claude", "gemini", "gemma", "deepseek", "mistral", "mixtral", "magistral", "codestral", "ministral", "grok", "qwen", "qwq",
+        "llama", "meta-llama", "glm", "kimi", "moonshot", "minimax", "nova", "command", "sonar", "phi", "ernie", "hunyuan", "sarvam",
+    )
+)  # fmt: skip
+"""Families whose ids are told without their developer; an id of no known family is taken as OpenAI's are."""
+
 # structured: ways to structured output, best first. reasoning_effort: what a value does: "off", "low", "ignored", or "400" with the reason.
 MODEL_FACTS: tuple[ModelFact, ...] = (
     ModelFact(
@@ -56,7 +65,12 @@ MODEL_FACTS: tuple[ModelFact, ...] = (
         "2026-11-20",
     ),
     ModelFact(
-        "aicredits", ("*",), "structured", ("function_calling", "json_mode", "prompted"), _STRUCTURED, "2026-11-20"
+        "aicredits",
+        ("*/*", *_OTHER_DEVELOPERS),
+        "structured",
+        ("function_calling", "json_mode", "prompted"),
+        _STRUCTURED,
+        "2026-11-20",
     ),
     ModelFact(
         "aimlapi",

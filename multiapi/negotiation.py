@@ -1,63 +1,40 @@
 """What is asked of a vendor, and what is asked instead once it has refused that: tools, JSON answers, token counts of streams.
 
-A refusal is remembered per vendor address and model for the life of the process, so that it costs one request and not one per
-call. Nothing here sends: `plan` says what to send, `refused_part` what a refusal was about.
+A refusal is remembered for exactly what it was about, so that it costs one request and not one per call. Nothing here sends: `plan` says what to send, `refused_part` what a refusal was about.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from multiapi import prompted_tools
-from multiapi.batch_sizes import BatchSizes
-from multiapi.errors import InvalidRequestError, MultiApiError, StatusError
+from multiapi.errors import MultiApiError
 from multiapi.http import HttpRequest
 from multiapi.provider import Provider, unsupported
-from multiapi.structured import JsonAnswerFilter, as_json_answer
+from multiapi.refusals import Refusal, Refusals, digest, refusal_in
+from multiapi.structured import JsonAnswerFilter, as_json_answer, demands_fields, json_text, parsed
 from multiapi.thinking import ThoughtFilter, split_thoughts
 from multiapi.tool_names import NameFilter, ToolNames, renamed
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
 
-logger = logging.getLogger("multiapi")
+__all__ = [
+    "DeltaFilter",
+    "Plan",
+    "Refusals",
+    "StopFilter",
+    "adjusted",
+    "cut_at_stop",
+    "plan",
+    "refused_part",
+    "without_answer",
+]
 
-# Parameters that servers are known to refuse, and that can be left out or said otherwise.
-_NEGOTIABLE = (
-    "stream_options",
-    "response_format",
-    "parallel_tool_calls",
-    "max_completion_tokens",
-    "max_tokens",
-    "strict",
-)
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _CAPABILITY_OF_METHOD = {"json_schema": "structured_output", "json_mode": "json_mode", "function_calling": "tools"}
-
-
-class Refusals:
-    """What vendors have refused, by address and model."""
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[str, str], frozenset[str]] = {}
-        self.sizes = BatchSizes()
-
-    def of(self, base_url: str, model: str) -> frozenset[str]:
-        """The refused parts for one model at one address."""
-        return self._held.get((base_url, model), frozenset())
-
-    def remember(self, base_url: str, model: str, part: str) -> None:
-        """Note a refusal; said once in the log."""
-        key = (base_url, model)
-        if part not in self.of(*key):
-            self._held[key] = self.of(*key) | {part}
-            logger.info("%s refused %s; it is not asked for again", model, part)
-
-    def forget(self) -> None:
-        """Start anew."""
-        self._held.clear()
-        self.sizes.forget()
+_JSON_BESIDE_TOOLS = "a JSON form beside tools"
+_JSON_FORMS = ("json_schema", "json_mode")
 
 
 class DeltaFilter(Protocol):
@@ -106,6 +83,11 @@ class Plan:
         if response.reasoning is None:
             return response
         return replace(response, reasoning=response.reasoning._replace(model=self.asked.model))
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the way to structured output was ours to choose."""
+        return self.format is not None and self.format.method == "auto"
 
     @property
     def wanted(self) -> ResponseFormat | None:
@@ -163,6 +145,10 @@ def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> 
         request = replace(request, parallel_tool_calls=None)
     if "strict" in refused:
         request = _without_strict(request)
+    elif any(tool.strict for tool in request.tools) and f"strict#{digest_of_tools(request.tools)}" in refused:
+        request = replace(request, tools=tuple(replace(tool, strict=None) for tool in request.tools))
+    if not prompted:
+        request = _without_compulsion(request, refused)
     if prompted and (request.tools or _has_tool_history(provider, request)):
         told = prompted_tools.with_prompted_tools(request, request.response_format if method == "prompted" else None)
         return Plan(told, asked, method, bool(request.tools), cuts, wanted)
@@ -187,8 +173,11 @@ def _method(
     if prompted and request.tools:
         # A form that the vendor enforces would keep the model from writing calls.
         return "prompted"
-    for method in provider.structured:
-        if method in refused or (method in {"json_schema", "json_mode"} and "response_format" in refused):
+    mark = f"#{digest(wanted.schema)}" if any("#" in part for part in refused) else None
+    for method in provider.structured_for(request.model):
+        if method in refused or (mark is not None and method + mark in refused):
+            continue
+        if method in _JSON_FORMS and request.tools and _JSON_BESIDE_TOOLS in refused:
             continue
         if wanted.schema is None and method in {"json_schema", "function_calling"}:
             continue
@@ -215,6 +204,20 @@ def _with_method(
     return prompted_tools.with_prompted_format(request), asked
 
 
+def _without_compulsion(request: ChatRequest, refused: frozenset[str]) -> ChatRequest:
+    """Tools without the choice that was refused: where a call was demanded, that is said in one sentence."""
+    if ("tool_choice" not in refused and "tool_choice:auto" not in refused) or not request.tools:
+        return request
+    choice = request.tool_choice
+    if choice == "none" and "tool_choice" in refused:
+        return replace(request, tools=(), tool_choice=None, parallel_tool_calls=None)
+    if choice not in {None, "auto"} and "tool_choice" in refused:
+        what = "one of the tools" if choice == "required" else f"the tool {choice}"
+        messages = prompted_tools.with_instructions(request.messages, f"Answer by calling {what}.")
+        request, choice = replace(request, messages=messages, tool_choice="auto"), "auto"
+    return replace(request, tool_choice=None) if choice == "auto" and "tool_choice:auto" in refused else request
+
+
 def _without_strict(request: ChatRequest) -> ChatRequest:
     tools = tuple(replace(tool, strict=None) for tool in request.tools)
     wanted = replace(request.response_format, strict=None) if request.response_format else None
@@ -222,12 +225,13 @@ def _without_strict(request: ChatRequest) -> ChatRequest:
 
 
 def adjusted(http: HttpRequest, refused: frozenset[str]) -> HttpRequest:
-    """A request without the parts that the vendor has refused before."""
+    """A request without the parts that the provider has refused before."""
     if not refused or not isinstance(http.json, dict):
         return http
     body = dict(http.json)
-    if "stream_options" in refused:
-        body.pop("stream_options", None)
+    for name in ("stream_options", "parallel_tool_calls"):
+        if name in refused:
+            body.pop(name, None)
     for name, other in _OTHER_NAME.items():
         if name in refused and other not in refused and name in body:
             body[other] = body.pop(name)
@@ -235,27 +239,70 @@ def adjusted(http: HttpRequest, refused: frozenset[str]) -> HttpRequest:
 
 
 def refused_part(error: MultiApiError, http: HttpRequest, used: Plan) -> str | None:
-    """Which negotiable part of the request a refusal names, if it names one that was sent.
+    """Which part of the request is to be left out or said otherwise after a refusal; None if that is for the caller to decide.
 
-    Gateways report it as `param`, as a code, or only in words; the words are searched for the parameter's own name.
+    See `multiapi.refusals` for how that is found out, and `plan` for what becomes of it.
     """
-    if not isinstance(error, StatusError) or not isinstance(error, InvalidRequestError) or error.status is None:
+    found = refusal_in(error, http.json)
+    if found is None:
         return None
-    if not isinstance(http.json, dict):
-        return None
-    said = f"{error.message} {error.body or ''}"
-    for name in _NEGOTIABLE:
-        if name not in said and not (name == "response_format" and "json_schema" in said):
-            continue
-        if name == "response_format" and used.method in {"json_schema", "json_mode"} and "response_format" in http.json:
-            if used.asked.response_format is None or used.asked.response_format.method != "auto":
-                return None
-            return used.method
-        if name in http.json and name != "response_format":
-            return name
-    if used.method == "function_calling" and "tool_choice" in said and used.asked.response_format is None:
-        return "function_calling"
+    body: dict[str, Any] = http.json
+    own_method = used.method if used.is_auto else None
+    if found.is_schema:
+        return _refused_schema(found, used, own_method)
+    parts = found.parts
+    if "response_format" in parts and parts & {"tools", "tool_choice"} and used.asked.tools:
+        return _JSON_BESIDE_TOOLS if own_method in _JSON_FORMS else None
+    for part in ("parallel_tool_calls", "stream_options", "max_tokens", "max_completion_tokens", "strict"):
+        if part in parts:
+            return part
+    if "tool_choice" in parts and own_method != "function_calling":
+        return "tool_choice:auto" if body.get("tool_choice") == "auto" else "tool_choice"
+    if "response_format" in parts:
+        return own_method if own_method in _JSON_FORMS else None
+    return own_method if own_method == "function_calling" else None
+
+
+def _refused_schema(found: Refusal, used: Plan, own_method: StructuredMethod | None) -> str | None:
+    """A refused schema is refused alone: other schemas of the model are asked for as before."""
+    if own_method in _JSON_FORMS and "response_format" in found.parts and used.format is not None:
+        return f"{own_method}#{digest(used.format.schema)}"
+    if own_method == "function_calling" and used.format is not None and "tools" in found.parts:
+        return f"function_calling#{digest(used.format.schema)}"
+    tools = [tool for tool in used.request.tools if tool.strict]
+    if "tools" in found.parts and tools:
+        return f"strict#{digest_of_tools(used.request.tools)}"
     return None
+
+
+def digest_of_tools(tools: Sequence[Tool]) -> str:
+    """A set of tools, in a few characters."""
+    return digest([[tool.name, tool.parameters, tool.raw] for tool in tools])
+
+
+def without_answer(response: ChatResponse, used: Plan) -> str | None:
+    """The way to structured output that gave nothing although it was taken, as after a refusal; None if all is well.
+
+    Only a way that was chosen here, an answer that ended by itself and is "" or {}, and a schema that does not allow that.
+    """
+    method, wanted = used.method, used.format
+    if not used.is_auto or method in {None, "prompted"} or wanted is None:
+        return None
+    if response.refusal or response.finish_reason not in {"stop", "tool_calls", "end_turn"}:
+        return None
+    calls = [call for call in response.tool_calls if call.name == wanted.name]
+    if method == "function_calling":
+        if response.invalid_tool_calls or (response.tool_calls and not calls):
+            return None
+        given = calls[0].arguments if calls else json_text(response.text) or ""
+    elif response.tool_calls or response.invalid_tool_calls:
+        return None
+    else:
+        given = response.text
+    given = given.strip()
+    if given and given != "{}" and parsed(given) != {}:
+        return None
+    return method if not given or demands_fields(wanted.schema) else None
 
 
 # ------------------------------------------------------------------------------------------------ stop words

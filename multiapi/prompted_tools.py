@@ -57,7 +57,7 @@ def with_prompted_tools(request: ChatRequest, wanted: ResponseFormat | None = No
         instructions.append(format_instructions(wanted, after_tools=_offered(request)))
     return replace(
         request,
-        messages=_with_instructions(messages, "\n\n".join(instructions)),
+        messages=with_instructions(messages, "\n\n".join(instructions)),
         tools=(),
         tool_choice=None,
         parallel_tool_calls=None,
@@ -101,7 +101,7 @@ def with_prompted_format(request: ChatRequest) -> ChatRequest:
         return request
     return replace(
         request,
-        messages=_with_instructions(request.messages, format_instructions(wanted)),
+        messages=with_instructions(request.messages, format_instructions(wanted)),
         response_format=None,
     )
 
@@ -115,7 +115,7 @@ def format_instructions(wanted: ResponseFormat, *, after_tools: bool = False) ->
     return f"{start} with only one JSON object that matches this JSON schema, and no other text:\n{schema}"
 
 
-def _with_instructions(messages: Sequence[Message], instructions: str) -> list[Message]:
+def with_instructions(messages: Sequence[Message], instructions: str) -> list[Message]:
     """Instructions stand where the model reads last: behind the last message of the user, or behind the last results."""
     if not instructions:
         return list(messages)

@@ -111,6 +111,7 @@ class Provider:
         native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
         cuts_stop: Stop words are not documented, and are cut off on our side.
         structured: Ways to structured output, best first.
+        structured_by_model: The same for one model, where it depends on that; see `structured_for`.
         capabilities: What it has, by the contract's words.
         settle_base_url: Brings a configured address into the form that paths are appended to.
         request_id_header: Header in which the vendor takes an id of ours.
@@ -136,6 +137,7 @@ class Provider:
     native_tools: bool = True
     cuts_stop: bool = False
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
+    structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     settle_base_url: Callable[[str], str] = str
     request_id_header: str | None = None
@@ -149,6 +151,10 @@ class Provider:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_provider, (self.name,)
+
+    def structured_for(self, model: str) -> tuple[StructuredMethod, ...]:
+        """Ways to structured output with one model, best first; one that is not among them can still be named."""
+        return self.structured if self.structured_by_model is None else self.structured_by_model(model)
 
     def has(self, capability: str) -> bool:
         """Whether the vendor has it, documented or by a stated assumption."""

@@ -11,6 +11,7 @@ from multiapi.body_reader import INFLATED_PIECE_BYTES, inflater
 from multiapi.client_settings import Settings
 from multiapi.errors import MultiApiError, RequestTimeoutError
 from multiapi.failures import Failures
+from multiapi.flow import learn
 from multiapi.http import HttpRequest
 from multiapi.negotiation import DeltaFilter, Plan
 from multiapi.types import ChatDelta, ChatResponse
@@ -37,6 +38,7 @@ class StreamReading:
         self._failures = failures
         self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
         self._plan = plan
+        self._setting = settings._setting
         self._filters: list[DeltaFilter] = plan.filters()
         self._idle = settings.timeout.idle
         self._last_event_at = time.monotonic()
@@ -95,6 +97,7 @@ class StreamReading:
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         if not deltas or deltas[-1].response is None:
             return deltas
+        learn(self._setting, self._plan, deltas[-1].response)
         return [*deltas[:-1], deltas[-1]._replace(response=self._plan.attributed(deltas[-1].response))]
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:

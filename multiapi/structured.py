@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,12 @@ _OBJECT_START = re.compile(r'\{\s*+(?:["}]|\Z)')
 _ARRAY_START = re.compile(r'\[\s*+(?:["\[{\]\d-]|true\b|false\b|null\b|\Z)')
 _STRUCTURE = re.compile(r'["\\{}\[\]]')
 _IN_STRING = re.compile(r'["\\]')
+
+
+OTHER_WAYS = (
+    "; the ways to ask are json_schema, function_calling, json_mode and prompted: name another one as the method"
+)
+"""What is added where a way to ask gave nothing."""
 
 
 def json_text(text: str, *, mend: bool = True) -> str | None:
@@ -175,6 +181,8 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             reason = "the text holds no JSON, or several different values" if response.text else "the answer is empty"
         if response.finish_reason == "length":
             reason += "; the answer was cut off at max_tokens"
+        elif not response.text.strip() and not response.refusal:
+            reason += OTHER_WAYS
         raise ResponseFormatError(
             f"{response.provider} gave no JSON answer: {reason}",
             provider=response.provider,
@@ -183,6 +191,43 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             partial=response,
         )
     return parse_text(found)
+
+
+def demands_fields(schema: Any) -> bool:
+    """Whether a schema does not allow an empty object, as far as that can be seen: it demands fields, directly or by what it refers to."""
+    left, root, seen = [schema], schema, 0
+    while left and seen < 50:
+        each, seen = left.pop(), seen + 1
+        if not isinstance(each, Mapping):
+            continue
+        least = each.get("minProperties")
+        if each.get("required") or (isinstance(least, int) and least > 0):
+            return True
+        if each.get("type") not in {None, "object"} and isinstance(each.get("type"), str):
+            return True
+        left += each.get("allOf") or ()
+        for name in ("anyOf", "oneOf"):
+            options = each.get(name)
+            if (
+                isinstance(options, list)
+                and options
+                and all(demands_fields(_resolved(option, root)) for option in options)
+            ):
+                return True
+        if "$ref" in each:
+            left.append(_resolved(each, root))
+    return False
+
+
+def _resolved(schema: Any, root: Any) -> Any:
+    """What a reference inside of a schema stands for."""
+    where = schema.get("$ref") if isinstance(schema, Mapping) else None
+    if not isinstance(where, str) or not where.startswith("#/"):
+        return schema
+    found: Any = root
+    for step in where[2:].split("/"):
+        found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+    return found
 
 
 def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:

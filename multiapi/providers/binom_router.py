@@ -1,7 +1,8 @@
 """Binom.Router: one chat operation in the shared format.
 
-Five request fields are documented beside a claim of full OpenAI compatibility: tools, JSON mode, images and token counts of
-streams are sent only when they are asked for, and a refusal is passed on.
+Five request fields are documented beside a claim of full OpenAI compatibility: tools, JSON mode and images are sent only when they are
+asked for. Token counts of streams are asked for by default, because budgets rest on them (`stream_usage=False` does not ask); a refusal
+of any of these is stepped down from.
 
 Facts and sources: multiapi/simulator/contracts/binom_router.yaml.
 """
@@ -18,7 +19,7 @@ BINOM_ROUTER = openai_compatible(
     base_url="https://api.binom-router.com/v1",
     api_key_env="BINOM_ROUTER_API_KEY",
     base_url_env="BINOM_ROUTER_BASE_URL",
-    dialect=Dialect(provider="binom_router"),
+    dialect=Dialect(provider="binom_router", stream_usage=True),
     read_cost=partial(usage_cost, unit="credits"),
     capabilities={
         "chat": "documented",

@@ -423,7 +423,7 @@ def test_c15_comments_empty_events_and_data_of_several_lines_are_read() -> None:
     assert joined(server.model().stream("?")).text == "hello"
 
 
-def test_c16_token_counts_of_streams_are_asked_for_where_documented_and_no_more_after_a_refusal() -> None:
+def test_c16_token_counts_of_streams_are_asked_for_and_no_more_after_a_refusal() -> None:
     counted = stream(delta("hello"), delta(finish_reason="stop"), usage())
     server = Server(counted)
     assert joined(server.model().stream("?")).usage_metadata == {
@@ -435,9 +435,9 @@ def test_c16_token_counts_of_streams_are_asked_for_where_documented_and_no_more_
     for vendor in ("binom_router", "aicredits"):
         server = Server(counted)
         joined(server.model(vendor).stream("?"))
-        assert "stream_options" not in server.bodies[0]
-        joined(server.model(vendor, stream_usage=True).stream("?"))
-        assert server.bodies[1]["stream_options"] == {"include_usage": True}
+        assert server.bodies[0]["stream_options"] == {"include_usage": True}
+        joined(server.model(vendor, stream_usage=False).stream("?"))
+        assert "stream_options" not in server.bodies[1]
     refusal = httpx.Response(400, json={"error": {"message": "Unrecognized request argument: stream_options"}})
     server = Server(refusal, counted)
     model = server.model(model="refuses-stream-options", max_retries=1)

@@ -217,15 +217,16 @@ def test_bineric_refuses_a_temperature_above_one_and_settings_it_lacks() -> None
         body("binobox", seed=1)
 
 
-def test_usage_of_streams_is_asked_for_where_it_is_documented_or_wanted() -> None:
+def test_usage_of_streams_is_asked_for_unless_it_is_not_wanted() -> None:
     def asked(name: str, stream_usage: bool | None) -> object:
         request = ChatRequest(model="m", messages=TALK, stream_usage=stream_usage)
         return PROVIDERS[name].chat_stream.build(request).json.get("stream_options")
 
     assert asked("aimlapi", None) == {"include_usage": True}
     assert asked("aimlapi", False) is None
-    assert asked("aicredits", None) is None
-    assert asked("aicredits", True) == {"include_usage": True}
+    for name in ("aicredits", "binom_router"):
+        assert asked(name, None) == {"include_usage": True}
+        assert asked(name, False) is None
     assert "stream" not in PROVIDERS["bineric"].chat_stream.build(ChatRequest(model="m", messages=TALK)).json
 
 

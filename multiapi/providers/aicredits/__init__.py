@@ -3,6 +3,10 @@
 - 503 is final (no provider serves the model); 502 and 504 are worth a repetition.
 - `/api/models` and `/health` lie outside `/v1`, so the API root is the host and the paths carry `/v1`.
 - At most five calls of one user may run at once.
+- Structured output goes by the developer in the model's id: `json_schema` for OpenAI's, a tool for all others. Documented (structured outputs
+  page); two users saw `json_schema` give "" or "{}", charged, on Gemini's routes (grade A, October 2026). A named method is always sent.
+- Token counts of streams are asked for (`stream_options`): the provider claims to work with any OpenAI client, and users do so (grade B,
+  November 2026). `stream_usage=False` does not ask; a refusal is stepped down from.
 - Embeddings go in batches of 64: users have seen larger ones refused (grade B, November 2026); `batch_size` chooses another size.
 
 Facts and sources: multiapi/simulator/contracts/aicredits.yaml.
@@ -12,12 +16,20 @@ from __future__ import annotations
 
 from functools import partial
 
+from multiapi.model_facts import model_fact
 from multiapi.openai_format import Dialect, openai_compatible, usage_cost
+from multiapi.types import StructuredMethod
 
 
 def settle_base_url(address: str) -> str:
     """The host's root, also where the address was given with the closing `/v1`."""
     return address.rstrip("/").removesuffix("/v1")
+
+
+def structured_by_model(model: str) -> tuple[StructuredMethod, ...]:
+    """Ways to structured output, best first, from the table of facts."""
+    fact = model_fact("aicredits", model, "structured")
+    return ("json_schema", "function_calling", "json_mode", "prompted") if fact is None else fact.value
 
 
 AICREDITS = openai_compatible(
@@ -26,7 +38,8 @@ AICREDITS = openai_compatible(
     base_url="https://api.aicredits.in",
     api_key_env="AICREDITS_API_KEY",
     base_url_env="AICREDITS_BASE_URL",
-    dialect=Dialect(provider="aicredits"),
+    dialect=Dialect(provider="aicredits", stream_usage=True),
+    structured_by_model=structured_by_model,
     read_cost=partial(usage_cost, unit="INR"),
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",

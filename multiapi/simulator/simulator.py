@@ -26,6 +26,7 @@ from multiapi.simulator.jobs import Jobs
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.limits import Limits
 from multiapi.simulator.vendors import ALL, Vendor
+from multiapi.simulator.vendors.labels import check_labels
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, EXPIRED_KEY, INVALID_KEY, Call, FilePart, Refusal
 
 HEADER = "x-multiapi-simulator"
@@ -247,6 +248,7 @@ class Simulator:
             if fault is not None and fault.missing_polls:
                 for value in (*call.path.values(), *call.query.values()):
                     self.jobs.hide(str(value), fault.missing_polls)
+            check_labels(call)
             vendor.check(call)
             answer = vendor.answer(call)
             vendor.finish(answer, call)

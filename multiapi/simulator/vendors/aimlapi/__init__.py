@@ -20,6 +20,7 @@ from multiapi.simulator.vendors.aimlapi.assistants import Assistants
 from multiapi.simulator.vendors.aimlapi.media import Media
 from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
 from multiapi.simulator.vendors.aimlapi.reading import Reading
+from multiapi.simulator.vendors.labels import check_documents
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         """What the catalogue says of the model."""
         if isinstance(call.body, dict) and "model" in call.body:
             check_model(call)
+        if call.operation.id == "createChatCompletion":
+            check_documents(call.body)
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
         """The gateway's error body. No money is a 403 here."""

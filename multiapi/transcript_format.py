@@ -26,7 +26,7 @@ def transcript_facts(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """Text, language, segments, words, length and counts, as `Transcript` takes them; None if there is no text in a known place."""
     for place in _places(body):
         results = place.get("results")
-        if isinstance(results, dict) and not is_filler(results.get("channels")):
+        if isinstance(results, dict) and not is_filler(results):
             return _from_channels(place)
         text = next((place[name] for name in _TEXT_NAMES if isinstance(place.get(name), str) and place[name]), None)
         if text is not None:
@@ -34,6 +34,8 @@ def transcript_facts(body: Mapping[str, Any]) -> dict[str, Any] | None:
     for place in _places(body):
         if any(place.get(name) == "" for name in _TEXT_NAMES):
             return _from_text(place, body, "")
+        if isinstance(place.get("results"), dict):
+            return _from_channels(place)
     return None
 
 
@@ -65,7 +67,7 @@ def _from_channels(found: Mapping[str, Any]) -> dict[str, Any]:
     language = next((channel.get("detected_language") for channel in channels if isinstance(channel, dict)), None)
     utterances = [item for item in list_at(results, "utterances") if isinstance(item, dict)]
     return {
-        "text": "\n".join(str(alternative.get("transcript") or "") for alternative in best),
+        "text": "\n".join(str(said.get("transcript") or "") for said in best or utterances),
         "language": language if isinstance(language, str) else None,
         "segments": segments_of(utterances) or _turns(words),
         "words": tuple(segment_of(word, 1.0, _WORD_TEXT) for word in words),

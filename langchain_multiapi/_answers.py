@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_multiapi._blocks import indexed_blocks
 from langchain_multiapi._messages import to_json
+from multiapi.answer_facts import token_details
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_text
 from multiapi.media import Media
@@ -135,6 +136,10 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
     for name, value in response.metadata.items():
         if name not in _NOT_TOLD:
             metadata.setdefault("upstream_provider" if name == "provider" else name, value)
+    if response.answered_by is not None:
+        metadata["answered_by"] = response.answered_by
+    if response.served_by is not None:
+        metadata["served_by"] = response.served_by
     if response.logprobs is not None:
         metadata["logprobs"] = response.logprobs
     counts = token_counts(response.usage)
@@ -172,20 +177,7 @@ def from_usage(usage: Usage | None) -> UsageMetadata | None:
         output_tokens=outputs,
         total_tokens=inputs + outputs if usage.total_tokens is None else usage.total_tokens,
     )
-    of_input = {
-        name: count
-        for name, count in (
-            ("cache_read", usage.cached_input_tokens),
-            ("cache_creation", usage.cache_write_tokens),
-            ("audio", usage.audio_input_tokens),
-        )
-        if count is not None
-    }
-    of_output = {
-        name: count
-        for name, count in (("reasoning", usage.reasoning_tokens), ("audio", usage.audio_output_tokens))
-        if count is not None
-    }
+    of_input, of_output = token_details(usage)
     if of_input:
         counts["input_token_details"] = of_input  # type: ignore[typeddict-item]
     if of_output:

@@ -21,6 +21,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from multiapi.answer_facts import token_details
 from multiapi.errors import ResponseFormatError
 from multiapi.http import parse_text
 from multiapi.stream import all_calls
@@ -76,6 +77,7 @@ def from_answer(answer: Answer, call: Call) -> ChatResponse:
 def facts_of(answer: Answer) -> dict[str, Any]:
     """What a caller may want to know of an answer beside its message; plain values that can be stored as JSON."""
     usage = answer.usage or Usage()
+    of_input, of_output = token_details(usage)
     facts: dict[str, Any] = {
         "provider": answer.provider,
         "finish_reason": answer.finish_reason,
@@ -85,6 +87,12 @@ def facts_of(answer: Answer) -> dict[str, Any]:
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens,
+        "input_token_details": of_input or None,
+        "output_token_details": of_output or None,
+        "answered_by": answer.answered_by,
+        "served_by": answer.served_by,
+        "cache": answer.metadata.get("cache"),
+        "latency_ms": answer.metadata.get("latency_ms"),
     }
     if answer.cost is not None:
         cost = answer.cost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from email.message import Message
 from typing import Any
@@ -42,30 +42,125 @@ def request_id(headers: Mapping[str, str], body: Any = None) -> str | None:
     return None
 
 
-def read_usage(body: Any) -> Usage | None:
-    """Token counts in OpenAI's, the Responses API's and Anthropic's words; None if there are none."""
-    if not isinstance(body, dict):
+_INPUT = (
+    "prompt_tokens",
+    "input_tokens",
+    "promptTokens",
+    "inputTokens",
+    "prompt_token_count",
+    "promptTokenCount",
+    "prompt_eval_count",
+)
+_OUTPUT = (
+    "completion_tokens",
+    "output_tokens",
+    "completionTokens",
+    "outputTokens",
+    "candidates_token_count",
+    "candidatesTokenCount",
+    "eval_count",
+)
+_TOTAL = ("total_tokens", "totalTokens", "total_token_count", "totalTokenCount")
+_OF_INPUT = (
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "input_token_details",
+    "prompt_token_details",
+    "promptTokensDetails",
+    "inputTokensDetails",
+)
+_OF_OUTPUT = (
+    "completion_tokens_details",
+    "output_tokens_details",
+    "output_token_details",
+    "completion_token_details",
+    "completionTokensDetails",
+    "outputTokensDetails",
+)
+_CACHED = (
+    "cached_tokens",
+    "cache_read_tokens",
+    "cache_read",
+    "cache_read_input_tokens",
+    "prompt_cache_hit_tokens",
+    "cached_prompt_tokens",
+    "cached_input_tokens",
+    "cachedTokens",
+    "cacheReadInputTokens",
+    "cached_content_token_count",
+    "cachedContentTokenCount",
+)
+_WRITTEN = (
+    "cache_creation_tokens",
+    "cache_write_tokens",
+    "cache_creation",
+    "cache_creation_input_tokens",
+    "cache_write_input_tokens",
+    "cacheWriteInputTokens",
+    "cacheCreationInputTokens",
+)
+_WRITTEN_PARTS = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+_REASONING = (
+    "reasoning_tokens",
+    "thinking_tokens",
+    "reasoning",
+    "reasoningTokens",
+    "thoughts_token_count",
+    "thoughtsTokenCount",
+)
+_AUDIO = ("audio_tokens", "audio", "audioTokens")
+_OUTSIDE_OF_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
+
+
+def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
+    """Token counts in every documented spelling; None if there are none, or zeros only.
+
+    Each count is looked for in all of its places: a null, a zero or an empty object in one hides none in the next. Counts of parts
+    that stand beside the input or output instead of in it are added to it, which the arithmetic decides: a total that is the sum of
+    all, a part above its whole, or Anthropic's words for the cache. So no part is above its whole.
+
+    Args:
+        rest_is_reasoning: The vendor counts thoughts in nothing but the total.
+    """
+    if not isinstance(body, dict) or is_filler(body):
         return None
-    inputs = whole_number(body.get("prompt_tokens", body.get("input_tokens")))
-    outputs = whole_number(body.get("completion_tokens", body.get("output_tokens")))
-    total = whole_number(body.get("total_tokens"))
+    of_input = [place for name in _OF_INPUT if type(place := body.get(name)) is dict]
+    of_output = [place for name in _OF_OUTPUT if type(place := body.get(name)) is dict]
+    inputs, outputs, total = _count([body], _INPUT), _count([body], _OUTPUT), _count([body], _TOTAL)
     if inputs is None and outputs is None and total is None:
         return None
+    if total == 0 and (inputs or outputs):
+        total = None
+    cached, written = _count([*of_input, body], _CACHED), _written([*of_input, body])
+    reasoning = _count([*of_output, body], _REASONING)
+    beside, thoughts = (cached or 0) + (written or 0), reasoning or 0
+    known = (inputs or 0) + (outputs or 0)
+    if total is None or total not in {known, known + thoughts, known + beside, known + thoughts + beside}:
+        in_words = "prompt_tokens" not in body and not of_input and any(name in body for name in _OUTSIDE_OF_INPUT)
+        is_beside = (total is None and in_words) or max(cached or 0, written or 0) > (inputs or 0)
+        is_thought = thoughts > (outputs or 0)
+    else:
+        is_beside = total != known and total in {known + beside, known + thoughts + beside}
+        is_thought = total != known and total in {known + thoughts, known + thoughts + beside}
+    if is_beside and inputs is not None:
+        inputs += beside
+    if is_thought and outputs is not None:
+        outputs += thoughts
+    if rest_is_reasoning and not thoughts and total is not None and inputs is not None and outputs is not None:
+        rest = total - inputs - outputs
+        if rest > 0 and all(map(is_filler, (*of_input, *of_output))):
+            reasoning, outputs = rest, outputs + rest
     if total is None and inputs is not None and outputs is not None:
         total = inputs + outputs
-    of_input = body.get("prompt_tokens_details", body.get("input_tokens_details")) or {}
-    of_output = body.get("completion_tokens_details", body.get("output_tokens_details")) or {}
-    of_input = of_input if isinstance(of_input, dict) else {}
-    of_output = of_output if isinstance(of_output, dict) else {}
     return Usage(
         inputs,
         outputs,
         total,
-        whole_number(of_input.get("cached_tokens", body.get("cache_read_input_tokens"))),
-        whole_number(of_input.get("cache_creation_tokens", body.get("cache_creation_input_tokens"))),
-        whole_number(of_output.get("reasoning_tokens", body.get("reasoning_tokens"))),
-        whole_number(of_input.get("audio_tokens")),
-        whole_number(of_output.get("audio_tokens")),
+        _at_most(cached, inputs),
+        _at_most(written, inputs),
+        _at_most(reasoning, outputs),
+        _at_most(_count(of_input, _AUDIO), inputs),
+        _at_most(_count(of_output, _AUDIO), outputs),
         body,
     )
 
@@ -89,6 +184,73 @@ def name_of_answer(headers: Mapping[str, str]) -> str | None:
 
 
 _EXTENDED_NAME = re.compile(r"(?i)filename\*\s*=\s*([\w-]*)'[\w-]*'([^;\s]+)")
+
+
+def token_details(usage: Usage) -> tuple[dict[str, int], dict[str, int]]:
+    """What is known of the parts of input and output, in the words that both frameworks' users know from LangChain."""
+    of_input = {
+        "cache_read": usage.cached_input_tokens,
+        "cache_creation": usage.cache_write_tokens,
+        "audio": usage.audio_input_tokens,
+    }
+    of_output = {"reasoning": usage.reasoning_tokens, "audio": usage.audio_output_tokens}
+    return (
+        {name: count for name, count in of_input.items() if count is not None and usage.input_tokens is not None},
+        {name: count for name, count in of_output.items() if count is not None and usage.output_tokens is not None},
+    )
+
+
+def _count(places: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int | None:
+    """The first count above zero, else zero if one says so."""
+    found: int | None = None
+    for place in places:
+        for name in names:
+            value = place.get(name)
+            if value is None:
+                continue
+            number = whole_number(value)
+            if number is not None and number > 0:
+                return number
+            if number == 0:
+                found = 0
+    return found
+
+
+def _written(places: Sequence[Mapping[str, Any]]) -> int | None:
+    """Tokens written to a cache: as a number, or in parts by how long they are kept."""
+    found = _count(places, _WRITTEN)
+    if not found:
+        for place in places:
+            parts = place.get("cache_creation")
+            if type(parts) is dict:
+                return sum(whole_number(parts.get(name)) or 0 for name in _WRITTEN_PARTS) or found
+    return found
+
+
+def _at_most(part: int | None, whole: int | None) -> int | None:
+    return part if part is None or whole is None else min(part, whole)
+
+
+def who_answered(headers: Mapping[str, str], body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The full id of the model that a router chose, and the company that served it, from `meta` or the headers."""
+    meta = body.get("meta")
+    said: Mapping[str, Any] = meta if isinstance(meta, dict) else {}
+    model, company = said.get("model"), said.get("provider")
+    return (
+        model if isinstance(model, str) and model else headers.get("x-aimlapi-model") or None,
+        company if isinstance(company, str) and company else headers.get("x-aimlapi-provider") or None,
+    )
+
+
+def facts_beside(headers: Mapping[str, str], usage: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is told of an answer in places where nobody looks: whether a cache gave it, and how long it took."""
+    found: dict[str, Any] = {}
+    if headers.get("x-cache-status"):
+        found["cache"] = headers["x-cache-status"].lower()
+    latency = usage.get("latency_ms") if usage is not None else None
+    if isinstance(latency, (int, float)) and not isinstance(latency, bool):
+        found["latency_ms"] = latency
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ single values

@@ -165,7 +165,7 @@ def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse)
     if not 200 <= response.status < 300:
         raise refusal(setting, response)
     try:
-        return operation.parse(response)
+        return operation.parse(response._replace(limits=setting.limits))
     except StatusError as error:
         error.inside_success = True
         raise

@@ -8,12 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import orjson
 
 from multiapi.errors import InvalidRequestError, ResponseFormatError, ResponseTooLargeError, printable
+
+if TYPE_CHECKING:
+    from multiapi.types import Limits
 
 JSON_DEPTH_LIMIT = 500
 BODY_EXCERPT_CHARS = 500
@@ -85,13 +88,14 @@ def path_segment(value: str) -> str:
 class HttpResponse(NamedTuple):
     """One answer, decoded to plain bytes. Header names are lower case.
 
-    `vectors` were taken out of the body, where marks stand for them.
+    `vectors` were taken out of the body, where marks stand for them. `limits` bound what an answer may hold, if they are not the usual.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     vectors: Mapping[str, list[float]] = {}
+    limits: Limits | None = None
 
     @property
     def content_type(self) -> str:

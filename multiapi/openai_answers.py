@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from multiapi.answer_facts import ReadCost, decimal_of, request_id
+from multiapi.answer_facts import ReadCost, decimal_of, is_filler, request_id
 from multiapi.assembly import Assembly
 from multiapi.error_codes import meaning_of
 from multiapi.error_words import ErrorWords, numeric_status, read_error_words
@@ -108,7 +108,7 @@ def error_inside(body: Any) -> Any:
     if not isinstance(body, dict):
         return None
     error = body.get("error")
-    if error:
+    if error and not is_filler(error):
         return body
     if body.get("success") is False:
         return body
@@ -119,7 +119,7 @@ def error_inside(body: Any) -> Any:
     choices = body.get("choices")
     if isinstance(choices, list):
         for choice in choices:
-            if isinstance(choice, dict) and choice.get("error"):
+            if isinstance(choice, dict) and choice.get("error") and not is_filler(choice["error"]):
                 return {"error": choice["error"]}
     return None
 
@@ -169,14 +169,17 @@ def parse_object(response: HttpResponse, provider: str) -> dict[str, Any]:
     return body
 
 
-def parse_chat(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> ChatResponse:
+def parse_chat(
+    response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None, rest_is_reasoning: bool = False
+) -> ChatResponse:
     """A whole answer, in whatever detail it deviates from the documentation; also one that comes as events unasked."""
+    facts: dict[str, Any] = {"provider": provider, "read_cost": read_cost, "rest_is_reasoning": rest_is_reasoning}
     if response.body[:1] != b"{":
         response = without_comments(response)
         if comes_as_events(response):
-            return read_at_once(response, partial(chat_stream_decoder, provider=provider, read_cost=read_cost))
+            return read_at_once(response, partial(chat_stream_decoder, **facts))
     body = parse_object(response, provider)
-    assembly = Assembly(provider, headers=response.headers, read_cost=read_cost)
+    assembly = Assembly(headers=response.headers, limits=response.limits, **facts)
     try:
         assembly.add_body(body)
     except ResponseFormatError as error:
@@ -207,7 +210,7 @@ def comes_as_events(response: HttpResponse) -> bool:
 def read_at_once(response: HttpResponse, decoder: Callable[[HttpResponse, Limits], ChatStream]) -> ChatResponse:
     """The answer of an event stream that is there as a whole."""
     head = HttpResponse(response.status, {**response.headers, "content-type": "text/event-stream"})
-    stream = decoder(head, Limits())
+    stream = decoder(head, response.limits or Limits())
     deltas = [*stream.feed(response.body), *stream.close()]
     answer = deltas[-1].response
     assert answer is not None
@@ -215,14 +218,20 @@ def read_at_once(response: HttpResponse, decoder: Callable[[HttpResponse, Limits
 
 
 def chat_stream_decoder(
-    head: HttpResponse, limits: Limits, *, provider: str, read_cost: ReadCost | None = None
+    head: HttpResponse,
+    limits: Limits,
+    *,
+    provider: str,
+    read_cost: ReadCost | None = None,
+    rest_is_reasoning: bool = False,
 ) -> ChatStream:
     """The decoder for one streamed answer in the shared format."""
+    facts: dict[str, Any] = {"provider": provider, "read_cost": read_cost, "rest_is_reasoning": rest_is_reasoning}
     return ChatStream(
         head,
         limits,
-        accumulator=Assembly(provider, headers=head.headers, read_cost=read_cost),
-        parse=partial(parse_chat, provider=provider, read_cost=read_cost),
+        accumulator=Assembly(headers=head.headers, limits=limits, **facts),
+        parse=partial(parse_chat, **facts),
         read_event_error=partial(read_event_error, provider=provider),
     )
 

@@ -82,6 +82,7 @@ def openai_compatible(
     build_body: Callable[[ChatRequest, Dialect], dict[str, Any]] = chat_body,
     read_vendor_error: Callable[[HttpResponse], StatusError] | None = None,
     read_cost: ReadCost | None = None,
+    rest_is_reasoning: bool = False,
     chat_path: str = "/chat/completions",
     embed_path: str | None = None,
     embed_batch: Callable[[EmbedRequest], dict[str, Any]] = embed_body,
@@ -93,7 +94,7 @@ def openai_compatible(
 ) -> Provider:
     """A vendor that speaks the shared format; only what differs is given.
 
-    `operations` may be the name of a module that has them as `OPERATIONS`; it is imported when one of them is first used.
+    `rest_is_reasoning`: what a total counts beyond input and output are thoughts, where nothing else is said of them. `operations` may be the name of a module that has them as `OPERATIONS`; it is imported when one of them is first used.
     """
     used = dialect or Dialect(provider=name)
 
@@ -111,6 +112,7 @@ def openai_compatible(
         assert embed_path is not None
         return HttpRequest("POST", embed_path, json=embed_batch(request), headers=request.headers, holds_vectors=True)
 
+    reading: dict[str, Any] = {"provider": name, "read_cost": read_cost, "rest_is_reasoning": rest_is_reasoning}
     known: dict[str, Operation[Any, Any]] = {}
     if embed_path is not None:
         known["embed"] = Operation(
@@ -122,10 +124,8 @@ def openai_compatible(
         base_url=base_url,
         api_key_env=api_key_env,
         base_url_env=base_url_env,
-        chat=Operation("chat", build, partial(parse_chat, provider=name, read_cost=read_cost), Retry.ANSWER),
-        chat_stream=StreamOperation(build_stream, partial(chat_stream_decoder, provider=name, read_cost=read_cost))
-        if streaming
-        else None,
+        chat=Operation("chat", build, partial(parse_chat, **reading), Retry.ANSWER),
+        chat_stream=StreamOperation(build_stream, partial(chat_stream_decoder, **reading)) if streaming else None,
         operations=LateOperations(operations, known)
         if isinstance(operations, str)
         else {**(operations or {}), **known},

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi.answer_facts import ReadCost, answer_without
+from multiapi.answer_facts import ReadCost, answer_without, is_filler, list_at
 from multiapi.assembly import Assembly, assembled
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse
@@ -30,6 +30,7 @@ from multiapi.types import (
     ChatDelta,
     ChatRequest,
     ChatResponse,
+    Limits,
     MediaPart,
     Message,
     Part,
@@ -187,7 +188,7 @@ def response_of(
             raise answer_without(response, provider, body, "output")
         output = [{"type": "message", "content": [{"type": "output_text", "text": body["output_text"]}]}]
     items = [item for item in output if isinstance(item, dict)]
-    reasons = [item for item in items if item.get("type") == "reasoning"]
+    reasons = [item for item in items if item.get("type") == "reasoning" and not is_filler(_labelless(item))]
     calls = [item for item in items if item.get("type") == "function_call"]
     details = body.get("incomplete_details")
     cut = details.get("reason") if isinstance(details, dict) else None
@@ -216,8 +217,12 @@ def response_of(
     )
 
 
+def _labelless(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in {"type", "status"}}
+
+
 def _thought(item: Mapping[str, Any]) -> str:
-    parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
+    parts = [*list_at(item, "summary"), *list_at(item, "content")]
     return "\n\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
@@ -236,14 +241,19 @@ class ResponsesAssembly:
     """Puts a streamed answer together from typed events: each becomes an event of the shared format. Unknown ones are skipped."""
 
     def __init__(
-        self, provider: str, *, headers: Mapping[str, str] | None = None, read_cost: ReadCost | None = None
+        self,
+        provider: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        read_cost: ReadCost | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.provider = provider
         self.finished = False
-        self._inner = Assembly(provider, headers=headers, read_cost=read_cost)
-        self._head = HttpResponse(200, headers or {})
+        self._inner = Assembly(provider, headers=headers, read_cost=read_cost, limits=limits)
+        self._head = HttpResponse(200, headers or {}, limits=limits)
         self._read_cost = read_cost
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[str, int] = {}
         self._whole: Mapping[str, Any] | None = None
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
@@ -264,7 +274,8 @@ class ResponsesAssembly:
             return None
         whole = event.get("response")
         if kind == "response.failed":
-            failure = {"error": (whole.get("error") if isinstance(whole, dict) else None) or {"message": "it failed"}}
+            error = whole.get("error") if isinstance(whole, dict) else None
+            failure = {"error": {"message": "it failed"} if is_filler(error) else error}
             raise error_from_body(failure, self._head, self.provider, status=status_inside(failure))
         if isinstance(whole, dict):
             facts = {name: value for name, value in whole.items() if name not in {"output", "choices"}}
@@ -277,7 +288,8 @@ class ResponsesAssembly:
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived. With the vendor's last word it is that whole answer, read as if it had come in one piece."""
-        if self._whole is not None and isinstance(self._whole.get("output"), list) and self._whole["output"]:
+        output = self._whole.get("output") if self._whole is not None else None
+        if self._whole is not None and isinstance(output, list) and not is_filler(output):
             return response_of(self._whole, self._head, provider=self.provider, read_cost=self._read_cost)
         answer = self._inner.response(interrupted=interrupted)
         if self.finished and answer.finish_reason is None:
@@ -295,7 +307,7 @@ class ResponsesAssembly:
         return self._call(event, function, item.get("call_id") or item.get("id"))
 
     def _call(self, event: Mapping[str, Any], function: dict[str, Any], call_id: Any = None) -> ChatDelta | None:
-        place = event.get("output_index", event.get("item_id"))
+        place = str(event.get("output_index", event.get("item_id")))
         number = self._numbers.setdefault(place, len(self._numbers))
         call = {"index": number, "type": "function", "function": function}
         return self._add({"tool_calls": [call if call_id is None else {**call, "id": call_id}]})

@@ -18,6 +18,8 @@ from multiapi.errors import (
 from multiapi.http import HttpResponse, SseDecoder, SseEvent, excerpt, parse_json
 from multiapi.types import ChatDelta, ChatResponse, InvalidToolCall, Limits, ToolCall, ToolCallDelta
 
+_EXCERPT_BYTES = 2_000
+
 
 class Accumulator(Protocol):
     """Puts an answer together from parsed events; `multiapi.assembly.Assembly` is the usual one."""
@@ -56,7 +58,7 @@ class ChatStream:
     ) -> None:
         self.done = False
         self.events = 0
-        self._head = head
+        self._head = head._replace(limits=limits)
         self._limits = limits
         self._accumulator = accumulator
         self._parse = parse
@@ -152,8 +154,9 @@ class ChatStream:
 
     def _sniff(self, chunk: bytes) -> None:
         """What comes is no event stream if it begins like JSON or markup, whatever its label says."""
-        self._excerpt += chunk[:2000]
-        start = self._excerpt.lstrip(b"\xef\xbb\xbf \t\r\n")
+        if len(self._excerpt) < _EXCERPT_BYTES:
+            self._excerpt += chunk[:_EXCERPT_BYTES]
+        start = chunk.lstrip(b"\xef\xbb\xbf \t\r\n")
         if start:
             self._sniffed = True
             if start[:1] in (b"{", b"[", b"<"):

@@ -198,7 +198,7 @@ class ChatRequest:
     split_thinking: bool = False
     reasoning_replay: ReasoningReplay = "auto"
     extra: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Usage(NamedTuple):
@@ -251,6 +251,8 @@ class ChatResponse:
         extra: The fields of the message that have no place of their own.
         raw: The body in the vendor's form (a stream's is put together).
         alternatives: The other answers, if `n` was more than 1.
+        answered_by: The full id of the model that answered, where a router chose it and says so.
+        served_by: The company that served it, as the vendor says.
     """
 
     provider: str
@@ -268,11 +270,13 @@ class ChatResponse:
     cost: Cost | None = None
     logprobs: Any = None
     request_id: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
     alternatives: tuple[ChatResponse, ...] = ()
+    answered_by: str | None = None
+    served_by: str | None = None
 
     def to_message(self) -> Message:
         """This answer as a message for the next request."""
@@ -325,7 +329,7 @@ class EmbedRequest:
     user: str | None = None
     batch_size: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +342,7 @@ class EmbedResponse:
     usage: Usage | None = None
     cost: Cost | None = None
     request_id: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -383,7 +387,9 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is read at most, in bytes after decompression; `stream_events` counts events."""
+    """How much is read at most, in bytes after decompression; `stream_events` counts events, and the last five fields count what an
+    answer holds.
+    """
 
     answer_bytes: int = 64_000_000
     embeddings_bytes: int = 128_000_000
@@ -393,3 +399,8 @@ class Limits:
     stream_bytes: int = 256_000_000
     stream_events: int = 1_000_000
     file_bytes: int = 512_000_000
+    choices: int = 1_024
+    tool_calls: int = 32_768
+    citations: int = 32_768
+    media: int = 4_096
+    parts: int = 131_072

@@ -41,6 +41,7 @@ AICREDITS = openai_compatible(
     dialect=Dialect(provider="aicredits", stream_usage=True),
     structured_by_model=structured_by_model,
     read_cost=partial(usage_cost, unit="INR"),
+    rest_is_reasoning=True,
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
     final_statuses=frozenset({503}),

@@ -9,6 +9,7 @@ Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -186,11 +187,14 @@ def build_chat_stream(request: ChatRequest) -> HttpRequest:
 
 def parse_chat(response: HttpResponse) -> ChatResponse:
     """An answer of either protocol: only one has `choices`."""
-    if b'"output' in response.body and b'"choices"' not in response.body:
+    if b'"output' in response.body and (b'"choices"' not in response.body or _NO_CHOICES.search(response.body)):
         from multiapi.responses_format import parse_responses
 
         return parse_responses(response, provider="aimlapi", read_cost=read_cost)
     return _SHARED.chat.parse(response)
+
+
+_NO_CHOICES = re.compile(rb'(?<!\\)"choices"\s*+:\s*+(?:null|\[\s*+\])')
 
 
 class EitherAssembly:
@@ -200,16 +204,19 @@ class EitherAssembly:
 
     def __init__(self, head: HttpResponse) -> None:
         self._head = head
-        self._inner: Accumulator = Assembly("aimlapi", headers=head.headers, read_cost=read_cost)
+        self._inner: Accumulator = Assembly("aimlapi", **self._facts())
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
         """Take the first event."""
         if str(event.get("type", "")).startswith("response."):
             from multiapi.responses_format import ResponsesAssembly
 
-            self._inner = ResponsesAssembly("aimlapi", headers=self._head.headers, read_cost=read_cost)
+            self._inner = ResponsesAssembly("aimlapi", **self._facts())
         self.add = self._inner.add  # type: ignore[method-assign]
         return self._inner.add(event)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"headers": self._head.headers, "read_cost": read_cost, "limits": self._head.limits}
 
     @property
     def finished(self) -> bool:
@@ -226,7 +233,7 @@ def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
     return ChatStream(
         head,
         limits,
-        accumulator=EitherAssembly(head),
+        accumulator=EitherAssembly(head._replace(limits=limits)),
         parse=parse_chat,
         read_event_error=partial(openai_format.read_event_error, provider="aimlapi"),
     )

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from multiapi import openai_answers, openai_format
-from multiapi.answer_facts import decimal_of
+from multiapi.answer_facts import decimal_of, is_filler
 from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
@@ -158,29 +158,33 @@ class BinericAssembly:
     def __init__(self, head: HttpResponse) -> None:
         self.provider = "bineric"
         self.finished = False
-        self._inner = Assembly("bineric", headers=head.headers, read_cost=read_cost)
+        self._limits = head.limits
+        self._inner = self._begun(head.headers)
         self._pieces = ""
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
         whole = event.get("response")
-        if isinstance(whole, str):
+        if isinstance(whole, str) and whole:
             rest = whole[len(self._pieces) :] if whole.startswith(self._pieces) else None
             self.finished = True
             if rest is None:
-                self._inner = Assembly("bineric", headers=self._inner.headers, read_cost=read_cost)
+                self._inner = self._begun(self._inner.headers)
             self._pieces = whole
             self._inner.add(_as_shared(event, whole if rest is None else rest))
             return ChatDelta(rest) if rest else None
         piece = event.get("text")
-        if isinstance(piece, str):
+        if isinstance(piece, str) and (piece or is_filler(event.get("choices"))):
             self._pieces += piece
             return self._inner.add(_as_shared(event, piece))
         if isinstance(event.get("choices"), list):
             delta = self._inner.add(event)
             self.finished = self._inner.finished
             return delta
-        self._inner.add({key: value for key, value in event.items() if key != "choices"})
+        self._inner.add({key: value for key, value in event.items() if key not in {"text", "response", "choices"}})
         return None
+
+    def _begun(self, headers: Mapping[str, str]) -> Assembly:
+        return Assembly("bineric", headers=headers, read_cost=read_cost, limits=self._limits)
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         return self._inner.response(interrupted=interrupted)
@@ -198,7 +202,7 @@ def parse_chat(response: HttpResponse) -> ChatResponse:
         return openai_answers.read_at_once(response, stream_decoder)
     body = openai_format.parse_object(response, "bineric")
     assembly = BinericAssembly(response)
-    if not isinstance(body.get("response"), str):
+    if not isinstance(body.get("response"), str) or not (body["response"] or is_filler(body.get("choices"))):
         if "choices" not in body:
             raise ResponseFormatError(
                 f"bineric answered without `response` (fields: {', '.join(map(str, body)) or 'none'})",
@@ -218,7 +222,7 @@ def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
     return ChatStream(
         head,
         limits,
-        accumulator=BinericAssembly(head),
+        accumulator=BinericAssembly(head._replace(limits=limits)),
         parse=parse_chat,
         read_event_error=partial(openai_format.read_event_error, provider="bineric"),
         needs_finish=False,

@@ -40,7 +40,35 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
             "use https, or pass allow_http=True",
             provider=provider.name,
         )
-    return provider.settle_base_url(address.rstrip("/"))
+    return _settled(provider, address)
+
+
+def _settled(provider: Provider, address: str) -> str:
+    """The root that paths are appended to, whichever tail of it was given.
+
+    The path of a whole operation is taken off; at the provider's own host what is missing of the documented root is added.
+    """
+    root = address.rstrip("/")
+    for tail in sorted(provider.operation_paths, key=len, reverse=True):
+        if root.endswith(tail):
+            root = root.removesuffix(tail)
+            break
+    given, documented = urlsplit(root), urlsplit(provider.base_url)
+    if given.hostname == documented.hostname and documented.path.strip("/") and given.path in _TAILS:
+        return f"{given.scheme}://{given.netloc}{documented.path.rstrip('/')}"
+    return provider.settle_base_url(root)
+
+
+_TAILS = frozenset({"", "/v1", "/api", "/api/v1"})
+"""What users write behind a host, from what they know of other providers."""
+
+
+def joined(base_url: str, target: str) -> str:
+    """A root and the path of an operation; segments that end the one and begin the other are not doubled."""
+    first = target[: target.find("/", 1)]
+    if base_url.endswith(first):
+        return base_url + target[len(first) :]
+    return base_url + target
 
 
 def origin_of(address: str) -> str:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 
 from multiapi._version import __version__
-from multiapi.addresses import origin_of, parsed_url
+from multiapi.addresses import joined, origin_of, parsed_url
 from multiapi.client_settings import Settings
 from multiapi.http import HttpRequest, dump_json
 
@@ -23,7 +23,7 @@ CHAT_READ_S = 120.0
 
 def httpx_request(settings: Settings, request: HttpRequest, key: str | None, deadline: float | None) -> httpx.Request:
     """A request to the vendor."""
-    url = (origin_of(settings.base_url) if request.from_host_root else settings.base_url) + request.target()
+    url = joined(origin_of(settings.base_url) if request.from_host_root else settings.base_url, request.target())
     if settings.default_query:
         url = str(httpx.URL(url).copy_merge_params(dict(settings.default_query)))
     headers = _headers(settings, request, key)

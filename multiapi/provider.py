@@ -113,6 +113,7 @@ class Provider:
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
         capabilities: What it has, by the contract's words.
+        operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         settle_base_url: Brings a configured address into the form that paths are appended to.
         request_id_header: Header in which the vendor takes an id of ours.
         max_concurrency: Calls the vendor lets run at once.
@@ -139,6 +140,7 @@ class Provider:
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
     structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
     capabilities: Mapping[str, Status] = field(default_factory=dict)
+    operation_paths: tuple[str, ...] = ("/chat/completions",)
     settle_base_url: Callable[[str], str] = str
     request_id_header: str | None = None
     max_concurrency: int | None = None

@@ -65,6 +65,15 @@ BINOBOX = openai_compatible(
     base_url="https://api.binobox.ir/api/v1",
     api_key_env="BINOBOX_API_KEY",
     base_url_env="BINOBOX_BASE_URL",
+    operation_paths=(
+        "/chat/completions",
+        "/models",
+        "/usage",
+        "/images/generations",
+        "/audio/speech",
+        "/music/generations",
+        "/videos/generations",
+    ),
     dialect=Dialect(
         provider="binobox",
         media=frozenset(),

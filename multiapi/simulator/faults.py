@@ -32,6 +32,7 @@ A fault is a list of steps, separated by semicolons:
 | `empty` | an empty body |
 | `job=fail` | the job that this request starts fails; also `job=stuck`, `job=cancel`, and `job=refund` for one that gives back what it took (Binobox) |
 | `poll=missing:3` | the vendor does not know the job that this request starts, or asks about, for the next 3 questions; without a number it never does |
+| `form=2024` | AI/ML API only: errors have the body of 2024 instead of that of 2026 |
 | `openai-style` | Bineric only: the undocumented form with `choices` |
 """
 
@@ -69,6 +70,7 @@ _KNOWN = frozenset(
         "empty",
         "job",
         "poll",
+        "form",
         "openai-style",
     ]
 )

@@ -253,6 +253,8 @@ class Simulator:
             answer = vendor.answer(call)
             vendor.finish(answer, call)
         except Refusal as refusal:
+            if fault is not None:
+                refusal.details.setdefault("form", fault.get("form"))
             answer = vendor.refusal(refusal, request)
             vendor.after_refusal(answer, refusal, operation, key, request)
         except faults.FaultError as error:
@@ -281,7 +283,9 @@ class Simulator:
     def _break(self, vendor: Vendor, fault: faults.Fault, answer: Answer, request: Request) -> None:
         """Do to an answer what a fault asks for."""
         status = int(fault.get("status") or 500)
-        refused = vendor.refusal(Refusal(status, fault.get("message") or "The model failed", fault=True), request)
+        refused = vendor.refusal(
+            Refusal(status, fault.get("message") or "The model failed", fault=True, form=fault.get("form")), request
+        )
         error_event = b"data: " + refused.body + b"\n\n" if refused.body else event({"error": "failed"})
         if fault.get("body") is not None and fault.get("status"):
             answer.status = int(fault.get("status") or 200)

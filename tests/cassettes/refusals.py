@@ -63,6 +63,11 @@ def scenarios() -> Iterator[Scenario]:
     for provider in PROVIDERS:
         for status in documented_statuses(provider):
             yield _chat_error(provider, status)
+        if provider == "aimlapi":
+            step = Step(
+                method="chat", arguments=(_plain(provider),), raises=InvalidRequestError, fault="status=400; form=2024"
+            )
+            yield Scenario(provider=provider, name="chat_error_of_2024", steps=(step,), settings={"max_retries": 0})
         yield from _broken_answers(provider)
         yield from _second_attempts(provider)
         if provider not in UNSTREAMED:

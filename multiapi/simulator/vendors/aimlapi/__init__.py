@@ -5,6 +5,7 @@ import re
 import zlib
 from decimal import Decimal
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -32,6 +33,10 @@ _MESSAGES = {
     401: "This request requires a valid API key. You can create a new API key on the Billing page: https://aimlapi.com/app/keys",
     402: "You've run out of credits. Please top up your balance or update your payment method to continue: https://aimlapi.com/app/billing/",
 }
+
+OUT_OF_CREDITS = "err_insufficent_credits"
+"""The provider's own spelling."""
+_TITLES = {502: "Bad Gateway", 504: "Gateway Timeout"}
 
 _TYPES = {
     "POST /v1/chat/completions": "openai/chat-completions",
@@ -86,19 +91,27 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             check_documents(call.body)
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
-        """The gateway's error body. No money is a 403 here."""
+        """The gateway's error body as it was recorded in 2026, or that of 2024. No money is a 403 here."""
         status = 403 if refusal.status == 402 else refusal.status
         message = _MESSAGES.get(refusal.status, refusal.message)
         if refusal.status == 400 and not refusal.details.get("bare"):
             message = f"Body validation error\n{message}"
         if refusal.status == 429:
             message = "Too Many Requests"
+        facts = {"requestId": self.simulator.new_uuid(), "timestamp": iso(self.simulator.clock.now())}
+        if refusal.details.get("form") == "2024":
+            return Answer.json({**facts, "statusCode": status, "path": request.path, "message": message}, status)
+        title = _TITLES.get(status) or HTTPStatus(status).phrase
+        error: dict[str, Any] = {"name": f"{title.replace(' ', '')}Exception", "message": message}
+        if refusal.status == 402:
+            error["data"] = {"kind": OUT_OF_CREDITS}
         body = {
-            "requestId": self.simulator.new_uuid(),
-            "statusCode": status,
-            "timestamp": iso(self.simulator.clock.now()),
-            "path": request.path,
+            "title": title,
+            "status": status,
             "message": message,
+            "instance": f"{request.path}?{request.query_string}",
+            **facts,
+            "error": error,
         }
         return Answer.json(body, status)
 

@@ -19,6 +19,10 @@ from multiapi import cassettes
 from multiapi.simulator.contract import Operation, contract, first_violation
 from tests.cassettes.coverage import operation_of
 from tests.cassettes.scenario import FOLDER
+from tests.cassettes.seen_forms import Exchange, seen_in
+
+SEEN = "a form that was seen and is not documented:"
+"""What precedes the name of such a form; they are listed in "Seen live" on the provider's page."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -39,6 +43,8 @@ def differences(path: Path) -> Iterator[str]:
         return
     for interaction in recording.interactions:
         request, response = interaction["request"], interaction["response"]
+        for name in seen_in(Exchange.of(recording.provider, interaction)):
+            yield f"{request['method']} {urlsplit(request['uri']).path}: {SEEN} `{name}`"
         operation = operation_of(recording.provider, request["method"], request["uri"])
         if operation is None:
             if _is_of_the_api(recording.provider, request["uri"]):

@@ -28,7 +28,7 @@ from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
 from multiapi.waiting import Waiting, set_waiting, waiting
-from tests.cassettes.scenario import FOLDER, KEY, Scenario, Step, run
+from tests.cassettes.scenario import FOLDER, KEY, Scenario, Step, run, run_open
 from tests.cassettes.scrubbing import Scrubber, too_much_in
 from tests.cassettes.spending import Purse
 from tests.cassettes.table import SCENARIOS
@@ -152,7 +152,7 @@ def record_live(scenario: Scenario, path: Path, purse: Purse) -> str | None:
     scrubber = Scrubber(
         str(client.key.reveal()),
         live=True,
-        base_url="" if client.base_url == provider.base_url else client.base_url,
+        base_url="" if client.base_url.startswith(provider.base_url) else client.base_url,
         vendor_url=provider.base_url,
     )
     with recorder().use_cassette(
@@ -163,7 +163,7 @@ def record_live(scenario: Scenario, path: Path, purse: Purse) -> str | None:
     ):
         results: list[Any] | None = None
         try:
-            results = run(scenario, lambda _: client)
+            results = run_open(scenario, client) if scenario.is_open else run(scenario, lambda _: client)
         finally:
             purse.pay(scenario, results)
     return None

@@ -36,7 +36,7 @@ def _steps() -> dict[str, tuple[Step, ...]]:
     return {
         "structured": (_chat(replace(GOOGLE, response_format=schema)), _chat(replace(GOOGLE, response_format=schema))),
         "wall": (_chat(HELLO, fault="delay=40", raises=ServerError),),
-        "credits": (Step(method="credits"), Step(method="balance")),
+        "credits": (Step(method="credits"),),
         "models": (Step(method="models"),),
         "hosts": (_chat(HELLO),),
         "cost": (_chat(GOOGLE), Step(method="chat_stream", arguments=(replace(GOOGLE, stream_usage=True),))),
@@ -50,7 +50,7 @@ def _steps() -> dict[str, tuple[Step, ...]]:
             Step(method="speech", arguments=(speech,)),
             Step(
                 method="transcribe",
-                arguments=(lambda done: TranscriptionRequest(model="speech-to-text", audio=done[1], language="nb-NO"),),
+                arguments=(lambda done: TranscriptionRequest(model="speech-to-text", audio=done[1]),),
             ),
         ),
         "sizes": (Step(method="image", arguments=(picture,)),),

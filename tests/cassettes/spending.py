@@ -12,7 +12,7 @@ UNITS: dict[str, str | None] = {
     "bineric": None,
     "binom_router": "credits",
     "aimlapi": "USD",
-    "aicredits": None,
+    "aicredits": "INR",
     "binobox": "diamonds",
 }
 """In what a vendor says what an answer cost; None where it names no unit. Limits are in the same."""

@@ -50,7 +50,7 @@ def test_a_cassette_without_a_scenario_is_noticed(copied: Path) -> None:
 
 def test_an_operation_without_a_cassette_is_noticed(copied: Path) -> None:
     """Also where the table has forgotten it: the contracts are asked, not only the table."""
-    for name in ("image", "image_inline"):
+    for name in ("image", "image_inline", "seen_sizes", "seen_jpeg"):
         (copied / "aicredits" / f"{name}.yaml").write_bytes((copied / "aicredits" / "chat.yaml").read_bytes())
     assert "aicredits: createImage is never answered with success" in gaps(copied)
 

@@ -40,7 +40,9 @@ CALLS = [
 
 
 @pytest.mark.parametrize("tail", TAILS)
-@pytest.mark.parametrize(("name", "method", "arguments"), CALLS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "method", "arguments"), CALLS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_at_the_documented_host_each_tail_means_the_documented_address(
     name: str, method: str, arguments: Any, tail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +55,9 @@ def test_at_the_documented_host_each_tail_means_the_documented_address(
     assert asked(name, None, method, *arguments) == wanted
 
 
-@pytest.mark.parametrize(("name", "method", "arguments"), CALLS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "method", "arguments"), CALLS, ids=lambda value: value if isinstance(value, str) else ""
+)
 @pytest.mark.parametrize("root", ["documented", "https://proxy.example/one"])
 def test_the_address_of_a_whole_operation_is_its_root(name: str, method: str, arguments: Any, root: str) -> None:
     path = httpx.URL(PROVIDERS[name].base_url).path.rstrip("/")

@@ -28,6 +28,7 @@ from multiapi.errors import (
     MultiApiError,
     NotFoundError,
     RequestTimeoutError,
+    RequestTooLargeError,
     ResponseFormatError,
     ServerError,
     StatusError,
@@ -650,6 +651,8 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _may_be_halved(error: BaseException) -> bool:
     """Whether a refusal may be about one of the texts, or about how many there are."""
+    if isinstance(error, RequestTooLargeError) and error.status is None:
+        return True  # refused on this side; halves cost nothing
     if not isinstance(error, StatusError) or error.status not in _HALVED:
         return False
     field = getattr(error, "param", None)

@@ -11,7 +11,9 @@ import httpx
 from multiapi._version import __version__
 from multiapi.addresses import joined, origin_of, parsed_url
 from multiapi.client_settings import Settings
+from multiapi.errors import RequestTooLargeError
 from multiapi.http import HttpRequest, dump_json
+from multiapi.media import megabytes
 
 if TYPE_CHECKING:
     from multiapi.downloads import Fetch
@@ -70,6 +72,13 @@ def _json_request(
     """With what httpx would fill in, without its two passes over the headers."""
     headers["content-type"] = "application/json"
     address, content = parsed_url(url), dump_json(request.json)
+    most = settings.provider.max_body_bytes
+    if most is not None and len(content) > most:
+        name = settings.provider.name
+        raise RequestTooLargeError(
+            f"{name} takes requests of at most {megabytes(most)}; the body of this one has {megabytes(len(content))}",
+            provider=name,
+        )
     given = headers.pop("host", None)
     headers.pop("content-length", None)
     raw = [(b"host", address.netloc if given is None else given.encode("ascii"))]

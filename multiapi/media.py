@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
+from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable
 from multiapi.media_kinds import (
     MediaGroup,
     extension_of,
@@ -277,19 +277,21 @@ def check_upload(
     what: str,
     formats: Collection[str] = (),
     max_bytes: int | None = None,
+    too_large: type[StatusError] = InvalidRequestError,
 ) -> None:
     """Whether a vendor takes this file, by format (as an ending without its dot) and size, before it is sent.
 
     Raises:
-        InvalidRequestError: It does not; the message says what is taken.
+        InvalidRequestError: It does not; the message says what is taken. A file above the size is a `too_large`.
     """
     ending = media.extension[1:]
     if formats and ending not in formats:
         shown = media.mime_type or "a format that its bytes do not show"
         raise InvalidRequestError(f"{provider} takes {what} as {', '.join(formats)}, not {shown}", provider=provider)
     if max_bytes is not None and media.size is not None and media.size > max_bytes:
-        raise InvalidRequestError(
-            f"{provider} takes {what} of at most {megabytes(max_bytes)}; this has {megabytes(media.size)}",
+        named = f"{printable(media.name, 120)!r}" if media.name else "this"
+        raise too_large(
+            f"{provider} takes {what} of at most {megabytes(max_bytes)}; {named} has {megabytes(media.size)}",
             provider=provider,
         )
 

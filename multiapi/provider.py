@@ -119,6 +119,7 @@ class Provider:
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
+        max_body_bytes: The largest body that is taken; a larger one is refused before a connection is made.
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
     """
 
@@ -147,6 +148,7 @@ class Provider:
     requests_per_minute: int | None = None
     embed_batch_size: int | None = None
     announces_per_minute: bool = False
+    max_body_bytes: int | None = None
 
     def __repr__(self) -> str:
         return f"<Provider {self.name}>"

@@ -60,6 +60,7 @@ AICREDITS = openai_compatible(
     settle_base_url=settle_base_url,
     max_concurrency=5,
     requests_per_minute=60,
+    max_body_bytes=10_000_000,
     embed_batch_size=64,
     announces_per_minute=True,
     operations="multiapi.providers.aicredits.operations",

@@ -19,8 +19,8 @@ from typing import Any
 from multiapi.account import Balance, Health, ModelInfo, Price
 from multiapi.account_format import get, get_models, parse_models, read_operation, words_at
 from multiapi.answer_facts import answer_without, decimal_of, object_at, request_id, text_at, whole_number
-from multiapi.errors import InvalidRequestError, ResponseFormatError
-from multiapi.http import HttpRequest, HttpResponse, Retry, dump_json, excerpt
+from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
 from multiapi.media import Media, check_upload, needs_bytes
 from multiapi.media_format import (
     media_operation,
@@ -58,7 +58,6 @@ _SOUNDS = {
     "video/webm": "webm",
 }
 """The word in `format`. The page lists mp3, wav, m4a and webm and ends with "etc."; the others are known to speech models."""
-_BODY_BYTES = 10_000_000
 _read_cost = partial(usage_cost, unit="INR")
 
 _OTHER_CREDITS = "/api/v1/credits"
@@ -122,11 +121,12 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     """A recording as bare base64 in JSON, with its format; not multipart, other than at OpenAI.
 
     Raises:
-        InvalidRequestError: Only an address, a format that cannot be named, or more than 10 MB in all.
+        InvalidRequestError: Only an address, a format that cannot be named.
+        RequestTooLargeError: More than 7.49 MB.
     """
     settings = taken_settings(request, _NAME, {"audio", "language"})
     audio = needs_bytes(settings["audio"], provider=_NAME, what="a recording")
-    check_upload(audio, provider=_NAME, what="recordings", max_bytes=7_490_000)
+    check_upload(audio, provider=_NAME, what="recordings", max_bytes=7_490_000, too_large=RequestTooLargeError)
     own = request.extra.get("input_audio")
     word = own.get("format") if isinstance(own, Mapping) else None
     sound = {"data": audio.base64(), "format": word or _format_word(audio)}
@@ -138,12 +138,7 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
                 f"aicredits takes a language as two letters, not {settings['language']!r}", provider=_NAME
             )
         body["language"] = language
-    whole = merged(body, request.extra)
-    if len(dump_json(whole)) > _BODY_BYTES:
-        raise InvalidRequestError(
-            "aicredits takes requests of at most 10 MB; this recording is too long", provider=_NAME
-        )
-    return HttpRequest("POST", "/v1/audio/transcriptions", json=whole, headers=request.headers)
+    return HttpRequest("POST", "/v1/audio/transcriptions", json=merged(body, request.extra), headers=request.headers)
 
 
 def _format_word(audio: Media) -> str:

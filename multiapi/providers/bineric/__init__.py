@@ -17,9 +17,10 @@ from typing import Any
 from multiapi import openai_answers, openai_format
 from multiapi.answer_facts import decimal_of, is_filler
 from multiapi.assembly import Assembly
-from multiapi.errors import InvalidRequestError, ResponseFormatError
+from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
-from multiapi.media_kinds import container_of
+from multiapi.media import megabytes
+from multiapi.media_kinds import container_of, group_of
 from multiapi.media_parts import fitted
 from multiapi.openai_format import check_request, data_url, merged
 from multiapi.provider import LateOperations, Operation, Provider, StreamOperation, unsupported
@@ -49,6 +50,7 @@ _SOUNDS = (
     *("audio/mpeg", "audio/wav", "audio/mp4", "audio/ogg", "audio/opus"),
     *("audio/aac", "audio/flac", "audio/x-ms-wma", "audio/webm"),
 )
+_MAX_BYTES = {"image": 20_000_000, "document": 15_000_000, "audio": 200_000_000}
 _FORMATS = {"image": _IMAGES, "file": (*_DOCUMENTS, *_IMAGES, *_SOUNDS)}
 """What the page lists for images and documents; recordings of any format are taken, and no attachment has a place of its own."""
 
@@ -130,12 +132,27 @@ def _attachment(part: Part) -> str | LargeText:
     if part.data is not None or (part.url is not None and part.url[:5].lower() == "data:"):
         found = fitted(part if part.data is None else part._replace(url=None), "bineric", _FORMATS)
         assert isinstance(found, MediaPart)  # texts are taken as files here
+        _check_size(found, part.filename)
         if found.mime_type is not None:
             found = found._replace(mime_type=container_of(found.mime_type))
         return data_url(found, "application/octet-stream")
     raise InvalidRequestError(
         f"bineric takes {part.kind} input as base64 data only, not by URL or id; download it first", provider="bineric"
     )
+
+
+def _check_size(part: MediaPart, name: str | None) -> None:
+    """The sizes of the page, which says that they vary by model. Pixels and pages are not counted here."""
+    text = part.data if part.data is not None else (part.url or "").partition(",")[2]
+    group = group_of(part.mime_type)
+    most = _MAX_BYTES["document" if group not in _MAX_BYTES else group]
+    size = len(text) * 3 // 4
+    if size > most:
+        named = f"{printable(name, 120)!r}" if name else "this one"
+        raise RequestTooLargeError(
+            f"bineric takes attachments of the kind {group} of at most {megabytes(most)}; {named} has {megabytes(size)}",
+            provider="bineric",
+        )
 
 
 # ------------------------------------------------------------------------------------------------ reading

@@ -29,7 +29,7 @@ from multiapi.answer_facts import (
     request_id,
     whole_number,
 )
-from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, SseDecoder, excerpt, parse_json
 from multiapi.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
 from multiapi.media_format import (
@@ -95,7 +95,9 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     """A recording as an attachment; what to do with it is said in words."""
     settings = taken_settings(request, _NAME, {"audio", "prompt"})
     audio = needs_bytes(settings["audio"], provider=_NAME, what="a recording")
-    check_upload(audio, provider=_NAME, what="a recording", max_bytes=_AUDIO_MB * 1_000_000)
+    check_upload(
+        audio, provider=_NAME, what="a recording", max_bytes=_AUDIO_MB * 1_000_000, too_large=RequestTooLargeError
+    )
     if audio.kind != "audio":
         shown = audio.mime_type or "bytes that show no known format; state it in mime_type"
         raise InvalidRequestError(f"bineric takes a recording here, not {shown}", provider=_NAME)
@@ -129,7 +131,7 @@ def build_file_to_base64(media: Media | str) -> HttpRequest:
     if name.rpartition(".")[2].lower() not in _FILE_FORMATS or extension_of(found) == ".bin":
         shown = found or "bytes that show no known format; state it in mime_type or in the name"
         raise InvalidRequestError(f"bineric takes files as {', '.join(_FILE_FORMATS)}, not {shown}", provider=_NAME)
-    check_upload(file, provider=_NAME, what="files", max_bytes=_FILE_MB * 1_000_000)
+    check_upload(file, provider=_NAME, what="files", max_bytes=_FILE_MB * 1_000_000, too_large=RequestTooLargeError)
     part = FilePart("file", name, file.read(), container_of(found or ""))
     return HttpRequest("POST", "/media/base64", files=(part,))
 

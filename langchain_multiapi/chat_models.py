@@ -94,7 +94,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
             `stream_chunk_timeout` may also be said in a call.
         max_retries: At most so many repetitions of a call; 2 unless set.
         stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
-        streaming: Stream also when `invoke` is called; False never streams.
+        streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
+            that does not, where the provider ends unstreamed calls that take long.
         stream_usage: Ask for token counts of streams. None: as the vendor documents it.
         tool_calling: "native" or "prompted" overrules what the vendor documents.
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: among the invalid ones, an error, or kept as far as it
@@ -141,7 +142,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     timeout: Any = None
     max_retries: int | None = None
     stream_chunk_timeout: float | None = None
-    streaming: bool | None = None
+    streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling | None = None
     on_truncated_tool_call: OnTruncated = "invalid"
@@ -378,7 +379,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
     ) -> ChatRequest:
         provider = find_provider(self.provider)
         _blocks.register(provider.name)
-        return to_request(self.__dict__, provider, messages, stop, call)
+        request = to_request(self.__dict__, provider, messages, stop, call)
+        return replace(request, streaming="auto") if self.streaming == "auto" else request
 
     def _reading(self) -> dict[str, Any]:
         return {"include_headers": self.include_response_headers, "on_truncated": self.on_truncated_tool_call}

@@ -17,6 +17,7 @@ SETTINGS = (
     *(name for name in CHAT_SETTINGS if name != "n"),
     "max_tokens",
     "stop",
+    "streaming",
     "stream_usage",
     "tool_calling",
     "split_thinking",

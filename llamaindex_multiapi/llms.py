@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -69,6 +69,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         temperature: Also `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
             `logprobs`, `top_logprobs`, `reasoning_effort`, `user`, `service_tier`, `parallel_tool_calls`: as the vendor takes them.
         extra_body: Merged deeply into the body of each request.
+        streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
+            unstreamed calls which take long.
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
         tool_calling: "native" or "prompted" instead of what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
@@ -114,6 +116,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     service_tier: str | None = None
     parallel_tool_calls: bool | None = None
     extra_body: dict[str, Any] | None = None
+    streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -71,6 +72,8 @@ class Client(FlowRunner, Calls):
 
     def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""
+        if request.streaming and flows.streams_inside(self._setting, request):
+            return flows.last_response(deque(self.chat_stream(request), maxlen=1))
         return self.run(flows.chat(self._setting, request))
 
     def chat_stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
@@ -187,6 +190,11 @@ class AsyncClient(FlowRunner, Calls):
 
     async def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""
+        if request.streaming and flows.streams_inside(self._setting, request):
+            last: deque[ChatDelta] = deque(maxlen=1)
+            async for delta in self.chat_stream(request):
+                last.append(delta)
+            return flows.last_response(last)
         return await self.run(flows.chat(self._setting, request))
 
     async def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:

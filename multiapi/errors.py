@@ -117,10 +117,14 @@ class StatusError(MultiApiError):
     """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set).
 
     Attributes:
+        after_s: How many seconds after the request a 5xx came.
+        cut_off: The provider's gateway ended the call because it took too long without a stream.
         stands_for: The status that the provider's own words stand for, where `status` is another one.
     """
 
     inside_success = False
+    cut_off = False
+    after_s = 0.0
     stands_for: int | None = None
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ from multiapi.negotiation import Plan, adjusted, plan, refused_part, without_ans
 from multiapi.provider import Operation, Provider, names, operation_of
 from multiapi.refusals import Refusals
 from multiapi.retry_after import retry_after_s
-from multiapi.types import ChatRequest, ChatResponse, Cost, EmbedRequest, EmbedResponse, Limits, Usage
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, EmbedRequest, EmbedResponse, Limits, Usage
 
 T = TypeVar("T")
 Flow = Generator[Any, Any, T]
@@ -188,6 +188,7 @@ def refusal(setting: Setting, response: HttpResponse) -> StatusError:
             "an error that cannot be read", provider=setting.provider.name, status=response.status
         )
     error.retry_after_s = retry_after_s(response.headers)
+    error.after_s = response.after_s
     if response.headers.get("x-should-retry", "").lower() == "false":
         error.retryable = False
     return error
@@ -294,6 +295,8 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
         return False, "it may have been carried out and charged"
     if not error.retryable and type(error).retryable_by_default:
         return False, "the vendor says that a repetition is of no use"
+    if error.cut_off:
+        return policy.repeat_unknown, "the call took longer than the provider lets one run without a stream"
     if status == 429:
         if provider.rate_limit_is_final and error.retry_after_s is None:
             return False, "the limit is a daily one"
@@ -333,6 +336,7 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
         if stepped.down(failure, http, used):
             attempt -= 1
         else:
+            note_wall(setting, failure)
             yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
 
 
@@ -358,6 +362,40 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
         else:
             yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
 
+
+def streams_inside(setting: Setting, request: ChatRequest) -> bool:
+    """Whether a whole response is to be put together from a stream.
+
+    Raises:
+        InvalidRequestError: A value that is not a way to stream.
+    """
+    name, wanted = setting.provider.name, request.streaming
+    if wanted not in (None, False, True, "auto"):
+        raise InvalidRequestError(f"{name}: streaming must be True, False or 'auto', not {wanted!r}", provider=name)
+    if not wanted or setting.provider.chat_stream is None:
+        return False
+    return wanted is True or setting.provider.unstreamed_limit_s is not None
+
+
+def last_response(deltas: Sequence[ChatDelta]) -> ChatResponse:
+    """The response that the last delta of a stream carries."""
+    response = deltas[-1].response
+    assert response is not None
+    return response
+
+
+def note_wall(setting: Setting, error: MultiApiError) -> None:
+    """Say so where an unstreamed chat was ended by the limit of the provider's gateway."""
+    limit = setting.provider.unstreamed_limit_s
+    if limit is None or not isinstance(error, StatusError) or (error.status or 0) < 500 or error.after_s < limit:
+        return
+    error.cut_off = error.outcome_unknown = True
+    error.message += f"; {setting.provider.title} ends unstreamed calls after about {limit + _WALL_MARGIN_S:.0f} s (seen, not documented): use streaming=True"
+    error.args = (error.message,)
+
+
+_WALL_MARGIN_S = 5.0
+"""Calls that end so long before the wall are taken as ended by it."""
 
 MAX_STEPS_DOWN = 8
 

@@ -129,7 +129,8 @@ class FlowRunner(Settings, ABC):
                 await self._read_into(reader, live)
             finally:
                 await self._close(live)
-            return reader.answer()
+            answer = reader.answer()
+            return answer if head.status < 500 else answer._replace(after_s=head.after_s)
         except Exception as error:
             if head.status >= 400:
                 return head
@@ -154,6 +155,7 @@ class FlowRunner(Settings, ABC):
             limiter = self._limiter_of(key)
             if limiter is not None:
                 turn = await self._turn(limiter, deadline)
+            begun = time.monotonic()
             response = await self._transmit(sent)
         except BaseException as error:
             if turn is not None:
@@ -162,6 +164,8 @@ class FlowRunner(Settings, ABC):
                 raise
             return self._failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
         live = LiveAnswer(response, sent, turn)
+        if live.head.status >= 500:
+            live.head = live.head._replace(after_s=time.monotonic() - begun)
         if turn is not None:
             turn.learn(live.head.status, live.head.headers)
         return live

@@ -89,6 +89,7 @@ class HttpResponse(NamedTuple):
     """One answer, decoded to plain bytes. Header names are lower case.
 
     `vectors` were taken out of the body, where marks stand for them. `limits` bound what an answer may hold, if they are not the usual.
+    `after_s` says how long after the request a 5xx came.
     """
 
     status: int
@@ -96,6 +97,7 @@ class HttpResponse(NamedTuple):
     body: bytes = b""
     vectors: Mapping[str, list[float]] = {}
     limits: Limits | None = None
+    after_s: float = 0.0
 
     @property
     def content_type(self) -> str:

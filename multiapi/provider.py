@@ -110,6 +110,7 @@ class Provider:
         rate_limit_wait_s: How long to wait at least after a 429 without Retry-After.
         native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
         cuts_stop: Stop words are not documented, and are cut off on our side.
+        unstreamed_limit_s: A 5xx that comes so many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
         capabilities: What it has, by the contract's words.
@@ -138,6 +139,7 @@ class Provider:
     rate_limit_wait_s: float = 0.0
     native_tools: bool = True
     cuts_stop: bool = False
+    unstreamed_limit_s: float | None = None
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
     structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
     capabilities: Mapping[str, Status] = field(default_factory=dict)

@@ -163,6 +163,8 @@ class ChatRequest:
     Attributes:
         model: The vendor's id of the model, passed on unchanged.
         tool_choice: "auto", "none", "required" or the name of one tool.
+        streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
+            unstreamed calls which take long.
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
         tool_calling: "native" or "prompted" overrules what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
@@ -193,6 +195,7 @@ class ChatRequest:
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
+    streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = False

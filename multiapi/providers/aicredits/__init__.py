@@ -5,6 +5,8 @@
 - At most five calls of one user may run at once.
 - Structured output goes by the developer in the model's id: `json_schema` for OpenAI's, a tool for all others. Documented (structured outputs
   page); two users saw `json_schema` give "" or "{}", charged, on Gemini's routes (grade A, October 2026). A named method is always sent.
+- A 5xx 25 s or more after an unstreamed chat was sent is final: the gateway ends such calls after about 30 s (grade A, October 2026; whether it
+  charges is not known). `streaming="auto"` streams inside of a call, `Policy(repeat_unknown=True)` repeats all the same.
 - Token counts of streams are asked for (`stream_options`): the provider claims to work with any OpenAI client, and users do so (grade B,
   November 2026). `stream_usage=False` does not ask; a refusal is stepped down from.
 - Embeddings go in batches of 64: users have seen larger ones refused (grade B, November 2026); `batch_size` chooses another size.
@@ -45,6 +47,7 @@ AICREDITS = openai_compatible(
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
     final_statuses=frozenset({503}),
+    unstreamed_limit_s=25.0,
     operation_paths=(
         "/chat/completions",
         "/responses",

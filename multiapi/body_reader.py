@@ -10,6 +10,8 @@ from multiapi.http import HttpResponse
 from multiapi.vectors import VectorReader
 
 INFLATED_PIECE_BYTES = 1_000_000
+_SLICE_BYTES = 16_384
+"""Compressed bytes are handed on in slices, because what is left of one is copied for each piece that comes out."""
 
 
 class Inflater:
@@ -38,6 +40,10 @@ class Inflater:
             ResponseFormatError: They are no such data.
         """
         self._fed = self._fed or bool(chunk)
+        for start in range(0, len(chunk), _SLICE_BYTES):
+            yield from self._inflated(chunk[start : start + _SLICE_BYTES], most)
+
+    def _inflated(self, chunk: bytes, most: Callable[[], int]) -> Iterator[bytes]:
         while chunk and not self._is_over:
             if self._inflate is None:  # "deflate" means zlib's form, but some servers send the bare one
                 chunk = self._held + chunk

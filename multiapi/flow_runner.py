@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from multiapi import flow as flows
 from multiapi.body_reader import BodyReader
 from multiapi.client_settings import Settings
+from multiapi.echoes import without_key
 from multiapi.errors import MultiApiError
 from multiapi.fetched_files import Disk, check_addresses, opens_sockets
 from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
@@ -63,7 +64,7 @@ class FlowRunner(Settings, ABC):
                     step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
                 except StopIteration as end:
                     self._budget.succeeded()
-                    return end.value  # type: ignore[no-any-return]
+                    return without_key(end.value, self.key.scrub)  # type: ignore[no-any-return]
                 except MultiApiError as error:
                     failure = self._failures.settled(error)
                     break

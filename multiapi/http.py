@@ -107,7 +107,7 @@ class HttpResponse(NamedTuple):
     def json(self, *, provider: str) -> Any:
         """The body as JSON; every failure is a `ResponseFormatError`."""
         try:
-            return parse_json(self.body)
+            return parse_answer(self.body)
         except ValueError as error:
             kind = self.content_type or "no content type"
             raise ResponseFormatError(
@@ -135,7 +135,11 @@ _MOST_DIGITS = 4300
 """Of an integer; Python reads and writes no longer ones, because that takes quadratic time."""
 
 
-def parse_json(data: bytes) -> Any:
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def parse_json(data: bytes, *, constant: Callable[[str], Any] = _refuse_constant) -> Any:
     """JSON from bytes: UTF-8 with or without a BOM, whatever the label says. Integers are exact, however long they are.
 
     Text that no UTF-8 writer can hold (lone surrogates) and raw control characters are tolerated by a second, slower reading. An
@@ -151,17 +155,26 @@ def parse_json(data: bytes) -> Any:
     else:
         return _exactly(data) if _RUN_OF_DIGITS in data.translate(_DIGITS) and _LONG_NUMBER.search(data) else value
     if data[:3] == b"\xef\xbb\xbf":
-        return parse_json(data[3:])
+        return parse_json(data[3:], constant=constant)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return parse_json(data.decode("utf-16", "replace").encode("utf-8", "surrogatepass"))
+        return parse_json(data.decode("utf-16", "replace").encode("utf-8", "surrogatepass"), constant=constant)
     if _depth_above(data, JSON_DEPTH_LIMIT):
         raise ValueError(f"nested more than {JSON_DEPTH_LIMIT} levels deep")
     try:
         return stdlib_json.loads(
-            data.decode("utf-8", "replace"), strict=False, parse_constant=_refuse_constant, parse_int=_whole_number
+            data.decode("utf-8", "replace"), strict=False, parse_constant=constant, parse_int=_whole_number
         )
     except (ValueError, RecursionError, MemoryError):
         raise ValueError(reason) from None
+
+
+def parse_answer(data: bytes) -> Any:
+    """JSON of a provider. NaN and the infinities, which Python servers write, are null: what was paid for is not lost with them."""
+    return parse_json(data, constant=_no_number)
+
+
+def _no_number(_: str) -> None:
+    return None
 
 
 def _exactly(data: bytes) -> Any:
@@ -213,10 +226,6 @@ def _whole_as_written(text: str) -> Any:
 def _decimal_as_written(text: str) -> Any:
     value = float(text)
     return value if orjson.dumps(value) == text.encode() else orjson.Fragment(text)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number in JSON")
 
 
 _AS_WRITTEN = stdlib_json.JSONDecoder(

@@ -22,7 +22,7 @@ from multiapi.errors import (
     printable,
     status_error_class,
 )
-from multiapi.http import HttpResponse, excerpt, parse_json
+from multiapi.http import HttpResponse, excerpt, parse_answer
 from multiapi.stream import ChatStream
 from multiapi.types import ChatResponse, Cost, Limits
 
@@ -30,7 +30,7 @@ from multiapi.types import ChatResponse, Cost, Limits
 def read_error(response: HttpResponse, provider: str) -> StatusError:
     """An error from a status and whatever body there is. The status decides the class, the body gives the words."""
     try:
-        body = parse_json(response.body)
+        body = parse_answer(response.body)
     except ValueError:
         body = None
     return error_from_body(body, response, provider, status=response.status)

@@ -15,7 +15,7 @@ from multiapi.errors import (
     StatusError,
     StreamInterruptedError,
 )
-from multiapi.http import HttpResponse, SseDecoder, SseEvent, excerpt, parse_json
+from multiapi.http import HttpResponse, SseDecoder, SseEvent, excerpt, parse_answer
 from multiapi.types import ChatDelta, ChatResponse, InvalidToolCall, Limits, ToolCall, ToolCallDelta
 
 _EXCERPT_BYTES = 2_000
@@ -176,7 +176,7 @@ class ChatStream:
             if not stripped and event.event != "error":
                 return
         try:
-            value = parse_json(data)
+            value = parse_answer(data)
         except ValueError as error:
             if event.event == "error":
                 value = data.decode("utf-8", "replace")

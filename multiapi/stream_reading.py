@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from multiapi.body_reader import INFLATED_PIECE_BYTES, inflater
 from multiapi.client_settings import Settings
+from multiapi.echoes import without_key
 from multiapi.errors import MultiApiError, RequestTimeoutError
 from multiapi.failures import Failures
 from multiapi.flow import learn
@@ -98,7 +99,8 @@ class StreamReading:
         if not deltas or deltas[-1].response is None:
             return deltas
         learn(self._setting, self._plan, deltas[-1].response)
-        return [*deltas[:-1], deltas[-1]._replace(response=self._plan.attributed(deltas[-1].response))]
+        answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.key.scrub)
+        return [*deltas[:-1], deltas[-1]._replace(response=answer)]
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         for each in self._filters:

@@ -15,7 +15,7 @@ from typing import Any
 from multiapi.answer_facts import answer_without, object_at, request_id, whole_number
 from multiapi.batches import Batch, BatchRequest, BatchResult, BatchState
 from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json, path_segment
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_answer, path_segment
 from multiapi.media_format import needs_text
 from multiapi.media_requests import ModerationRequest
 from multiapi.media_results import Moderation
@@ -81,7 +81,7 @@ def parse_batch_state(response: HttpResponse) -> Batch:
     """
     lines = [line for line in response.body.split(b"\n") if line.strip()]
     try:
-        bodies = [parse_json(line) for line in lines]
+        bodies = [parse_answer(line) for line in lines]
     except ValueError:
         bodies = [response.json(provider=_NAME)]
     if len(bodies) == 1 and isinstance(bodies[0], list):

@@ -19,13 +19,11 @@ try:
     from langgraph.channels.untracked_value import UntrackedValue
 except ImportError as error:
     raise ImportError("the middleware needs langchain: pip install 'multiapi[agents]'") from error
-from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from langchain_multiapi.errors import InsufficientCreditsError
 from langchain_multiapi.spending import cost_of
-from multiapi.errors import MultiApiError
+from multiapi.failover import is_doubtful, worth_another_provider
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -140,20 +138,22 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
 
         agent = create_agent(model, tools, middleware=[VendorFailover(model_at_another_vendor)])
 
-    That is: what is retryable (the models themselves have tried again by then), and an empty account. A request that is wrong, too long
-    or refused would fail elsewhere too, and one that may have been carried out is not paid for twice.
+    `multiapi.failover.worth_another_provider` decides, as for LlamaIndex' `FallbackLLM`: a request that cannot be right anywhere is not
+    made elsewhere, and one that may have been carried out and charged is not paid for twice.
 
     Args:
         models: Asked one after the other.
-        also: Further errors to fail over on.
+        also: Further errors to fail over on, if they cannot have been charged.
         not_on: Errors to raise at once.
+        on_doubt: Ask the next one also after a failure that may have been charged.
     """
 
     def __init__(
         self,
         *models: BaseChatModel,
-        also: tuple[type[Exception], ...] = (InsufficientCreditsError,),
+        also: tuple[type[Exception], ...] = (),
         not_on: tuple[type[Exception], ...] = (),
+        on_doubt: bool = False,
     ) -> None:
         super().__init__()
         if not models:
@@ -161,11 +161,14 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
         self.models = models
         self.also = also
         self.not_on = not_on
+        self.on_doubt = on_doubt
 
     def _goes_on(self, error: Exception) -> bool:
-        if isinstance(error, self.not_on) or getattr(error, "outcome_unknown", False):
+        if isinstance(error, self.not_on):
             return False
-        return isinstance(error, self.also) or (isinstance(error, (ModelError, MultiApiError)) and _is_retryable(error))
+        if worth_another_provider(error, on_doubt=self.on_doubt):
+            return True
+        return isinstance(error, self.also) and not is_doubtful(error)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -192,10 +195,6 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
                 _tell(error, model)
             request = request.override(model=model)
         return await handler(request)
-
-
-def _is_retryable(error: Exception) -> bool:
-    return bool(getattr(error, "is_retryable", getattr(error, "retryable", False)))
 
 
 def _tell(error: Exception, model: BaseChatModel) -> None:

@@ -21,31 +21,13 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
 from llamaindex_multiapi._tool_calls import CallsTools
-from multiapi.errors import ContextLengthError, InvalidRequestError, MultiApiError, UnsupportedError
+from multiapi.errors import InvalidRequestError
+from multiapi.failover import is_doubtful, worth_another_provider
 
 T = TypeVar("T")
 
-_WORTH_A_STATUS = frozenset({401, 402, 403, 404, 408, 429})
-
-
-def is_the_vendors_trouble(error: BaseException) -> bool:
-    """Whether another vendor may do better: everything but a request that cannot be right anywhere.
-
-    A conversation that is too long for one model, and what one vendor lacks, may be fine with the next. Errors of other
-    packages are judged by their HTTP status, and by their names where they have none.
-    """
-    if isinstance(error, (ContextLengthError, UnsupportedError)):
-        return True
-    if isinstance(error, MultiApiError):
-        return not isinstance(error, InvalidRequestError)
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
-        return status in _WORTH_A_STATUS or status >= 500
-    return (
-        isinstance(error, (OSError, TimeoutError))
-        or "Timeout" in type(error).__name__
-        or "Connection" in type(error).__name__
-    )
+is_the_vendors_trouble = worth_another_provider
+"""The rule of both frameworks: see `multiapi.failover.worth_another_provider`."""
 
 
 def _loaded(llm: LLM | Mapping[str, Any]) -> LLM:
@@ -73,20 +55,22 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
     ])
     ```
 
-    Any LLMs of LlamaIndex will do. The first error that no other vendor would spare one is raised at once; when all have
-    failed, the last error is raised with what the others said in its notes. A call that broke off after it was sent may
-    have been charged although another LLM then answers.
+    Any LLMs of LlamaIndex will do. The first error that no other provider would spare one is raised at once; when all have
+    failed, the last error is raised with what the others said in its notes. Nothing is paid for twice: a call that may have been
+    carried out and charged is not made elsewhere, unless `on_doubt` is set.
 
     A `system_prompt` given here holds for all of them; without one the first LLM's holds where it is this class that makes the
     messages, as `predict` does.
 
     Args:
         llms: In the order of preference.
-        switches_on: Whether an error is worth asking the next one.
+        switches_on: Whether an error is worth asking the next one; `multiapi.failover.worth_another_provider` unless set.
+        on_doubt: Ask the next one also after a failure that may have been charged.
     """
 
     llms: list[SerializeAsAny[LLM]] = Field(min_length=1)
-    switches_on: Callable[[BaseException], bool] = Field(default=is_the_vendors_trouble, exclude=True, repr=False)
+    switches_on: Callable[[BaseException], bool] = Field(default=worth_another_provider, exclude=True, repr=False)
+    on_doubt: bool = False
 
     def __init__(self, llms: Sequence[LLM | Mapping[str, Any]], **data: Any) -> None:
         super().__init__(llms=[_loaded(llm) for llm in llms], **data)
@@ -153,7 +137,8 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
     def _take(self, error: BaseException, failures: list[BaseException]) -> None:
         """Note a failure; the last one is raised."""
         failures.append(error)
-        if self.switches_on(error) and len(failures) < len(self.llms):
+        goes_on = self.switches_on(error) or (self.on_doubt and is_doubtful(error))
+        if goes_on and len(failures) < len(self.llms):
             return
         for llm, earlier in zip(self.llms, failures[:-1], strict=False):
             error.add_note(f"before that, {llm.metadata.model_name} failed: {type(earlier).__name__}: {earlier}")

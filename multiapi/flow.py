@@ -17,10 +17,12 @@ import logging
 import math
 import re
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from multiapi.answer_facts import request_id
 from multiapi.errors import (
     ConnectionFailedError,
     EmbeddingBatchError,
@@ -37,7 +39,7 @@ from multiapi.errors import (
     printable,
     status_error_class,
 )
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
+from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json
 from multiapi.negotiation import Plan, adjusted, plan, refused_part, without_answer
 from multiapi.provider import Operation, Provider, names, operation_of
 from multiapi.refusals import Refusals
@@ -51,6 +53,7 @@ logger = logging.getLogger("multiapi")
 
 MAX_RETRY_AFTER_S = 60.0
 _BACKOFF_S = 0.5
+_PERHAPS_CHARGED = "it may have been carried out and charged"
 _BACKOFF_MAX_S = 8.0
 
 
@@ -167,13 +170,28 @@ def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse)
         raise refusal(setting, response)
     try:
         return operation.parse(response._replace(limits=setting.limits))
-    except StatusError as error:
-        error.inside_success = True
-        raise
-    except MultiApiError:
+    except MultiApiError as error:
+        if isinstance(error, StatusError):
+            error.inside_success = True
+        note_answer(setting.provider, response, error)
         raise
     except Exception as error:
-        raise unreadable(setting.provider, response, error) from None
+        failure = unreadable(setting.provider, response, error)
+    note_answer(setting.provider, response, failure)
+    raise failure
+
+
+def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError) -> None:
+    """What an answer that cannot be used says of itself: the id to ask the vendor about, and what was charged."""
+    try:
+        body = parse_json(response.body) if response.body else None
+    except ValueError:
+        body = None
+    if error.request_id is None:
+        error.request_id = request_id(response.headers, body)
+    if error.cost is None and provider.read_cost is not None:
+        with suppress(Exception):  # it may be anything, and the failure is what counts
+            error.cost = provider.read_cost(body if isinstance(body, dict) else {}, response.headers)
 
 
 def refusal(setting: Setting, response: HttpResponse) -> StatusError:
@@ -226,7 +244,7 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
     error.provider = error.provider or setting.provider.name
     repeatable, reason = may_repeat(setting, kind, error)
     error.retryable = repeatable
-    if http.method != "GET" and may_have_begun(kind, error):
+    if reason is _PERHAPS_CHARGED or (http.method != "GET" and may_have_begun(kind, error)):
         error.outcome_unknown = True
     if error.outcome_unknown and not repeatable:
         _say_where_to_look(setting.provider, error)
@@ -254,7 +272,7 @@ def may_have_begun(kind: Retry, error: MultiApiError) -> bool:
     """Whether a failed start of a job, or an unreadable answer to a paid call, may stand for work that was done."""
     if isinstance(error, StatusError) and error.status is not None:
         return kind in {Retry.JOB, Retry.MEDIA} and (error.status >= 500 or error.status == 408)
-    return isinstance(error, ResponseFormatError) and kind in {Retry.JOB, Retry.MEDIA}
+    return isinstance(error, ResponseFormatError) and kind is not Retry.READ
 
 
 _LOOKED_UP_IN = {"logs": "logs", "usage": "usage", "balance": "balance"}
@@ -283,7 +301,7 @@ def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[boo
             return True, "reading changes nothing"
         if policy.repeat_unknown:
             return True, "repeat_unknown is set"
-        return False, "it may have been carried out and charged"
+        return False, _PERHAPS_CHARGED
     return False, "it would fail again"
 
 
@@ -292,7 +310,7 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
     if error.partial is not None:
         return False, "the answer had begun"
     if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:
-        return False, "it may have been carried out and charged"
+        return False, _PERHAPS_CHARGED
     if not error.retryable and type(error).retryable_by_default:
         return False, "the vendor says that a repetition is of no use"
     if error.cut_off:

@@ -135,7 +135,9 @@ class FlowRunner(Settings, ABC):
         except Exception as error:
             if head.status >= 400:
                 return head
-            return self._failures.on_the_way(error, request=request, deadline=deadline)
+            failure = self._failures.on_the_way(error, request=request, deadline=deadline)
+            flows.note_answer(self.provider, head, failure)
+            return self._failures.settled(failure)
 
     async def _open(self, request: HttpRequest, deadline: float | None) -> LiveAnswer | MultiApiError:
         from multiapi.httpx_requests import httpx_request

@@ -132,5 +132,6 @@ def openai_compatible(
         read_error=read_vendor_error or partial(read_error, provider=name),
         capabilities=capabilities or {},
         structured=structured,
+        read_cost=read_cost,
         **facts,
     )

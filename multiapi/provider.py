@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, Retry
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Limits, StructuredMethod
+from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits, StructuredMethod
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -119,6 +119,7 @@ class Provider:
         request_id_header: Header in which the vendor takes an id of ours.
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
+        read_cost: What a call cost, from its body and headers, for answers that cannot be read otherwise.
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
         max_body_bytes: The largest body that is taken; a larger one is refused before a connection is made.
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
@@ -149,6 +150,7 @@ class Provider:
     max_concurrency: int | None = None
     requests_per_minute: int | None = None
     embed_batch_size: int | None = None
+    read_cost: Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None] | None = None
     announces_per_minute: bool = False
     max_body_bytes: int | None = None
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from multiapi.body_reader import INFLATED_PIECE_BYTES, inflater
 from multiapi.client_settings import Settings
 from multiapi.echoes import without_key
-from multiapi.errors import MultiApiError, RequestTimeoutError
+from multiapi.errors import MultiApiError, RequestTimeoutError, ResponseFormatError
 from multiapi.failures import Failures
-from multiapi.flow import learn
+from multiapi.flow import learn, note_answer
 from multiapi.http import HttpRequest
 from multiapi.negotiation import DeltaFilter, Plan
 from multiapi.types import ChatDelta, ChatResponse
@@ -35,6 +35,8 @@ class StreamReading:
 
     def __init__(self, settings: Settings, failures: Failures, plan: Plan, live: LiveAnswer) -> None:
         assert settings.provider.chat_stream is not None
+        self._settings = settings
+        self._head = live.head
         self._provider = settings.provider.name
         self._failures = failures
         self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
@@ -91,6 +93,11 @@ class StreamReading:
             if getattr(self._decoder, "is_complete", False):
                 return None
             error = self._failures.in_a_stream(error, STREAM, self._decoder)
+        if isinstance(error, ResponseFormatError):
+            error.outcome_unknown = True
+        error.cost = error.cost or getattr(error.partial, "cost", None)
+        error.request_id = error.request_id or getattr(error.partial, "request_id", None)
+        note_answer(self._settings.provider, self._head, error)
         if self._plan.names is not None and isinstance(error.partial, ChatResponse):
             error.partial = self._plan.names.back(error.partial)
         return self._failures.settled(error)

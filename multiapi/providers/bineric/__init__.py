@@ -266,6 +266,7 @@ BINERIC = Provider(
     chat_stream=StreamOperation(build_chat, stream_decoder),
     operations=LateOperations("multiapi.providers.bineric.operations"),
     read_error=partial(openai_format.read_error, provider="bineric"),
+    read_cost=read_cost,
     rate_limit_is_final=True,
     native_tools=False,
     cuts_stop=True,

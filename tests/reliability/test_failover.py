@@ -235,7 +235,7 @@ async def _awaited(call: str, answer: Any) -> None:
 @pytest.mark.parametrize("call", ["chat", "embed", "image", "video"])
 def test_an_answer_that_cannot_be_read_says_what_it_cost(call: str) -> None:
     said = {"meta": {"usage": {"credits_used": 200000, "usd_spent": 0.1}}, "request_id": "req-9"}
-    http = httpx.Client(transport=httpx.MockTransport(body(**said, choices=[], data=[], output=[])))
+    http = httpx.Client(transport=httpx.MockTransport(body(**said, **{"choices" if call == "chat" else "data": []})))
     with pytest.raises(MultiApiError) as caught:
         CALLS[call](Client("aimlapi", api_key=KEY, http_client=http))
     assert caught.value.request_id == "req-9"

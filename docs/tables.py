@@ -18,6 +18,7 @@ from multiapi.agent_tools import TOOLS
 from multiapi.calls import Calls
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
+from multiapi.model_facts import MODEL_FACTS
 from multiapi.provider import Provider
 from multiapi.simulator import Simulator
 
@@ -220,8 +221,48 @@ def structured() -> str:
     return table(
         ["vendor", "in this order"],
         (
-            [provider.title, ", ".join(words[method] for method in provider.structured)]
+            [
+                provider.title,
+                "; ".join(
+                    ", ".join(words[method] for method in ways) + where
+                    for ways, where in (
+                        ((provider.structured, ""),)
+                        if provider.structured_by_model is None
+                        else (
+                            (provider.structured, " (OpenAI's models)"),
+                            (provider.structured_for("*/*"), " (others)"),
+                        )
+                    )
+                ),
+            ]
             for provider in PROVIDERS.values()
+        ),
+    )
+
+
+def efforts() -> str:
+    """What `reasoning_effort` is known to do, with the day on which that was found out."""
+    outcomes = {
+        "off": "turns reasoning off",
+        "low": 'means "low"',
+        "ignored": "is accepted and ignored",
+        "400": "is refused",
+    }
+    rows = [fact for fact in MODEL_FACTS if fact.topic == "reasoning_effort"]
+    said = [
+        [
+            f"`{effort}` {outcomes[outcome]}" if effort != "*" else f"every value {outcomes[outcome]}"
+            for effort, outcome in fact.value.items()
+        ]
+        if "only" not in fact.value
+        else ["takes " + ", ".join(f"`{effort}`" for effort in fact.value["only"])]
+        for fact in rows
+    ]
+    return table(
+        ["models", "what happens", "as of"],
+        (
+            [", ".join(f"`{model}`" for model in fact.models), "; ".join(what), fact.read]
+            for fact, what in zip(rows, said, strict=True)
         ),
     )
 
@@ -479,6 +520,7 @@ TABLES: dict[str, Callable[..., str]] = {
         features,
         inputs,
         structured,
+        efforts,
         limits,
         operations,
         legacy,

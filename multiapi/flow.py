@@ -39,6 +39,7 @@ from multiapi.errors import (
     printable,
     status_error_class,
 )
+from multiapi.hints import add_hints, warn_of_ignored
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json
 from multiapi.negotiation import Plan, adjusted, plan, refused_part, without_answer
 from multiapi.provider import Operation, Provider, names, operation_of
@@ -264,6 +265,7 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
             return
         reason = refused
     error.not_repeated = reason
+    add_hints(setting.provider, http, error)
     logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)
     raise error
 
@@ -339,6 +341,7 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)
+    warn_of_ignored(setting.provider, request, setting.memory)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
@@ -363,6 +366,7 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
     operation = setting.provider.chat_stream
     assert operation is not None
     attempt, stepped = 0, SteppedDown(setting, request)
+    warn_of_ignored(setting.provider, request, setting.memory)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)

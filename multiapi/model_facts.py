@@ -20,7 +20,7 @@ class ModelFact(NamedTuple):
 
     Attributes:
         provider: Name of the provider, or "*".
-        models: Patterns of ids, as in a shell; matched in lower case.
+        models: Patterns of ids, as in a shell; matched in lower case, and with dots as dashes, since providers write both.
         topic: What it is about; the form of `value` follows from it.
         value: The fact.
         source: The page or the measurement.
@@ -38,7 +38,12 @@ class ModelFact(NamedTuple):
 
     def fits(self, provider: str, model: str) -> bool:
         """Whether it is about this model."""
-        return self.provider in {"*", provider} and any(fnmatchcase(model.lower(), each) for each in self.models)
+        plain = _plain(model)
+        return self.provider in {"*", provider} and any(fnmatchcase(plain, _plain(each)) for each in self.models)
+
+
+def _plain(model: str) -> str:
+    return model.lower().replace(".", "-")
 
 
 _STRUCTURED = "https://aicredits.in/docs/structured-outputs"
@@ -73,70 +78,31 @@ MODEL_FACTS: tuple[ModelFact, ...] = (
         "2026-11-20",
     ),
     ModelFact(
-        "aimlapi",
-        ("openai/gpt-5.3-codex", "openai/gpt-5-3-codex"),
-        "reasoning_effort",
-        {"none": "off", "xhigh": "400"},
-        _EFFORT,
-        "2026-09-10",
+        "aimlapi", ("*gpt-5.3-codex",), "reasoning_effort", {"none": "off", "xhigh": "400"}, _EFFORT, "2026-09-10"
     ),
+    ModelFact("aimlapi", ("*gpt-5.6-luna",), "reasoning_effort", {"none": "off", "max": "400"}, _EFFORT, "2026-09-10"),
     ModelFact(
         "aimlapi",
-        ("openai/gpt-5.6-luna", "openai/gpt-5-6-luna"),
-        "reasoning_effort",
-        {"none": "off", "max": "400"},
-        _EFFORT,
-        "2026-09-10",
-    ),
-    ModelFact(
-        "aimlapi",
-        (
-            "deepseek/deepseek-v4-*",
-            "openai/gpt-5.6-*",
-            "openai/gpt-5-6-*",
-            "anthropic/claude-opus-4.7",
-            "anthropic/claude-opus-4-7",
-            "anthropic/claude-opus-4.8",
-            "anthropic/claude-opus-4-8",
-        ),
+        ("*deepseek-v4-*", "*gpt-5.6-*", "*claude-opus-4.7", "*claude-opus-4.8"),
         "reasoning_effort",
         {"none": "off"},
         _EFFORT,
         "2026-09-10",
     ),
-    ModelFact("aimlapi", ("anthropic/claude-sonnet-5",), "reasoning_effort", {"none": "low"}, _EFFORT, "2026-09-10"),
+    ModelFact("aimlapi", ("*claude-sonnet-5",), "reasoning_effort", {"none": "low"}, _EFFORT, "2026-09-10"),
     ModelFact(
         "aimlapi",
-        (
-            "google/gemini-3.1-pro-preview",
-            "google/gemini-3-1-pro-preview",
-            "google/gemma-4-26b-a4b-it",
-            "zhipu/glm-5v-turbo",
-            "zhipu/glm-5-turbo",
-            "z-ai/glm-5v-turbo",
-            "z-ai/glm-5-turbo",
-            "alibaba/qwen-plus",
-            "glm-5v-turbo",
-            "glm-5-turbo",
-            "qwen-plus",
-        ),
+        ("*gemini-3.1-pro-preview", "*gemma-4-26b-a4b-it", "*glm-5v-turbo", "*glm-5-turbo", "*qwen-plus"),
         "reasoning_effort",
         {"*": "ignored"},
         _EFFORT,
         "2026-09-10",
     ),
-    ModelFact("aimlapi", ("google/gemini-*",), "reasoning_effort", {"none": "400"}, _EFFORT, "2026-09-10"),
+    ModelFact("aimlapi", ("*gemini-*",), "reasoning_effort", {"none": "400"}, _EFFORT, "2026-09-10"),
+    ModelFact("aimlapi", ("*gpt-5.2-pro", "*gpt-5.5-pro"), "reasoning_effort", {"xhigh": "400"}, _EFFORT, "2026-09-10"),
     ModelFact(
         "aimlapi",
-        ("openai/gpt-5.2-pro", "openai/gpt-5-2-pro", "openai/gpt-5.5-pro", "openai/gpt-5-5-pro"),
-        "reasoning_effort",
-        {"xhigh": "400"},
-        _EFFORT,
-        "2026-09-10",
-    ),
-    ModelFact(
-        "aimlapi",
-        ("openai/gpt-6-astra", "openai/gpt-6-luna", "openai/gpt-6-sol"),
+        ("*gpt-6-astra", "*gpt-6-luna", "*gpt-6-sol"),
         "reasoning_effort",
         {"only": ("none", "low", "medium", "high")},
         _EFFORT_SCHEMA,
@@ -144,7 +110,7 @@ MODEL_FACTS: tuple[ModelFact, ...] = (
     ),
     ModelFact(
         "aimlapi",
-        ("openai/gpt-6.1-sol", "openai/gpt-6-1-sol"),
+        ("*gpt-6.1-sol",),
         "reasoning_effort",
         {"only": ("low", "medium", "high")},
         _EFFORT_SCHEMA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 
-from multiapi.errors import ResponseFormatError, ResponseTooLargeError
+from multiapi.errors import ResponseFormatError, ResponseTooLargeError, printable
 from multiapi.http import HttpResponse
 from multiapi.vectors import VectorReader
 
@@ -24,7 +24,8 @@ class Inflater:
     def __init__(self, encoding: str, provider: str) -> None:
         if encoding not in {"gzip", "x-gzip", "deflate"}:
             raise ResponseFormatError(
-                f"{provider} answered in the encoding {encoding[:40]!r}, which was not asked for", provider=provider
+                f"{provider} answered in the encoding {printable(encoding, 40)!r}, which was not asked for",
+                provider=provider,
             )
         self._provider = provider
         self._is_gzip = encoding != "deflate"

@@ -83,7 +83,7 @@ class Client(FlowRunner, Calls):
             return
         live, plan = at_once(self._opened(request))
         try:
-            reading = StreamReading(self, self._failures, plan, live)
+            reading = StreamReading(self, plan, live)
             pieces = iter(live.pieces)
             try:
                 for chunk in pieces:
@@ -205,7 +205,7 @@ class AsyncClient(FlowRunner, Calls):
             return
         live, plan = await self._opened(request)
         try:
-            reading = StreamReading(self, self._failures, plan, live)
+            reading = StreamReading(self, plan, live)
             pieces = live.async_pieces()
             try:
                 async for chunk in pieces:

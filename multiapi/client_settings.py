@@ -17,6 +17,7 @@ from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.refusals import Refusals
 from multiapi.retry_budget import RetryBudget
+from multiapi.scrubbing import Scrubber
 from multiapi.types import EmbedRequest, Limits, Timeout
 from multiapi.waiting import waiting
 
@@ -75,7 +76,9 @@ class Settings:
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
         self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits, {})
-        self._failures = Failures(self.provider, self.key)
+        fixed = [self.key.reveal()] if self.key.is_fixed else []
+        set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
+        self._failures = Failures(self.provider, Scrubber([*fixed, *set_by_user]))
 
     def __repr__(self) -> str:
         made = self.__dict__  # an error may show one that is not finished
@@ -91,6 +94,12 @@ class Settings:
     def texts_per_request(self, request: EmbedRequest) -> int:
         """How many texts of this request for embeddings are sent at once, by what is known of the model."""
         return texts_per_request(self._setting, request)
+
+    def _failures_of_a_call(self) -> Failures:
+        """What makes the errors of one call; where a function gives the keys, it learns which ones were used in that call."""
+        if self.key.is_fixed:
+            return self._failures
+        return self._failures._replace(scrubber=self._failures.scrubber.copy())
 
     def _limiter_of(self, key: str) -> Limiter | None:
         """The limiter for a request with this key: a documented cap is the key's, whichever function or client it came from."""

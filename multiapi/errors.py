@@ -32,6 +32,8 @@ Every error carries `provider`, `status`, `code`, `type`, `param`, `details`, `r
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -258,8 +260,22 @@ def place(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
+class _InForce(threading.local):
+    """What this thread reads answers with: takes the secrets of a request out of the beginning of a text."""
+
+    scrub: Callable[[str, int], str] | None = None
+
+
+IN_FORCE = _InForce()
+
+
 def printable(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:
-    """Vendor text as it may stand in a message: shortened, control and bidi characters escaped."""
+    """Vendor text as it may stand in a message: without secrets, then shortened, control and bidi characters escaped."""
+    if IN_FORCE.scrub is not None:
+        whole = len(text) <= limit
+        text = IN_FORCE.scrub(text, limit)
+        if not whole and len(text) <= limit:
+            text += "..."
     if len(text) > limit:
         text = text[:limit] + "..."
     if text.isprintable() and text.isascii():

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from multiapi.errors import (
+    IN_FORCE,
     ConnectionFailedError,
     InvalidRequestError,
     MissingApiKeyError,
@@ -14,10 +15,10 @@ from multiapi.errors import (
     StreamInterruptedError,
     printable,
 )
-from multiapi.http import HttpRequest, UnwritableError
-from multiapi.keys import ApiKey
+from multiapi.http import HttpRequest, HttpResponse, UnwritableError
 from multiapi.limiter import LimiterTimeoutError
 from multiapi.provider import Provider, StreamDecoder
+from multiapi.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     import httpx  # loaded with the first call
@@ -26,10 +27,20 @@ _PHASES = {"ConnectTimeout": "connect", "ReadTimeout": "read", "WriteTimeout": "
 
 
 class Failures(NamedTuple):
-    """Makes the errors of one client."""
+    """Makes the errors of one call."""
 
     provider: Provider
-    key: ApiKey
+    scrubber: Scrubber
+
+    def in_force(self) -> None:
+        """Have the secrets of this call taken out of all texts that this thread cuts from here on."""
+        IN_FORCE.scrub = self.scrubber.beginning
+
+    def answered(self, answer: HttpResponse) -> HttpResponse:
+        """An answer as it may be read: where it is an error, without the secrets, which vendors like to repeat there."""
+        if answer.status < 400:
+            return answer
+        return answer._replace(headers=self.scrubber.headers(answer.headers), body=self.scrubber.body(answer.body))
 
     def settled(self, error: MultiApiError) -> MultiApiError:
         """An error as it may leave: without the key, where a vendor repeats it, and without the frames that saw the answer."""
@@ -38,9 +49,18 @@ class Failures(NamedTuple):
         for each in (error, cause):
             if each is not None:
                 each.__traceback__ = each.__context__ = None
-                self.key.clean(each)
+                self._clean(each)
         error.__cause__ = cause
         return error
+
+    def _clean(self, error: MultiApiError) -> None:
+        facts = error.__dict__
+        for name, fact in list(facts.items()):
+            if isinstance(fact, str):
+                facts[name] = self.scrubber.text(fact)
+        if "__notes__" in facts:
+            facts["__notes__"] = [self.scrubber.text(str(note)) for note in facts["__notes__"]]
+        error.args = (error.message,)
 
     def without_key(self, error: Exception) -> MultiApiError:
         """The key could not be had."""
@@ -91,7 +111,7 @@ class Failures(NamedTuple):
                 f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
             )
         elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
-            return ConnectionFailedError(f"{name} cannot be reached: {printable(_cause(error))}", provider=name)
+            return ConnectionFailedError(f"{name} cannot be reached: {printable(_cause(error), 200)}", provider=name)
         elif isinstance(error, httpx.LocalProtocolError):
             return InvalidRequestError(
                 f"{name}: the request holds something that HTTP forbids in a header", provider=name
@@ -128,4 +148,4 @@ class Failures(NamedTuple):
 
 def _cause(error: BaseException) -> str:
     inner = error.__cause__ or error.__context__
-    return str(inner or error)[:200] or type(error).__name__
+    return str(inner or error) or type(error).__name__

@@ -16,7 +16,8 @@ from multiapi import flow as flows
 from multiapi.body_reader import BodyReader
 from multiapi.client_settings import Settings
 from multiapi.echoes import without_key
-from multiapi.errors import MultiApiError
+from multiapi.errors import IN_FORCE, MultiApiError
+from multiapi.failures import Failures
 from multiapi.fetched_files import Disk, check_addresses, opens_sockets
 from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse
@@ -58,18 +59,20 @@ class FlowRunner(Settings, ABC):
     async def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> T:
         outcome: Any = None
         step: Any = None
+        failures = self._failures_of_a_call()
         try:
             while True:
+                failures.in_force()
                 try:
                     step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
                 except StopIteration as end:
                     self._budget.succeeded()
-                    return without_key(end.value, self.key.scrub)  # type: ignore[no-any-return]
+                    return without_key(end.value, failures.scrubber.echo)  # type: ignore[no-any-return]
                 except MultiApiError as error:
-                    failure = self._failures.settled(error)
+                    failure = failures.settled(error)
                     break
                 if type(step) is HttpRequest:
-                    outcome = await self._send(step, deadline, opened)
+                    outcome = await self._send(step, deadline, opened, failures)
                 elif type(step) is Sleep:
                     seconds, outcome = self._sleep_s(step, deadline)
                     if outcome is None:
@@ -83,11 +86,12 @@ class FlowRunner(Settings, ABC):
                 elif type(step) is Work:
                     outcome = await self._worked(step)
                 else:
-                    outcome = await self._fetch(step, deadline)
+                    outcome = await self._fetch(step, deadline, failures)
         except BaseException as error:  # Ctrl-C, a cancellation, a mistake in a caller's function
             _tell(flow, error)
             raise
         finally:
+            IN_FORCE.scrub = None
             flow.close()
         outcome = step = None  # an answer may repeat the key
         raise failure
@@ -112,10 +116,10 @@ class FlowRunner(Settings, ABC):
         return opened[-1], plan
 
     async def _send(
-        self, request: HttpRequest, deadline: float | None, opened: list[LiveAnswer] | None
+        self, request: HttpRequest, deadline: float | None, opened: list[LiveAnswer] | None, failures: Failures
     ) -> HttpResponse | MultiApiError:
         """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
-        live = await self._open(request, deadline)
+        live = await self._open(request, deadline, failures)
         if isinstance(live, MultiApiError):
             return live
         head = live.head
@@ -126,20 +130,23 @@ class FlowRunner(Settings, ABC):
         try:
             try:
                 most = getattr(self.limits, limit)
+                failures.in_force()
                 reader = BodyReader(head, most, self.provider.name, holds_vectors=request.holds_vectors)
                 await self._read_into(reader, live)
             finally:
                 await self._close(live)
-            answer = reader.answer()
+            answer = failures.answered(reader.answer())
             return answer if head.status < 500 else answer._replace(after_s=head.after_s)
         except Exception as error:
             if head.status >= 400:
-                return head
-            failure = self._failures.on_the_way(error, request=request, deadline=deadline)
+                return failures.answered(head)
+            failure = failures.on_the_way(error, request=request, deadline=deadline)
             flows.note_answer(self.provider, head, failure)
-            return self._failures.settled(failure)
+            return failures.settled(failure)
 
-    async def _open(self, request: HttpRequest, deadline: float | None) -> LiveAnswer | MultiApiError:
+    async def _open(
+        self, request: HttpRequest, deadline: float | None, failures: Failures
+    ) -> LiveAnswer | MultiApiError:
         from multiapi.httpx_requests import httpx_request
         from multiapi.live_answer import LiveAnswer
 
@@ -148,11 +155,12 @@ class FlowRunner(Settings, ABC):
             if not isinstance(key, str):
                 key = await self._resolved(key)
         except Exception as error:
-            return self._failures.without_key(error)
+            return failures.without_key(error)
+        failures.scrubber.add(key)
         try:
             sent = httpx_request(self, request, key, deadline)
         except Exception as error:
-            return self._failures.unwritten(error)
+            return failures.unwritten(error)
         turn: Turn | None = None
         try:
             limiter = self._limiter_of(key)
@@ -165,15 +173,15 @@ class FlowRunner(Settings, ABC):
                 turn.done()
             if not isinstance(error, Exception):
                 raise
-            return self._failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
-        live = LiveAnswer(response, sent, turn)
+            return failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
+        live = LiveAnswer(response, sent, turn, failures)
         if live.head.status >= 500:
             live.head = live.head._replace(after_s=time.monotonic() - begun)
         if turn is not None:
             turn.learn(live.head.status, live.head.headers)
         return live
 
-    async def _fetch(self, step: Fetch, deadline: float | None) -> HttpResponse | Exception:
+    async def _fetch(self, step: Fetch, deadline: float | None, failures: Failures) -> HttpResponse | Exception:
         from multiapi.httpx_requests import file_request
         from multiapi.live_answer import LiveAnswer
 
@@ -186,7 +194,7 @@ class FlowRunner(Settings, ABC):
                 if step.check_address is not None and opens_sockets(self.http_client):
                     await self._work(lambda: check_addresses(step, sent.url))
                 response = await self._transmit(sent, auth=None)
-            live = LiveAnswer(response, sent, None)
+            live = LiveAnswer(response, sent, None, failures)
             try:
                 reader = disk.reader(live.head, self)
                 if not 300 <= live.head.status < 400:
@@ -195,7 +203,7 @@ class FlowRunner(Settings, ABC):
                 await self._close(live)
             return reader.answer()
         except Exception as error:
-            return disk.failure or self._failures.on_the_way(error, request=FILE, deadline=deadline)
+            return disk.failure or failures.on_the_way(error, request=FILE, deadline=deadline)
 
     # ------------------------------------------------------------------------------------ what takes time
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import Any
 
-from multiapi.errors import MissingApiKeyError, MultiApiError
-
-_MASK = "**********"
-SHORTEST_SCRUBBED = 8
-"""A shorter key is none but a placeholder, and would take syllables out of sentences."""
-_BEARER = re.compile(r"([Bb]earer\s+)(?!\*)[A-Za-z0-9._~+/=-]{8,}")
+from multiapi.errors import MissingApiKeyError
+from multiapi.scrubbing import MASK
 
 
 class ApiKey:
@@ -26,12 +21,11 @@ class ApiKey:
         variable: The environment variable it came from.
     """
 
-    __slots__ = ("_latest", "_value", "provider", "variable")
+    __slots__ = ("_value", "provider", "variable")
 
     def __init__(self, value: str | Callable[[], Any], *, provider: str, variable: str | None = None) -> None:
         self.provider = provider
         self.variable = variable
-        self._latest: str | None = None
         wrong = None if callable(value) else _fault(value, provider, variable)
         if wrong is not None:
             value = ""  # what is no key may yet be one with a line end: no frame of the error has it
@@ -104,25 +98,10 @@ class ApiKey:
         if wrong is not None:
             found = value = ""
             raise wrong
-        self._latest = value
         return value  # type: ignore[no-any-return]
 
-    def scrub(self, text: str) -> str:
-        """Text of a vendor without this key in it, and without anything that looks like a bearer's."""
-        value = self._latest if callable(self._value) else self._value
-        if isinstance(value, str) and len(value) >= SHORTEST_SCRUBBED and value in text:
-            text = text.replace(value, _MASK)
-        return _BEARER.sub(rf"\1{_MASK}", text) if "earer" in text else text
-
-    def clean(self, error: MultiApiError) -> None:
-        """Scrub the texts of an error."""
-        for name, fact in list(error.__dict__.items()):
-            if isinstance(fact, str):
-                error.__dict__[name] = self.scrub(fact)
-        error.args = (error.message,)
-
     def __repr__(self) -> str:
-        return f"ApiKey({_MASK})"
+        return f"ApiKey({MASK})"
 
     __str__ = __repr__
 

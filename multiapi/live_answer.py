@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from multiapi.errors import IN_FORCE
+from multiapi.failures import Failures
 from multiapi.http import HttpResponse
 from multiapi.limiter import Turn
 
@@ -15,11 +17,12 @@ from multiapi.limiter import Turn
 class LiveAnswer:
     """Head and open body of an answer, and the settings of its request that may change while it is read."""
 
-    __slots__ = ("_response", "_turn", "deadline", "extensions", "head", "pieces")
+    __slots__ = ("_response", "_turn", "deadline", "extensions", "failures", "head", "pieces")
 
-    def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None) -> None:
+    def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None, failures: Failures) -> None:
         self._response: Any = response
         self._turn = turn
+        self.failures = failures
         self.head = _head(response)
         self.extensions = sent.extensions
         self.deadline: float | None = sent.extensions.get("deadline")
@@ -69,6 +72,7 @@ class LiveAnswer:
 
     def _left(self) -> Any:
         response, self._response, self.pieces = self._response, None, ()
+        IN_FORCE.scrub = None
         return response
 
     def _end_turn(self) -> None:

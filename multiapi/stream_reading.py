@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from multiapi.body_reader import INFLATED_PIECE_BYTES, inflater
 from multiapi.client_settings import Settings
 from multiapi.echoes import without_key
-from multiapi.errors import MultiApiError, RequestTimeoutError, ResponseFormatError
-from multiapi.failures import Failures
+from multiapi.errors import IN_FORCE, MultiApiError, RequestTimeoutError, ResponseFormatError
 from multiapi.flow import learn, note_answer
 from multiapi.http import HttpRequest
 from multiapi.negotiation import DeltaFilter, Plan
@@ -33,12 +32,13 @@ MAX_DRAINED_CHUNKS = 8
 class StreamReading:
     """Reads the body of one `LiveAnswer`."""
 
-    def __init__(self, settings: Settings, failures: Failures, plan: Plan, live: LiveAnswer) -> None:
+    def __init__(self, settings: Settings, plan: Plan, live: LiveAnswer) -> None:
         assert settings.provider.chat_stream is not None
         self._settings = settings
         self._head = live.head
         self._provider = settings.provider.name
-        self._failures = failures
+        self._failures = live.failures
+        self._failures.in_force()
         self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
         self._plan = plan
         self._setting = settings._setting
@@ -62,6 +62,7 @@ class StreamReading:
             RequestTimeoutError: Only keep-alives for longer than the idle limit; `partial` is what had arrived.
         """
         decoder = self._decoder
+        self._failures.in_force()
         events = decoder.events
         if self._inflater is None:
             deltas = decoder.feed(chunk)
@@ -85,10 +86,12 @@ class StreamReading:
 
     def close(self) -> Sequence[ChatDelta]:
         """The end of the body."""
+        self._failures.in_force()
         return self._filtered(self._attributed(self._decoder.close()))
 
     def failure(self, error: Exception) -> MultiApiError | None:
         """What to raise after a failure, with what had arrived; None if it came after the finish reason, where nothing is lost."""
+        IN_FORCE.scrub = None
         if not isinstance(error, MultiApiError):
             if getattr(self._decoder, "is_complete", False):
                 return None
@@ -106,7 +109,7 @@ class StreamReading:
         if not deltas or deltas[-1].response is None:
             return deltas
         learn(self._setting, self._plan, deltas[-1].response)
-        answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.key.scrub)
+        answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.scrubber.echo)
         return [*deltas[:-1], deltas[-1]._replace(response=answer)]
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from multiapi.cassettes.bodies import body_from_yaml, body_to_yaml
 from multiapi.cassettes.forms import BOUNDARY
+from multiapi.cassettes.secrets import clean_body, clean_url, plain_body, secrets_of
 from multiapi.cassettes.yaml_text import dump, load
 from multiapi.providers import PROVIDERS
+from multiapi.scrubbing import Scrubber
 
 FORMAT = 1
 MOST_BYTES = 32_768
@@ -78,33 +80,38 @@ def loads(text: str) -> Recording:
 
 
 def dumps(recording: Recording) -> str:
-    """A cassette as text, the same for the same recording."""
+    """A cassette as text, the same for the same recording, without the keys that were used."""
+    scrubber = secrets_of(recording.interactions)
     document = {
         "cassette": FORMAT,
         "provider": recording.provider,
         "recorded_from": recording.recorded_from,
         "recorded_on": recording.recorded_on,
         "contract": recording.contract,
-        "interactions": [_interaction_to_yaml(entry) for entry in recording.interactions],
+        "interactions": [_interaction_to_yaml(entry, scrubber) for entry in recording.interactions],
     }
     return _HEAD + dump(document)
 
 
-def _interaction_to_yaml(interaction: Mapping[str, Any]) -> dict[str, Any]:
+def _interaction_to_yaml(interaction: Mapping[str, Any], scrubber: Scrubber) -> dict[str, Any]:
     request, response = interaction["request"], interaction["response"]
     sent, received = flat(request["headers"]), flat(response["headers"])
+    question = clean_body(as_bytes(request["body"]), scrubber)
+    answer = clean_body(
+        plain_body(as_bytes(response["body"]["string"]), received.get("content-encoding", "")), scrubber
+    )
     return {
         "request": _filled(
             method=request["method"],
-            url=request["uri"],
-            headers=_kept(sent, _KEPT_OF_REQUESTS, ()),
-            body=body_to_yaml(as_bytes(request["body"]), sent.get("content-type", ""), most=None),
+            url=clean_url(request["uri"], scrubber),
+            headers=scrubber.headers(_kept(sent, _KEPT_OF_REQUESTS, ())),
+            body=body_to_yaml(question, sent.get("content-type", ""), most=None),
         ),
         "response": _filled(
             status=response["status"]["code"],
-            headers=_kept(received, _KEPT_OF_ANSWERS, _KEPT_STARTS),
+            headers=scrubber.headers(_kept(received, _KEPT_OF_ANSWERS, _KEPT_STARTS)),
             body=_with_note(
-                body_to_yaml(as_bytes(response["body"]["string"]), received.get("content-type", ""), most=MOST_BYTES),
+                body_to_yaml(answer, received.get("content-type", ""), most=MOST_BYTES),
                 response.get("note"),
             ),
         ),

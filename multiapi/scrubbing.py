@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
 from typing import Any
 
 MASK = "**********"
@@ -98,15 +98,18 @@ class Secret:
 
 
 class Scrubber:
-    """Takes the secrets of one request, or of the requests of one call, out of what came back."""
+    """Takes the secrets of one request, or of the requests of one call, out of what came back.
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
-        self._secrets: dict[str, Secret] = {}
+    It holds them such that no dump or trace of its attributes shows them.
+    """
+
+    def __init__(self, values: Iterable[object] = ()) -> None:
+        self._hidden: tuple[Callable[[], str], ...] = ()
         for value in values:
             self.add(value)
 
     def __repr__(self) -> str:
-        return f"Scrubber({len(self._secrets)} secrets)"
+        return f"Scrubber({len(self._hidden)} secrets)"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scrubber, ()
@@ -114,28 +117,29 @@ class Scrubber:
     def copy(self) -> Scrubber:
         """One with the same secrets, to which others can be added."""
         made = Scrubber()
-        made._secrets.update(self._secrets)
+        made._hidden = self._hidden
         return made
 
     def add(self, value: object) -> None:
         """One more secret."""
-        if not isinstance(value, str) or value in self._secrets:
+        if not isinstance(value, str) or any(known() == value for known in self._hidden):
             return
-        for each in (value, value.rpartition(" ")[2]):  # "Bearer secret" holds a secret
-            if len(each) >= SHORTEST_SCRUBBED and each not in self._secrets:
-                self._secrets[each] = Secret(each)
+        for each in dict.fromkeys((value, value.rpartition(" ")[2])):  # "Bearer secret" holds a secret
+            if len(each) >= SHORTEST_SCRUBBED:
+                self._hidden += (_hidden(each),)
 
     def text(self, text: str) -> str:
         """A whole text without the secrets, and without anything that looks like a bearer's."""
-        for secret in self._secrets.values():
+        secrets = [Secret(value()) for value in self._hidden]
+        for secret in secrets:
             text = secret.mask(text)
-        for secret in self._secrets.values():
+        for secret in secrets:
             text = secret.mask_tail(text)
         return _BEARER.sub(rf"\1{MASK}", text) if "earer" in text else text
 
     def beginning(self, text: str, limit: int) -> str:
         """So much of the beginning of a text as is needed to cut it to `limit` characters, without the secrets."""
-        longest = max((secret.longest for secret in self._secrets.values()), default=0)
+        longest = max((len(value()) * _LONGEST_ESCAPE for value in self._hidden), default=0)
         return self.text(text[: limit + longest + 1])
 
     def body(self, body: bytes) -> bytes:
@@ -149,6 +153,10 @@ class Scrubber:
         return {name: self.text(value) for name, value in headers.items()}
 
 
+def _hidden(value: str) -> Callable[[], str]:
+    return lambda: value
+
+
 def _stands_in(beginning: str, text: str) -> bool:
     return beginning in text or beginning[:4] in text
 
@@ -160,10 +168,16 @@ def _base64_form(character: str) -> str:
     return re.escape(character)
 
 
-def _forms_of(character: str) -> str:
-    """All ways to write a character, in both cases; each begins with a letter that a search can look for quickly."""
+@lru_cache(maxsize=512)
+def _entities_of(character: str) -> list[str]:
     from html.entities import html5
 
+    return sorted(re.escape(name) for name, value in html5.items() if value == character and name[-1] == ";")
+
+
+@lru_cache(maxsize=512)
+def _forms_of(character: str) -> str:
+    """All ways to write a character, in both cases; each begins with a letter that a search can look for quickly."""
     number = ord(character)
     plain = [re.escape(each) for each in dict.fromkeys((character, character.lower(), character.upper()))]
     if character == " ":
@@ -171,8 +185,7 @@ def _forms_of(character: str) -> str:
     if not character.isalnum():
         plain.append(r"\\\\{0,2}" + re.escape(character))
     percent = "".join(r"%(?:25)*" + _hex(byte, 2) for byte in character.encode("utf-8", "surrogatepass"))
-    named = [re.escape(name) for name, value in html5.items() if value == character and name[-1] == ";"]
-    entity = "|".join([rf"#0{{0,3}}{number};", rf"#[xX]0{{0,3}}{_hex(number, 1)};", *sorted(named)])
+    entity = "|".join([rf"#0{{0,3}}{number};", rf"#[xX]0{{0,3}}{_hex(number, 1)};", *_entities_of(character)])
     escapes = [
         percent,
         rf"\\\\{{0,2}}u{_hex(number, 4)}",

@@ -78,7 +78,7 @@ class Settings:
         self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits, {})
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
-        self._failures = Failures(self.provider, Scrubber([*fixed, *set_by_user]))
+        self._failures = Failures(self.provider, Scrubber(set_by_user, keys=fixed))
 
     def __repr__(self) -> str:
         made = self.__dict__  # an error may show one that is not finished

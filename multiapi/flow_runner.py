@@ -156,7 +156,7 @@ class FlowRunner(Settings, ABC):
                 key = await self._resolved(key)
         except Exception as error:
             return failures.without_key(error)
-        failures.scrubber.add(key)
+        failures.scrubber.add_key(key)
         try:
             sent = httpx_request(self, request, key, deadline)
         except Exception as error:

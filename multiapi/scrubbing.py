@@ -103,10 +103,13 @@ class Scrubber:
     It holds them such that no dump or trace of its attributes shows them.
     """
 
-    def __init__(self, values: Iterable[object] = ()) -> None:
+    def __init__(self, values: Iterable[object] = (), *, keys: Iterable[object] = ()) -> None:
         self._hidden: tuple[Callable[[], str], ...] = ()
+        self._keys: tuple[Callable[[], str], ...] = ()
         for value in values:
             self.add(value)
+        for key in keys:
+            self.add_key(key)
 
     def __repr__(self) -> str:
         return f"Scrubber({len(self._hidden)} secrets)"
@@ -117,7 +120,7 @@ class Scrubber:
     def copy(self) -> Scrubber:
         """One with the same secrets, to which others can be added."""
         made = Scrubber()
-        made._hidden = self._hidden
+        made._hidden, made._keys = self._hidden, self._keys
         return made
 
     def add(self, value: object) -> None:
@@ -127,6 +130,19 @@ class Scrubber:
         for each in dict.fromkeys((value, value.rpartition(" ")[2])):  # "Bearer secret" holds a secret
             if len(each) >= SHORTEST_SCRUBBED:
                 self._hidden += (_hidden(each),)
+
+    def add_key(self, key: object) -> None:
+        """One more secret, which is a key."""
+        before = len(self._hidden)
+        self.add(key)
+        self._keys += self._hidden[before:]
+
+    def echo(self, text: str) -> str:
+        """A text that stands beside what a model said in an answer that is none but good: without a key that it repeats as it is."""
+        for key in self._keys:
+            if (value := key()) in text:
+                text = text.replace(value, MASK)
+        return _BEARER.sub(rf"\1{MASK}", text) if "earer" in text else text
 
     def text(self, text: str) -> str:
         """A whole text without the secrets, and without anything that looks like a bearer's."""

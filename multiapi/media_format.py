@@ -117,10 +117,14 @@ _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         *(("data",), ("audio",), ("audio_url",), ("audio_file",), ("output", "choices"), ("output", "audio")),
         *(("output", "audio_url"), ("output", "data"), ("output",), ("result",), ("choices",), ()),
     ),
+    "a video": (
+        *(("video",), ("videos",), ("video_url",), ("data",), ("output", "video"), ("output", "video_url")),
+        *(("output", "choices"), ("output",), ("result",), ()),
+    ),
 }
 """Where clients of these providers have found what was made; () is the body itself."""
 _BASE64_FIELDS = ("b64_json", "image_base64", "audio_base64", "base64")
-_EITHER_FIELDS = ("url", "image_url", "audio_url", "image", "audio", "audioContent", "data")
+_EITHER_FIELDS = ("url", "image_url", "audio_url", "video_url", "image", "audio", "video", "audioContent", "data")
 """An address, a data URL, base64 text, or an object that holds one of them."""
 _TYPE_FIELDS = ("mime_type", "content_type", "mimeType", "media_type")
 

@@ -278,3 +278,31 @@ def test_sizes_that_are_listed_for_one_model_are_not_held_against_others(model: 
             build(request)
     else:
         assert build(request).json["size"] == f"{size[0]}x{size[1]}"
+
+
+# ------------------------------------------------------------------------------------------------ jobs that are done
+
+JOB_FORMS = {
+    "object": lambda name, link: {name: {"url": link}},
+    "list": lambda name, link: {name: [{"url": link}]},
+    "link": lambda name, link: {name: link},
+    "name_url": lambda name, link: {f"{name}_url": link},
+    "output": lambda name, link: {"output": {name: {"url": link}}},
+    "output list": lambda name, link: {"output": [link]},
+    "data": lambda name, link: {"data": [{"url": link}]},
+    "beside filler": lambda name, link: {name: {"url": ""}, "output": {f"{name}_url": link}},
+}
+
+
+@pytest.mark.parametrize("kind", ["video", "music"])
+@pytest.mark.parametrize("form", JOB_FORMS)
+def test_what_a_job_made_is_read_in_every_form(kind: str, form: str) -> None:
+    name, link = ("video", "https://x.test/a.mp4") if kind == "video" else ("audio", "https://x.test/a.mp3")
+    job = parsed("aimlapi", f"poll_{kind}", {"id": "j1", "status": "completed", **JOB_FORMS[form](name, link)})
+    assert [(each.url, each.kind) for each in job.media] == [(link, "video" if kind == "video" else "audio")]
+
+
+@pytest.mark.parametrize("form", ["data URL", "object with data"])
+def test_music_that_comes_in_the_answer_is_kept(form: str) -> None:
+    job = parsed("aimlapi", "poll_music", {"id": "j1", "status": "completed", **SOUND_FORMS[form][0]})
+    assert [each.data for each in job.media] == [WAV]

@@ -8,6 +8,7 @@ Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from multiapi.errors import ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.jobs import Job, JobKind, error_word, job_id_of, parse_status, state_of
 from multiapi.media import Media
-from multiapi.media_format import mime_type_of_url, without_media
+from multiapi.media_format import media_in, mime_type_of_url, without_media
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
 from multiapi.providers.aimlapi import read_cost
@@ -94,19 +95,26 @@ def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
 
 
 def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
-    """`video` or `audio_file`: an object with a link, a list of those, or a list of links."""
+    """`video` or `audio_file`: an object with a link, a list of those, or a list of links; else wherever clients have found it."""
     found = body.get("video") if kind == "video" else body.get("audio_file", body.get("audio"))
     usual = "video/mp4" if kind == "video" else "audio/mpeg"
-    return tuple(
+    made = tuple(
         media
         for item in (found if isinstance(found, list) else [found])
         if (media := _file_of(item, usual)) is not None
     )
+    if made:
+        return made
+    try:
+        others = media_in(body, HttpResponse(200, {}), provider=NAME, what="a video" if kind == "video" else "sound")
+    except ResponseFormatError:
+        return ()
+    return tuple(each if each.mime_type else replace(each, mime_type=usual) for each in others)
 
 
 def _file_of(item: Any, usual: str) -> Media | None:
     url = item.get("url") if isinstance(item, dict) else item
-    if not url:
+    if not url or (isinstance(url, str) and "://" not in url[:20]):
         return None
     facts = (
         {name: value for name, value in item.items() if name != "url" and value is not None}

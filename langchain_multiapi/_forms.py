@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from multiapi.schemas import description
 from multiapi.types import ResponseFormat
 
 
@@ -36,17 +37,10 @@ def to_response_format(wanted: Any, method: str | None = None, strict: bool | No
 def _form_of_type(wanted: Any) -> _Form:
     if isinstance(wanted, type) and is_basemodel_subclass(wanted):
         make = getattr(wanted, "model_json_schema", None) or wanted.schema  # type: ignore[attr-defined]
-        schema = _as_object(make())
-        return _Form(wanted.__name__, schema, schema.get("description") or "")
+        schema = make()
+        return _Form(wanted.__name__, schema, description(schema))
     function = convert_to_openai_function(wanted)
     return _Form(function["name"], function.get("parameters") or {}, function.get("description") or "")
-
-
-def _as_object(schema: dict[str, Any]) -> dict[str, Any]:
-    """A class that holds itself is but a reference to its own definition, where vendors want to see an object."""
-    definitions = schema.get("$defs") or {}
-    target = definitions.get(str(schema.get("$ref", "")).removeprefix("#/$defs/"))
-    return schema if target is None else {**target, "$defs": definitions}
 
 
 def _form_of_dict(wanted: Mapping[str, Any]) -> _Form:

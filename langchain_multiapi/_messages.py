@@ -63,6 +63,8 @@ def to_messages(messages: Sequence[BaseMessage], provider: str) -> list[Message]
                     _call_of_function(message, converted) if isinstance(message, FunctionMessage) else None,
                 )
             )
+        if message.additional_kwargs and message.additional_kwargs.get("cache_control"):
+            converted[-1] = _marked(converted[-1], message.additional_kwargs["cache_control"])
     return converted
 
 
@@ -127,7 +129,7 @@ def _to_assistant(message: AIMessage, provider: str, answered: set[str] | None) 
             if kind == "text":
                 words = block if isinstance(block, str) else block.get("text") or ""
                 if words:
-                    parts.append(TextPart(words))
+                    parts.append(TextPart(words, None if isinstance(block, str) else _cache_control(block)))
             elif isinstance(block, str) or kind in _CALL_BLOCKS:
                 if kind in {"tool_use", "tool_call"} and block.get("id") not in known:  # type: ignore[union-attr]
                     calls = [*calls, _to_call_of_block(block)]  # type: ignore[arg-type]
@@ -141,8 +143,7 @@ def _to_assistant(message: AIMessage, provider: str, answered: set[str] | None) 
                 refusal = refusal or block["value"]["refusal"]
             else:
                 parts.append(TextPart(_note_of(block)))
-        text = parts if len(parts) != 1 else parts[0].text  # type: ignore[union-attr]
-        text = text or ""
+        text = _one_text(parts) or ""
     return Message(
         "assistant",
         text,
@@ -209,10 +210,22 @@ def _of_tool(block: str | dict[str, Any]) -> str | dict[str, Any]:
 
 
 def _to_parts(content: Iterable[str | dict[str, Any]] | Any, provider: str) -> str | list[Part]:
-    parts = [TextPart(block) if isinstance(block, str) else to_part(block, provider) for block in content]
+    return _one_text([TextPart(block) if isinstance(block, str) else to_part(block, provider) for block in content])
+
+
+def _one_text(parts: list[Part]) -> str | list[Part]:
+    """The parts, or their text if that is all they are."""
     if len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0].cache_control is None:
         return parts[0].text
     return parts
+
+
+def _marked(message: Message, control: Mapping[str, Any]) -> Message:
+    """A message whose last part carries the mark that stands on the message."""
+    parts: list[Part] = [TextPart(message.content)] if isinstance(message.content, str) else list(message.content)
+    if not parts or isinstance(parts[-1], RawPart) or parts[-1] == TextPart(""):
+        return message
+    return message._replace(content=[*parts[:-1], parts[-1]._replace(cache_control=control)])
 
 
 def to_part(block: Mapping[str, Any], provider: str) -> Part:

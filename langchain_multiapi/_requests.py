@@ -23,21 +23,44 @@ def to_tools(tools: Iterable[Any]) -> tuple[Tool, ...]:
 
 
 def _to_tool(tool: Any) -> Tool:
-    if not isinstance(tool, dict) or not (tool.get("type") == "function" or "function" in tool):
-        if isinstance(tool, dict) and "type" in tool and "input_schema" not in tool:
-            return Tool(str(tool.get("name") or tool["type"]), raw=tool)
-        from langchain_core.utils.function_calling import convert_to_openai_tool
-
-        tool = convert_to_openai_tool(tool)
+    if is_of_a_vendor(tool):
+        return Tool(str(tool.get("name") or tool["type"]), raw=tool)
+    tool = formatted(tool)
     function = tool.get("function")
     if not isinstance(function, dict):
         return Tool(str(tool.get("name") or tool.get("type")), raw=tool)
     return Tool(
         function["name"],
         function.get("description") or "",
-        function.get("parameters") or {"type": "object", "properties": {}},
+        function.get("parameters") or {},
         function.get("strict"),
+        cache_control=tool.get("cache_control"),
     )
+
+
+def is_of_a_vendor(tool: Any) -> bool:
+    """A tool that the vendor itself has, such as a search: a dict with a type of its own."""
+    return (
+        isinstance(tool, dict)
+        and tool.get("type", "function") != "function"
+        and not ({"input_schema", "properties"} & tool.keys())
+        and ("function" not in tool or str(tool["type"]).endswith("_function"))
+    )
+
+
+def formatted(tool: Any, strict: bool | None = None) -> dict[str, Any]:
+    """A tool in OpenAI's form, with the mark for the cache that it had in its own."""
+    if isinstance(tool, dict):
+        inner = tool.get("function")
+        mark = tool.get("cache_control") or (inner.get("cache_control") if isinstance(inner, dict) else None)
+        if "function" in tool and strict is None and not (mark and "cache_control" not in tool):
+            return tool
+    else:
+        mark = (getattr(tool, "extras", None) or {}).get("cache_control")
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    made = convert_to_openai_tool(tool, strict=strict)
+    return made if not mark else {**made, "cache_control": mark}
 
 
 def to_tool_choice(choice: Any) -> str | dict[str, Any] | None:

@@ -16,9 +16,10 @@ from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_multiapi._forms import strictly, to_response_format
-from langchain_multiapi._requests import to_tool_choice
+from langchain_multiapi._requests import formatted, is_of_a_vendor, to_tool_choice
 from langchain_multiapi.errors import RefusalError
 from multiapi.http import parse_text
+from multiapi.schemas import object_root, unwrapped
 from multiapi.structured import OTHER_WAYS, demands_fields, json_text
 
 if TYPE_CHECKING:
@@ -40,16 +41,14 @@ def bound_tools(
     Raises:
         ValueError: `tool_choice` names a tool that is not there, or is of no known form.
     """
-    formatted = [
-        tool if _is_of_a_vendor(tool) else convert_to_openai_tool(tool, strict=_strict(tool, strict)) for tool in tools
-    ]
-    bound: dict[str, Any] = {"tools": formatted}
+    made = [tool if is_of_a_vendor(tool) else formatted(tool, _strict(tool, strict)) for tool in tools]
+    bound: dict[str, Any] = {"tools": made}
     choice = to_tool_choice(tool_choice)
     if isinstance(choice, str) and choice not in {"auto", "none", "required"}:
-        known = [name for tool in formatted if (name := _name(tool))]
+        known = [name for tool in made if (name := _name(tool))]
         if choice not in known:
             raise ValueError(f"tool_choice {choice!r} is none of the tools: {', '.join(known) or 'there are none'}")
-    if choice is not None and formatted:
+    if choice is not None and made:
         bound["tool_choice"] = choice
     if parallel_tool_calls is not None:
         bound["parallel_tool_calls"] = parallel_tool_calls
@@ -58,18 +57,6 @@ def bound_tools(
         if strict is not None:
             bound["strict"] = strict
     return bound
-
-
-def _is_of_a_vendor(tool: Any) -> bool:
-    """A tool that the vendor itself has, such as a search: a dict with a type of its own."""
-    return (
-        isinstance(tool, dict)
-        and "type" in tool
-        and tool["type"] != "function"
-        and "input_schema" not in tool
-        and "function" not in tool
-        and "properties" not in tool
-    )
 
 
 def _strict(tool: Any, strict: bool | None) -> bool | None:
@@ -119,7 +106,7 @@ def structured(
             described["strict"] = form.strict
         written = strictly(form.schema) if strict else form.schema
         if how == "function_calling":
-            tool = {"type": "function", "function": {**described, "parameters": written}}
+            tool = {"type": "function", "function": {**described, "parameters": object_root(written)[0]}}
             bound = bound_tools([tool], tool_choice=name, strict=None, parallel_tool_calls=None, response_format=None)
         elif how == "json_mode":
             bound = {"response_format": {"type": "json_object"}, "response_format_method": how}
@@ -140,7 +127,11 @@ def structured(
             bound["tool_choice"] = "required"
     llm = model.bind(**{**bound, **call})
     parser = AnswerParser(
-        schema_class=schema if _is_class(schema) else None, name=name, others=tuple(others), demands_fields=demands
+        schema_class=schema if _is_class(schema) else None,
+        name=name,
+        others=tuple(others),
+        demands_fields=demands,
+        form=None if schema is None else dict(form.schema or {}),
     )
     if not include_raw:
         return llm | parser
@@ -171,12 +162,14 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         name: The tool whose arguments are the value.
         others: Tools that the model may call instead; the value is None then.
         demands_fields: The schema does not allow an empty object.
+        form: The schema that was asked for.
     """
 
     schema_class: Any = None
     name: str | None = None
     others: tuple[str, ...] = ()
     demands_fields: bool = False
+    form: dict[str, Any] | None = None
 
     @property
     def _type(self) -> str:
@@ -204,6 +197,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         value = self._value(message, partial=partial)
         if value == {} and self.demands_fields and not partial:
             raise OutputParserException(f"the answer is an empty object{OTHER_WAYS}", llm_output=message.text)
+        value = unwrapped(value, self.form)
         if value is None or self.schema_class is None:
             return value
         try:
@@ -244,14 +238,15 @@ def _why(message: Any) -> str:
 
 
 def _partial_value(text: str) -> Any:
-    start = text.find("{")
+    is_list = text.lstrip()[:1] == "["
+    start = 0 if is_list else text.find("{")
     if start < 0:
         return None
     try:
         value = parse_partial_json(text[start:])
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, list if is_list else dict) else None
 
 
 def _validated(cls: Callable[..., Any], value: Any) -> Any:

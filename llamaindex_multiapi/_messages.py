@@ -25,19 +25,15 @@ from llama_index.core.base.llms.types import (
 )
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.http import dump_json, parse_text
+from multiapi.http import dump_json
 from multiapi.media_parts import judged_part
+from multiapi.tool_arguments import arguments_object
 from multiapi.types import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
 
 logger = logging.getLogger("multiapi")
 
 MisplacedMedia = Literal["hoist", "url_text", "error"]
 """What becomes of media in messages that are not the user's."""
-
-INVALID_ARGUMENTS = "arguments_that_are_no_valid_json"
-"""The name under which unreadable tool arguments travel. No tool takes it, so the call fails with a message that the model
-understands, instead of running without arguments.
-"""
 
 _ROLES = {
     "system": "system",
@@ -107,6 +103,8 @@ def to_message(message: ChatMessage, misplaced_media: MisplacedMedia = "hoist") 
             _mark_cached(parts, block)
         else:
             parts += to_parts(block)
+    if known.get("cache_control") and parts:
+        _mark(parts, known["cache_control"])
     if misplaced_media != "hoist" and role != "user":
         parts = [_in_words(part, role, misplaced_media) if isinstance(part, MediaPart) else part for part in parts]
     if calls and role != "assistant":
@@ -246,7 +244,14 @@ def _mark_cached(parts: list[Part], block: CachePoint) -> None:
     control = {"type": block.cache_control.type}
     if block.cache_control.ttl != "5m":
         control["ttl"] = block.cache_control.ttl
-    parts[-1] = parts[-1]._replace(cache_control=control)
+    _mark(parts, control)
+
+
+def _mark(parts: list[Part], control: Mapping[str, Any]) -> None:
+    """Mark the last of some parts."""
+    last = parts[-1]
+    if isinstance(last, (TextPart, MediaPart)):
+        parts[-1] = last._replace(cache_control=control)
 
 
 def _to_tool_call(block: ToolCallBlock, number: int, known: Mapping[str, Any]) -> ToolCall:
@@ -277,16 +282,7 @@ def _to_legacy_call(call: Any, number: int) -> ToolCall:
 def arguments_text(arguments: Any) -> str:
     """Tool arguments as the JSON text of an object, whatever they were kept as."""
     if isinstance(arguments, str):
-        text = arguments.strip()
-        if text in {"", "null"}:
-            return "{}"
-        try:
-            value = parse_text(text)
-        except ValueError:
-            value = None
-        if isinstance(value, dict):
-            return text
-        return dump_json({INVALID_ARGUMENTS: arguments}).decode()
+        return arguments_object(arguments)
     return dump_json(arguments or {}, default=str).decode()
 
 

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from llamaindex_multiapi._messages import to_messages
 from multiapi.openai_format import merged
+from multiapi.schemas import description
 from multiapi.types import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ def to_response_format(wanted: Any) -> ResponseFormat | None:
 def response_format_of(output_cls: Any, method: Any = "auto") -> ResponseFormat:
     """A pydantic class as the form of an answer."""
     schema = output_cls.model_json_schema()
-    return ResponseFormat(
-        schema=schema, name=output_cls.__name__, method=method, description=schema.get("description", "")
-    )
+    return ResponseFormat(schema=schema, name=output_cls.__name__, method=method, description=description(schema))
 
 
 _PARAMETERS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
@@ -136,8 +135,14 @@ def to_tool(tool: Any) -> Tool:
         function = tool.get("function")
         if tool.get("type") != "function" or not isinstance(function, Mapping):
             return Tool(str(tool.get("name") or tool.get("type") or "tool"), raw=tool)
-        parameters = function.get("parameters") or {"type": "object", "properties": {}}
-        return Tool(function["name"], function.get("description") or "", parameters, function.get("strict"))
+        mark = tool.get("cache_control") or function.get("cache_control")
+        return Tool(
+            function["name"],
+            function.get("description") or "",
+            function.get("parameters") or {},
+            function.get("strict"),
+            cache_control=mark,
+        )
     metadata = tool.metadata
     return Tool(metadata.get_name(), metadata.description, _parameters(metadata))
 

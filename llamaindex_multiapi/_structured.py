@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from multiapi.errors import ResponseFormatError
+from multiapi.schemas import unwrapped
 from multiapi.structured import OTHER_WAYS, partial_json, read_structured
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import InvalidToolCall, ResponseFormat, ToolCall
@@ -144,16 +145,19 @@ class Growing:
             return None
         self._text = text
         try:
-            value = from_json(text, allow_partial="trailing-strings")
+            value = unwrapped(from_json(text, allow_partial="trailing-strings"), self._wanted.schema)
         except ValueError:
             return None
-        if not isinstance(value, dict) or value == self._value:
+        if value == self._value:
             return None
-        self._value = value
         try:
-            return self._output_cls.model_validate(value)
+            found = self._output_cls.model_validate(value)
         except ValidationError:
-            return self._flexible.model_validate(value)
+            if not isinstance(value, dict):
+                return None
+            found = self._flexible.model_validate(value)
+        self._value = value
+        return found
 
     def _text_in(self, response: ChatResponse) -> str:
         for call in response.message.additional_kwargs.get("tool_calls") or ():

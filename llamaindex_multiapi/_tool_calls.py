@@ -10,9 +10,9 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.llms.llm import ToolSelection
 from pydantic_core import from_json
 
-from llamaindex_multiapi._messages import INVALID_ARGUMENTS
 from llamaindex_multiapi._requests import tool_to_dict
 from multiapi.errors import ResponseFormatError
+from multiapi.tool_arguments import INVALID_ARGUMENTS
 from multiapi.tool_calls import arguments_error
 
 

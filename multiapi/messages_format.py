@@ -15,6 +15,8 @@ from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import HttpRequest, HttpResponse, rewritten
 from multiapi.media_parts import fitted
 from multiapi.openai_format import check_request, merged, parse_object, same_model
+from multiapi.schemas import PLAIN, SchemaStyle, tool_parameters, written
+from multiapi.tool_arguments import arguments_object
 from multiapi.types import (
     CHAT_SETTINGS,
     ChatRequest,
@@ -35,17 +37,21 @@ _KNOWN = frozenset({*_SETTINGS, "user", "parallel_tool_calls"})
 # ------------------------------------------------------------------------------------------------ building
 
 
-def build_messages(request: ChatRequest, *, provider: str, path: str = "/v1/messages") -> HttpRequest:
+def build_messages(
+    request: ChatRequest, *, provider: str, path: str = "/v1/messages", schemas: SchemaStyle = PLAIN
+) -> HttpRequest:
     """A conversation as Anthropic's protocol has it.
 
     Raises:
         InvalidRequestError: What is wrong with every vendor, a temperature above 1, sound and film in a message.
         UnsupportedError: A setting that the protocol has no field for.
     """
-    return HttpRequest("POST", path, json=messages_body(request, provider=provider), headers=request.headers)
+    return HttpRequest(
+        "POST", path, json=messages_body(request, provider=provider, schemas=schemas), headers=request.headers
+    )
 
 
-def messages_body(request: ChatRequest, *, provider: str) -> dict[str, Any]:
+def messages_body(request: ChatRequest, *, provider: str, schemas: SchemaStyle = PLAIN) -> dict[str, Any]:
     """The body alone, which is also what a batch holds."""
     check_request(request, provider)
     if request.temperature is not None and request.temperature > 1:
@@ -58,10 +64,10 @@ def messages_body(request: ChatRequest, *, provider: str) -> dict[str, Any]:
                 f"the Messages protocol has no setting {name}; pass it in `extra` to send it all the same",
                 provider=provider,
             )
-    system = [message.text for message in request.messages if message.role in {"system", "developer"}]
     body: dict[str, Any] = {"model": request.model, "messages": _turns(request, provider)}
-    if any(system):
-        body["system"] = "\n\n".join(text for text in system if text)
+    system = _system(request, provider)
+    if system:
+        body["system"] = system
     for name in _SETTINGS:
         if getattr(request, name) is not None:
             body[name] = getattr(request, name)
@@ -70,11 +76,26 @@ def messages_body(request: ChatRequest, *, provider: str) -> dict[str, Any]:
     if request.user is not None:
         body["metadata"] = {"user_id": request.user}
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, schemas) for tool in request.tools]
         choice = _choice(request)
         if choice is not None:
             body["tool_choice"] = choice
     return merged(body, request.extra)
+
+
+def _system(request: ChatRequest, provider: str) -> str | list[dict[str, Any]]:
+    """The instructions: one text, or parts where one of them is marked for the cache."""
+    told = [message for message in request.messages if message.role in {"system", "developer"}]
+    parts = [part for message in told if not isinstance(message.content, str) for part in message.content]
+    if not any(isinstance(part, TextPart) and part.cache_control is not None for part in parts):
+        return "\n\n".join(message.text for message in told if message.text)
+    every = [
+        part
+        for message in told
+        for part in ([TextPart(message.content)] if isinstance(message.content, str) else message.content)
+        if isinstance(part, TextPart) and part.text
+    ]
+    return [_part(part, provider) for part in every]
 
 
 def _turns(request: ChatRequest, provider: str) -> list[dict[str, Any]]:
@@ -85,6 +106,8 @@ def _turns(request: ChatRequest, provider: str) -> list[dict[str, Any]]:
             continue
         role = "assistant" if message.role == "assistant" else "user"
         content: str | list[dict[str, Any]] = _content(message, request.model, provider)
+        if role == "assistant" and not content:
+            continue  # models refuse a turn that says nothing
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] = [*_blocks(turns[-1]["content"]), *_blocks(content)]
         else:
@@ -108,12 +131,22 @@ def _content(message: Message, model: str, provider: str) -> str | list[dict[str
         parts = message.content
         return parts if isinstance(parts, str) else [_part(part, provider) for part in parts]
     thoughts = _thoughts(message.reasoning, model, provider)
-    text = message.text
-    if not thoughts and not message.tool_calls:
+    text = message.text or (message.refusal or "" if not message.tool_calls else "")
+    is_marked = not isinstance(message.content, str) and any(
+        isinstance(part, TextPart) and part.cache_control is not None for part in message.content
+    )
+    if not thoughts and not message.tool_calls and not is_marked:
         return text
-    said = [{"type": "text", "text": text}] if text else []
+    said: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+    if is_marked:
+        said = [_part(part, provider) for part in message.content if isinstance(part, TextPart) and part.text]
     calls = [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": rewritten(call.arguments or "{}")}
+        {
+            "type": "tool_use",
+            "id": call.id,
+            "name": call.name,
+            "input": rewritten(arguments_object(call.arguments)),
+        }
         for call in message.tool_calls
     ]
     return [*thoughts, *said, *calls]
@@ -155,12 +188,12 @@ def _source(part: MediaPart, provider: str) -> dict[str, Any]:
     raise InvalidRequestError(f"{provider} takes {part.kind} input by URL or as base64", provider=provider)
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, schemas: SchemaStyle) -> dict[str, Any]:
     if tool.raw is not None:
         return dict(tool.raw)
-    schema = {"type": "object", **tool.parameters}
     described = {"description": tool.description} if tool.description else {}
-    return {"name": tool.name, **described, "input_schema": schema}
+    wire = {"name": tool.name, **described, "input_schema": written(tool_parameters(tool.parameters), schemas)}
+    return wire if tool.cache_control is None else {**wire, "cache_control": dict(tool.cache_control)}
 
 
 def _choice(request: ChatRequest) -> dict[str, Any] | None:

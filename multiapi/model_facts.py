@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
-Topic = Literal["structured", "reasoning_effort"]
+Topic = Literal["structured", "reasoning_effort", "limit_field", "unheeded"]
 
 
 class ModelFact(NamedTuple):
@@ -60,6 +60,7 @@ _OTHER_DEVELOPERS = tuple(
 """Families whose ids are told without their developer; an id of no known family is taken as OpenAI's are."""
 
 # structured: ways to structured output, best first. reasoning_effort: what a value does: "off", "low", "ignored", or "400" with the reason.
+# limit_field: the field in which a limit of tokens goes out. unheeded: fields that are taken and do nothing, and what works instead.
 MODEL_FACTS: tuple[ModelFact, ...] = (
     ModelFact(
         "aicredits",
@@ -114,6 +115,34 @@ MODEL_FACTS: tuple[ModelFact, ...] = (
         "reasoning_effort",
         {"only": ("low", "medium", "high")},
         _EFFORT_SCHEMA,
+        "2026-09-10",
+    ),
+    ModelFact(
+        "aicredits",
+        tuple(
+            f"{maker}{family}"
+            for maker in ("", "openai/")
+            for family in ("o1", "o1-*", "o3", "o3-*", "o4", "o4-*", "gpt-5", "gpt-5-*", "gpt-5.*")
+        ),
+        "limit_field",
+        "max_completion_tokens",
+        "https://aicredits.in/docs/reasoning-tokens; gpt-5-nano measured by a user",
+        "2026-11-20",
+    ),
+    ModelFact(
+        "aimlapi",
+        (
+            "deepseek/deepseek-v4-pro",
+            "*/qwen-plus",
+            "qwen-plus",
+            "*/kimi-k3",
+            "kimi-k3",
+            "*/glm-5-turbo",
+            "glm-5-turbo",
+        ),
+        "unheeded",
+        {"enable_thinking": "reasoning_effort", "thinking": "reasoning_effort", "thinking_budget": "reasoning_effort"},
+        _EFFORT,
         "2026-09-10",
     ),
 )

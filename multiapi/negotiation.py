@@ -14,10 +14,20 @@ from multiapi.errors import MultiApiError
 from multiapi.http import HttpRequest
 from multiapi.provider import Provider, unsupported
 from multiapi.refusals import Refusal, Refusals, digest, refusal_in
-from multiapi.structured import JsonAnswerFilter, as_json_answer, demands_fields, json_text, parsed
+from multiapi.schemas import object_root
+from multiapi.structured import (
+    JsonAnswerFilter,
+    RootFilter,
+    as_json_answer,
+    demands_fields,
+    json_text,
+    parsed,
+    without_root,
+)
 from multiapi.thinking import ThoughtFilter, split_thoughts
 from multiapi.tool_names import NameFilter, ToolNames, renamed
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
+from multiapi.unseen_media import with_notes
 
 __all__ = [
     "DeltaFilter",
@@ -55,6 +65,7 @@ class Plan:
         cuts: Stop words to be cut off on our side.
         format: The form of the answer that the caller wanted, if any.
         names: The names of tools that had to be changed, and the caller's.
+        root: The name under which the wanted value stands, where it had to be put into an object.
     """
 
     request: ChatRequest
@@ -64,6 +75,7 @@ class Plan:
     cuts: tuple[str, ...] = ()
     format: ResponseFormat | None = None
     names: ToolNames | None = None
+    root: str | None = None
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
@@ -75,7 +87,7 @@ class Plan:
         if self.reads_calls:
             response = prompted_tools.read_prompted(response, self.asked)
         if self.wanted is not None:
-            response = as_json_answer(response, self.wanted)
+            response = without_root(as_json_answer(response, self.wanted), self.root)
         return response if self.names is None else self.names.back(response)
 
     def attributed(self, response: ChatResponse) -> ChatResponse:
@@ -105,6 +117,8 @@ class Plan:
             filters.append(prompted_tools.PromptedStream(self.asked))
         if self.wanted is not None:
             filters.append(JsonAnswerFilter(self.wanted))
+            if self.root is not None:
+                filters.append(RootFilter(self.root))
         if self.names is not None:
             filters.append(NameFilter(self.names))
         return filters
@@ -116,9 +130,15 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     Raises:
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
-    request, names = renamed(request)
+    request, names = renamed(with_notes(provider, request))
+    root = None
+    wanted = request.response_format
+    if wanted is not None and wanted.schema is not None:
+        schema, root = object_root(wanted.schema)
+        if schema != wanted.schema:
+            request = replace(request, response_format=replace(wanted, schema=schema))
     made = _plan(provider, request, refused)
-    return made if names is None else replace(made, names=names)
+    return made if names is None and root is None else replace(made, names=names, root=root)
 
 
 def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:

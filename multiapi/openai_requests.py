@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from multiapi.errors import InvalidRequestError
+from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.http import LargeText
 from multiapi.media_kinds import normal
 from multiapi.media_parts import fitted
+from multiapi.model_facts import model_fact
 from multiapi.provider import unsupported
+from multiapi.schemas import PLAIN, SchemaStyle, object_root, tool_parameters, written
+from multiapi.tool_arguments import arguments_object
 from multiapi.types import (
     CHAT_SETTINGS,
     ChatRequest,
@@ -29,8 +32,8 @@ from multiapi.types import (
     Tool,
     ToolCalling,
 )
+from multiapi.unseen_media import CAPABILITY_OF_KIND, note_of
 
-_CAPABILITY_OF_KIND = {"image": "vision", "audio": "audio_in", "file": "documents", "video": "video_in"}
 _NOUN_OF_KIND = {"image": "image input", "audio": "audio input", "file": "document input", "video": "video input"}
 
 
@@ -47,6 +50,9 @@ class Dialect:
         takes_names: Messages may carry a name.
         formats: Media types that messages may hold, by the kind of part, where the vendor lists them.
         audio_words: What stands in the `format` of a recording, by its media type.
+        cache_marks: Text of every role and tools may carry `cache_control`, and text of every role may come in parts; else only the
+            parts of user messages carry it.
+        schemas: What the vendor cannot read of schemas.
     """
 
     provider: str
@@ -58,6 +64,8 @@ class Dialect:
     takes_names: bool = True
     formats: Mapping[str, Collection[str]] = field(default_factory=dict)
     audio_words: Mapping[str, str] = field(default_factory=dict)
+    cache_marks: bool = False
+    schemas: SchemaStyle = PLAIN
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
@@ -78,15 +86,16 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
                 )
             body[name] = value
     if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
+        named = model_fact(dialect.provider, request.model, "limit_field")
+        body["max_tokens" if named is None else named.value] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
     if request.tools:
-        body["tools"] = [tool_to_wire(tool) for tool in request.tools]
+        body["tools"] = [tool_to_wire(tool, dialect) for tool in request.tools]
     if request.tool_choice is not None and request.tools:
         body["tool_choice"] = tool_choice_to_wire(request.tool_choice)
     if request.response_format is not None:
-        body["response_format"] = response_format_to_wire(request.response_format)
+        body["response_format"] = response_format_to_wire(request.response_format, dialect.schemas)
     return merged(body, request.extra)
 
 
@@ -135,35 +144,85 @@ def _check_word(provider: str, name: str, value: str, known: Sequence[str]) -> N
 
 
 def messages_to_wire(request: ChatRequest, dialect: Dialect) -> list[dict[str, Any]]:
-    """All messages. Only user messages hold media: those of tool results and of other roles are moved behind them."""
+    """All messages. Only user messages hold media: those of tool results and of other roles are moved behind them. Messages of the
+    assistant that say nothing are left out, because models refuse a conversation that holds one.
+
+    Raises:
+        InvalidRequestError: None of them says anything.
+    """
     wire: list[dict[str, Any]] = []
-    moved: list[Part] = []
-    for message in request.messages:
+    moved: list[dict[str, Any]] = []
+    spoke = _last_of_user(request.messages)
+    for number, message in enumerate(request.messages):
         if message.role == "tool":
-            text, media = _split_tool_content(message)
-            moved += media
-            wire.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": text})
+            content, media = _split_tool_content(message, dialect)
+            moved += [_or_note(part, dialect) for part in media]
+            wire.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": content})
             continue
         if moved:
-            wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
+            wire.append({"role": "user", "content": moved})
             moved = []
         if type(message.content) is not str and message.role != "user":
-            message, moved = without_media(message)
-        wire.append(_message_to_wire(message, request, dialect))
+            message, media = without_media(message)
+            to_wire = _or_note if message.role == "assistant" else part_to_wire
+            moved = [to_wire(part, dialect) for part in media]
+        made = _message_to_wire(message, request, dialect, in_loop=number > spoke)
+        if made["role"] != "assistant" or says_something(made):
+            wire.append(made)
     if moved:
-        wire.append({"role": "user", "content": _parts_to_wire(moved, dialect)})
+        wire.append({"role": "user", "content": moved})
+    if not wire:
+        raise no_message(dialect.provider)
     return wire
 
 
-def _split_tool_content(message: Message) -> tuple[str, list[Part]]:
+def _or_note(part: Part, dialect: Dialect) -> dict[str, Any]:
+    """A part that no user sent: where the provider does not take it, a note stands for it, because it stays in the conversation."""
+    try:
+        return part_to_wire(part, dialect)
+    except (InvalidRequestError, UnsupportedError):
+        if not isinstance(part, MediaPart):
+            raise
+        return part_to_wire(note_of(part), dialect)
+
+
+def _last_of_user(messages: Sequence[Message]) -> int:
+    """Where the user spoke last; -1 if never. What follows belongs to one run of tools."""
+    for number in range(len(messages) - 1, -1, -1):
+        if messages[number].role == "user":
+            return number
+    return -1
+
+
+def says_something(wire: Mapping[str, Any]) -> bool:
+    """Whether a message on the wire holds content, calls or thoughts."""
+    content = wire.get("content")
+    if isinstance(content, list):
+        content = any(part.get("text", True) for part in content)
+    return bool(content) or len(wire.keys() - {"role", "content", "name"}) > 0
+
+
+def no_message(provider: str) -> InvalidRequestError:
+    """What a conversation is answered with in which nobody says anything."""
+    return InvalidRequestError(f"{provider} needs at least one message that is not empty", provider=provider)
+
+
+def _split_tool_content(message: Message, dialect: Dialect) -> tuple[str | list[dict[str, Any]], list[Part]]:
     if isinstance(message.content, str):
         return message.content, []
-    media = [part for part in message.content if not isinstance(part, TextPart)]
-    if not media:
-        return message.text, []
-    note = f"({_media_follow(media, 'result')})"
-    label = TextPart(f"Media from the result of tool call {message.tool_call_id}:")
-    return f"{message.text}\n{note}" if message.text else note, [label, *media]
+    texts = [part for part in message.content if isinstance(part, TextPart)]
+    media: list[Part] = [part for part in message.content if not isinstance(part, TextPart)]
+    if media:
+        texts.append(TextPart(f"({_media_follow(media, 'result')})"))
+        media = [TextPart(f"Media from the result of tool call {message.tool_call_id}:"), *media]
+    return _texts_to_wire(texts, dialect), media
+
+
+def _texts_to_wire(texts: Sequence[TextPart], dialect: Dialect) -> str | list[dict[str, Any]]:
+    """Text in parts where one of them is marked and the vendor knows marks, else in one."""
+    if dialect.cache_marks and any(part.cache_control is not None for part in texts):
+        return _parts_to_wire([part for part in texts if part.text], dialect)
+    return "\n".join(part.text for part in texts)
 
 
 def without_media(message: Message) -> tuple[Message, list[Part]]:
@@ -181,7 +240,7 @@ def _media_follow(media: Sequence[Part], whose: str) -> str:
     return f"the {'media' if several else 'medium'} of this {whose} follow{'' if several else 's'} in the next user message"
 
 
-def _message_to_wire(message: Message, request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
+def _message_to_wire(message: Message, request: ChatRequest, dialect: Dialect, *, in_loop: bool) -> dict[str, Any]:
     content = message.content
     role = message.role
     if role == "developer" and not dialect.knows_developer:
@@ -193,17 +252,19 @@ def _message_to_wire(message: Message, request: ChatRequest, dialect: Dialect) -
     if message.name and dialect.takes_names:
         wire["name"] = message.name
     if role == "assistant":
-        _add_assistant_fields(wire, message, request, dialect)
+        _add_assistant_fields(wire, message, request, dialect, in_loop=in_loop)
     return wire
 
 
-def _add_assistant_fields(wire: dict[str, Any], message: Message, request: ChatRequest, dialect: Dialect) -> None:
+def _add_assistant_fields(
+    wire: dict[str, Any], message: Message, request: ChatRequest, dialect: Dialect, *, in_loop: bool
+) -> None:
     if message.tool_calls:
         wire["tool_calls"] = [
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments or "{}"},
+                "function": {"name": call.name, "arguments": arguments_object(call.arguments)},
                 **(call.extra or {}),
             }
             for call in message.tool_calls
@@ -212,17 +273,30 @@ def _add_assistant_fields(wire: dict[str, Any], message: Message, request: ChatR
     if message.refusal and not wire["content"]:
         wire["content"] = message.refusal
     reasoning = message.reasoning
-    if reasoning is not None and reasoning.provider == dialect.provider and _goes_back(message, request, dialect):
-        if reasoning.model and not same_model(reasoning.model, request.model):
-            return
-        if reasoning.text:
-            wire["reasoning_content"] = reasoning.text
-        if reasoning.details:
-            wire["reasoning_details"] = [dict(detail) for detail in reasoning.details]
+    if reasoning is None or reasoning.provider != dialect.provider:
+        return
+    if reasoning.model and not same_model(reasoning.model, request.model):
+        return
+    whole = _goes_back(message, request, dialect)
+    if whole and reasoning.text:
+        wire["reasoning_content"] = reasoning.text
+    is_due = whole or (
+        in_loop
+        and request.reasoning_replay == "auto"
+        and message.tool_calls
+        and any(map(_is_signed, reasoning.details))
+    )
+    if is_due and reasoning.details:
+        wire["reasoning_details"] = [dict(detail) for detail in reasoning.details]
+
+
+def _is_signed(detail: Mapping[str, Any]) -> bool:
+    """Whether a detail of thoughts is one that only its model can read or check: models refuse to go on without it."""
+    return any(detail.get(name) for name in ("signature", "data", "encrypted_content", "thought_signature"))
 
 
 def _goes_back(message: Message, request: ChatRequest, dialect: Dialect) -> bool:
-    """Whether the thoughts of a message are wanted again."""
+    """Whether the thoughts of a message are wanted again, signed or not."""
     if request.reasoning_replay == "with_tools":
         return bool(message.tool_calls)
     return dialect.replay_reasoning if request.reasoning_replay == "auto" else request.reasoning_replay == "always"
@@ -237,11 +311,15 @@ def same_model(answered: str, asked: str) -> bool:
 
 
 def _content_to_wire(parts: Sequence[Part], role: str, dialect: Dialect) -> str | list[dict[str, Any]]:
+    if not dialect.cache_marks and role != "user":
+        parts = [part if isinstance(part, RawPart) else part._replace(cache_control=None) for part in parts]
     if all(type(part) is TextPart and part.cache_control is None for part in parts):
         if len(parts) == 1:
             return parts[0].text  # type: ignore[union-attr]
         if role != "user":
             return "\n".join(part.text for part in parts)  # type: ignore[union-attr]
+    if role != "user":
+        parts = [part for part in parts if not isinstance(part, TextPart) or part.text]
     return _parts_to_wire(parts, dialect)
 
 
@@ -275,7 +353,7 @@ def _fitted(part: MediaPart, dialect: Dialect) -> MediaPart | TextPart:
             found = fitted(part, dialect.provider, {"file": ()})
             if isinstance(found, TextPart):
                 return found
-    raise unsupported(dialect.provider, _NOUN_OF_KIND[part.kind], _CAPABILITY_OF_KIND[part.kind])
+    raise unsupported(dialect.provider, _NOUN_OF_KIND[part.kind], CAPABILITY_OF_KIND[part.kind])
 
 
 def data_url(part: MediaPart, default_mime_type: str) -> str | LargeText:
@@ -338,16 +416,20 @@ def _video_to_wire(part: MediaPart, provider: str) -> dict[str, Any]:
 _MEDIA_TO_WIRE = {"image": _image_to_wire, "file": _file_to_wire, "video": _video_to_wire}
 
 
-def tool_to_wire(tool: Tool) -> dict[str, Any]:
+def tool_to_wire(tool: Tool, dialect: Dialect | None = None) -> dict[str, Any]:
     """A tool as the vendors take it; parameters are always there, because many models demand them."""
     if tool.raw is not None:
         return dict(tool.raw)
-    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    style = PLAIN if dialect is None else dialect.schemas
+    function: dict[str, Any] = {"name": tool.name, "parameters": written(tool_parameters(tool.parameters), style)}
     if tool.description:
         function["description"] = tool.description
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    wire: dict[str, Any] = {"type": "function", "function": function}
+    if tool.cache_control is not None and dialect is not None and dialect.cache_marks:
+        wire["cache_control"] = dict(tool.cache_control)
+    return wire
 
 
 def tool_choice_to_wire(choice: str) -> Any:
@@ -355,11 +437,11 @@ def tool_choice_to_wire(choice: str) -> Any:
     return choice if choice in {"auto", "none", "required"} else {"type": "function", "function": {"name": choice}}
 
 
-def response_format_to_wire(wanted: ResponseFormat) -> dict[str, Any]:
+def response_format_to_wire(wanted: ResponseFormat, style: SchemaStyle = PLAIN) -> dict[str, Any]:
     """A schema, or only JSON."""
     if wanted.schema is None or wanted.method == "json_mode":
         return {"type": "json_object"}
-    schema: dict[str, Any] = {"name": wanted.name, "schema": wanted.schema}
+    schema: dict[str, Any] = {"name": wanted.name, "schema": written(object_root(wanted.schema)[0], style.of_answers)}
     if wanted.strict is not None:
         schema["strict"] = wanted.strict
     if wanted.description:

@@ -113,6 +113,7 @@ class Provider:
         unstreamed_limit_s: A 5xx that comes so many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
+        media_urls: Media in messages may be given by their address.
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         settle_base_url: Brings a configured address into the form that paths are appended to.
@@ -143,6 +144,7 @@ class Provider:
     unstreamed_limit_s: float | None = None
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
     structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
+    media_urls: bool = True
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     operation_paths: tuple[str, ...] = ("/chat/completions",)
     settle_base_url: Callable[[str], str] = str

@@ -25,6 +25,8 @@ from multiapi.openai_format import (
     same_model,
     status_inside,
 )
+from multiapi.schemas import PLAIN, SchemaStyle, tool_parameters, written
+from multiapi.tool_arguments import arguments_object
 from multiapi.types import (
     CHAT_SETTINGS,
     ChatDelta,
@@ -48,7 +50,9 @@ _FINISH_REASONS = {"max_output_tokens": "length"}
 # ------------------------------------------------------------------------------------------------ building
 
 
-def build_responses(request: ChatRequest, *, provider: str, path: str = "/v1/responses") -> HttpRequest:
+def build_responses(
+    request: ChatRequest, *, provider: str, path: str = "/v1/responses", schemas: SchemaStyle = PLAIN
+) -> HttpRequest:
     """A conversation as the Responses API takes it.
 
     Raises:
@@ -74,9 +78,9 @@ def build_responses(request: ChatRequest, *, provider: str, path: str = "/v1/res
     if request.reasoning_effort is not None:
         body["reasoning"] = {"effort": request.reasoning_effort}
     if request.response_format is not None:
-        body["text"] = {"format": _format(response_format_to_wire(request.response_format))}
+        body["text"] = {"format": _format(response_format_to_wire(request.response_format, schemas))}
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, schemas) for tool in request.tools]
         if request.tool_choice is not None:
             words = {"auto", "none", "required"}
             choice = request.tool_choice
@@ -111,12 +115,17 @@ def _message_items(message: Message, request: ChatRequest, provider: str) -> lis
         wire = content if isinstance(content, str) else [_part(part, provider) for part in content]
         return [{"role": message.role, "content": wire}]
     items = _reasoning_items(message.reasoning, request.model, provider)
-    text = message.text
+    text = message.text or (message.refusal if not message.tool_calls else None)
     if text:
         items.append({"role": "assistant", "content": text})
     for call in message.tool_calls:
         items.append(
-            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments or "{}"}
+            {
+                "type": "function_call",
+                "call_id": call.id,
+                "name": call.name,
+                "arguments": arguments_object(call.arguments),
+            }
         )
     return items
 
@@ -156,10 +165,11 @@ def _format(wire: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", **wire["json_schema"]} if wire["type"] == "json_schema" else wire
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, schemas: SchemaStyle) -> dict[str, Any]:
     if tool.raw is not None:
         return dict(tool.raw)
-    wire: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": tool.parameters}
+    parameters = written(tool_parameters(tool.parameters), schemas)
+    wire: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": parameters}
     if tool.description:
         wire["description"] = tool.description
     return {**wire, "strict": bool(tool.strict)}

@@ -9,6 +9,7 @@ from typing import Any
 
 from multiapi.errors import ResponseFormatError
 from multiapi.http import dump_json, parse_text, rewritten
+from multiapi.schemas import unwrapped
 from multiapi.stream import all_calls
 from multiapi.thinking import without_thoughts
 from multiapi.types import ChatDelta, ChatResponse, ResponseFormat
@@ -168,9 +169,10 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
     Raises:
         ResponseFormatError: There is none; `body` holds the beginning of the text.
     """
+    schema = None if wanted is None else wanted.schema
     for call in response.tool_calls:
         if wanted is None or call.name == wanted.name:
-            return parse_text(call.arguments)
+            return unwrapped(parse_text(call.arguments), schema)
     found = json_text(response.text)
     if found is None:
         if response.invalid_tool_calls:
@@ -190,7 +192,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             body=response.text[:500],
             partial=response,
         )
-    return parse_text(found)
+    return unwrapped(parse_text(found), schema)
 
 
 def demands_fields(schema: Any) -> bool:
@@ -228,6 +230,37 @@ def _resolved(schema: Any, root: Any) -> Any:
     for step in where[2:].split("/"):
         found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
     return found
+
+
+def without_root(response: ChatResponse, root: str | None) -> ChatResponse:
+    """An answer whose JSON is what stands under this name, if it stands there alone."""
+    if root is None:
+        return response
+    value = parsed(response.text)
+    if not isinstance(value, dict) or value.keys() != {root} or not isinstance(value[root], (dict, list)):
+        return response  # a text, number or null alone is not found again among other words
+    return replace(response, text=dump_json(value[root]).decode())
+
+
+class RootFilter:
+    """The same for a stream: the text comes when all of it is there, because only then it can be taken apart."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
+        """The deltas, those of text put off to the end."""
+        shown: list[ChatDelta] = []
+        for delta in deltas:
+            delta = delta._replace(text="")
+            if delta.response is not None:
+                response = without_root(delta.response, self._root)
+                if response.text:
+                    shown.append(ChatDelta(response.text))
+                shown.append(delta._replace(response=response))
+            elif delta != ChatDelta():
+                shown.append(delta)
+        return shown
 
 
 def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:
@@ -368,8 +401,12 @@ def parsed(text: str) -> Any:
 
 
 def partial_json(text: str) -> str:
-    """The JSON object at the end of a text that is still being written, without thoughts, fence and what stands before it."""
+    """The JSON object at the end of a text that is still being written, without thoughts, fence and what stands before it; or the list
+    that the text is.
+    """
     text = without_thoughts(text)
+    if text.lstrip()[:1] == "[":
+        return text
     start = text.find("{")
     if start < 0:
         return ""

@@ -130,7 +130,7 @@ CHAT_SETTINGS = (
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool that the model may call. `parameters` is a JSON schema of an object; `raw` a tool in a vendor's own form, which is
-    sent unchanged instead.
+    sent unchanged instead. `cache_control` is sent to vendors that take it.
     """
 
     name: str
@@ -138,6 +138,7 @@ class Tool:
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool | None = None
     raw: Mapping[str, Any] | None = None
+    cache_control: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ class ChatRequest:
         tool_calling: "native" or "prompted" overrules what the vendor documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
         reasoning_replay: Which thoughts of its own a model gets back: all, those before tool calls, or none. "auto" does as the vendor
-            documents it. Thoughts of another model or vendor never go along.
+            documents it; thoughts that are signed or encrypted and came with tool calls go back until the user speaks again.
+            Thoughts of another model or vendor never go along.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
     """

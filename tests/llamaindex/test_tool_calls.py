@@ -9,10 +9,10 @@ from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
 from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.tools import FunctionTool
 
-from llamaindex_multiapi._messages import INVALID_ARGUMENTS
 from llamaindex_multiapi._tool_calls import NoToolCallError, prepare, selections
 from llamaindex_multiapi.testing import Called, Said
 from multiapi.errors import ResponseFormatError
+from multiapi.tool_arguments import INVALID_ARGUMENTS
 from tests.llamaindex.scripted import llm_on, says
 
 

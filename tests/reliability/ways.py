@@ -225,7 +225,7 @@ def _llama_arguments(tools: bool, prompt: str) -> dict[str, Any]:
 def _take_llama(outcome: Outcome, llm: Any, response: Any) -> None:
     from llama_index.core.base.llms.types import ThinkingBlock
 
-    from llamaindex_multiapi._messages import INVALID_ARGUMENTS
+    from multiapi.tool_arguments import INVALID_ARGUMENTS
 
     outcome.response = response
     outcome.text = response.message.content or ""

@@ -20,6 +20,7 @@ from functools import partial
 
 from multiapi.model_facts import model_fact
 from multiapi.openai_format import Dialect, openai_compatible, usage_cost
+from multiapi.schemas import SchemaStyle
 from multiapi.types import StructuredMethod
 
 
@@ -34,13 +35,16 @@ def structured_by_model(model: str) -> tuple[StructuredMethod, ...]:
     return ("json_schema", "function_calling", "json_mode", "prompted") if fact is None else fact.value
 
 
+SCHEMAS = SchemaStyle(type_lists=False)
+"""A list of types is refused, `anyOf` is taken (seen in 2026, grade A): the gateway reads schemas into a structure of Go."""
+
 AICREDITS = openai_compatible(
     name="aicredits",
     title="AICredits",
     base_url="https://api.aicredits.in",
     api_key_env="AICREDITS_API_KEY",
     base_url_env="AICREDITS_BASE_URL",
-    dialect=Dialect(provider="aicredits", stream_usage=True),
+    dialect=Dialect(provider="aicredits", stream_usage=True, schemas=SCHEMAS),
     structured_by_model=structured_by_model,
     read_cost=partial(usage_cost, unit="INR"),
     rest_is_reasoning=True,

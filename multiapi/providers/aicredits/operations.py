@@ -34,6 +34,7 @@ from multiapi.media_requests import ImageRequest, SpeechRequest, TranscriptionRe
 from multiapi.media_results import Transcript
 from multiapi.openai_format import merged, parse_object, usage_cost
 from multiapi.provider import Operation
+from multiapi.providers.aicredits import SCHEMAS
 from multiapi.responses_format import build_responses, parse_responses
 from multiapi.transcript_format import transcript_facts
 
@@ -290,7 +291,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "live": read_operation("live", get("/health/live", public=True), parse_health),
     "responses": Operation(
         "responses",
-        partial(build_responses, provider=_NAME),
+        partial(build_responses, provider=_NAME, schemas=SCHEMAS),
         partial(parse_responses, provider=_NAME, read_cost=_read_cost),
         Retry.ANSWER,
     ),

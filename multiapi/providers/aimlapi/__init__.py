@@ -23,8 +23,12 @@ from multiapi.http import HttpRequest, HttpResponse
 from multiapi.openai_format import Dialect, openai_compatible
 from multiapi.openai_format import read_error as read_shared_error
 from multiapi.provider import Operation, StreamOperation
+from multiapi.schemas import SchemaStyle
 from multiapi.stream import Accumulator, ChatStream
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits
+
+SCHEMAS = SchemaStyle(references=False)
+"""The vendor's own SDK sends neither titles nor definitions; see the contract's notes."""
 
 RESPONSES_ONLY = frozenset(
     {
@@ -110,6 +114,8 @@ _SHARED = openai_compatible(
             "file": ("application/pdf",),
         },
         audio_words=_AUDIO_WORDS,
+        cache_marks=True,
+        schemas=SCHEMAS,
     ),
     read_vendor_error=read_error,
     read_cost=read_cost,
@@ -190,7 +196,7 @@ def build_chat(request: ChatRequest) -> HttpRequest:
         return _SHARED.chat.build(request)
     from multiapi.responses_format import build_responses
 
-    return build_responses(request, provider="aimlapi")
+    return build_responses(request, provider="aimlapi", schemas=SCHEMAS)
 
 
 def build_chat_stream(request: ChatRequest) -> HttpRequest:

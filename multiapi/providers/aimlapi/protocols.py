@@ -22,7 +22,7 @@ from multiapi.media_results import Moderation
 from multiapi.messages_format import build_messages, message_of, messages_body, parse_messages
 from multiapi.openai_format import merged, parse_chat, parse_object
 from multiapi.provider import Operation
-from multiapi.providers.aimlapi import read_cost
+from multiapi.providers.aimlapi import SCHEMAS, read_cost
 from multiapi.responses_format import build_responses, parse_responses
 
 _NAME = "aimlapi"
@@ -42,7 +42,7 @@ def build_batch(request: BatchRequest) -> HttpRequest:
             f"aimlapi takes 1 to {_MAX_BATCH} conversations in a batch, not {len(request.requests)}", provider=_NAME
         )
     entries = [
-        {"custom_id": custom_id, "params": messages_body(each, provider=_NAME)}
+        {"custom_id": custom_id, "params": messages_body(each, provider=_NAME, schemas=SCHEMAS)}
         for custom_id, each in request.requests.items()
     ]
     return HttpRequest("POST", "/v1/batches", json={"requests": entries})
@@ -182,13 +182,13 @@ def parse_moderation(response: HttpResponse) -> Moderation:
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     "responses": Operation(
         "responses",
-        partial(build_responses, provider=_NAME),
+        partial(build_responses, provider=_NAME, schemas=SCHEMAS),
         partial(parse_responses, provider=_NAME, read_cost=read_cost),
         Retry.ANSWER,
     ),
     "messages": Operation(
         "messages",
-        partial(build_messages, provider=_NAME),
+        partial(build_messages, provider=_NAME, schemas=SCHEMAS),
         partial(parse_messages, provider=_NAME, read_cost=read_cost),
         Retry.ANSWER,
     ),

@@ -88,9 +88,12 @@ def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """User and assistant messages; all instructions stand in front of the first user message, after a blank line."""
     instructions = [message for message in messages if message.role in {"system", "developer"}]
     wire = [_message_to_wire(message) for message in messages if message.role not in {"system", "developer"}]
+    wire = [each for each in wire if each["role"] != "assistant" or openai_format.says_something(each)]
     text = "\n\n".join(message.text for message in instructions if message.text)
     attachments = [attachment for message in instructions for attachment in _attachments(message)]
     if not text and not attachments:
+        if not wire:
+            raise openai_format.no_message("bineric")
         return wire
     first = next((message for message in wire if message["role"] == "user"), None)
     if first is None:
@@ -271,6 +274,7 @@ BINERIC = Provider(
     native_tools=False,
     cuts_stop=True,
     structured=("prompted",),
+    media_urls=False,
     capabilities={
         "chat": "documented",
         "streaming": "assumed",

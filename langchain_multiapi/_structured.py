@@ -106,7 +106,7 @@ def structured(
             described["strict"] = form.strict
         written = strictly(form.schema) if strict else form.schema
         if how == "function_calling":
-            tool = {"type": "function", "function": {**described, "parameters": object_root(written)[0]}}
+            tool = {"type": "function", "function": {**described, "parameters": object_root(written or {})[0]}}
             bound = bound_tools([tool], tool_choice=name, strict=None, parallel_tool_calls=None, response_format=None)
         elif how == "json_mode":
             bound = {"response_format": {"type": "json_object"}, "response_format_method": how}

@@ -12,8 +12,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_multiapi._blocks import indexed_blocks
 from langchain_multiapi._messages import to_json
-from multiapi.answer_facts import token_details
-from multiapi.errors import ResponseFormatError
+from multiapi.answer_facts import token_details, untranslated
+from multiapi.errors import MultiApiError, ResponseFormatError
 from multiapi.http import parse_text
 from multiapi.media import Media
 from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, InvalidToolCall, ToolCallDelta, Usage
@@ -26,11 +26,20 @@ OnTruncated = Literal["invalid", "raise", "keep"]
 def from_response(
     response: ChatResponse, model: str, *, include_headers: bool = False, on_truncated: OnTruncated = "invalid"
 ) -> ChatResult:
-    """A whole answer, with one generation for each alternative."""
-    generations = [
-        ChatGeneration(message=_from_answer(answer, model, include_headers, on_truncated))
-        for answer in (response, *response.alternatives)
-    ]
+    """A whole answer, with one generation for each alternative.
+
+    Raises:
+        ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer.
+    """
+    try:
+        generations = [
+            ChatGeneration(message=_from_answer(answer, model, include_headers, on_truncated))
+            for answer in (response, *response.alternatives)
+        ]
+    except MultiApiError:
+        raise
+    except Exception as error:
+        raise untranslated(response, error) from None
     output: dict[str, Any] = {"model_name": response.model or model, "model_provider": response.provider}
     counts = token_counts(response.usage)
     if counts:
@@ -268,7 +277,19 @@ class ChunkWriter:
         self._escapers: dict[int, Escaper] = {}
 
     def chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
-        """The chunk for one delta."""
+        """The chunk for one delta.
+
+        Raises:
+            ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer, if it is the last one.
+        """
+        try:
+            return self._chunk(delta)
+        except MultiApiError:
+            raise
+        except Exception as error:
+            raise untranslated(delta.response, error, self._origin["model_provider"]) from None
+
+    def _chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
         if delta.response is not None:
             return self._last(delta, delta.response)
         if self._as_blocks:

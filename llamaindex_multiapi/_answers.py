@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,8 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from multiapi.answer_facts import token_details
-from multiapi.errors import ResponseFormatError
+from multiapi.answer_facts import token_details, untranslated
+from multiapi.errors import MultiApiError, ResponseFormatError
 from multiapi.http import parse_text
 from multiapi.stream import all_calls
 from multiapi.types import ChatResponse as Answer
@@ -41,7 +42,17 @@ def from_answer(answer: Answer, call: Call) -> ChatResponse:
 
     Raises:
         ContentFilterError: A filter stopped it, and that was to be an error.
+        ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the answer.
     """
+    try:
+        return _from_answer(answer, call)
+    except MultiApiError:
+        raise
+    except Exception as error:
+        raise untranslated(answer, error) from None
+
+
+def _from_answer(answer: Answer, call: Call) -> ChatResponse:
     if call.strict and answer.finish_reason == "content_filter":
         raise ContentFilterError(
             f"{answer.provider} stopped the answer by its content filter",
@@ -172,15 +183,25 @@ def logprobs_of(found: Any) -> list[list[LogProb]] | None:
     tokens = found.get("content") if isinstance(found, Mapping) else None
     if not isinstance(tokens, list):
         return None
-    return [
-        [_logprob(candidate) for candidate in token.get("top_logprobs") or [token]]
-        for token in tokens
-        if isinstance(token, Mapping)
-    ]
+    return [[_logprob(candidate) for candidate in _candidates(token)] for token in tokens if isinstance(token, Mapping)]
+
+
+def _candidates(token: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What might have stood there; the token itself where that cannot be read."""
+    given = token.get("top_logprobs")
+    found = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
+    return found or [token]
 
 
 def _logprob(token: Mapping[str, Any]) -> LogProb:
-    return LogProb(token=token.get("token") or "", logprob=token.get("logprob") or 0.0, bytes=token.get("bytes") or [])
+    text, logprob, given = token.get("token"), token.get("logprob"), token.get("bytes")
+    number = 0.0
+    if isinstance(logprob, (int, float)) and abs(logprob) <= sys.float_info.max:
+        number = float(logprob)
+    codes: list[int] = []
+    if isinstance(given, list) and all(type(each) is int and 0 <= each < 256 for each in given):
+        codes = given
+    return LogProb(token=text if isinstance(text, str) else "", logprob=number, bytes=codes)
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:

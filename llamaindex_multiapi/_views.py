@@ -14,6 +14,8 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_multiapi._answers import from_answer, logprobs_of
+from multiapi.answer_facts import untranslated
+from multiapi.errors import MultiApiError
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._requests import Call
@@ -69,7 +71,19 @@ class Views:
         self._call_dicts: list[dict[str, Any]] = []
 
     def view(self, delta: ChatDelta) -> ChatResponse:
-        """The response for one delta."""
+        """The response for one delta.
+
+        Raises:
+            ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the answer, if it is the last one.
+        """
+        try:
+            return self._view(delta)
+        except MultiApiError:
+            raise
+        except Exception as error:
+            raise untranslated(delta.response, error) from None
+
+    def _view(self, delta: ChatDelta) -> ChatResponse:
         text, reasoning, calls, _, logprobs, answer = delta
         if answer is not None:
             return self._last(answer)

@@ -9,9 +9,9 @@ from email.message import Message
 from typing import Any
 from urllib.parse import unquote
 
-from multiapi.errors import ResponseFormatError, printable
+from multiapi.errors import ResponseFormatError, place, printable
 from multiapi.http import HttpResponse, excerpt
-from multiapi.types import Cost, Usage
+from multiapi.types import ChatResponse, Cost, Usage
 
 ReadCost = Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None]
 """What a call cost, from its body and headers."""
@@ -27,6 +27,16 @@ def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any
         status=response.status,
         request_id=request_id(response.headers, body),
         body=excerpt(response.body),
+    )
+
+
+def untranslated(answer: ChatResponse | None, error: Exception, provider: str | None = None) -> ResponseFormatError:
+    """The error for an answer that could be read, but not be written as a framework has it; `partial` is the answer, which is paid for."""
+    return ResponseFormatError(
+        f"{answer.provider if answer is not None else provider} gave an answer that the framework's classes do not hold ({place(error)})",
+        provider=answer.provider if answer is not None else provider,
+        request_id=answer.request_id if answer is not None else None,
+        partial=answer,
     )
 
 
@@ -124,8 +134,8 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
     """
     if not isinstance(body, dict) or is_filler(body):
         return None
-    of_input = [place for name in _OF_INPUT if type(place := body.get(name)) is dict]
-    of_output = [place for name in _OF_OUTPUT if type(place := body.get(name)) is dict]
+    of_input = [each for name in _OF_INPUT if type(each := body.get(name)) is dict]
+    of_output = [each for name in _OF_OUTPUT if type(each := body.get(name)) is dict]
     inputs, outputs, total = _count([body], _INPUT), _count([body], _OUTPUT), _count([body], _TOTAL)
     if inputs is None and outputs is None and total is None:
         return None
@@ -203,9 +213,9 @@ def token_details(usage: Usage) -> tuple[dict[str, int], dict[str, int]]:
 def _count(places: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int | None:
     """The first count above zero, else zero if one says so."""
     found: int | None = None
-    for place in places:
+    for each in places:
         for name in names:
-            value = place.get(name)
+            value = each.get(name)
             if value is None:
                 continue
             number = whole_number(value)
@@ -220,8 +230,8 @@ def _written(places: Sequence[Mapping[str, Any]]) -> int | None:
     """Tokens written to a cache: as a number, or in parts by how long they are kept."""
     found = _count(places, _WRITTEN)
     if not found:
-        for place in places:
-            parts = place.get("cache_creation")
+        for each in places:
+            parts = each.get("cache_creation")
             if type(parts) is dict:
                 return sum(whole_number(parts.get(name)) or 0 for name in _WRITTEN_PARTS) or found
     return found

@@ -20,10 +20,11 @@ from multiapi.answer_facts import name_of_answer
 from multiapi.errors import (
     AddressRefusedError,
     MultiApiError,
+    NotFoundError,
     ResponseFormatError,
     ResponseTooLargeError,
+    ServerError,
     StatusError,
-    status_error_class,
 )
 from multiapi.flow import Flow, Setting, Work, again
 from multiapi.http import HttpRequest, HttpResponse, Retry
@@ -222,8 +223,11 @@ def _follow(setting: Setting, url: str, sink: Sink, most: int, job_id: str | Non
 
 
 def _file_error(setting: Setting, url: str, response: HttpResponse, job_id: str | None) -> StatusError:
-    hint = "; links expire, so ask the vendor again" if response.status in {401, 403, 404, 410} else ""
-    return status_error_class(response.status)(
+    is_gone = response.status in {401, 403, 404, 410}
+    hint = "; links expire, so ask the vendor again" if is_gone else ""
+    # No key was sent, so nothing of this is about the key, the account or its limits.
+    kind = NotFoundError if is_gone else ServerError if response.status >= 500 else StatusError
+    return kind(
         f"the host {_host(url)} does not hand the file out{hint}",
         provider=setting.provider.name,
         status=response.status,

@@ -5,11 +5,10 @@ The modules of jobs and downloads are imported by the first call that needs them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from multiapi.errors import MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
+from multiapi.errors import AddressRefusedError, MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
 from multiapi.flow import Flow, Setting, Wait, call, exchange
 from multiapi.provider import operation_of, unsupported
 
@@ -31,10 +30,48 @@ WAIT_S = 600.0
 def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
     """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
     result: Any = yield from call(setting, operation_of(setting.provider, name), request)
-    check_media(setting, getattr(result, "media", ()))
     if getattr(result, "model", None) == "" and getattr(request, "model", ""):
         result = replace(result, model=request.model)  # many answers do not repeat it
-    return result  # type: ignore[no-any-return]
+    return checked(setting, result)  # type: ignore[no-any-return]
+
+
+def checked(setting: Setting, result: Any) -> Any:
+    """A result of which nothing leads into the machine's own network.
+
+    Raises:
+        AddressRefusedError: Something does. What is good beside it is its `partial`, because it is paid for.
+    """
+    media = getattr(result, "media", ())
+    if not isinstance(media, tuple) or all(item.data is not None for item in media):
+        return result
+    from multiapi import downloads
+
+    try:
+        downloads.check_media(setting, media)
+    except AddressRefusedError as error:
+        good = tuple(item for item in media if not downloads.refuses(setting, item))
+        error.outcome_unknown = True
+        error.cost = getattr(result, "cost", None)
+        error.request_id = getattr(result, "request_id", None)
+        error.partial = _with_media(result, good)
+        error.message += "; what it was part of is paid for, and what is good of that is in `partial`"
+        error.args = (error.message,)
+        raise
+    return result
+
+
+def _with_media(result: Any, media: tuple[Media, ...]) -> Any:
+    """A result with some of its media; one that is itself a medium is the first of them."""
+    if not is_dataclass(result) or isinstance(result, type):
+        return None
+    if not hasattr(result, "more"):
+        parts = {
+            name: part for name, part in getattr(result, "parts", {}).items() if any(part is item for item in media)
+        }
+        return replace(result, media=media, **({"parts": parts} if hasattr(result, "parts") else {}))
+    first, *more = media or (replace(result, url=None, more=()),)
+    facts = {name: getattr(first, name) for name in ("data", "url", "path", "mime_type", "metadata", "name")}
+    return replace(result, **facts, more=tuple(more))
 
 
 def one_or_job(
@@ -225,17 +262,3 @@ def search(setting: Setting) -> Flow[Any]:
             provider=setting.provider.name,
         )
     raise unsupported(setting.provider.name, "search engine", "search_engine")
-
-
-def check_media(setting: Setting, media: Iterable[Media]) -> None:
-    """Refuse a result that leads into the machine's own network.
-
-    Raises:
-        AddressRefusedError: One does.
-    """
-    addresses = [item.url for item in media if item.data is None] if isinstance(media, tuple) else []
-    if addresses:
-        from multiapi.downloads import check_url
-
-        for address in addresses:
-            check_url(address, setting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from multiapi.answer_facts import ReadCost, answer_without, is_filler, name_of_answer, read_usage, request_id, text_at
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError, printable
@@ -16,9 +16,20 @@ from multiapi.media_requests import MediaRequest
 from multiapi.media_results import ImageResult, MediaResult
 from multiapi.openai_format import parse_object
 from multiapi.provider import Operation
+from multiapi.types import Cost
 
 KEPT_BODY_CHARS = 4_000
 """How much of a body without its media an error keeps, so that a file that was paid for can be found by hand."""
+
+
+class _Paid(Protocol):
+    @property
+    def cost(self) -> Cost | None: ...
+    @property
+    def request_id(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Paid)
 
 # ------------------------------------------------------------------------------------------------ requests
 
@@ -89,23 +100,26 @@ def parse_images(response: HttpResponse, *, provider: str, read_cost: ReadCost |
         ResponseFormatError: None there that can be read.
     """
     body = parse_object(response, provider)
-    return ImageResult(
+    media, failure = media_in(body, response, provider=provider, what="an image")
+    result = ImageResult(
         provider=provider,
         model=text_at(body, "model"),
-        media=media_in(body, response, provider=provider, what="an image"),
+        media=media,
         cost=read_cost(body, response.headers) if read_cost else None,
         usage=read_usage(body.get("usage")),
         request_id=request_id(response.headers, body),
         headers=response.headers,
         raw=without_media(body),
     )
+    return whole_or_partial(result, failure)
 
 
 def parse_sound(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> MediaResult:
     """Sound in JSON, wherever it stands: see `media_in`."""
     body = parse_object(response, provider)
-    first, *more = media_in(body, response, provider=provider, what="sound")
-    return media_result(first, response, provider=provider, body=body, read_cost=read_cost, more=tuple(more))
+    (first, *more), failure = media_in(body, response, provider=provider, what="sound")
+    result = media_result(first, response, provider=provider, body=body, read_cost=read_cost, more=tuple(more))
+    return whole_or_partial(result, failure)
 
 
 _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -129,9 +143,12 @@ _EITHER_FIELDS = ("url", "image_url", "audio_url", "video_url", "image", "audio"
 _TYPE_FIELDS = ("mime_type", "content_type", "mimeType", "media_type")
 
 
-def media_in(body: Mapping[str, Any], response: HttpResponse, *, provider: str, what: str) -> tuple[Media, ...]:
-    """What was made, from the first place that holds something that can be read. What was paid for is not thrown away because one of
-    several entries cannot be read, or because a gateway uses another provider's names.
+def media_in(
+    body: Mapping[str, Any], response: HttpResponse, *, provider: str, what: str
+) -> tuple[tuple[Media, ...], ResponseFormatError | None]:
+    """What was made, from the first place that holds something that can be read, and what is wrong with an entry beside it. What was
+    paid for is not thrown away because one of several entries cannot be read (see `whole_or_partial`), or because a gateway uses
+    another provider's names.
 
     Raises:
         ResponseFormatError: Nothing there. `body` keeps what is needed to find the file by hand; `job_id` is set where the provider
@@ -144,16 +161,37 @@ def media_in(body: Mapping[str, Any], response: HttpResponse, *, provider: str, 
             held = held.get(name) if isinstance(held, dict) else None
         entries = held if isinstance(held, list) else [held]
         found: list[Media] = []
+        beside: ResponseFormatError | None = None
         for entry in entries:
             if is_filler(entry) or (isinstance(entry, str) and not place):
                 continue
             try:
                 found.append(_entry(entry, response, provider, body, is_whole=not place))
             except ResponseFormatError as error:
+                beside = beside or (error if _claims(entry) else None)
                 failure = failure if failure is not None and place != () else failure or error
         if found:
-            return tuple(found)
+            return tuple(found), beside
     raise _nothing_made(response, provider, body, what, failure)
+
+
+def _claims(entry: Any) -> bool:
+    """Whether an entry is to hold a medium; one with none of the known fields is a remark beside them."""
+    return not isinstance(entry, dict) or any(entry.get(name) for name in (*_BASE64_FIELDS, *_EITHER_FIELDS))
+
+
+def whole_or_partial(result: P, failure: ResponseFormatError | None) -> P:
+    """A result, if all of it is good.
+
+    Raises:
+        ResponseFormatError: One entry is not. What is good, and was paid for, is its `partial`.
+    """
+    if failure is None:
+        return result
+    failure.partial, failure.cost, failure.request_id = result, result.cost, result.request_id
+    failure.message += "; what is good beside it is in `partial`"
+    failure.args = (failure.message,)
+    raise failure
 
 
 def _entry(entry: Any, response: HttpResponse, provider: str, body: Mapping[str, Any], *, is_whole: bool) -> Media:

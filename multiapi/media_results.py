@@ -40,7 +40,7 @@ class ImageResult:
     """Pictures that a vendor made.
 
     Attributes:
-        media: At least one.
+        media: At least one, except in the `partial` of an error.
         raw: The answer in the vendor's form, without the pictures themselves.
     """
 
@@ -55,7 +55,7 @@ class ImageResult:
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """The first picture, in a notebook."""
-        return self.media[0]._repr_mimebundle_(**options)
+        return self.media[0]._repr_mimebundle_(**options) if self.media else {"text/plain": repr(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -488,3 +488,19 @@ def test_a_cancelled_download_leaves_nothing_behind(server: Server, tmp_path: Pa
         assert not list(tmp_path.iterdir())
 
     asyncio.run(cancelled())
+
+
+@pytest.mark.parametrize("code", [400, 401, 402, 403, 404, 409, 410, 413, 418, 429, 500, 502, 503])
+def test_a_file_hosts_refusal_is_not_the_providers(code: int) -> None:
+    """No key was sent, so it is about neither key nor account: code that changes the key or tops up has no reason to."""
+    from multiapi.errors import NotFoundError, ServerError, StatusError
+    from multiapi.waiting import without_waiting
+
+    http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(code, text="no")))
+    client = Client("aimlapi", api_key="any-key-1234", http_client=http)
+    with without_waiting(), pytest.raises(StatusError) as caught:
+        client.download(Media(url="https://93.184.216.34/x.png"))
+    gone = code in {401, 403, 404, 410}
+    assert type(caught.value) is (NotFoundError if gone else ServerError if code >= 500 else StatusError)
+    assert caught.value.status == code
+    assert ("links expire" in str(caught.value)) is gone

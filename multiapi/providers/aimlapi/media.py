@@ -18,7 +18,7 @@ from typing import Any
 from multiapi import catalogue
 from multiapi.answer_facts import answer_without, list_at, object_at, request_id, text_at, whole_number
 from multiapi.catalogue import ModelEntry, parameters
-from multiapi.errors import InvalidRequestError
+from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry
 from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
 from multiapi.media_fields import fitting, settings_of
@@ -30,6 +30,7 @@ from multiapi.media_format import (
     needs_text,
     parse_images,
     sound_body,
+    whole_or_partial,
     without_media,
 )
 from multiapi.media_kinds import container_of, upload_name
@@ -277,25 +278,28 @@ def parse_speech(response: HttpResponse) -> MediaResult:
     if response.content_type != "application/json":
         return sound_body(response, provider=NAME, read_cost=read_cost)
     body = parse_object(response, NAME)
-    first, *more = media_in(body, response, provider=NAME, what="sound")
+    (first, *more), failure = media_in(body, response, provider=NAME, what="sound")
     first = first if first.mime_type else Media(data=first.data, url=first.url, mime_type="audio/mpeg")
-    return media_result(first, response, provider=NAME, body=body, read_cost=read_cost, more=tuple(more))
+    result = media_result(first, response, provider=NAME, body=body, read_cost=read_cost, more=tuple(more))
+    return whole_or_partial(result, failure)
 
 
 def parse_mesh(response: HttpResponse) -> MeshResult:
     """The meshes under their own names, or in a list."""
     body = parse_object(response, NAME)
-    parts = {
-        name: _mesh(entry, response, body)
-        for name, entry in body.items()
-        if name.endswith("mesh") and isinstance(entry, dict) and entry.get("url")
-    }
-    if not parts:
+    named = {name: entry for name, entry in body.items() if name.endswith("mesh") and isinstance(entry, dict) and entry}
+    if not any(entry.get("url") for entry in named.values()):
         entries = body.get("data") or body.get("images")
         if not isinstance(entries, list) or not entries:
             raise answer_without(response, NAME, body, "a mesh")
-        parts = {f"mesh_{number}": _mesh(entry, response, body) for number, entry in enumerate(entries, 1)}
-    return MeshResult(
+        named = {f"mesh_{number}": entry for number, entry in enumerate(entries, 1)}
+    parts, failure = {}, None
+    for name, entry in named.items():
+        try:
+            parts[name] = _mesh(entry, response, body)
+        except ResponseFormatError as error:
+            failure = failure or error
+    result = MeshResult(
         provider=NAME,
         model=text_at(body, "model"),
         media=tuple(parts.values()),
@@ -305,6 +309,7 @@ def parse_mesh(response: HttpResponse) -> MeshResult:
         headers=response.headers,
         raw=without_media(body),
     )
+    return whole_or_partial(result, failure)
 
 
 def _mesh(entry: Any, response: HttpResponse, body: Mapping[str, Any]) -> Media:
@@ -323,27 +328,35 @@ def parse_ocr(response: HttpResponse) -> OcrResult:
     if not isinstance(pages, list):
         raise answer_without(response, NAME, body, "a page")
     annotation = body.get("document_annotation")
-    return OcrResult(
+    failures: list[ResponseFormatError] = []
+    result = OcrResult(
         provider=NAME,
         model=text_at(body, "model"),
-        pages=tuple(_page(page, number) for number, page in enumerate(pages) if isinstance(page, dict)),
+        pages=tuple(_page(page, number, failures) for number, page in enumerate(pages) if isinstance(page, dict)),
         annotation=annotation if isinstance(annotation, str) else None,
         cost=read_cost(body, response.headers),
         request_id=request_id(response.headers, body),
         headers=response.headers,
         raw=without_media(body),
     )
+    return whole_or_partial(result, failures[0] if failures else None)
 
 
-def _page(page: dict[str, Any], position: int) -> OcrPage:
+def _page(page: dict[str, Any], position: int, failures: list[ResponseFormatError]) -> OcrPage:
     index = whole_number(page.get("index"))
     size = object_at(page, "dimensions")
     text = page.get("markdown", page.get("text"))
-    images = [image for image in list_at(page, "images") if isinstance(image, dict) and image.get("image_base64")]
+    images: list[Media] = []
+    for image in list_at(page, "images"):
+        if isinstance(image, dict) and image.get("image_base64"):
+            try:
+                images.append(_page_image(image))
+            except ResponseFormatError as error:
+                failures.append(error)
     return OcrPage(
         number=(position if index is None else index) + 1,
         text=text if isinstance(text, str) else "",
-        images=tuple(map(_page_image, images)),
+        images=tuple(images),
         width_px=whole_number(size.get("width")),
         height_px=whole_number(size.get("height")),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from multiapi.answer_facts import answer_without, object_at, request_id, whole_number
 from multiapi.batches import Batch, BatchRequest, BatchResult, BatchState
-from multiapi.errors import InvalidRequestError, ResponseFormatError, printable
+from multiapi.errors import InvalidRequestError, MultiApiError, ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_answer, path_segment
 from multiapi.media_format import needs_text
 from multiapi.media_requests import ModerationRequest
@@ -129,10 +129,16 @@ def _result(body: dict[str, Any], response: HttpResponse) -> BatchResult:
         inner = error.get("error")
         error = (inner if isinstance(inner, dict) else error).get("message") or error.get("type")
     head = HttpResponse(response.status, {}, b"")
+    answer = None
+    if isinstance(message, dict):
+        try:
+            answer = message_of(message, head, provider=_NAME, read_cost=read_cost)
+        except MultiApiError as failure:  # one that cannot be read takes none of the others away
+            error = failure.message
     return BatchResult(
         custom_id=body["custom_id"],
         outcome=str(result.get("type") or "unknown"),
-        response=message_of(message, head, provider=_NAME, read_cost=read_cost) if isinstance(message, dict) else None,
+        response=answer,
         error=None if error is None else printable(str(error)),
         raw=body,
     )

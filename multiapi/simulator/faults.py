@@ -32,6 +32,7 @@ A fault is a list of steps, separated by semicolons:
 | `empty` | an empty body |
 | `job=fail` | the job that this request starts fails; also `job=stuck`, `job=cancel`, and `job=refund` for one that gives back what it took (Binobox) |
 | `poll=missing:3` | the vendor does not know the job that this request starts, or asks about, for the next 3 questions; without a number it never does |
+| `refuses=NAME` | a request that has this field is refused, with status 400 or the one of `status=`; others are answered |
 | `form=2024` | AI/ML API only: errors have the body of 2024 instead of that of 2026 |
 | `openai-style` | Bineric only: the undocumented form with `choices` |
 """
@@ -71,6 +72,7 @@ _KNOWN = frozenset(
         "job",
         "poll",
         "form",
+        "refuses",
         "openai-style",
     ]
 )
@@ -115,7 +117,7 @@ class Fault:
     @property
     def status(self) -> int | None:
         """The status asked for, of the whole answer."""
-        if "error" in self:
+        if "error" in self or "refuses" in self:
             return None
         text = self.get("status")
         return int(text) if text else 502 if "html" in self and "body" not in self else None

@@ -248,6 +248,11 @@ class Simulator:
             if fault is not None and fault.missing_polls:
                 for value in (*call.path.values(), *call.query.values()):
                     self.jobs.hide(str(value), fault.missing_polls)
+            refused = fault.get("refuses") if fault is not None else None
+            if refused and isinstance(call.body, dict) and refused in call.body:
+                assert fault is not None
+                message = fault.get("message") or f"Unknown parameter: '{refused}'."
+                raise Refusal(int(fault.get("status") or 400), message, fault=True)
             check_labels(call)
             vendor.check(call)
             answer = vendor.answer(call)

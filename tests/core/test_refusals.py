@@ -18,6 +18,7 @@ from multiapi import AsyncClient, ChatRequest, Client, Message
 from multiapi.client_settings import REFUSALS
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.refusals import MAX_MODELS, MAX_PARTS, WORDS, Refusals, refusal_in
+from multiapi.simulator import Simulator
 from multiapi.types import ResponseFormat, Tool
 from multiapi.waiting import without_waiting
 
@@ -595,3 +596,29 @@ def test_a_named_way_is_always_sent(method: Any) -> None:
     )
     form = server.sent[0].get("response_format", {}).get("type")
     assert form == {"json_schema": "json_schema", "json_mode": "json_object"}.get(method)
+
+
+# ------------------------------------------------------------------------------------------------ the simulator
+
+
+@pytest.mark.parametrize("provider", ["aimlapi", "aicredits", "binom_router"])
+def test_a_provider_that_refuses_to_count_is_streamed_from_all_the_same(provider: str) -> None:
+    simulator = Simulator()
+    sent: list[dict[str, Any]] = []
+
+    def noted(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return simulator.transport.handle_request(request)
+
+    own = httpx.Client(transport=httpx.MockTransport(noted))
+    client = Client(provider, api_key="any-key-1234", base_url=simulator.base_url(provider), http_client=own)
+    request = ChatRequest(model="openai/gpt-4o", messages=[Message("user", "Say hello.")])
+    counted = list(client.chat_stream(request))[-1].response
+    assert counted is not None
+    assert counted.usage is not None
+    simulator.faults.add("refuses=stream_options", vendor=provider, times=None)
+    for _ in range(2):
+        uncounted = list(client.chat_stream(request))[-1].response
+        assert uncounted is not None
+        assert uncounted.text == counted.text
+    assert ["stream_options" in body for body in sent] == [True, True, False, False]

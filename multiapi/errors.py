@@ -108,6 +108,11 @@ class MultiApiError(Exception):
         for name, value in facts.items():
             setattr(self, name, value)
 
+    def add(self, hint: str) -> None:
+        """Say something behind the message."""
+        self.message = f"{self.message.rstrip().removesuffix('.')}; {hint}"
+        self.args = (self.message,)
+
     def __str__(self) -> str:
         return self.message
 

@@ -283,8 +283,9 @@ _LOOKED_UP_IN = {"logs": "logs", "usage": "usage", "balance": "balance"}
 def _say_where_to_look(provider: Provider, error: MultiApiError) -> None:
     places = [noun for capability, noun in _LOOKED_UP_IN.items() if provider.has(capability)] or ["dashboard"]
     request = f" for request {error.request_id}" if error.request_id else ""
-    error.message += f"; it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
-    error.args = (error.message,)
+    error.add(
+        f"it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
+    )
 
 
 def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
@@ -412,8 +413,10 @@ def note_wall(setting: Setting, error: MultiApiError) -> None:
     if limit is None or not isinstance(error, StatusError) or (error.status or 0) < 500 or error.after_s < limit:
         return
     error.cut_off = error.outcome_unknown = True
-    error.message += f"; {setting.provider.title} ends unstreamed calls after about {limit + _WALL_MARGIN_S:.0f} s (seen, not documented): use streaming=True"
-    error.args = (error.message,)
+    after = f"about {limit + _WALL_MARGIN_S:.0f} s"
+    error.add(
+        f"{setting.provider.title} ends unstreamed calls after {after} (seen, not documented): use streaming=True"
+    )
 
 
 _WALL_MARGIN_S = 5.0
@@ -732,8 +735,7 @@ def _hint_at_other_id(error: MultiApiError, model: str) -> None:
     """Vendors know OpenAI's embedding models with or without the developer's name; seen both ways."""
     bare = model.removeprefix("openai/")
     if error.status in {404, 503} and bare.startswith("text-embedding-"):
-        error.message += f"; the vendor may know this model as {bare if bare != model else f'openai/{bare}'!r}"
-        error.args = (error.message,)
+        error.add(f"the vendor may know this model as {bare if bare != model else f'openai/{bare}'!r}")
 
 
 def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:

@@ -33,10 +33,9 @@ def add_hints(provider: Provider, http: HttpRequest, error: MultiApiError) -> No
     """Say behind the provider's words what helps, where that is known."""
     if not isinstance(error, StatusError) or error.status is None:
         return
-    said = [hint for hint in _hints(provider, http, error) if hint not in error.message]
-    if said:
-        error.message = "; ".join([error.message, *said])
-        error.args = (error.message,)
+    for hint in list(_hints(provider, http, error)):
+        if hint not in error.message:
+            error.add(hint)
 
 
 def _hints(provider: Provider, http: HttpRequest, error: StatusError) -> Iterator[str]:

@@ -90,8 +90,7 @@ def read_error(response: HttpResponse) -> StatusError:
     if isinstance(error, PermissionDeniedError) and any(word in said for word in ("credits", "funds", "balance")):
         error = error.as_class(InsufficientCreditsError)
     if isinstance(error, InsufficientCreditsError) and response.status == 403:
-        error.message += "; that is said of this request: one with a lower price may still be taken"
-        error.args = (error.message,)
+        error.add("that is said of this request: one with a lower price may still be taken")
     return error
 
 

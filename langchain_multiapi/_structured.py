@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
 from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, RunnableMap
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_multiapi._forms import strictly, to_response_format
 from langchain_multiapi._requests import formatted, is_of_a_vendor, to_tool_choice
 from langchain_multiapi.errors import RefusalError
-from multiapi.http import parse_text
 from multiapi.schemas import object_root, unwrapped
-from multiapi.structured import OTHER_WAYS, demands_fields, json_text
+from multiapi.structured import OTHER_WAYS, Steps, demands_fields, has_several, json_value, partial_value
 
 if TYPE_CHECKING:
     from langchain_multiapi.chat_models import ChatMultiApi
@@ -135,9 +132,7 @@ def structured(
     )
     if not include_raw:
         return llm | parser
-    parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=llm) | parse.with_fallbacks([failed], exception_key="parsing_error")
+    return RunnableMap(raw=llm) | RunnableGenerator(parser.beside_raw, parser.abeside_raw, name="parsed")
 
 
 def _is_class(schema: Any) -> bool:
@@ -211,17 +206,127 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
     def _value(self, message: Any, *, partial: bool) -> Any:
         for call in message.tool_calls:
-            if call["name"] == self.name or (self.name is None and call["name"] not in self.others):
+            if self._is_answer(call["name"]):
                 return call["args"]
-        text = message.text
         if partial:
-            return _partial_value(text)
-        found = json_text(text)
+            return partial_value(message.text)
+        found = json_value(message.text)
         if found is not None:
-            return parse_text(found)
+            return found
         if any(call["name"] in self.others for call in message.tool_calls):
             return None
-        raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=text)
+        raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=message.text)
+
+    def _is_answer(self, name: str | None) -> bool:
+        return name == self.name or (self.name is None and name not in self.others)
+
+    # ---------------------------------------------------------------------------------- streams
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
+        growing = _Growing(self)
+        for chunk in input:
+            yield from growing.take(chunk)
+        yield from growing.rest()
+
+    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:
+        growing = _Growing(self)
+        async for chunk in input:
+            for value in growing.take(chunk):
+                yield value
+        for value in growing.rest():
+            yield value
+
+    def beside_raw(self, input: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
+        """The answer as it comes, and at the end what was read out of it or what went wrong with that."""
+        growing = _Growing(self)
+        for chunk in input:
+            growing.take(chunk["raw"])
+            yield AddableDict(chunk)
+        yield growing.end()
+
+    async def abeside_raw(self, input: AsyncIterator[dict[str, Any]]) -> AsyncIterator[AddableDict]:
+        """As `beside_raw`."""
+        growing = _Growing(self)
+        async for chunk in input:
+            growing.take(chunk["raw"])
+            yield AddableDict(chunk)
+        yield growing.end()
+
+
+class _Growing:
+    """An answer while it is being written: what is new in the value with each chunk, and the whole value at the end."""
+
+    def __init__(self, parser: AnswerParser) -> None:
+        self._parser = parser
+        self._chunks: list[Any] = []
+        self._text: list[str] = []
+        self._arguments: list[str] = []
+        self._names: dict[Any, str | None] = {}
+        self._sizes = [0, 0]
+        self._steps = Steps()
+        self._value: Any = None
+
+    def take(self, chunk: str | BaseMessage) -> list[Any]:
+        """The value so far, if it says anything new."""
+        self._chunks.append(chunk)
+        if not isinstance(chunk, str | BaseMessageChunk):
+            return []
+        self._text.append(chunk if isinstance(chunk, str) else chunk.text)
+        self._sizes[0] += len(self._text[-1])
+        for call in getattr(chunk, "tool_call_chunks", ()):
+            name = self._names.setdefault(call["index"], call["name"])
+            if self._parser._is_answer(name) and call["args"]:
+                self._arguments.append(call["args"])
+                self._sizes[1] += len(call["args"])
+        pieces, size = (self._arguments, self._sizes[1]) if self._arguments else (self._text, self._sizes[0])
+        if not self._steps.is_due(size):
+            return []
+        value = unwrapped(partial_value("".join(pieces)), self._parser.form)
+        if value is not None and self._parser.schema_class is not None:
+            try:
+                value = _validated(self._parser.schema_class, value)
+            except (ValueError, TypeError):
+                return []
+        return self._new(value)
+
+    def rest(self) -> list[Any]:
+        """The whole value, as in `last`; what was given before counts where the end cannot be read."""
+        try:
+            return self.last()
+        except OutputParserException:
+            if self._value is None or has_several("".join(self._text)):
+                raise
+            return []
+
+    def last(self) -> list[Any]:
+        """The whole value, if it differs from what was given before.
+
+        Raises:
+            RefusalError: As `AnswerParser.parse_result`.
+            OutputParserException: The same.
+        """
+        if not self._chunks:
+            return []
+        first, *rest = self._chunks
+        if isinstance(first, str):
+            message: Any = AIMessage(content="".join(self._text))
+        else:
+            message = first + rest if rest else first
+        return self._new(self._parser._read(message, partial=False))
+
+    def end(self) -> AddableDict:
+        """The whole value, or what is wrong with it."""
+        try:
+            self.last()
+        except Exception as error:
+            return AddableDict(parsed=None, parsing_error=error)
+        return AddableDict(parsed=self._value, parsing_error=None)
+
+    def _new(self, value: Any) -> list[Any]:
+        if value is None or value == self._value:
+            return []
+        self._value = value
+        return [value]
 
 
 def _why(message: Any) -> str:
@@ -235,18 +340,6 @@ def _why(message: Any) -> str:
             else f"it begins {message.text[:80]!r}"
         )
     return f"{why}; it was cut off at max_tokens" if reason == "length" else why
-
-
-def _partial_value(text: str) -> Any:
-    is_list = text.lstrip()[:1] == "["
-    start = 0 if is_list else text.find("{")
-    if start < 0:
-        return None
-    try:
-        value = parse_partial_json(text[start:])
-    except ValueError:
-        return None
-    return value if isinstance(value, list if is_list else dict) else None
 
 
 def _validated(cls: Callable[..., Any], value: Any) -> Any:

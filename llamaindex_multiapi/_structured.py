@@ -8,11 +8,10 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from multiapi.errors import ResponseFormatError
 from multiapi.schemas import unwrapped
-from multiapi.structured import OTHER_WAYS, partial_json, read_structured
+from multiapi.structured import OTHER_WAYS, Steps, partial_value, read_structured
 from multiapi.types import ChatResponse as Answer
 from multiapi.types import InvalidToolCall, ResponseFormat, ToolCall
 
@@ -135,20 +134,16 @@ class Growing:
         self._wanted = wanted
         self._output_cls = output_cls
         self._flexible = create_flexible_model(output_cls)
-        self._text = ""
+        self._steps = Steps()
         self._value: Any = None
 
     def object_in(self, response: ChatResponse) -> BaseModel | FlexibleModel | None:
         """The object so far, of the wanted class as soon as it is valid; None where nothing has changed."""
         text = self._text_in(response)
-        if not text or text == self._text:
+        if not self._steps.is_due(len(text)):
             return None
-        self._text = text
-        try:
-            value = unwrapped(from_json(text, allow_partial="trailing-strings"), self._wanted.schema)
-        except ValueError:
-            return None
-        if value == self._value:
+        value = unwrapped(partial_value(text), self._wanted.schema)
+        if value is None or value == self._value:
             return None
         try:
             found = self._output_cls.model_validate(value)
@@ -163,4 +158,4 @@ class Growing:
         for call in response.message.additional_kwargs.get("tool_calls") or ():
             if call["function"]["name"] == self._wanted.name:
                 return str(call["function"]["arguments"])
-        return partial_json(response.message.content or "")
+        return response.message.content or ""

@@ -157,9 +157,12 @@ def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> 
     prompted = request.tool_calling == "prompted" or (request.tool_calling == "auto" and not provider.native_tools)
     method: StructuredMethod | None = None
     wanted = request.response_format
+    in_words: ResponseFormat | None = None  # the form, if it is asked for beside prompted tools or their results
     if wanted is not None:
         method = _method(provider, request, wanted, refused, prompted=prompted)
-        if not (prompted and request.tools and method == "prompted"):
+        if prompted and (request.tools or _has_tool_history(provider, request)):
+            in_words = wanted if method == "prompted" or (method == "json_mode" != wanted.method) else None
+        if in_words is None:
             request, asked = _with_method(provider, request, asked, wanted, method)
     if "parallel_tool_calls" in refused and request.parallel_tool_calls is not None:
         request = replace(request, parallel_tool_calls=None)
@@ -170,7 +173,9 @@ def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> 
     if not prompted:
         request = _without_compulsion(request, refused)
     if prompted and (request.tools or _has_tool_history(provider, request)):
-        told = prompted_tools.with_prompted_tools(request, request.response_format if method == "prompted" else None)
+        told = prompted_tools.with_prompted_tools(request, in_words)
+        if in_words is not None and method == "json_mode":
+            told = replace(told, response_format=replace(in_words, method="json_mode"))
         return Plan(told, asked, method, bool(request.tools), cuts, wanted)
     return Plan(request, asked, method, cuts=cuts, format=wanted)
 

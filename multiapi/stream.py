@@ -70,10 +70,11 @@ class ChatStream:
         self._excerpt = b""
         self._size = 0
         self._eventless = 0
+        self._fragments = 0
         self._failure: MultiApiError | None = None
 
     def feed(self, chunk: bytes) -> list[ChatDelta]:
-        """The deltas that became complete with these bytes; fragments of one tool call that came together are one delta.
+        """The deltas that became complete with these bytes; of very many fragments of one tool call, some together.
 
         An error behind deltas is raised by `close`; `done` then says that there is nothing more to feed.
 
@@ -199,10 +200,18 @@ class ChatStream:
         delta = self._accumulator.add(value)
         if delta is None:
             return
-        if delta.tool_calls and deltas and _same_call(deltas[-1], delta):
+        if delta.tool_calls and deltas and self._joins(deltas[-1], delta):
             deltas[-1] = _with_more_arguments(deltas[-1], delta)
         else:
             deltas.append(delta)
+
+    def _joins(self, first: ChatDelta, second: ChatDelta) -> bool:
+        """Whether fragments of one call that came together become one delta: those of a short call are handed on one by one."""
+        if not _same_call(first, second):
+            self._fragments = 0
+            return False
+        self._fragments += 1
+        return self._fragments > _FRAGMENTS and self._fragments % _FRAGMENTS != 0
 
     def _finish(self, deltas: list[ChatDelta]) -> None:
         self.done = True
@@ -272,3 +281,6 @@ def _same_call(first: ChatDelta, second: ChatDelta) -> bool:
 def _with_more_arguments(first: ChatDelta, second: ChatDelta) -> ChatDelta:
     call = first.tool_calls[0]
     return first._replace(tool_calls=(call._replace(arguments=call.arguments + second.tool_calls[0].arguments),))
+
+
+_FRAGMENTS = 64

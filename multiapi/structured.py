@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic_core import from_json
+
 from multiapi.errors import ResponseFormatError
 from multiapi.http import dump_json, parse_text, rewritten
 from multiapi.schemas import unwrapped
@@ -46,8 +48,20 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
     """
     text = without_thoughts(text).strip()
     sole = _sole(text, mend=mend)
-    if sole is not None:
-        return sole
+    return _only(_candidates(text, mend=mend)) if sole is None else sole
+
+
+def has_several(text: str) -> bool:
+    """Whether a text holds different JSON values, so that none of them is taken."""
+    text = without_thoughts(text).strip()
+    if _sole(text, mend=True) is not None:
+        return False
+    found = _candidates(text, mend=True)
+    return bool(found) and _only(found) is None
+
+
+def _candidates(text: str, *, mend: bool) -> list[str]:
+    """What may be the answer in a text that is not JSON by itself: objects, or else arrays."""
     found: list[str] = []
     words = text
     if _FENCE in text:
@@ -55,7 +69,7 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
         found = [value for content in fenced if (value := _sole(content, mend=mend)) is not None]
     found += _among_words(words, _OBJECT_START)
     objects = [value for value in found if value[:1] == "{" and value != "{}"]
-    return _only(objects or [value for value in found if value[:1] == "["] or _among_words(words, _ARRAY_START))
+    return objects or [value for value in found if value[:1] == "["] or _among_words(words, _ARRAY_START)
 
 
 def _only(found: list[str]) -> str | None:
@@ -173,8 +187,8 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
     for call in response.tool_calls:
         if wanted is None or call.name == wanted.name:
             return unwrapped(parse_text(call.arguments), schema)
-    found = json_text(response.text)
-    if found is None:
+    value = json_value(response.text)
+    if value is None:
         if response.invalid_tool_calls:
             reason = response.invalid_tool_calls[0].error
         elif response.refusal:
@@ -192,7 +206,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             body=response.text[:500],
             partial=response,
         )
-    return unwrapped(parse_text(found), schema)
+    return unwrapped(value, schema)
 
 
 def demands_fields(schema: Any) -> bool:
@@ -261,6 +275,50 @@ class RootFilter:
             elif delta != ChatDelta():
                 shown.append(delta)
         return shown
+
+
+def json_value(text: str) -> Any:
+    """The value of the JSON inside of a text; None if there is none. What is JSON by itself is read once."""
+    if text[:1] == "{" and (value := parsed(text)) is not None:
+        return value
+    found = json_text(text)
+    return None if found is None else parsed(found)
+
+
+class Steps:
+    """Says when a text that grows is worth reading again from its start: at each chunk while it is short, then each time that it has
+    grown by a fixed share, so that all the readings together take no longer than its length allows.
+    """
+
+    def __init__(self) -> None:
+        self._next = 1
+
+    def is_due(self, size: int) -> bool:
+        """Whether a text of this length is to be read; it is then taken as read."""
+        if size < self._next:
+            return False
+        self._next = size + 1 if size < _SHORT else size + size // 8
+        return True
+
+
+_SHORT = 1_000
+_BEGINS = re.compile(r"\s*+(?:```(?:json)?\s*+)?[{\[]", re.IGNORECASE)
+
+
+def partial_value(text: str) -> Any:
+    """As much as there is of JSON that is still being written; None while there is nothing of it.
+
+    Only an answer that begins with its object or array is read before it is whole: behind words it may be one of several.
+    """
+    begins = _BEGINS.match(without_thoughts(text))
+    if begins is None:
+        return None
+    found = partial_json(text) if begins[0][-1] == "{" else text.strip()
+    try:
+        value = from_json(found, allow_partial="trailing-strings")
+    except ValueError:
+        return None
+    return value if isinstance(value, (dict, list)) else None
 
 
 def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:

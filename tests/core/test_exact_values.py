@@ -77,6 +77,8 @@ def events(message: dict[str, Any]) -> str:
         ]
     text = message.get("content") or ""
     deltas += [{"content": text[at : at + 7]} for at in range(0, len(text), 7)]
+    if message.get("refusal"):
+        deltas.append({"refusal": message["refusal"]})
     all_events: list[Any] = [{"id": "a", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     all_events.append({"id": "a", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     return "".join(f"data: {json.dumps(event)}\n\n" for event in all_events) + "data: [DONE]\n\n"

@@ -161,7 +161,7 @@ def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> 
     if wanted is not None:
         method = _method(provider, request, wanted, refused, prompted=prompted)
         if prompted and (request.tools or _has_tool_history(provider, request)):
-            in_words = wanted if method == "prompted" or (method == "json_mode" != wanted.method) else None
+            in_words = wanted if method == "prompted" or (method == "json_mode" and wanted.method == "auto") else None
         if in_words is None:
             request, asked = _with_method(provider, request, asked, wanted, method)
     if "parallel_tool_calls" in refused and request.parallel_tool_calls is not None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from multiapi.errors import one_line
+
 if TYPE_CHECKING:
     from multiapi.account import ModelInfo
 
@@ -139,7 +141,7 @@ def context_window_of(provider: str, model: str) -> int:
 def _warn(provider: str, model: str) -> None:
     logger.warning(
         "the context window of %s at %s is not known; %d tokens are assumed, set context_window to change that",
-        model,
+        one_line(model),
         provider,
         DEFAULT_CONTEXT_WINDOW,
     )

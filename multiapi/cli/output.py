@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -23,13 +23,24 @@ LEFT_OUT = frozenset({"raw", "headers"})
 PIPE_WIDTH = 10_000
 """Into a pipe or file, nothing is cut or broken."""
 
-# What could move the cursor, colour the terminal or send it commands; and what turns the direction of writing.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What could move the cursor, colour the terminal, send it commands or turn the direction of writing, and what is no character at all.
+_NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs"})
+_LINES_AND_PARAGRAPHS = frozenset({"Zl", "Zp"})
+_SHOWN = frozenset("\n\t\u200c\u200d")
+"""Line ends and tabs; and what joins letters of Persian and Indic scripts, and emoji."""
 
 
 def shown(text: str) -> str:
-    """Text of a vendor as a terminal may get it: without control characters."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+    """Text of a provider as a terminal may get it: without control characters, whichever Unicode calls so."""
+    text = text.replace("\r\n", "\n")
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in _SHOWN:
+        return character
+    category = unicodedata.category(character)
+    return " " if category in _LINES_AND_PARAGRAPHS else "" if category in _NEVER_SHOWN else character
 
 
 def one_line(text: str) -> str:

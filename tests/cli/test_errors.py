@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,10 @@ def test_debug_shows_the_traceback_and_nothing_else_does(cli: RunCli, monkeypatc
 def test_terminals_get_no_commands_from_a_model() -> None:
     assert output.shown("a\x1b]52;c;AAAA\x07b\r\nc\td\u202e") == "a]52;c;AAAAb\nc\td"
     assert output.one_line("a\n\x1b[31m b") == "a [31m b"
+    for character in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\n\t\u200c\u200d":
+            assert character not in output.shown(f"a{character}b")
+    assert output.shown("می\u200cخواهم 👩\u200d👩") == "می\u200cخواهم 👩\u200d👩"
 
 
 # ------------------------------------------------------------------------------------------------ as a process

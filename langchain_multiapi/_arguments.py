@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from multiapi.arguments import MEANINGLESS, check_names
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -39,6 +41,13 @@ def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | No
     for name in [name for name in unknown if values[name] is None]:
         unknown.remove(name)
         del values[name]
+    meaningless = unknown & MEANINGLESS
+    for name in meaningless:
+        unknown.remove(name)
+        del values[name]
+    if meaningless:
+        warnings.warn(f"{sorted(meaningless)} mean nothing to ChatMultiApi and are left out", stacklevel=6)
+    check_names("ChatMultiApi", unknown, known)
     if unknown:
         warnings.warn(
             f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_multiapi._messages import to_messages
+from multiapi.arguments import check_names
 from multiapi.errors import InvalidRequestError
 from multiapi.openai_format import merged
 from multiapi.provider import Provider, names
@@ -119,6 +120,7 @@ _OF_THE_MODEL = frozenset(
         "allow_http",
     }
 )
+_OF_CALLS = ("tools", "tool_choice", "response_format", "extra_headers", "extra_body", "timeout", "max_retries")
 _NEVER_SENT = frozenset({"stream", "streaming", "structured_output_format", "functions_state", "config", "callbacks"})
 
 
@@ -194,6 +196,11 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
             f"{provider.name}: {names(wrong)} is set on the model and not in a call: ChatMultiApi(..., {name}=...)",
             provider=provider.name,
         )
+    check_names(
+        "a call of ChatMultiApi",
+        [name for name in call if name not in _NEVER_SENT and not name.startswith("ls_") and name not in _OF_CALLS],
+        (*_SETTINGS, *CALL_ALIASES, *_OF_CALLS, "stop"),
+    )
     for name in list(call):
         if name != "extra_body":
             value = call.pop(name)

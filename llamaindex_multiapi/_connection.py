@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from multiapi.addresses import checked_base_url
+from multiapi.arguments import MEANINGLESS, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.keys import ApiKey, sealed
 from multiapi.openai_format import merged
@@ -35,6 +36,8 @@ _SETTLED = frozenset(
     {"is_chat_model", "strict", "should_use_structured_outputs", "api_version", "reuse_client", "tokenizer"}
 )
 """What those classes have to be told and ours know."""
+_OF_A_CALL = {"extra_headers": "default_headers", "extra_query": "default_query", "timeout": "timeout"}
+"""What stands beside the body in a call of OpenAI's SDK, and the fields that say the same for all calls."""
 
 
 class Connected:
@@ -169,6 +172,8 @@ class Connected:
         provider = fields["provider"]
         key = fields["api_key"]
         timeout = options.pop("timeout", None) or fields["timeout"]
+        query = options.pop("extra_query", None)
+        default_query = {**(fields["default_query"] or {}), **query} if query else fields["default_query"]
         settings = (
             provider,
             key if key is not None else _key_of_environment(provider),
@@ -176,7 +181,7 @@ class Connected:
             timeout,
             fields["max_retries"],
             _frozen(fields["default_headers"]),
-            _frozen(fields["default_query"]),
+            _frozen(default_query),
             fields["proxy"],
             fields["verify"],
             fields["allow_http"],
@@ -197,7 +202,7 @@ class Connected:
             timeout=timeout,
             max_retries=fields["max_retries"],
             default_headers=fields["default_headers"],
-            default_query=fields["default_query"],
+            default_query=default_query,
             http_client=fields[http_client],
             proxy=fields["proxy"],
             verify=fields["verify"],
@@ -250,13 +255,22 @@ def _find_places(unknown: set[str], data: dict[str, Any], cls: Any) -> None:
             raise InvalidRequestError(f"{name} and {_OTHER_NAMES[name]} are the same; give one of them")
         data[_OTHER_NAMES[name]] = data.pop(name)
     body = dict(data.pop("additional_kwargs", None) or {})
-    left_out = {name: data.pop(name) for name in unknown & _SETTLED}
+    for name, field in _OF_A_CALL.items():
+        for given in (body.pop(name, None), data.pop(name, None) if name not in cls.model_fields else None):
+            if given is not None:
+                held = data.get(field)
+                data[field] = given if field == "timeout" else merged(dict(held or {}), given)
+    own = body.pop("extra_body", None)
+    body = merged(body, own) if own else body
+    unknown -= _OF_A_CALL.keys()
+    meaningless = {name: data.pop(name) for name in unknown & (_SETTLED | MEANINGLESS)}
     rest = {name: data.pop(name) for name in unknown & data.keys()}
     for name in rest:
         if "api_key" in name:
             raise InvalidRequestError(f"{cls.__name__} takes its key as api_key, not as {name}")
-    if left_out:
-        warnings.warn(f"{sorted(left_out)} mean nothing to {cls.__name__} and are left out", stacklevel=4)
+    check_names(cls.__name__, rest, cls.model_fields)
+    if meaningless:
+        warnings.warn(f"{sorted(meaningless)} mean nothing to {cls.__name__} and are left out", stacklevel=4)
     if rest:
         warnings.warn(
             f"{sorted(rest)} are no arguments of {cls.__name__}; they go to extra_body, and so into the body of every request",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from llamaindex_multiapi._messages import to_messages
+from multiapi.arguments import check_names
 from multiapi.openai_format import merged
 from multiapi.schemas import description
 from multiapi.types import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
@@ -27,6 +28,16 @@ SETTINGS = (
 """Settings that are fields of the model and of a request alike."""
 _SETTING_NAMES = frozenset({*SETTINGS, "n", "model"})
 """Fields of a request that a call may give as they are."""
+
+_OF_CALLS = (
+    "tools",
+    "tool_choice",
+    "response_format",
+    "allow_parallel_tool_calls",
+    "extra_headers",
+    "extra_body",
+    "timeout",
+)
 
 
 class Call(NamedTuple):
@@ -78,6 +89,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
             else:
                 unknown[name] = value
         if unknown:
+            check_names("MultiApiLLM", unknown, (*_SETTING_NAMES, *_OF_CALLS))
             extra = merged(dict(extra), unknown)
         if isinstance(request.get("stop"), str):
             request["stop"] = (request["stop"],)

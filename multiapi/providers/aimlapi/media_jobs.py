@@ -106,7 +106,7 @@ def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
     if made:
         return made
     try:
-        others = media_in(body, HttpResponse(200, {}), provider=NAME, what="a video" if kind == "video" else "sound")
+        others, _ = media_in(body, HttpResponse(200, {}), provider=NAME, what="a video" if kind == "video" else "sound")
     except ResponseFormatError:
         return ()
     return tuple(each if each.mime_type else replace(each, mime_type=usual) for each in others)

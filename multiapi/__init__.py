@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         BatchResult,
     )
     from multiapi.client import AsyncClient, Client
+    from multiapi.flow import ModelDeprecatedWarning
     from multiapi.jobs import (
         Job,
         Progress,
@@ -104,6 +105,7 @@ _HOMES = {
     "MediaResult": "media_results",
     "MeshRequest": "media_requests",
     "MeshResult": "media_results",
+    "ModelDeprecatedWarning": "flow",
     "ModelInfo": "account",
     "ModelMetrics": "account",
     "ModelsRequest": "account",
@@ -159,6 +161,7 @@ __all__ = [
     "MeshRequest",
     "MeshResult",
     "Message",
+    "ModelDeprecatedWarning",
     "ModelInfo",
     "ModelMetrics",
     "ModelsRequest",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -121,12 +122,36 @@ class Setting(NamedTuple):
 
 def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
     """Build, send, read; and again after each failure worth it."""
+    warn_of_model(setting, getattr(request, "model", ""))
     http = operation.build(request)
     if operation.limit != http.limit:
         http = replace(http, limit=operation.limit)
     if operation.elsewhere is not None:
         return (yield from _at_either(setting, operation, http, operation.elsewhere))
     return (yield from exchange(setting, operation, http))
+
+
+class ModelDeprecatedWarning(UserWarning):
+    """A model still answers, and its provider has said that it is deprecated or replaced by another."""
+
+
+def warn_of_model(setting: Setting, model: Any) -> None:
+    """Warn, once per client, of a model that the last feed of deprecations or the packed list calls deprecated or superseded."""
+    look_up, memory = setting.provider.deprecation_of, setting.memory
+    if look_up is None or memory is None or not isinstance(model, str):
+        return
+    found = memory.get("deprecated", {}).get(model) or look_up(model)
+    if found is None or found.status not in {"deprecated", "superseded"} or ("warned", model) in memory:
+        return
+    memory["warned", model] = True
+    since = f" since {found.deprecated_at}" if found.deprecated_at else ""
+    until = f", and is gone from {found.shutdown_at} on" if found.shutdown_at else ""
+    instead = f"; use {found.replaced_by}" if found.replaced_by else ""
+    warnings.warn(
+        f"{setting.provider.name}: the model {printable(model, 120)} is {found.status}{since}{until}{instead}",
+        ModelDeprecatedWarning,
+        stacklevel=3,
+    )
 
 
 def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) -> Flow[T]:
@@ -340,6 +365,7 @@ def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tup
 
 def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
+    warn_of_model(setting, request.model)
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)
     warn_of_ignored(setting.provider, request, setting.memory)
@@ -364,6 +390,7 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
 
 def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
     """Ask for a streamed answer until it begins; the client then reads it."""
+    warn_of_model(setting, request.model)
     operation = setting.provider.chat_stream
     assert operation is not None
     attempt, stepped = 0, SteppedDown(setting, request)
@@ -510,6 +537,7 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
         )
     if not request.texts:
         return EmbedResponse(provider=setting.provider.name, model=request.model, vectors=[])
+    warn_of_model(setting, request.model)
     run = _EmbeddingRun(setting, operation, request)
     concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
     pending = run.spans(0, len(request.texts))

@@ -117,6 +117,7 @@ class Provider:
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         settle_base_url: Brings a configured address into the form that paths are appended to.
+        deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
         request_id_header: Header in which the vendor takes an id of ours.
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
@@ -148,6 +149,7 @@ class Provider:
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     operation_paths: tuple[str, ...] = ("/chat/completions",)
     settle_base_url: Callable[[str], str] = str
+    deprecation_of: Callable[[str], Any] | None = None
     request_id_header: str | None = None
     max_concurrency: int | None = None
     requests_per_minute: int | None = None

@@ -85,7 +85,8 @@ class ModelEntry:
     Attributes:
         id: The id as it was asked for.
         family: text, embedding, image, 3d, video, music, tts, stt, ocr, moderation or search.
-        status: current, deprecated, unlisted, or unknown for an id that is not in the list.
+        status: current, deprecated, unlisted, superseded (another name of `replaced_by`), withdrawn, or unknown for an id that is
+            not in the list.
         endpoint: Method and path of its call, as in "POST /v1/tts".
         poll_endpoint: Method and path that tell how its job is doing, if it has jobs.
         outputs: The kinds of results.
@@ -109,6 +110,8 @@ class ModelEntry:
     wire_id: str = ""
     aliases: tuple[str, ...] = ()
     other_endpoints: tuple[str, ...] = ()
+    replaced_by: str | None = None
+    deprecated_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +249,8 @@ class _Catalogue:
             wire_id=row.get("wire", row["id"]),
             aliases=(row["alias"],) if "alias" in row else (),
             other_endpoints=tuple(row.get("other", ())),
+            replaced_by=row.get("replaced_by"),
+            deprecated_at=row.get("deprecated_at"),
         )
 
     def _read_set(self, position: int) -> Mapping[str, Param]:

@@ -1,6 +1,6 @@
 """Packs AI/ML API's model list into `aimlapi.json.gz`; run as `python -m multiapi.catalogue.build`.
 
-The contract lists 849 models with the parameters of each, most of them shared: equal parameters are stored once, equal
+The contract lists some 850 models with the parameters of each, most of them shared: equal parameters are stored once, equal
 sets of parameters once, and a text model's set is completed from the common ones of its operation.
 """
 
@@ -15,6 +15,8 @@ import yaml
 
 CONTRACTS = Path(__file__).parents[1] / "simulator" / "contracts"
 PACKED = Path(__file__).with_name("aimlapi.json.gz")
+GONE = Path(__file__).with_name("aimlapi_gone.json")
+"""What each model is that is not current any more, by itself: looked at before every call."""
 
 # In the contract's own words, which are kept; `required: false` and `nullable: false` are what is meant without the word.
 _IMPLIED = {"required": False, "nullable": False}
@@ -52,6 +54,23 @@ def pack(models: list[dict[str, Any]], contract: dict[str, Any]) -> dict[str, An
     }
 
 
+def gone(models: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Status, replacement and day of each model that is deprecated, superseded or withdrawn."""
+    words = ("status", "replaced_by", "deprecated_at")
+    return {
+        model["id"]: {word: model[word] for word in words if model.get(word)}
+        for model in models
+        if model["status"] in {"deprecated", "superseded", "withdrawn"}
+    }
+
+
+def gone_bytes() -> bytes:
+    """As it is written to disk, one model on each line."""
+    models = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
+    lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in gone(models).items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
 def packed_bytes(packed: dict[str, Any]) -> bytes:
     """As it is written to disk; the same for the same contract on the same Python."""
     text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
@@ -78,6 +97,8 @@ def _row(model: dict[str, Any], params: int, closed_ids: frozenset[str]) -> dict
         "roles": model.get("roles"),
         "other": model.get("other_endpoints"),
         "alias": model.get("schema_id"),
+        "replaced_by": model.get("replaced_by"),
+        "deprecated_at": model.get("deprecated_at"),
         "set": params,
     }
     if closed_ids and model["id"] not in closed_ids and model.get("schema_id") in closed_ids:
@@ -130,4 +151,5 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     PACKED.write_bytes(packed_bytes(from_contracts()))
+    GONE.write_bytes(gone_bytes())
     sys.stdout.write(f"{PACKED.name}: {PACKED.stat().st_size} bytes\n")

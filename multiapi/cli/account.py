@@ -20,6 +20,9 @@ def models(
     words: Annotated[list[str] | None, typer.Argument(help="Only models in which each of these words occurs.")] = None,
     *,
     limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    deprecated: Annotated[
+        bool, typer.Option("--deprecated", help="Only models that are deprecated, superseded or withdrawn.")
+    ] = False,
 ) -> None:
     """List the vendor's models with prices and limits; with -m, tell everything about one."""
     client = run.client()
@@ -31,8 +34,11 @@ def models(
         pairs = [(name, value) for name, value in _facts(info).items() if name not in {"prices", "provider"}]
         output.write(output.facts([*pairs, *(("price", _price(each)) for each in info.prices)]))
         return
+    if deprecated:
+        _deprecations(run, client, words or [], limit)
+        return
     listed = client.models()
-    found = [info for info in listed if _matches(info, words or [])]
+    found = [info for info in listed if _matches(info, words or []) and info.active is not False]
     shown = found if limit is None else found[:limit]
     if run.json:
         output.write_json(
@@ -42,6 +48,20 @@ def models(
     rows = [(info.id, info.kind, info.context_tokens, [_price(each) for each in info.prices[:2]]) for info in shown]
     output.write(output.table(rows, ("model", "kind", "context", "price"), right=("context",)))
     run.note(f"{len(shown)} of {len(listed)} models of {client.provider.name}")
+
+
+def _deprecations(run: Run, client: Client, words: list[str], limit: int | None) -> None:
+    listed = client.deprecations()
+    found = [
+        each for each in listed if all(word.lower() in " ".join((each.id, *each.aliases)).lower() for word in words)
+    ]
+    shown = found if limit is None else found[:limit]
+    if run.json:
+        output.write_json({"provider": client.provider.name, "deprecations": shown, "found": len(found)})
+        return
+    rows = [(each.id, each.status, each.deprecated_at, each.shutdown_at, each.replaced_by) for each in shown]
+    output.write(output.table(rows, ("model", "status", "since", "gone from", "replaced by")))
+    run.note(f"{len(shown)} of {len(listed)} entries of {client.provider.name}'s feed")
 
 
 def _matches(info: Any, words: list[str]) -> bool:

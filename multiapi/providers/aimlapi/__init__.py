@@ -61,6 +61,13 @@ _AUDIO_WORDS = {
 """The words of the contract for `format` of recordings in messages; others are refused with a 400."""
 
 
+def deprecation_of(model: str) -> Any:
+    """What the catalogue says of a model that is not current any more."""
+    from multiapi.catalogue import gone
+
+    return gone.deprecation_of(model)
+
+
 def settle_base_url(address: str) -> str:
     """The host's root, without a closing version."""
     root = address.rstrip("/")
@@ -138,6 +145,7 @@ _SHARED = openai_compatible(
         "/logs",
     ),
     settle_base_url=settle_base_url,
+    deprecation_of=deprecation_of,
     request_id_header="x-client-request-id",
     operations="multiapi.providers.aimlapi.operations",
     capabilities={

@@ -37,6 +37,7 @@ from multiapi.account import (
 )
 from multiapi.account_format import entries_of, get, parse_models, read_operation, tell_apart
 from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, text_at, whole_number
+from multiapi.catalogue.gone import deprecation_of
 from multiapi.errors import InvalidRequestError
 from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
 from multiapi.openai_format import parse_object
@@ -96,6 +97,7 @@ def parse_model(response: HttpResponse) -> ModelInfo:
 def read_model(entry: Mapping[str, Any]) -> ModelInfo:
     """A model of the list, or the one that was asked for."""
     info, modalities = object_at(entry, "info"), object_at(entry, "modalities")
+    known = deprecation_of(entry["id"])
     return ModelInfo(
         id=entry["id"],
         provider=_NAME,
@@ -110,6 +112,9 @@ def read_model(entry: Mapping[str, Any]) -> ModelInfo:
         context_tokens=whole_number(info.get("contextLength")) or None,
         max_output_tokens=whole_number(info.get("outputMax")) or whole_number(info.get("maxTokens")) or None,
         prices=_prices(object_at(entry, "pricing")),
+        status=known.status if known else None,
+        replaced_by=known.replaced_by if known else None,
+        shutdown_at=known.shutdown_at if known else None,
         raw=entry,
     )
 

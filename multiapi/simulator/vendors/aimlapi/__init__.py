@@ -383,6 +383,27 @@ def _offered(model: dict[str, Any], name: str) -> set[str]:
 _OUTPUTS = {"tts": "audio", "music": "audio", "embedding": "embedding", "image": "image", "video": "video", "3d": "3d"}
 
 
+def _units(family: str, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Prices in the form of the live rows: units that `origin` tells apart, and `content` where it is not text."""
+    if family in ("text", "embedding"):
+        priced = [("provided", "text", 2.5), ("generated", "text", 10.0), ("cached", "text", 1.25)]
+        if family == "embedding":
+            priced = priced[:1]
+        elif "audio" in entry["input"]:
+            priced.append(("provided", "audio", 40.0))
+        return [
+            {"type": "charge", "name": "token", "content": content, "origin": origin, "price": price, "per": 1_000_000}
+            for origin, content, price in priced
+        ]
+    name, price, per = {
+        "video": ("second", 0.05, 1),
+        "stt": ("second", 0.0001, 1),
+        "tts": ("character", 0.015, 1000),
+        "music": ("second", 0.002, 1),
+    }.get(family, ("request", 0.04, 1))
+    return [{"type": "charge", "name": name, "price": price, "per": per}]
+
+
 def _listed(entry: dict[str, Any]) -> dict[str, Any]:
     """A model as the catalogue shows it."""
     family = entry["family"]
@@ -397,14 +418,7 @@ def _listed(entry: dict[str, Any]) -> dict[str, Any]:
         "music": ["audio_generation"],
     }.get(family, [])
     aliases = [entry["schema_id"]] if entry.get("schema_id") else []
-    unit, price, per = {
-        "text": ("tokens", 2.5, 1_000_000),
-        "embedding": ("tokens", 2.5, 1_000_000),
-        "video": ("second", 0.05, 1),
-        "stt": ("second", 0.0001, 1),
-        "tts": ("characters", 0.015, 1000),
-        "music": ("second", 0.002, 1),
-    }.get(family, ("request", 0.04, 1))
+    units = _units(family, entry)
     return {
         "id": entry["id"],
         "type": _TYPES.get(entry["endpoint"] or "", "openai/chat-completions"),
@@ -416,6 +430,6 @@ def _listed(entry: dict[str, Any]) -> dict[str, Any]:
         "pricing": {
             "kind": "fixed",
             "currency": "USD",
-            "units": [{"name": "input", "measure": unit, "price": price, "per": per}],
+            "units": units,
         },
     }

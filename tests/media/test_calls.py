@@ -202,6 +202,7 @@ def test_features_of_a_picture(run: Run) -> None:
     assert len(found["labelAnnotations"]) == 3
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.ModelDeprecatedWarning")  # the provider has withdrawn its guard models
 @pytest.mark.parametrize(
     ("words", "safe", "categories"),
     [

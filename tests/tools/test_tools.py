@@ -331,6 +331,7 @@ def test_model_and_settings_are_the_developers(vendors: Vendors) -> None:
     assert b'"size":"1792x1024"' in sent[2]
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.ModelDeprecatedWarning")  # the provider has withdrawn its guard models
 def test_moderation_comes_with_a_guard_model(vendors: Vendors) -> None:
     assert "moderate_text" not in Caller("langchain", vendors, "aimlapi").tools
 

@@ -74,7 +74,9 @@ def test_a_documented_answer_is_read_in_full(example: Example) -> None:
         HttpResponse(200, {"content-type": "application/json"}, json.dumps(example.value).encode())
     )
     assert answer.text == words_in(example.value)
-    usage = example.value.get("usage", {})
+    usage = dict(example.value.get("usage", {}))
+    if example.name.startswith("seen") and "total_tokens" in usage:
+        usage["completion_tokens"] = usage["total_tokens"] - usage["prompt_tokens"]  # the rest is thinking
     for ours, theirs in (
         ("input_tokens", "prompt_tokens"),
         ("output_tokens", "completion_tokens"),

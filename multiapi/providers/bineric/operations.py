@@ -93,6 +93,11 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
 
 def build_transcription(request: TranscriptionRequest) -> HttpRequest:
     """A recording as an attachment; what to do with it is said in words."""
+    if request.diarize is not None:
+        raise UnsupportedError(
+            "bineric has no setting diarize; ask for it in `prompt`, as in prompt='Transcribe this audio and tell the speakers apart'",
+            provider=_NAME,
+        )
     settings = taken_settings(request, _NAME, {"audio", "prompt"})
     audio = needs_bytes(settings["audio"], provider=_NAME, what="a recording")
     check_upload(

@@ -30,6 +30,7 @@ class Reading(Shared):
         model = call.body["model"]
         job = self.start_job(call, "stt", call.reference[:21], model, work)
         job.expires_at = job.created_at + 3600
+        job.details["body"] = call.body
 
         def completed(done: Job) -> None:
             call.reference = done.id
@@ -50,7 +51,7 @@ class Reading(Shared):
         shown = {"queued": "queued", "running": "generating", "completed": "completed"}.get(state, "error")
         answer: dict[str, Any] = {"generation_id": job.id, "status": shown}
         if state == "completed":
-            answer["result"] = self._transcript(job.model, job.result, call)
+            answer["result"] = self._transcript(job.model, job.result, call, job.details["body"])
             answer["meta"] = job.details["meta"]
         elif shown == "error":
             answer["error"] = {"name": "BadAudio", "message": "Unreadable file"}
@@ -67,7 +68,7 @@ class Reading(Shared):
         if isinstance(heard[2], Refusal):
             raise heard[2]
         self._charge(call, money(Decimal("0.0001") * Decimal(str(round(heard[1], 2)))))
-        return Answer.json(self._deepgram(call.body["model"], heard, call), 201)
+        return Answer.json(self._deepgram(call.body["model"], heard, call, call.body), 201)
 
     def _recording(self, call: Call) -> tuple[bytes | None, str]:
         """The bytes of the recording, if they are here, and what it is called."""
@@ -97,9 +98,10 @@ class Reading(Shared):
             return "", 0.0, Refusal(400, f"audio: {error}")
         return heard.text, heard.duration_s, list(heard.words)
 
-    def _transcript(self, model: str, heard: tuple[str, float, Any], call: Call) -> dict[str, Any]:
+    def _transcript(self, model: str, heard: tuple[str, float, Any], call: Call, asked: Any) -> dict[str, Any]:
         """The transcript in the form of the model's vendor."""
         text, length_s, spoken = heard
+        speakers = _speakers(text, len(spoken), asked)
         if model.startswith(("aai/", "slam")):
             listed = [
                 {
@@ -107,10 +109,11 @@ class Reading(Shared):
                     "start": round(start * 1000),
                     "end": round(end * 1000),
                     "confidence": 0.98,
-                    "speaker": None,
+                    "speaker": None if who is None else "AB"[who],
                 }
-                for word, start, end in spoken
+                for (word, start, end), who in zip(spoken, speakers, strict=True)
             ]
+            turns = _turns(listed, "text") if speakers and speakers[0] is not None else None
             return {
                 "id": self.simulator.new_uuid(),
                 "status": "completed",
@@ -118,6 +121,7 @@ class Reading(Shared):
                 "confidence": 0.98,
                 "audio_duration": round(length_s),
                 "words": listed,
+                **({} if turns is None else {"utterances": turns}),
             }
         if model.startswith("openai/"):
             given, made = round(length_s * 10), len(spoken)
@@ -125,21 +129,22 @@ class Reading(Shared):
             return {"text": text, "usage": counts}
         if model.startswith("microsoft/"):
             return {"text": text, "usage": {"seconds": round(length_s, 2), "cost": round(0.0001 * length_s, 6)}}
-        return self._deepgram(model, heard, call)
+        return self._deepgram(model, heard, call, asked)
 
-    def _deepgram(self, model: str, heard: tuple[str, float, Any], call: Call) -> dict[str, Any]:
+    def _deepgram(self, model: str, heard: tuple[str, float, Any], call: Call, asked: Any) -> dict[str, Any]:
         text, length_s, spoken = heard
         name = model.removeprefix("#g1_")
+        speakers = _speakers(text, len(spoken), asked)
         listed = [
             {
                 "word": re.sub(r"[^\w'’-]", "", word).lower(),
                 "start": round(start, 3),
                 "end": round(end, 3),
                 "confidence": 0.99,
-                **({"speaker": 0} if call.body and call.body.get("diarize") else {}),
+                **({} if who is None else {"speaker": who}),
                 "punctuated_word": word,
             }
-            for word, start, end in spoken
+            for (word, start, end), who in zip(spoken, speakers, strict=True)
         ]
         metadata = {
             "request_id": call.reference,
@@ -230,6 +235,28 @@ class Reading(Shared):
                 answer.setdefault(_FEATURES.get(kind, "labelAnnotations"), {} if kind in _SINGLE else [])
         self._charge(call, Decimal("0.002"), "ofr")
         return Answer.json(answer, 201)
+
+
+def _speakers(text: str, count: int, body: Any) -> list[int | None]:
+    """Who says each word, where that was asked for: a pause, which is a line's end in the text that was spoken, changes the speaker."""
+    if not isinstance(body, dict) or not any(
+        body.get(name) in (True, "true") for name in ("diarize", "speaker_labels")
+    ):
+        return [None] * count
+    found = [turn % 2 for turn, line in enumerate(filter(str.strip, text.splitlines())) for _ in line.split()]
+    return [*found[:count], *([found[-1] if found else 0] * (count - len(found)))]
+
+
+def _turns(listed: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The speakers' turns that words make."""
+    turns: list[dict[str, Any]] = []
+    for word in listed:
+        if turns and turns[-1]["speaker"] == word["speaker"]:
+            turns[-1][name] += f" {word[name]}"
+            turns[-1]["end"] = word["end"]
+        else:
+            turns.append({key: word[key] for key in ("speaker", "start", "end", "confidence", name)})
+    return turns
 
 
 _FEATURES = {

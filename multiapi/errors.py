@@ -10,7 +10,7 @@ MultiApiError
 │   ├── InsufficientCreditsError   402, or the vendor's own way to say it
 │   ├── PermissionDeniedError      403
 │   ├── NotFoundError              404
-│   ├── RequestTooLargeError       413
+│   ├── RequestTooLargeError       413; also raised before sending, then without a status
 │   ├── RateLimitError             429
 │   └── ServerError                5xx and whatever else is no success
 ├── MissingApiKeyError             no key was given, or one that cannot be sent
@@ -180,7 +180,7 @@ class NotFoundError(StatusError):
 
 
 class RequestTooLargeError(StatusError):
-    """The request's body is larger than the vendor takes."""
+    """The request, or a file in it, is larger than the provider takes; where that is known before sending, without a status."""
 
 
 class RateLimitError(StatusError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from email.message import Message
 from typing import Any
 from urllib.parse import unquote
 
-from multiapi.errors import ResponseFormatError, place, printable
+from multiapi.errors import ResponseFormatError, printable
+from multiapi.errors import place as place_of
 from multiapi.http import HttpResponse, excerpt
 from multiapi.types import ChatResponse, Cost, Usage
 
@@ -33,7 +34,7 @@ def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any
 def untranslated(answer: ChatResponse | None, error: Exception, provider: str | None = None) -> ResponseFormatError:
     """The error for an answer that could be read, but not be written as a framework has it; `partial` is the answer, which is paid for."""
     return ResponseFormatError(
-        f"{answer.provider if answer is not None else provider} gave an answer that the framework's classes do not hold ({place(error)})",
+        f"{answer.provider if answer is not None else provider} gave an answer that the framework's classes do not hold ({place_of(error)})",
         provider=answer.provider if answer is not None else provider,
         request_id=answer.request_id if answer is not None else None,
         partial=answer,
@@ -122,6 +123,19 @@ _AUDIO = ("audio_tokens", "audio", "audioTokens")
 _OUTSIDE_OF_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
+def _fields(**names: tuple[str, ...]) -> dict[str, str]:
+    return {name: field for field, spellings in names.items() for name in spellings}
+
+
+_BODY_FIELDS = _fields(
+    inputs=_INPUT, outputs=_OUTPUT, total=_TOTAL, cached=_CACHED, written=_WRITTEN, reasoning=_REASONING
+)
+_PARTS = {
+    **dict.fromkeys(_OF_INPUT, _fields(cached=_CACHED, written=_WRITTEN, audio_in=_AUDIO)),
+    **dict.fromkeys(_OF_OUTPUT, _fields(reasoning=_REASONING, audio_out=_AUDIO)),
+}
+
+
 def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
     """Token counts in every documented spelling; None if there are none, or zeros only.
 
@@ -132,21 +146,27 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
     Args:
         rest_is_reasoning: The vendor counts thoughts in nothing but the total.
     """
-    if not isinstance(body, dict) or is_filler(body):
+    if not isinstance(body, dict):
         return None
-    of_input = [each for name in _OF_INPUT if type(each := body.get(name)) is dict]
-    of_output = [each for name in _OF_OUTPUT if type(each := body.get(name)) is dict]
-    inputs, outputs, total = _count([body], _INPUT), _count([body], _OUTPUT), _count([body], _TOTAL)
-    if inputs is None and outputs is None and total is None:
+    counts: dict[str, int] = {}
+    details = [(value, _PARTS[name]) for name, value in body.items() if type(value) is dict and name in _PARTS]
+    for place, fields in details:
+        _count(place, fields, counts)
+    _count(body, _BODY_FIELDS, counts)
+    inputs, outputs, total = counts.get("inputs"), counts.get("outputs"), counts.get("total")
+    if (inputs is None and outputs is None and total is None) or not (
+        inputs or outputs or total or not is_filler(body)
+    ):
         return None
     if total == 0 and (inputs or outputs):
         total = None
-    cached, written = _count([*of_input, body], _CACHED), _written([*of_input, body])
-    reasoning = _count([*of_output, body], _REASONING)
+    cached, written, reasoning = counts.get("cached"), counts.get("written"), counts.get("reasoning")
+    if not written and "cache_creation" in body:
+        written = _in_parts(body["cache_creation"]) or written
     beside, thoughts = (cached or 0) + (written or 0), reasoning or 0
     known = (inputs or 0) + (outputs or 0)
     if total is None or total not in {known, known + thoughts, known + beside, known + thoughts + beside}:
-        in_words = "prompt_tokens" not in body and not of_input and any(name in body for name in _OUTSIDE_OF_INPUT)
+        in_words = "prompt_tokens" not in body and not details and any(name in body for name in _OUTSIDE_OF_INPUT)
         is_beside = (total is None and in_words) or max(cached or 0, written or 0) > (inputs or 0)
         is_thought = thoughts > (outputs or 0)
     else:
@@ -158,7 +178,7 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
         outputs += thoughts
     if rest_is_reasoning and not thoughts and total is not None and inputs is not None and outputs is not None:
         rest = total - inputs - outputs
-        if rest > 0 and all(map(is_filler, (*of_input, *of_output))):
+        if rest > 0 and all(is_filler(place) for place, _ in details):
             reasoning, outputs = rest, outputs + rest
     if total is None and inputs is not None and outputs is not None:
         total = inputs + outputs
@@ -169,8 +189,8 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
         _at_most(cached, inputs),
         _at_most(written, inputs),
         _at_most(reasoning, outputs),
-        _at_most(_count(of_input, _AUDIO), inputs),
-        _at_most(_count(of_output, _AUDIO), outputs),
+        _at_most(counts.get("audio_in"), inputs),
+        _at_most(counts.get("audio_out"), outputs),
         body,
     )
 
@@ -210,31 +230,20 @@ def token_details(usage: Usage) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def _count(places: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int | None:
-    """The first count above zero, else zero if one says so."""
-    found: int | None = None
-    for each in places:
-        for name in names:
-            value = each.get(name)
-            if value is None:
-                continue
-            number = whole_number(value)
-            if number is not None and number > 0:
-                return number
-            if number == 0:
-                found = 0
-    return found
+def _count(place: Mapping[str, Any], fields: Mapping[str, str], counts: dict[str, int]) -> None:
+    """Take the counts of one object; the first above zero stays."""
+    for name, value in place.items():
+        field = fields.get(name)
+        if field is None or value is None:
+            continue
+        number = value if type(value) is int else whole_number(value)
+        if number is not None and number >= 0 and not counts.get(field):
+            counts[field] = number
 
 
-def _written(places: Sequence[Mapping[str, Any]]) -> int | None:
-    """Tokens written to a cache: as a number, or in parts by how long they are kept."""
-    found = _count(places, _WRITTEN)
-    if not found:
-        for each in places:
-            parts = each.get("cache_creation")
-            if type(parts) is dict:
-                return sum(whole_number(parts.get(name)) or 0 for name in _WRITTEN_PARTS) or found
-    return found
+def _in_parts(written: Any) -> int:
+    """Tokens written to a cache, by how long they are kept."""
+    return sum(whole_number(written.get(name)) or 0 for name in _WRITTEN_PARTS) if type(written) is dict else 0
 
 
 def _at_most(part: int | None, whole: int | None) -> int | None:

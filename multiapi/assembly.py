@@ -234,6 +234,8 @@ class Assembly:
         """
         delta, message = choice.get("delta"), choice.get("message")
         if self._whole:
+            if delta is None:
+                return message
             return delta if _says_nothing(message) and not _says_nothing(delta) else message or delta
         if type(delta) is dict and (self._text or self._calls.slots):
             return delta
@@ -419,12 +421,13 @@ class Assembly:
         calls, invalid = self._calls.finished(cut=interrupted or self.finish_reason in _CUT_REASONS)
         model = top.get("model")
         answer_id = top.get("id")
-        usage = None
-        for counts in (top.get("usage"), self._usage_inside, *_usage_beside(top)):
-            usage = read_usage(counts, rest_is_reasoning=self._rest_is_reasoning)
-            if usage is not None:
-                top = top if counts is top.get("usage") else {**top, "usage": counts}
-                break
+        usage = read_usage(top.get("usage"), rest_is_reasoning=self._rest_is_reasoning)
+        if usage is None:
+            for counts in (self._usage_inside, *_usage_beside(top)):
+                usage = read_usage(counts, rest_is_reasoning=self._rest_is_reasoning)
+                if usage is not None:
+                    top = {**top, "usage": counts}
+                    break
         text = "".join(self._text)
         citations = self._citations
         urls = {citation.url for citation in citations.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -17,27 +17,23 @@ def without_key(result: T, scrub: Callable[[str], str]) -> T:
     """A result as it may leave: with `scrub` applied to what stands beside what the model said; the same object if that changes nothing."""
     if not is_dataclass(result) or isinstance(result, type):
         return result
-    changed: dict[str, Any] = {}
-    for name in _FIELDS:
-        held = getattr(result, name, None)
-        if isinstance(held, dict) and held:
-            found = {
-                key: each if key in _SAID and name == "raw" else scrubbed(each, scrub) for key, each in held.items()
-            }
-            if any(found[key] is not each for key, each in held.items()):
-                changed[name] = found
-    usage = getattr(result, "usage", None)
-    details = getattr(usage, "details", None)
-    if isinstance(details, dict):
-        found = scrubbed(details, scrub)
-        if found is not details:
-            changed["usage"] = usage._replace(details=found)  # type: ignore[union-attr]
-    others = getattr(result, "alternatives", ())
+    held = {name: place for name in _FIELDS if type(place := getattr(result, name, None)) is dict}
+    usage, others = getattr(result, "usage", None), getattr(result, "alternatives", ())
+    beside = {name: each for name, each in held.pop("raw", {}).items() if name not in _SAID}
+    if not others and not _holds_some([beside, *held.values(), getattr(usage, "details", None)], scrub):
+        return result
+    changed: dict[str, Any] = {name: _each_scrubbed(place, scrub) for name, place in held.items()}
+    if beside:
+        changed["raw"] = {**getattr(result, "raw"), **_each_scrubbed(beside, scrub)}  # noqa: B009
+    if usage is not None:
+        changed["usage"] = usage._replace(details=usage.details and _each_scrubbed(usage.details, scrub))
     if others:
-        clean = tuple(without_key(other, scrub) for other in others)
-        if any(new is not old for new, old in zip(clean, others, strict=True)):
-            changed["alternatives"] = clean
-    return replace(result, **changed) if changed else result
+        changed["alternatives"] = tuple(without_key(other, scrub) for other in others)
+    return replace(result, **changed)
+
+
+def _each_scrubbed(place: Mapping[str, Any], scrub: Callable[[str], str]) -> dict[str, Any]:
+    return {scrub(name): scrubbed(each, scrub) for name, each in place.items()}
 
 
 def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
@@ -51,19 +47,21 @@ def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
 
 
 def _holds_some(value: Any, scrub: Callable[[str], str]) -> bool:
+    """Whether a text in a value of parsed JSON would be changed; all of them are looked at in one go."""
+    texts: list[str] = []
     waiting = [value]
     while waiting:
         each = waiting.pop()
         kind = type(each)
         if kind is str:
-            if scrub(each) != each:
-                return True
+            texts.append(each)
         elif kind is dict:
-            waiting.extend(each)
+            texts.extend(each)
             waiting.extend(each.values())
         elif kind is list:
             waiting.extend(each)
-    return False
+    whole = "\n\n".join(texts)
+    return scrub(whole) != whole
 
 
 def _rebuilt(value: Any, scrub: Callable[[str], str]) -> Any:

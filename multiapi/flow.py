@@ -91,7 +91,8 @@ class Policy:
     """How often and what is repeated.
 
     Attributes:
-        max_retries: At most this many repetitions, whatever the reason; one HTTP request more than that in all.
+        max_retries: At most this many repetitions, whatever the reason; one HTTP request more than that in all. A request that is asked
+            otherwise because a part of it was refused is not a repetition, but 0 turns that off too.
         repeat_unknown: Also repeat what may have been carried out and charged. Off, unless you know that it does no harm.
         repeat_media: Also repeat paid media calls after a 5xx.
         max_retry_after_s: A longer wait than this is not obeyed but raised.

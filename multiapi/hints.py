@@ -14,8 +14,8 @@ from multiapi.errors import InvalidRequestError, MultiApiError, NotFoundError, S
 from multiapi.http import HttpRequest
 from multiapi.model_facts import effort_outcome
 from multiapi.provider import Provider
-from multiapi.refusals import refusal_in
-from multiapi.types import ChatRequest
+from multiapi.refusals import named_setting, refusal_in
+from multiapi.types import CHAT_SETTINGS, ChatRequest
 
 _MODEL_WORDS = re.compile(r"\bmodels?\b|\bendpoints?\b", re.IGNORECASE)
 _NO_SOURCE = re.compile(r"no endpoints found|\b0 endpoints\b", re.IGNORECASE)
@@ -23,6 +23,10 @@ _TOO_SMALL_TO_THINK = re.compile(
     r"max_tokens or model output limit was reached|greater than thinking_budget", re.IGNORECASE
 )
 _EFFORTS = re.compile(r"'(?:none|minimal|low|medium|high)' \| '", re.IGNORECASE)
+
+
+SETTINGS = frozenset({*CHAT_SETTINGS, "stop"}) - {"reasoning_effort"}
+"""Settings that only the caller can take back."""
 
 
 class IgnoredSettingWarning(UserWarning):
@@ -65,6 +69,10 @@ def _hints(provider: Provider, http: HttpRequest, error: StatusError) -> Iterato
             yield f"{one_line(model)} does not take reasoning_effort {one_line(effort)!r} (as of {known[1].read}): {takes}"
         elif _EFFORTS.search(error.message):
             yield f"that is about reasoning_effort, which is {one_line(effort)!r}"
+    if isinstance(error, InvalidRequestError) and error.param is None:
+        error.param = named_setting(error, body)
+    if error.param in body and error.param in SETTINGS:
+        yield f"{error.param} was sent as {one_line(body[error.param], 60)}: leave it out or set another value"
     refused = refusal_in(error, body) if body.get("tools") else None
     if refused is not None and refused.parts == {"tools"} and not refused.is_schema:
         yield "tool_calling='prompted' asks for calls in the prompt"

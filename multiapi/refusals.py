@@ -265,6 +265,21 @@ def refusal_in(error: MultiApiError, body: Any) -> Refusal | None:
     return Refusal(parts) if parts else None
 
 
+_NEVER_NAMED = frozenset({"model", "messages", "input", "stream", "prompt", "tools"})
+
+
+def named_setting(error: StatusError, body: Mapping[str, Any]) -> str | None:
+    """The field of a request that a refusal names beside a refusing word, where it has no `param`; None if it names none, or several."""
+    own, found = _Own(_content(body)), set()
+    names = {name.lower(): name for name in body if name not in _NEVER_NAMED}
+    for sentence in _SENTENCE_END.split(_as_read(error.message)):
+        if not any(not own.has(at[0]) for at in _REFUSING.finditer(sentence)):
+            continue
+        words = re.findall(r"[a-z_][a-z0-9_]*", sentence)
+        found |= {names[word] for word in words if word in names and not own.has(word)}
+    return found.pop() if len(found) == 1 else None
+
+
 def _of_sent(part: str, sent: frozenset[str]) -> str:
     """A choice of tools that was not sent is named where the tools are meant."""
     return "tools" if part == "tool_choice" and part not in sent else part

@@ -81,6 +81,17 @@ def test_the_vendors_words_and_the_request_id_are_told(cli: RunCli, served: Simu
     assert "\x1b" not in ran.err
 
 
+def test_the_providers_own_word_and_details_are_there_for_scripts(cli: RunCli, served: Simulator) -> None:
+    body = '{"error": {"type": "guardrail_violation", "code": "blocked_keyword", "message": "no", "details": ["a"]}}'
+    served.faults.add(f"status=400; body={body}", vendor="aicredits", times=2)
+    ran = cli("chat", "-p", "aicredits", "--json", "--no-stream", "hello")
+    assert ran.code == 12
+    assert (
+        ran.json["error"] | {"code": "blocked_keyword", "details": ["a"], "type": "ContentFilterError"}
+        == ran.json["error"]
+    )
+
+
 def test_keys_that_fail(cli: RunCli, served: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in PROVIDERS.values():
         monkeypatch.setenv(provider.api_key_env, "invalid-key")

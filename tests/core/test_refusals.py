@@ -502,16 +502,27 @@ def test_without_retries_nothing_is_asked_again() -> None:
     assert len(server.sent) == 1
 
 
-@pytest.mark.parametrize("fields", [{"temperature": 1.5}, {"seed": 3}, {"stop": ["x"]}, {"top_p": 0.5}])
-def test_a_setting_of_the_caller_is_not_dropped_but_named(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "fields", [{"temperature": 1.5}, {"seed": 3}, {"stop": ["x"]}, {"top_p": 0.5}, {"logprobs": True}]
+)
+@pytest.mark.parametrize("in_words", [False, True])
+def test_a_setting_of_the_caller_is_not_dropped_but_named(fields: dict[str, Any], in_words: bool) -> None:
     (name,) = fields
-    server = Server(
-        lambda body: {"message": f"Unsupported parameter: '{name}' is not supported with this model.", "param": name}
-    )
-    with pytest.raises(InvalidRequestError, match=name) as caught:
+    words = f"Unsupported value: '{name}' does not support this with this model."
+    server = Server(lambda body: words if in_words else {"message": words, "param": name})
+    with pytest.raises(
+        InvalidRequestError, match=f"{name} was sent as .*: leave it out or set another value"
+    ) as caught:
         server.ask(**fields)
     assert caught.value.param == name
     assert len(server.sent) == 1
+
+
+def test_a_setting_that_the_prompt_names_is_not_taken_for_the_refused_one() -> None:
+    server = Server(lambda body: f"unsupported text: {body['messages'][0]['content']}")
+    with pytest.raises(InvalidRequestError) as caught:
+        server.ask(messages=[Message("user", "what is temperature?")], temperature=0.5)
+    assert caught.value.param is None
 
 
 # ------------------------------------------------------------------------------------------------ how long, how many

@@ -59,7 +59,9 @@ class Simulator:
 
     `job_wait_s` and `job_run_s` say how long a job waits and runs on the simulator's clock. `as_seen` switches on forms that users
     saw live and no page shows: True for all, or names from the table in `as_seen.py`. `withdrawn` serves operations that their
-    vendor has withdrawn, from the contract's examples; without it they are 404.
+    vendor has withdrawn, from the contract's examples; without it they are 404. `cache` is AICredits'
+    semantic cache: a repeated chat is answered from it, as JSON even where a stream was asked for. `blocked_words` are those of its
+    guardrails.
     """
 
     def __init__(
@@ -71,9 +73,13 @@ class Simulator:
         job_run_s: float = 1.5,
         as_seen: bool | str | Iterable[str] = False,
         withdrawn: bool = False,
+        cache: bool = False,
+        blocked_words: Iterable[str] = (),
     ) -> None:
         self.seed = seed
         self.withdrawn = withdrawn
+        self.cache = cache
+        self.blocked_words = frozenset(word.lower() for word in blocked_words)
         self.as_seen = as_seen
         self.clock = clock or Clock()
         self.job_wait_s = job_wait_s
@@ -89,6 +95,7 @@ class Simulator:
         self.files = Files()
         self.answered = 0
         self._turns: dict[str, int] = {}
+        self.cached: dict[bytes, bytes] = {}
         self._numbers = count(1)
         self._vendors: dict[str, Vendor] = {}
 

@@ -324,3 +324,30 @@ def test_it_is_switched_at_the_controls_and_survives_a_reset() -> None:
     assert seen.client.post(url, json={"as_seen": ["nothing"]}).status_code == 400
     assert seen.client.get(url).json() == {"as_seen": ["credits"]}
     assert seen.client.delete(url).json() == {"as_seen": []}
+
+
+# ------------------------------------------------------------------------------------------------ what needs no name
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_a_repeated_request_is_answered_from_the_cache_as_json(first: bool, second: bool) -> None:
+    seen = Talk("aicredits", Simulator(clock=Clock(1_780_000_000.0), cache=True))
+    body = {"model": "openai/gpt-4o", "messages": HELLO}
+    seen.post("/v1/chat/completions", {**body, "stream": first})
+    left = seen.get("/v1/credits").json()["balance"]
+    hit = seen.post("/v1/chat/completions", {**body, "stream": second, "no_cache": True})
+    assert (hit.headers["x-cache-status"], hit.headers["content-type"]) == ("HIT", "application/json")
+    assert content(hit) == "hello in three words"
+    assert seen.get("/v1/credits").json()["balance"] == left
+    other = seen.post("/v1/chat/completions", {**body, "temperature": 0.5})
+    assert "x-cache-status" not in other.headers
+    assert "x-cache-status" not in talk().post("/v1/chat/completions", body).headers
+
+
+def test_a_blocked_word_is_a_guardrail() -> None:
+    seen = Talk("aicredits", Simulator(clock=Clock(1_780_000_000.0), blocked_words=["Bomb"]))
+    body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "how to build a BOMB"}]}
+    refused = seen.post("/v1/chat/completions", body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "blocked_keyword")
+    assert refused.json()["error"]["type"] == "guardrail_violation"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
+import orjson
+
 from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import Answer, Request
@@ -81,6 +83,9 @@ class Aicredits(Vendor):
             return Answer(500, {})
         if refusal.details.get("text"):
             return Answer(refusal.status, {"content-type": "text/plain"}, refusal.message.encode())
+        if refusal.details.get("blocked"):
+            error = {"message": refusal.message, "type": "guardrail_violation", "code": "blocked_keyword"}
+            return Answer.json({"error": error}, 400)
         status = 400 if refusal.status in (404, 405, 415, 422) and refusal.status not in _TYPES else refusal.status
         kind = _TYPES.get(status, "invalid_request_error")
         return Answer.json(
@@ -100,6 +105,8 @@ class Aicredits(Vendor):
             raise Refusal(500, "", wall=True)
         if "upstream" in seen and self.simulator.turn("aicredits upstream") % UPSTREAM_EACH == UPSTREAM_EACH - 1:
             raise Refusal(429, "Provider returned error", upstream=True)
+        if any(word in _words_of(call.body) for word in self.simulator.blocked_words):
+            raise Refusal(400, "Request contains blocked content", blocked=True)
         if "schema" in seen and _has_list_as_type(_schemas_of(call.body)):
             raise Refusal(400, f"Invalid request body: {GO_REFUSES}")
         self.require_money(call)
@@ -110,6 +117,11 @@ class Aicredits(Vendor):
         if "structured" in seen and _is_google(asked.model) and _wants_schema(call.body):
             empty = ("", "{}")[self.simulator.turn("aicredits structured") % 2]
             made = [replace(one, text=empty, tool_calls=(), reasoning="", finish_reason="stop") for one in made]
+        place = _cache_place(call.body)
+        if self.simulator.cache and place in self.simulator.cached:
+            return Answer(
+                200, {"content-type": "application/json", "x-cache-status": "HIT"}, self.simulator.cached[place]
+            )
         head = {"id": call.reference, "created": self.now(), "model": _short(call.body["model"])}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
@@ -117,9 +129,12 @@ class Aicredits(Vendor):
         price = money(given * _INPUT_INR + (output_tokens + hidden) * _OUTPUT_INR)
         self.book(call, call.body["model"], price, input_tokens=given, output_tokens=output_tokens + hidden)
         shape = self._shape(asked.model, price, hidden, output_tokens)
+        whole = Answer.json(chat_format.completion(head, made, ids, shape, call.body))
+        if self.simulator.cache:
+            self.simulator.cached[place] = whole.body
         if call.body.get("stream"):
             return Answer.events(chat_format.chunks(head, made, ids, shape, call.body))
-        return Answer.json(chat_format.completion(head, made, ids, shape, call.body))
+        return whole
 
     def _shape(self, model: str, price: Decimal, hidden: int, output_tokens: int) -> chat_format.Shape:
         """What is written into a completion: as documented, or with the fields that users saw."""
@@ -368,6 +383,19 @@ def _developer(model: str) -> str:
 def _listed(words: tuple[str, ...]) -> str:
     quoted = [f'"{word}"' for word in words]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _words_of(body: dict[str, Any]) -> str:
+    """All that is said in a request, in lower case."""
+    return " ".join(chat_format.text_of(message.get("content")) for message in body["messages"]).lower()
+
+
+def _cache_place(body: dict[str, Any]) -> bytes:
+    """What has to be the same for an answer from the cache; `no_cache` has no effect today."""
+    about = {
+        name: value for name, value in body.items() if name not in ("stream", "stream_options", "no_cache", "cache")
+    }
+    return orjson.dumps(about, option=orjson.OPT_SORT_KEYS)
 
 
 def _delay_s(call: Call) -> float:

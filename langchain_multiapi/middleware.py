@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
-from collections.abc import Awaitable, Callable
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
@@ -14,16 +16,18 @@ try:
         ModelRequest,
         ModelResponse,
         PrivateStateAttr,
+        ToolCallRequest,
         hook_config,
     )
     from langgraph.channels.untracked_value import UntrackedValue
 except ImportError as error:
     raise ImportError("the middleware needs langchain: pip install 'multiapi[agents]'") from error
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
-from langchain_multiapi.spending import cost_of
+from langchain_multiapi.spending import cost_of, is_cached
 from multiapi.failover import is_doubtful, worth_another_provider
+from multiapi.spending import UNITS, Spending, counted_by
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -56,6 +60,7 @@ class SpendState(AgentState[Any]):
     multiapi_spent: NotRequired[Annotated[str, PrivateStateAttr]]
     multiapi_spent_in_run: NotRequired[Annotated[str, UntrackedValue, PrivateStateAttr]]
     multiapi_counted: NotRequired[Annotated[str, PrivateStateAttr]]
+    multiapi_counted_tools: NotRequired[Annotated[list[str], PrivateStateAttr]]
 
 
 class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
@@ -63,11 +68,15 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
 
         agent = create_agent(model, tools, middleware=[SpendGuard("0.50", unit="USD")])
 
-    The budget is in the vendor's own unit, because nothing is converted. A call is not cut short: the last one may go above it.
+    Counted is what the model's answers cost, and whatever is bought inside of a tool call: this package's tools, embeddings, other
+    agents. An answer out of LangChain's cache is free. The budget is in the provider's own unit, because nothing is converted. A call
+    is not cut short: the last one may go above it. When the budget is used up, this package's tools are refused to the model.
+
+    A cost that is not told, or told in another unit, cannot be counted: that is a warning, once, because such a budget may never end.
 
     Args:
         budget: How much may be spent.
-        unit: USD, INR, diamonds, credits, or None for a vendor that names none.
+        unit: USD, INR, diamonds, credits, or None for a provider that names none.
         per: "thread" counts a whole conversation, kept by the checkpointer; "run" one call of the agent.
         on_exceeded: "end" ends with a message that says so, "error" raises `BudgetExceededError`.
         on_unpriced: What happens after an answer whose cost in this unit is not told: "ignore" it, or treat the budget as "exceeded".
@@ -88,7 +97,8 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         self.budget = Decimal(str(budget))
         if not self.budget.is_finite() or self.budget < 0:
             raise ValueError(f"a budget must be zero or more, not {budget!r}")
-        self.unit = unit
+        self.unit = checked_unit(unit)
+        self._has_warned = False
         self.per = per
         self.on_exceeded = on_exceeded
         self.on_unpriced = on_unpriced
@@ -100,13 +110,14 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
 
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002
-        spent = self.spent(state)
+        update = self._count_tools(state)
+        spent = self.spent({**state, **update})  # type: ignore[typeddict-item]
         if spent < self.budget:
-            return None
+            return update or None
         error = BudgetExceededError(spent, self.budget, self.unit)
         if self.on_exceeded == "error":
             raise error
-        return {"jump_to": "end", "messages": [AIMessage(f"Stopped: {error}.")]}
+        return {**update, "jump_to": "end", "messages": [AIMessage(f"Stopped: {error}.")]}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -116,21 +127,121 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         message = next((found for found in reversed(state["messages"]) if isinstance(found, AIMessage)), None)
         if message is None or (message.id and message.id == state.get("multiapi_counted")):
             return None
+        counted = {"multiapi_counted": message.id or ""}
+        if is_cached(message):
+            return counted
         cost = cost_of(message)
-        if cost is not None and cost.unit == self.unit:
-            amount = cost.amount
-        elif self.on_unpriced == "exceeded":
-            amount = self.budget
-        else:
-            return None
-        return {
-            "multiapi_spent": str(Decimal(state.get("multiapi_spent") or 0) + amount),
-            "multiapi_spent_in_run": str(Decimal(state.get("multiapi_spent_in_run") or 0) + amount),
-            "multiapi_counted": message.id or "",
-        }
+        amount = self._amount({} if cost is None else {cost.unit: cost.amount}, unpriced=cost is None, of="an answer")
+        return {**self._added(state, amount), **counted}
 
     async def aafter_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         return self.after_model(state, runtime)
+
+    # ------------------------------------------------------------------------------------ tools
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        with counted_by(heard := Spending()):
+            result = handler(request)
+        return _noted(result, heard)
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> Any:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        with counted_by(heard := Spending()):
+            result = await handler(request)
+        return _noted(result, heard)
+
+    def _refused(self, request: ToolCallRequest) -> ToolMessage | None:
+        spent = self.spent(request.state)
+        if spent < self.budget or not hasattr(request.tool, "toolbox"):
+            return None
+        words = f"Not done: {BudgetExceededError(spent, self.budget, self.unit)}."
+        return ToolMessage(words, tool_call_id=request.tool_call["id"], name=request.tool_call["name"], status="error")
+
+    def _count_tools(self, state: SpendState) -> dict[str, Any]:
+        """What tools have bought since the last model call; each call of a tool counts once."""
+        latest: list[ToolMessage] = []
+        for message in reversed(state["messages"]):
+            if isinstance(message, AIMessage):
+                break
+            if isinstance(message, ToolMessage) and _SPENT in message.response_metadata:
+                latest.append(message)
+        before = state.get("multiapi_counted_tools") or []
+        new = [message for message in latest if message.tool_call_id not in before]
+        if not new:
+            return {}
+        amount = Decimal(0)
+        for message in new:
+            told = message.response_metadata[_SPENT]
+            totals = {unit or None: Decimal(text) for unit, text in told["totals"].items()}
+            amount += self._amount(totals, unpriced=bool(told["unpriced"]), of="a tool call")
+        return {
+            **self._added(state, amount),
+            "multiapi_counted_tools": [*before, *(message.tool_call_id for message in new)][-MOST_KEPT_IDS:],
+        }
+
+    def _added(self, state: SpendState, amount: Decimal) -> dict[str, Any]:
+        names = ("multiapi_spent", "multiapi_spent_in_run")
+        return {name: str(Decimal(str(state.get(name) or 0)) + amount) for name in names}
+
+    def _amount(self, totals: Mapping[str | None, Decimal], *, unpriced: bool, of: str) -> Decimal:
+        """What is counted of what was told; a warning, once, where that is not all."""
+        others = [unit or "no unit" for unit in totals if unit != self.unit]
+        amount = totals.get(self.unit, Decimal(0))
+        if not unpriced and not others:
+            return amount
+        if self.on_unpriced == "exceeded":
+            return max(amount, self.budget)
+        if not self._has_warned:
+            self._has_warned = True
+            what = f"told its cost in {', '.join(others)}" if others else "told no cost"
+            warnings.warn(
+                f"a budget of {self.budget} {self.unit or '(no unit)'} cannot count {of} that {what}, and may never end: "
+                'set the unit that the provider tells, or on_unpriced="exceeded"',
+                stacklevel=2,
+            )
+        return amount
+
+
+_SPENT = "multiapi_spent"
+MOST_KEPT_IDS = 200
+
+
+def _noted(result: Any, heard: Spending) -> Any:
+    """The result of a tool, with what was bought for it on its message."""
+    update = getattr(result, "update", None)
+    inside = update.get("messages", []) if isinstance(update, Mapping) else []
+    message = next((each for each in [result, *inside] if isinstance(each, ToolMessage)), None)
+    if message is not None and heard.calls:
+        totals = {unit or "": str(amount) for unit, amount in heard.totals.items()}
+        message.response_metadata[_SPENT] = {"totals": totals, "unpriced": heard.unpriced}
+    return result
+
+
+def checked_unit(unit: str | None) -> str | None:
+    """A unit in which a provider tells costs.
+
+    Raises:
+        ValueError: It is nearly one; the message has the right spelling.
+    """
+    if unit in UNITS:
+        return unit
+    known = {str(each).lower(): each for each in UNITS if each is not None}
+    near = difflib.get_close_matches(str(unit).strip().lower(), known, n=1, cutoff=0.8)
+    if near:
+        raise ValueError(f"{unit!r} is not a valid unit of a budget; did you mean {known[near[0]]!r}?")
+    warnings.warn(
+        f"no provider tells costs in {unit!r}, so this budget may never end: write USD, INR, diamonds, credits, or None for a "
+        "provider that names no unit",
+        stacklevel=3,
+    )
+    return unit
 
 
 class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):

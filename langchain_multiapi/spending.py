@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +13,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
+from multiapi.failover import is_doubtful
+from multiapi.providers import PROVIDERS
+from multiapi.spending import Spending, counted_by, tell_unpriced
 from multiapi.types import Cost
 
 
@@ -29,40 +31,61 @@ def cost_of(message: Any) -> Cost | None:
         return None
 
 
-class SpendTracker(BaseCallbackHandler):
+def is_cached(message: Any) -> bool:
+    """Whether an answer came out of LangChain's cache, which marks it so, and cost nothing."""
+    usage = getattr(message, "usage_metadata", None)
+    return isinstance(usage, Mapping) and "total_cost" in usage and usage["total_cost"] == 0
+
+
+class SpendTracker(Spending, BaseCallbackHandler):
     """Adds up what calls cost, per unit; units are never converted.
 
         spent = SpendTracker()
         model.invoke("hello", config={"callbacks": [spent]})
         spent.totals                        # {"USD": Decimal("0.0021")}
 
+    As a callback it sees chat models and this package's tools; inside of `track_spending` every paid call.
+
     Attributes:
-        totals: The sum for each unit; None is the unit of vendors that name none.
-        calls: How many answers there were.
-        unpriced: How many of them came without a cost.
+        totals: The sum for each unit; None is the unit of providers that name none.
+        calls: How many paid calls there were.
+        unpriced: How many of them came without a cost: not told, or the call failed or was left and may have been charged.
+        cached: How many answers came out of LangChain's cache, for nothing.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
-        self.totals: dict[str | None, Decimal] = {}
-        self.calls = 0
-        self.unpriced = 0
-
-    def __repr__(self) -> str:
-        spent = ", ".join(f"{amount} {unit or '(no unit)'}" for unit, amount in self.totals.items())
-        return f"SpendTracker({spent or 'nothing'} in {self.calls} calls)"
+        self.cached = 0
+        self._hears_core = False
 
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002
         for generations in response.generations:
             first = generations[0] if generations else None
-            cost = cost_of(first.message) if isinstance(first, ChatGeneration) else None
-            with self._lock:
-                self.calls += 1
-                if cost is None:
-                    self.unpriced += 1
-                else:
-                    self.totals[cost.unit] = self.totals.get(cost.unit, Decimal(0)) + cost.amount
+            message = first.message if isinstance(first, ChatGeneration) else None
+            if is_cached(message):
+                with self._lock:
+                    self.cached += 1
+            elif not (self._hears_core and _is_ours(message)):
+                self.count(cost_of(message))
+
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:  # noqa: ARG002
+        if self._hears_core:
+            return
+        cost = getattr(error, "cost", None)
+        if (
+            cost is not None or is_doubtful(error) or not isinstance(error, Exception)
+        ):  # the last: it was left, or cancelled
+            self.count(cost)
+
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        made = getattr(output, "artifact", None)
+        cost = getattr(made[0] if isinstance(made, list) and made else made, "cost", None)
+        if isinstance(cost, Cost) and not self._hears_core:
+            self.count(cost)
+
+
+def _is_ours(message: Any) -> bool:
+    return getattr(message, "response_metadata", {}).get("model_provider") in PROVIDERS
 
 
 _TRACKER: ContextVar[SpendTracker | None] = ContextVar("multiapi_spend_tracker", default=None)
@@ -71,14 +94,20 @@ _registered = False
 
 @contextmanager
 def track_spending() -> Iterator[SpendTracker]:
-    """Add up what every call inside of the `with` costs, without handing callbacks around."""
+    """Add up what every call inside of the `with` costs (chat, streams, embeddings, tools), without handing callbacks around.
+
+    A cost that nobody tells is in `unpriced`, and in the log.
+    """
     global _registered  # noqa: PLW0603
     if not _registered:
         register_configure_hook(_TRACKER, inheritable=True)
         _registered = True
     tracker = SpendTracker()
+    tracker._hears_core = True
     token = _TRACKER.set(tracker)
     try:
-        yield tracker
+        with counted_by(tracker):
+            yield tracker
     finally:
         _TRACKER.reset(token)
+        tell_unpriced(tracker)

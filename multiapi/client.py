@@ -82,6 +82,7 @@ class Client(FlowRunner, Calls):
             yield from whole_answer(self.chat(request))
             return
         live, plan = at_once(self._opened(request))
+        reading: StreamReading | None = None
         try:
             reading = StreamReading(self, plan, live)
             pieces = iter(live.pieces)
@@ -99,11 +100,13 @@ class Client(FlowRunner, Calls):
                 if self.http_client is None:  # only our transport stops waiting when it is told to
                     drain(pieces)
             if failure is not None:
-                chunk = pieces = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
+                chunk = pieces = reading = None  # they may hold the key, if the vendor repeated it
                 live.close()
                 raise failure
             yield from rest
         finally:
+            if reading is not None:
+                reading.count.left()
             live.close()
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
@@ -116,7 +119,7 @@ class Client(FlowRunner, Calls):
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
-        return at_once(self._run(flow, self._deadline()))
+        return at_once(self._counted(flow))
 
     def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., T]:
         """A function that makes a flow, as a method of this client."""
@@ -204,6 +207,7 @@ class AsyncClient(FlowRunner, Calls):
                 yield delta
             return
         live, plan = await self._opened(request)
+        reading: StreamReading | None = None
         try:
             reading = StreamReading(self, plan, live)
             pieces = live.async_pieces()
@@ -229,6 +233,8 @@ class AsyncClient(FlowRunner, Calls):
             for delta in rest:
                 yield delta
         finally:
+            if reading is not None:
+                reading.count.left()
             await live.aclose()
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
@@ -241,7 +247,7 @@ class AsyncClient(FlowRunner, Calls):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
-        return await self._run(flow, self._deadline())
+        return await self._counted(flow)
 
     def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., Coroutine[Any, Any, T]]:
         """A function that makes a flow, as a method of this client."""

@@ -23,6 +23,7 @@ from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse
 from multiapi.limiter import Limiter, Turn
 from multiapi.negotiation import Plan
+from multiapi.spending import note_failure, note_result
 from multiapi.types import ChatRequest
 
 if TYPE_CHECKING:
@@ -96,6 +97,16 @@ class FlowRunner(Settings, ABC):
         outcome = step = None  # an answer may repeat the key
         raise failure
 
+    async def _counted(self, flow: Flow[T]) -> T:
+        """Run a flow of a caller to its end, and let those who add up know what it cost."""
+        try:
+            result = await self._run(flow, self._deadline())
+        except MultiApiError as error:
+            note_failure(error)
+            raise
+        note_result(result)
+        return result
+
     async def _outcome(self, flow: Flow[Any], deadline: float | None) -> Any:
         """The result of a flow, or its error as a value."""
         try:
@@ -112,7 +123,11 @@ class FlowRunner(Settings, ABC):
     async def _opened(self, request: ChatRequest) -> tuple[LiveAnswer, Plan]:
         """A streamed answer that has begun."""
         opened: list[LiveAnswer] = []
-        _, plan = await self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
+        try:
+            _, plan = await self._run(flows.open_stream(self._setting, request), self._deadline(), opened)
+        except MultiApiError as error:
+            note_failure(error)
+            raise
         return opened[-1], plan
 
     async def _send(

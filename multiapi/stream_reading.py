@@ -14,6 +14,7 @@ from multiapi.errors import IN_FORCE, MultiApiError, RequestTimeoutError, Respon
 from multiapi.flow import learn, note_answer
 from multiapi.http import HttpRequest
 from multiapi.negotiation import DeltaFilter, Plan
+from multiapi.spending import StreamCount
 from multiapi.types import ChatDelta, ChatResponse
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class StreamReading:
         assert settings.provider.chat_stream is not None
         self._settings = settings
         self._head = live.head
+        self.count = StreamCount()
         self._provider = settings.provider.name
         self._failures = live.failures
         self._failures.in_force()
@@ -101,6 +103,7 @@ class StreamReading:
         error.cost = error.cost or getattr(error.partial, "cost", None)
         error.request_id = error.request_id or getattr(error.partial, "request_id", None)
         note_answer(self._settings.provider, self._head, error)
+        self.count.failed(error)
         if self._plan.names is not None and isinstance(error.partial, ChatResponse):
             error.partial = self._plan.names.back(error.partial)
         return self._failures.settled(error)
@@ -108,6 +111,7 @@ class StreamReading:
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         if not deltas or deltas[-1].response is None:
             return deltas
+        self.count.ended(deltas[-1].response.cost)
         learn(self._setting, self._plan, deltas[-1].response)
         answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.scrubber.echo)
         return [*deltas[:-1], deltas[-1]._replace(response=answer)]

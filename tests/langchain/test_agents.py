@@ -267,7 +267,8 @@ def test_a_budget_is_for_a_thread_or_for_each_run() -> None:
 def test_costs_in_another_unit_or_none_are_not_counted_unless_wanted() -> None:
     server = Server(priced(0.2, LOOP), priced(0.2, LOOP), priced(0.2))
     agent = create_agent(server.model(), [add], middleware=[SpendGuard("0.1", unit="INR")])
-    assert ask(agent, "?")[-1].text == "ok"
+    with pytest.warns(UserWarning, match="told its cost in USD"):
+        assert ask(agent, "?")[-1].text == "ok"
     agent = create_agent(
         Server(whole(LOOP)).model(), [add], middleware=[SpendGuard("1", unit="USD", on_unpriced="exceeded")]
     )

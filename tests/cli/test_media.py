@@ -212,3 +212,23 @@ def test_what_is_no_picture_is_not_drawn() -> None:
     assert pictures.blocks(b"no picture") == ""
     assert pictures.kitty(b"no picture") == ""
     assert pictures.blocks(png(300, 300)[:400]) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("image", "-p", "aimlapi", "-i", "a.mp4", "night"), "takes an image"),
+        (("video", "-p", "aimlapi", "-i", "a.mp4", "night"), "takes an image"),
+        (("ocr", "-p", "aimlapi", "a.mp4"), "takes a document"),
+        (("transcribe", "-p", "bineric", "a.mp4"), "takes a recording"),
+    ],
+)
+def test_what_a_field_does_not_take_is_refused_unsent(
+    cli: RunCli, served: Simulator, tmp_path: Path, command: tuple[str, ...], words: str
+) -> None:
+    from tests.media.samples import SAMPLES
+
+    (tmp_path / "a.mp4").write_bytes(SAMPLES["mp4"].data)
+    ran = cli(*command)
+    assert ran.code == 2 and words in ran.error
+    assert not served.log

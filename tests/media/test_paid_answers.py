@@ -306,3 +306,30 @@ def test_what_a_job_made_is_read_in_every_form(kind: str, form: str) -> None:
 def test_music_that_comes_in_the_answer_is_kept(form: str) -> None:
     job = parsed("aimlapi", "poll_music", {"id": "j1", "status": "completed", **SOUND_FORMS[form][0]})
     assert [each.data for each in job.media] == [WAV]
+
+
+# ------------------------------------------------------------------------------------------------ words that are no JSON numbers
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    ("provider", "name", "body"),
+    [
+        ("aimlapi", "image", {"data": [{"url": "https://x.test/a.png", "seed": 0.5}], "meta": {"usage": {"usd_spent": 0.5}}}),
+        ("aimlapi", "speech", {"audio": {"url": "https://x.test/a.wav", "score": 0.5}}),
+        ("aimlapi", "poll_video", {"id": "j", "status": "completed", "video": {"url": "https://x.test/a.mp4", "score": 0.5}}),
+        ("aimlapi", "poll_transcription", {"id": "j", "status": "completed", "result": {"text": "a", "words": [{"text": "a", "start": 0.5}]}}),
+        ("aicredits", "transcribe", {"text": "a", "duration": 0.5, "segments": [{"text": "a", "start": 0.5, "end": 0.5}]}),
+        ("bineric", "transcribe", {"success": True, "response": "a", "model": "m", "usage": {"total_cost": 0.5}}),
+        ("bineric", "balance", {"success": True, "data": {"balance": 3, "usage": {"daily": {"cost": 0.5}}}}),
+        ("binobox", "usage", {"request_count": 3, "diamonds_charged": 0.5, "balance_remaining": 4}),
+        ("binobox", "image", {"data": [{"b64_json": b64(PNG), "mime_type": "image/png", "score": 0.5}]}),
+    ],
+)  # fmt: skip
+def test_no_number_in_a_side_field_loses_what_was_paid_for(provider: str, name: str, body: Any, word: str) -> None:
+    assert parsed(provider, name, json.dumps(body).replace("0.5", word).encode()) is not None
+
+
+def test_times_of_bineric_survive_a_word_that_is_no_number() -> None:
+    body = _forms("Hei")["choices"].replace(b'"_bineric": {', b'"_bineric": {"confidence": NaN, ')
+    assert [(each.text, each.start_s) for each in parsed("bineric", "transcribe", body).segments] == [("Hei", 0.1)]

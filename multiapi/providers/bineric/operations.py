@@ -30,7 +30,7 @@ from multiapi.answer_facts import (
     whole_number,
 )
 from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, SseDecoder, excerpt, parse_json
+from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, SseDecoder, excerpt, parse_answer
 from multiapi.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
 from multiapi.media_format import (
     entry_media,
@@ -253,7 +253,7 @@ def _objects(response: HttpResponse) -> list[dict[str, Any]]:
     objects = []
     for text in texts:
         with suppress(ValueError):
-            objects.append(parse_json(text))
+            objects.append(parse_answer(text))
     return [each for each in objects if isinstance(each, dict)]
 
 

@@ -19,12 +19,14 @@ def without_key(result: T, scrub: Callable[[str], str]) -> T:
         return result
     held = {name: place for name in _FIELDS if type(place := getattr(result, name, None)) is dict}
     usage, others = getattr(result, "usage", None), getattr(result, "alternatives", ())
-    beside = {name: each for name, each in held.pop("raw", {}).items() if name not in _SAID}
+    raw = held.pop("raw", {})
+    beside = {name: each for name, each in raw.items() if name not in _SAID}
     if not others and not _holds_some([beside, *held.values(), getattr(usage, "details", None)], scrub):
         return result
     changed: dict[str, Any] = {name: _each_scrubbed(place, scrub) for name, place in held.items()}
     if beside:
-        changed["raw"] = {**getattr(result, "raw"), **_each_scrubbed(beside, scrub)}  # noqa: B009
+        said = {name: each for name, each in raw.items() if name in _SAID}
+        changed["raw"] = {**said, **_each_scrubbed(beside, scrub)}
     if usage is not None:
         changed["usage"] = usage._replace(details=usage.details and _each_scrubbed(usage.details, scrub))
     if others:

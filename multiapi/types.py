@@ -404,7 +404,7 @@ class Limits:
     stream_bytes: int = 256_000_000
     stream_events: int = 1_000_000
     file_bytes: int = 512_000_000
-    choices: int = 1_024
+    choices: int = 256
     tool_calls: int = 32_768
     citations: int = 32_768
     media: int = 4_096

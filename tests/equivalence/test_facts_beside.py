@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -141,9 +143,22 @@ def test_the_limits_of_a_client_hold() -> None:
         client.chat(REQUEST)
 
 
-def test_what_is_too_much_is_refused_before_it_takes_memory() -> None:
-    import tracemalloc
+@pytest.mark.parametrize("name", list(LISTS))
+def test_what_a_provider_counts_takes_little_memory(name: str) -> None:
+    """Beside the parsed body: refused, or read within a few times what came."""
+    body = LISTS[name](12_000)
+    size = len(json.dumps(body))
+    tracemalloc.start()
+    with contextlib.suppress(ResponseTooLargeError):
+        assembly = Assembly("aimlapi")
+        assembly.add_body(body)
+        assembly.response()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * size
 
+
+def test_what_is_too_much_is_refused_before_it_takes_memory() -> None:
     body = {"choices": [{"message": {"content": "x"}}, *({"index": 1 + i} for i in range(50_000))]}
     size = len(json.dumps(body))
     tracemalloc.start()

@@ -24,7 +24,14 @@ def made(*, says: str = "ok") -> dict[str, Any]:
             return httpx.Response(200, headers=headers, json={"data": [{"embedding": [0.5]}], "debug": ECHO})
         message = {"role": "assistant", "content": says, "trace": ECHO}
         choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop", "note": ECHO}
-        body = {"id": "a", "model": "m", "choices": [choice], "debug": ECHO, "usage": {"total_tokens": 1, "by": KEY}}
+        body = {
+            "id": "a",
+            "model": "m",
+            "choices": [choice],
+            "debug": ECHO,
+            KEY: 1,
+            "usage": {"total_tokens": 1, "by": KEY},
+        }
         if not json.loads(request.content).get("stream"):
             return httpx.Response(200, headers=headers, json=body)
         choice["delta"] = choice.pop("message")

@@ -369,3 +369,11 @@ def test_a_real_answer_is_not_taken_for_filler() -> None:
     """The other way round: one real field among zeros is an answer."""
     with pytest.raises(MultiApiError):
         read("aimlapi", "chat", {**shared(BODIES["text"], lambda _: "behind"), "error": {**NO_ERROR, "code": 500}})
+
+
+@pytest.mark.parametrize("error", [{}, {"type": "", "message": ""}, {"error": {"message": ""}}, ""])
+def test_an_empty_error_in_a_batch_is_none(error: Any) -> None:
+    line = {"custom_id": "a", "result": {"type": "succeeded", "message": CLAUDE, "error": error}}
+    head = HttpResponse(200, {}, json.dumps(line).encode() + b"\n")
+    (result,) = PROVIDERS["aimlapi"].operations["get_batch"].parse(head).results
+    assert (result.error, result.response.text) == (None, "Hello")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from multiapi.answer_facts import answer_without, object_at, request_id, whole_number
+from multiapi.answer_facts import answer_without, is_filler, object_at, request_id, whole_number
 from multiapi.batches import Batch, BatchRequest, BatchResult, BatchState
 from multiapi.errors import InvalidRequestError, MultiApiError, ResponseFormatError, printable
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_answer, path_segment
@@ -139,7 +139,7 @@ def _result(body: dict[str, Any], response: HttpResponse) -> BatchResult:
         custom_id=body["custom_id"],
         outcome=str(result.get("type") or "unknown"),
         response=answer,
-        error=None if error is None else printable(str(error)),
+        error=None if is_filler(error) else printable(str(error)),
         raw=body,
     )
 

@@ -103,7 +103,9 @@ def note_result(result: Any) -> None:
     if not listeners:
         return
     result = getattr(result, "value", result) if type(result).__name__ == "ToolAnswer" else result
-    if not (hasattr(result, "cost") and hasattr(result, "model")):  # it is free; a report of usage names costs, but no model
+    if not (
+        hasattr(result, "cost") and hasattr(result, "model")
+    ):  # it is free; a report of usage names costs, but no model
         return
     job_id = result.id if hasattr(result, "estimated_cost") else getattr(result, "job_id", None)
     if hasattr(result, "estimated_cost") and result.state == "pending":  # a job is charged when it is done

@@ -27,9 +27,10 @@ from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
 from multiapi.errors import InvalidRequestError
+from multiapi.flow import Policy
 from multiapi.limiter import Limiter
 from multiapi.providers import PROVIDERS, find_provider, split_model
-from multiapi.types import ChatRequest, ReasoningReplay, Timeout, ToolCalling
+from multiapi.types import ChatRequest, Limits, ReasoningReplay, Timeout, ToolCalling
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LanguageModelInput
@@ -109,6 +110,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         disabled_params: Parameters that are never sent, as {"parallel_tool_calls": None}.
         http_client, http_async_client: An `httpx.Client` and `httpx.AsyncClient` to send with; never closed here.
         allow_http: Permit plain http to hosts that are not this machine.
+        proxy: Address of a proxy.
+        verify: As for httpx: False, or an SSL context.
+        policy, limits: `multiapi.flow.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         limiter: A `multiapi.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
@@ -158,6 +162,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    verify: Any = Field(default=True, exclude=True, repr=False)
+    policy: Policy | None = Field(default=None, exclude=True, repr=False)
+    limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
 
@@ -247,6 +255,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "default_query": self.default_query,
             "allow_http": self.allow_http,
             "limiter": self.limiter,
+            "proxy": self.proxy,
+            "verify": self.verify,
+            "policy": self.policy,
+            "limits": self.limits,
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:

@@ -18,12 +18,12 @@ from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
-from multiapi.flow import added_cost, added_usage, batches
+from multiapi.flow import Policy, added_cost, added_usage, batches
 from multiapi.limiter import Limiter
 from multiapi.openai_format import merged
 from multiapi.provider import operation_of
 from multiapi.providers import find_provider, split_model
-from multiapi.types import EmbedRequest, EmbedResponse, Timeout
+from multiapi.types import EmbedRequest, EmbedResponse, Limits, Timeout
 
 _ALIASES = {"model_name": "model", "chunk_size": "batch_size", "request_timeout": "timeout"}
 _CLIENTS = ("client", "async_client")
@@ -41,8 +41,8 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     Args:
         provider: aimlapi or aicredits; may also stand before the model's id.
         model: The vendor's id of the model. (Also `model_name`.)
-        api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter:
-            As for `ChatMultiApi`.
+        api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
+            proxy, verify, policy, limits: As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
         batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
@@ -77,6 +77,10 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    verify: Any = Field(default=True, exclude=True, repr=False)
+    policy: Policy | None = Field(default=None, exclude=True, repr=False)
+    limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -128,6 +132,10 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             "default_query": self.default_query,
             "allow_http": self.allow_http,
             "limiter": self.limiter,
+            "proxy": self.proxy,
+            "verify": self.verify,
+            "policy": self.policy,
+            "limits": self.limits,
         }
 
     def __copy__(self) -> Self:
@@ -138,7 +146,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
-        for shared in (self.http_client, self.http_async_client, self.rate_limiter):
+        for shared in (self.http_client, self.http_async_client, self.rate_limiter, self.verify):
             memo[id(shared)] = shared
         return super(MultiApiEmbeddings, self.__copy__()).__deepcopy__(memo)
 

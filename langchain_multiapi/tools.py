@@ -22,8 +22,11 @@ from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, ToolAnswer, Toolbox, arguments_model, failure_text
 from multiapi.client_pair import ClientPair
 from multiapi.errors import MultiApiError
+from multiapi.flow import Policy
 from multiapi.jobs import DEFAULT_TIMEOUT_S
+from multiapi.limiter import Limiter
 from multiapi.providers import find_provider
+from multiapi.types import Limits
 
 __all__ = [
     "BalanceTool",
@@ -59,7 +62,8 @@ class _Vendor(Sealed, BaseModel):
         allow_urls: Let a model name https addresses as inputs.
         job_timeout_s: How long a tool waits for a film, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
-        api_key, base_url, timeout, max_retries, default_headers, http_client, http_async_client, allow_http: As for `ChatMultiApi`.
+        api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
+            proxy, verify, policy, limits: As for `ChatMultiApi`.
     """
 
     provider: str
@@ -78,6 +82,12 @@ class _Vendor(Sealed, BaseModel):
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
+    default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    verify: Any = Field(default=True, exclude=True, repr=False)
+    policy: Policy | None = Field(default=None, exclude=True, repr=False)
+    limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -128,6 +138,12 @@ class _Vendor(Sealed, BaseModel):
                     max_retries=self.max_retries,
                     default_headers=self.default_headers,
                     allow_http=self.allow_http,
+                    default_query=self.default_query,
+                    limiter=self.limiter,
+                    proxy=self.proxy,
+                    verify=self.verify,
+                    policy=self.policy,
+                    limits=self.limits,
                     http_client=self.http_client,
                     http_async_client=self.http_async_client,
                 )

@@ -174,12 +174,16 @@ class Connected:
         timeout = options.pop("timeout", None) or fields["timeout"]
         query = options.pop("extra_query", None)
         default_query = {**(fields["default_query"] or {}), **query} if query else fields["default_query"]
+        chosen = fields["policy"] is None or "max_retries" in self.model_fields_set  # type: ignore[attr-defined]
+        max_retries = fields["max_retries"] if chosen else None
         settings = (
             provider,
             key if key is not None else _key_of_environment(provider),
             fields["base_url"],
             timeout,
-            fields["max_retries"],
+            max_retries,
+            fields["policy"],
+            fields["limits"],
             _frozen(fields["default_headers"]),
             _frozen(default_query),
             fields["proxy"],
@@ -200,7 +204,9 @@ class Connected:
             api_key=key,
             base_url=fields["base_url"],
             timeout=timeout,
-            max_retries=fields["max_retries"],
+            max_retries=max_retries,
+            policy=fields["policy"],
+            limits=fields["limits"],
             default_headers=fields["default_headers"],
             default_query=default_query,
             http_client=fields[http_client],

@@ -97,6 +97,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     default_query: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
+    policy: Any = Field(default=None, exclude=True, repr=False)
+    limits: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from multiapi.addresses import checked_base_url
@@ -63,7 +64,9 @@ class Settings:
         self._keeps_to_documents = limiter == "documented"
         self.timeout = Timeout.of(timeout)
         self.limits = limits or Limits()
-        self.policy = policy or Policy() if max_retries is None else Policy(max_retries=max_retries)
+        self.policy = policy or Policy()
+        if max_retries is not None:
+            self.policy = replace(self.policy, max_retries=max_retries)
         self.default_headers = {name.lower(): value for name, value in (default_headers or {}).items()}
         self.default_query = tuple((default_query or {}).items())
         self.http_client = http_client

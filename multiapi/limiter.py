@@ -10,7 +10,6 @@ the answers: an announced rate, an empty allowance and a Retry-After hold up who
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import re
 import threading
@@ -161,6 +160,8 @@ class Limiter:
     def _collect(self) -> None:
         """Find turns that are lost in young reference cycles: where all wait, nothing else may set the collector off."""
         now = time.monotonic()
+        import gc  # with the first wait, not with the class
+
         if now - self._collected_at >= LOOK_EVERY_S and gc.isenabled():
             self._collected_at = now
             gc.collect(1)

@@ -90,6 +90,12 @@ IMAGES = (
 )
 """What counts as an image where a model looks at it: pixels in a common format. Drawings (SVG), icons and working files are not."""
 
+
+def _utf_16(name: str) -> bytes:
+    """A name as these containers hold it, without the codec, which would be loaded for it."""
+    return b"".join(bytes((letter, 0)) for letter in name.encode("ascii"))
+
+
 _TYPES = {extension: mime_type for mime_type, extension in EXTENSIONS.items()} | {
     ".jpeg": "image/jpeg",
     ".jpe": "image/jpeg",
@@ -167,9 +173,9 @@ _ISO = ("video/mp4", "video/quicktime", "video/3gpp", "audio/mp4", "audio/3gpp")
 _OLE_SIGN = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE = ("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint")
 _OLE_SIGNS = {
-    "application/msword": "WordDocument".encode("utf-16-le"),
-    "application/vnd.ms-excel": "Workbook".encode("utf-16-le"),
-    "application/vnd.ms-powerpoint": "PowerPoint Document".encode("utf-16-le"),
+    "application/msword": _utf_16("WordDocument"),
+    "application/vnd.ms-excel": _utf_16("Workbook"),
+    "application/vnd.ms-powerpoint": _utf_16("PowerPoint Document"),
 }
 _ASF_SIGN = bytes.fromhex("3026b2758e66cf11")
 _ASF_SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")

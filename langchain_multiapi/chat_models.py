@@ -31,6 +31,7 @@ from multiapi.flow import Policy
 from multiapi.limiter import Limiter
 from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.types import ChatRequest, Limits, ReasoningReplay, Timeout, ToolCalling
+from multiapi.unknown_fields import UnknownFields
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LanguageModelInput
@@ -64,6 +65,7 @@ _CONNECTION_FIELDS = frozenset(
         "http_async_client",
         "allow_http",
         "limiter",
+        "unknown_fields",
     }
 )
 _CLIENTS = ("client", "async_client")
@@ -113,6 +115,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         proxy: Address of a proxy.
         verify: As for httpx: False, or an SSL context.
         policy, limits: `multiapi.flow.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
+        unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         limiter: A `multiapi.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
@@ -161,6 +164,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
+    unknown_fields: UnknownFields = "warn"
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
@@ -259,6 +263,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "verify": self.verify,
             "policy": self.policy,
             "limits": self.limits,
+            "unknown_fields": self.unknown_fields,
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:

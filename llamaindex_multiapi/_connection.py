@@ -191,6 +191,7 @@ class Connected:
             fields["allow_http"],
             fields[http_client],
             _limiter_of(fields),
+            fields.get("unknown_fields"),
             getattr(fields["rate_limiter"], "tokens", None),
         )
         private = self.__pydantic_private__  # type: ignore[attr-defined]
@@ -214,6 +215,7 @@ class Connected:
             verify=fields["verify"],
             allow_http=fields["allow_http"],
             limiter=_limiter_of(fields),
+            unknown_fields=fields.get("unknown_fields", "warn"),
         )
         window = getattr(fields["rate_limiter"], "tokens", None)
         if window is not None:

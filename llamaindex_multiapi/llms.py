@@ -31,6 +31,7 @@ from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
 from multiapi.types import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
+from multiapi.unknown_fields import UnknownFields
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
@@ -90,6 +91,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         max_retries: At most so many repetitions of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
         limiter: The core's own, `multiapi.limiter.Limiter`, or "documented" for the caps that the vendor documents.
+        unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
 
     Raises:
@@ -139,6 +141,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     policy: Any = Field(default=None, exclude=True, repr=False)
     limits: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
+    unknown_fields: UnknownFields = Field(default="warn", exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

@@ -48,6 +48,7 @@ class Client(FlowRunner, Calls):
         default_headers: Sent with every request.
         http_client: An `httpx.Client` to send with; it is never closed by us.
         allow_http: Permit plain http to hosts that are not this machine.
+        unknown_fields: What is done about fields in `extra` that the provider is not known to take: "warn" once, "error", or "pass".
 
     Raises:
         MissingApiKeyError: No key.

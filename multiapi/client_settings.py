@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from multiapi.addresses import checked_base_url
-from multiapi.errors import MissingApiKeyError
+from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.failures import Failures
 from multiapi.flow import Policy, Setting, Sleep, texts_per_request
 from multiapi.kept import Kept
@@ -20,6 +20,7 @@ from multiapi.refusals import Refusals
 from multiapi.retry_budget import RetryBudget
 from multiapi.scrubbing import Scrubber
 from multiapi.types import EmbedRequest, Limits, Timeout
+from multiapi.unknown_fields import WORDS, UnknownFields
 from multiapi.waiting import waiting
 
 REFUSALS = Refusals()
@@ -52,8 +53,15 @@ class Settings:
         verify: Any = True,
         allow_http: bool = False,
         limiter: Limiter | Literal["documented"] | None = None,
+        unknown_fields: UnknownFields = "warn",
     ) -> None:
         self.provider = find_provider(provider)
+        if unknown_fields not in WORDS:
+            raise InvalidRequestError(
+                f"{self.provider.name}: unknown_fields must be one of {', '.join(WORDS)}, not {unknown_fields!r}",
+                provider=self.provider.name,
+            )
+        self.unknown_fields = unknown_fields
         key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
         api_key = None  # no frame of an error that is raised from here on has it
         if isinstance(key, MissingApiKeyError):
@@ -78,7 +86,9 @@ class Settings:
         self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
-        self._setting = Setting(self.provider, self.base_url, self.policy, REFUSALS, self.limits, {})
+        self._setting = Setting(
+            self.provider, self.base_url, self.policy, REFUSALS, self.limits, {}, self.unknown_fields
+        )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
         self._failures = Failures(self.provider, Scrubber(set_by_user, keys=fixed))

@@ -47,6 +47,7 @@ from multiapi.provider import Operation, Provider, names, operation_of
 from multiapi.refusals import Refusals
 from multiapi.retry_after import retry_after_s
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, EmbedRequest, EmbedResponse, Limits, Usage
+from multiapi.unknown_fields import UnknownFields, check_fields
 
 T = TypeVar("T")
 Flow = Generator[Any, Any, T]
@@ -116,6 +117,7 @@ class Setting(NamedTuple):
     limits: Limits = Limits()
     memory: dict[Any, Any] | None = None
     """What this client has learnt and nobody else needs: paths that answered, lists with their tags, warnings that were given."""
+    unknown_fields: UnknownFields = "warn"
 
 
 # ------------------------------------------------------------------------------------------------ one operation
@@ -370,6 +372,7 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)
     warn_of_ignored(setting.provider, request, setting.memory)
+    check_fields(setting, request)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
@@ -396,6 +399,7 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
     assert operation is not None
     attempt, stepped = 0, SteppedDown(setting, request)
     warn_of_ignored(setting.provider, request, setting.memory)
+    check_fields(setting, request)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -113,6 +113,7 @@ class Provider:
         unstreamed_limit_s: A 5xx that comes so many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
+        known_fields: The fields that a chat with one model is known to take; None where bodies are open.
         media_urls: Media in messages may be given by their address.
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
@@ -145,6 +146,7 @@ class Provider:
     unstreamed_limit_s: float | None = None
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
     structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
+    known_fields: Callable[[str], Collection[str]] | None = None
     media_urls: bool = True
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     operation_paths: tuple[str, ...] = ("/chat/completions",)

@@ -68,6 +68,75 @@ def deprecation_of(model: str) -> Any:
     return gone.deprecation_of(model)
 
 
+_FIELDS = frozenset(
+    [
+        "audio",
+        "echo",
+        "enable_search",
+        "enable_thinking",
+        "frequency_penalty",
+        "ip",
+        "last_updated_after_filter",
+        "last_updated_before_filter",
+        "length_penalty",
+        "logit_bias",
+        "logprobs",
+        "mask_sensitive_info",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "min_p",
+        "modalities",
+        "model",
+        "n",
+        "normalize_tool_schemas",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "provider",
+        "reasoning",
+        "reasoning_effort",
+        "repetition_penalty",
+        "response_format",
+        "return_images",
+        "return_related_questions",
+        "search_after_date_filter",
+        "search_before_date_filter",
+        "search_domain_filter",
+        "search_mode",
+        "search_options",
+        "search_recency_filter",
+        "seed",
+        "stop",
+        "stop_sequences",
+        "stream",
+        "stream_options",
+        "system",
+        "temperature",
+        "thinking",
+        "thinking_budget",
+        "tool_choice",
+        "tools",
+        "top_a",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "web_search_options",
+    ]
+)
+"""The fields of chats of all models, as the contract lists them."""
+
+
+def known_fields(model: str) -> frozenset[str]:
+    """The fields that a chat with a model may have: those of all models, and those of its own schema."""
+    from multiapi import catalogue
+
+    found = catalogue.find(model)
+    return _FIELDS if found is None else _FIELDS | found.params.keys()
+
+
 def settle_base_url(address: str) -> str:
     """The host's root, without a closing version."""
     root = address.rstrip("/")
@@ -146,6 +215,7 @@ _SHARED = openai_compatible(
     ),
     settle_base_url=settle_base_url,
     deprecation_of=deprecation_of,
+    known_fields=known_fields,
     request_id_header="x-client-request-id",
     operations="multiapi.providers.aimlapi.operations",
     capabilities={

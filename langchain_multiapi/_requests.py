@@ -168,7 +168,7 @@ def to_request(
         _disable(held["disabled_params"], fields, extra)
     if extra:
         fields["extra"] = extra
-    return ChatRequest(model=model, messages=to_messages(messages, provider.name), **fields)
+    return ChatRequest(model=model, messages=to_messages(messages, provider.name), extra_name="extra_body", **fields)
 
 
 def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any], provider: Provider) -> None:

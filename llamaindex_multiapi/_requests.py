@@ -97,7 +97,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
     if extra:
         request["extra"] = extra
     return Call(
-        ChatRequest(**request),
+        ChatRequest(extra_name="extra_body", **request),
         single,
         bool(settings.get("promote_reasoning_to_content")),
         bool(settings.get("raise_on_content_filter")),

@@ -43,7 +43,7 @@ from multiapi.errors import (
 from multiapi.hints import add_hints, warn_of_ignored
 from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_json
 from multiapi.negotiation import Plan, adjusted, plan, refused_part, without_answer
-from multiapi.provider import Operation, Provider, names, operation_of
+from multiapi.provider import Operation, Provider, check_prefix, names, operation_of
 from multiapi.refusals import Refusals
 from multiapi.retry_after import retry_after_s
 from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, EmbedRequest, EmbedResponse, Limits, Usage
@@ -139,7 +139,13 @@ class ModelDeprecatedWarning(UserWarning):
 
 
 def warn_of_model(setting: Setting, model: Any) -> None:
-    """Warn, once per client, of a model that the last feed of deprecations or the packed list calls deprecated or superseded."""
+    """Warn, once per client, of a model that the last feed of deprecations or the packed list calls deprecated or superseded.
+
+    Raises:
+        InvalidRequestError: It is a model of another provider.
+    """
+    if isinstance(model, str) and ":" in model:
+        check_prefix(model, setting.provider)
     look_up, memory = setting.provider.deprecation_of, setting.memory
     if look_up is None or memory is None or not isinstance(model, str):
         return

@@ -61,7 +61,7 @@ def messages_body(request: ChatRequest, *, provider: str, schemas: SchemaStyle =
     for name in (*CHAT_SETTINGS, "response_format"):
         if name not in _KNOWN and getattr(request, name):
             raise UnsupportedError(
-                f"the Messages protocol has no setting {name}; pass it in `extra` to send it all the same",
+                f"the Messages protocol has no setting {name}; pass it in `{request.extra_name}` to send it all the same",
                 provider=provider,
             )
     body: dict[str, Any] = {"model": request.model, "messages": _turns(request, provider)}

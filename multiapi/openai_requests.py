@@ -53,6 +53,7 @@ class Dialect:
         cache_marks: Text of every role and tools may carry `cache_control`, and text of every role may come in parts; else only the
             parts of user messages carry it.
         schemas: What the vendor cannot read of schemas.
+        open_bodies: Fields that are not in its contract may be sent.
     """
 
     provider: str
@@ -66,6 +67,7 @@ class Dialect:
     audio_words: Mapping[str, str] = field(default_factory=dict)
     cache_marks: bool = False
     schemas: SchemaStyle = PLAIN
+    open_bodies: bool = True
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
@@ -82,7 +84,10 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
         if value is not None:
             if name in dialect.unknown_settings:
                 raise unsupported(
-                    dialect.provider, f"setting {name}", None, hint="pass it in `extra` to send it all the same"
+                    dialect.provider,
+                    f"setting {name}",
+                    None,
+                    hint=f"pass it in `{request.extra_name}` to send it all the same" if dialect.open_bodies else "",
                 )
             body[name] = value
     if request.max_tokens is not None:

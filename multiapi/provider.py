@@ -218,11 +218,28 @@ def split_model(model: str, provider: str | Provider | None) -> tuple[Provider, 
         and (provider is None or find_provider(provider).name == prefix)
     ):
         return find_provider(prefix), rest
+    if provider is not None:
+        check_prefix(model, find_provider(provider))
     if provider is None:
         raise InvalidRequestError(
             f"no provider for model {model!r}: pass provider=... or write the model as 'PROVIDER:{model}' ({_known()})"
         )
     return find_provider(provider), model
+
+
+def check_prefix(model: str, provider: Provider) -> None:
+    """Refuse a model id that begins with the name of another provider: the one in force can only refuse it.
+
+    Raises:
+        InvalidRequestError: It does; the message says how to ask the other provider.
+    """
+    prefix, colon, _ = model.partition(":")
+    if colon and prefix != provider.name and (prefix in PROVIDERS or prefix in _added()):
+        raise InvalidRequestError(
+            f"{provider.name}: the model {model!r} is one of {prefix}; make a client or model of that provider, or use LangChain's "
+            "`configurable_alternatives` or `init_chat_model` to choose between them",
+            provider=provider.name,
+        )
 
 
 def _known() -> str:

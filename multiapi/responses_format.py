@@ -63,7 +63,8 @@ def build_responses(
     for name in (*CHAT_SETTINGS, "stop"):
         if name not in _KNOWN and getattr(request, name):
             raise UnsupportedError(
-                f"the Responses API of {provider} has no setting {name}; pass it in `extra` to send it all the same",
+                f"the Responses API of {provider} has no setting {name}; "
+                f"pass it in `{request.extra_name}` to send it all the same",
                 provider=provider,
             )
     instructions, items = _items(request, provider)

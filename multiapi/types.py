@@ -174,6 +174,7 @@ class ChatRequest:
             Thoughts of another model or vendor never go along.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
+        extra_name: What the caller knows `extra` as; errors say it.
     """
 
     model: str
@@ -204,6 +205,7 @@ class ChatRequest:
     reasoning_replay: ReasoningReplay = "auto"
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra_name: str = field(default="extra", compare=False, repr=False)
 
 
 class Usage(NamedTuple):

@@ -44,6 +44,7 @@ def chat(
     client = run.client()
     messages = [Message("system", system)] if system is not None else []
     request = ChatRequest(
+        extra_name="--extra",
         model=run.model(client, "chat"),
         messages=[*messages, Message("user", _content(text, file or []))],
         temperature=temperature,

@@ -191,6 +191,7 @@ _SHARED = openai_compatible(
         audio_words=_AUDIO_WORDS,
         cache_marks=True,
         schemas=SCHEMAS,
+        open_bodies=False,
     ),
     read_vendor_error=read_error,
     read_cost=read_cost,

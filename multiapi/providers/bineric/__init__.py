@@ -76,7 +76,7 @@ def build_chat(request: ChatRequest) -> HttpRequest:
         )
     for name in CHAT_SETTINGS:
         if name not in {*_OPTIONS, "parallel_tool_calls"} and getattr(request, name) is not None:
-            raise unsupported("bineric", f"setting {name}", hint="pass it in `extra` to send it all the same")
+            raise unsupported("bineric", f"setting {name}")
     body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request.messages)}
     options = {name: value for name in _OPTIONS if (value := getattr(request, name)) is not None}
     if options:

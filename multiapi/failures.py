@@ -99,7 +99,9 @@ class Failures(NamedTuple):
             error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
             return self.settled(error)
-        paid = request.method not in {"GET", "HEAD"}
+        # Our transports note when the first byte goes out; what failed before that was never sent.
+        written = sent is None or bool(sent.extensions.get("written", True))
+        paid = written and request.method not in {"GET", "HEAD"}
         failure: MultiApiError
         if isinstance(error, (httpx.TimeoutException, LimiterTimeoutError)):
             phase = _PHASES.get(type(error).__name__, "read")

@@ -105,9 +105,10 @@ def _extensions(settings: Settings, read: float | None, deadline: float | None) 
     """The time limits of one request. Our transports keep to the deadline by themselves; others get it as shorter waits."""
     timeout = settings.timeout
     waits = {"connect": timeout.connect, "read": read, "write": timeout.write, "pool": timeout.pool}
+    ours = {"written": False} if settings.http_client is None else {}  # a user's own transport does not tell
     if deadline is None:
-        return {"timeout": waits}
+        return {"timeout": waits, **ours}
     if settings.http_client is not None:
         left = max(deadline - time.monotonic(), 0.001)
         waits = {name: left if wait is None else min(wait, left) for name, wait in waits.items()}
-    return {"timeout": waits, "deadline": deadline}
+    return {"timeout": waits, "deadline": deadline, **ours}

@@ -25,6 +25,7 @@ from multiapi.transport.deadline import (
     with_deadline,
 )
 from multiapi.transport.forks import tell_after_fork
+from multiapi.transport.racing import aconnect
 from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Origin, Slots, origin_of
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
@@ -42,7 +43,6 @@ JOIN_BYTES = 64 * 1024
 WRITE_BYTES = 256 * 1024
 BUFFERED_BYTES = 1024 * 1024
 """So much may lie here unread before the server has to wait."""
-HAPPY_EYEBALLS_S = 0.25
 _FOR_EVER_S = 24 * 3600.0
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 
@@ -171,6 +171,7 @@ class Wire(asyncio.Protocol):
         if self.lost or self.transport is None or self.transport.is_closing():
             raise httpcore.WriteError("the server closed the connection")
         timeout = left(timeouts.write, timeouts.deadline, httpcore.WriteTimeout)
+        timeouts.written()
         self.transport.write(data)
         while self._writing_paused and not self.lost:
             await self._wait(timeout, httpcore.WriteTimeout)
@@ -250,15 +251,19 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
         options: dict[str, Any] = {}
         if self._origin.scheme == b"https":
             options.update(ssl=tls_context(self._verify), server_hostname=extensions.get("sni_hostname") or host)
-        if isinstance(loop, asyncio.BaseEventLoop) and not _ADDRESS.fullmatch(host):
-            options.update(happy_eyeballs_delay=HAPPY_EYEBALLS_S)
         made = Wire(loop, self._lost)
         try:
             async with asyncio.timeout(left(timeouts.connect, timeouts.deadline, httpcore.ConnectTimeout)):
-                if (check_address := extensions.get("check_address")) is not None:
-                    host = await _checked_address(loop, host, port, check_address)
-                    options.pop("happy_eyeballs_delay", None)
-                await loop.create_connection(lambda: made, host, port, **options)
+                check_address = extensions.get("check_address")
+                if check_address is None and _ADDRESS.fullmatch(host):
+                    await loop.create_connection(lambda: made, host, port, **options)
+                else:
+                    opened: socket.socket = await aconnect(loop, host, port, check_address)
+                    try:
+                        await loop.create_connection(lambda: made, sock=opened, **options)
+                    except BaseException:
+                        opened.close()
+                        raise
         except TimeoutError as error:
             made.abort()
             raise httpcore.ConnectTimeout(str(error) or "timed out") from error
@@ -394,17 +399,6 @@ class AsyncResponseBody(httpx.AsyncByteStream):
             with contextlib.suppress(RuntimeError):
                 self._wire.loop.call_soon_threadsafe(self._connection.close)
                 self._wire.loop.call_soon_threadsafe(self.on_close)
-
-
-async def _checked_address(
-    loop: asyncio.AbstractEventLoop, host: str, port: int, check_address: Callable[[str], None]
-) -> str:
-    """The address to connect to, after each that the name stands for was looked at; IPv4 first, as none is tried after it."""
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0] != socket.AF_INET)]
-    for address in addresses:
-        check_address(address)
-    return addresses[0]
 
 
 class _NoLock:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, Self
 
 import httpcore
 import httpx
 
+from multiapi.holding import holding
 from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import DeadlineBackend, Extensions, Timeouts, left, with_deadline
 from multiapi.transport.forks import tell_after_fork
+from multiapi.transport.racing import connect
 from multiapi.transport.readiness import readiness
-from multiapi.transport.slots import Origin, Slots, origin_of
+from multiapi.transport.slots import Grant, Origin, Slots, origin_of
+from multiapi.transport.sweeper import SWEEPER
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify, tls_context
 from multiapi.transport.wire import (
     ResponseHead,
@@ -29,6 +34,10 @@ from multiapi.transport.wire import (
 READ_BYTES = 64 * 1024
 LARGE_READ_BYTES = 512 * 1024
 WRITE_BYTES = 256 * 1024
+LOOK_EVERY_S = 0.5
+"""So often those who wait for a connection look by themselves whether there is one."""
+SEARCH_EVERY_S = 0.05
+_FOR_EVER_S = 24 * 3600.0
 JOIN_BYTES = 64 * 1024
 """Up to this size head and body leave in one packet."""
 
@@ -71,7 +80,7 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
         if timeouts.deadline is not None and (until is None or timeouts.deadline < until):
             until = timeouts.deadline
         try:
-            connected = self._first_that_answers(host, port, until, extensions.get("check_address"))
+            connected = connect(host, port, until, extensions.get("check_address"))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
@@ -91,33 +100,6 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
         self._timeout = -1.0
         self._poll = readiness(connected)
         return connected
-
-    def _first_that_answers(
-        self, host: str, port: int, until: float | None, check_address: Callable[[str], None] | None
-    ) -> socket.socket:
-        failure: OSError | None = None
-        found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-        if check_address is not None:
-            for *_, address in found:
-                check_address(str(address[0]))
-        for family, kind, protocol, _, address in found:
-            opened = None
-            try:
-                opened = socket.socket(family, kind, protocol)
-                opened.settimeout(left(None, until, TimeoutError))
-                opened.connect(address)
-                return opened
-            except OSError as error:
-                failure = failure or error
-                if opened is not None:
-                    opened.close()
-                if isinstance(error, TimeoutError) and until is not None and time.monotonic() >= until:
-                    raise
-            except BaseException:
-                if opened is not None:
-                    opened.close()
-                raise
-        raise failure or OSError(f"no address was found for {host}")
 
     # Sending
 
@@ -148,11 +130,13 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
         try:
             if len(data) <= JOIN_BYTES:
                 self._wait_at_most(left(timeouts.write, timeouts.deadline, httpcore.WriteTimeout))
+                timeouts.written()
                 self._socket.sendall(data)
                 return
             view, sent = memoryview(data), 0
             while sent < len(data):
                 self._wait_at_most(left(timeouts.write, timeouts.deadline, httpcore.WriteTimeout))
+                timeouts.written()
                 sent += self._socket.send(view[sent : sent + WRITE_BYTES])
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from error
@@ -226,7 +210,7 @@ class ResponseBody(httpx.SyncByteStream):
         self._first = first
         self._timeouts = timeouts
         self._open = True
-        self.on_close: Callable[[], None] | None = None
+        self.lease: Lease | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         reader, connection, timeouts = self._reader, self._connection, self._timeouts
@@ -249,13 +233,15 @@ class ResponseBody(httpx.SyncByteStream):
 
     def close(self) -> None:
         if self._open:
-            self._open = False
             self._connection.finish(self._reader)
-            if self.on_close is not None:
-                self.on_close()
+            if self.lease is not None:
+                self.lease.end(self.lease.connection)
+            self._open = False
 
     def __del__(self) -> None:
-        self.close()
+        # The collector may come by while this very thread holds the pool's lock: only the socket is closed. The pool finds out by itself.
+        if self._open:
+            self._connection.close()
 
 
 class DirectConnection(httpcore.HTTPConnection):
@@ -296,9 +282,9 @@ Connection = DirectConnection | ProxiedConnection
 class ProxiedBody(httpx.SyncByteStream):
     """An answer through a proxy, which tells the pool when it is done."""
 
-    def __init__(self, stream: Any, on_close: Callable[[], None]) -> None:
+    def __init__(self, stream: Any, lease: Lease) -> None:
         self._stream = stream
-        self._on_close: Callable[[], None] | None = on_close
+        self._lease: Lease | None = lease
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -307,117 +293,205 @@ class ProxiedBody(httpx.SyncByteStream):
             self.close()
 
     def close(self) -> None:
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
+        lease = self._lease
+        if lease is not None:
             self._stream.close()
-            on_close()
+            lease.end(lease.connection)
+            self._lease = None
 
 
-class _Waiter:
-    """A thread in the queue for a connection."""
+class _Ticket:
+    """A slot that is in use, or a place in the queue for one."""
 
-    __slots__ = ("connection", "turn")
+    __slots__ = ("connection", "lease", "turn")
 
     def __init__(self) -> None:
-        self.turn = threading.Event()
+        self.turn = _NO_TURN
         self.connection: Connection | None = None
+        self.lease: weakref.ref[Lease] | None = None
+
+    @property
+    def was_dropped(self) -> bool:
+        """Nobody has the lease any more."""
+        return self.lease is None or self.lease() is None
+
+
+_NO_TURN = threading.Event()
+
+
+class _PoolIsFull(Exception):
+    """The time to wait for a connection is over."""
+
+
+class Lease:
+    """The right to one connection of a pool, from before it is taken until it is given back; also by being forgotten."""
+
+    __slots__ = ("__weakref__", "_pool", "connection", "key", "ticket")
+
+    def __init__(self, pool: ThreadPool, key: Origin) -> None:
+        self.key = key
+        self.ticket = _Ticket()
+        self.ticket.lease = weakref.ref(self)
+        self.connection: Connection | None = None
+        self._pool: ThreadPool | None = pool
+
+    def end(self, connection: Connection | None) -> None:
+        """Give the connection back, if it can be used again; None: only the slot."""
+        pool = self._pool
+        if pool is not None:
+            pool.give_back(self, connection)
+            self._pool = None
 
 
 class ThreadPool:
-    """Connections for any number of threads; taking and giving back one takes the same time however many there are."""
+    """Connections for any number of threads; taking and giving back one takes the same time however many there are.
+
+    Who has a slot is in a set of tickets. Interrupts may strike at any line: the numbers can be had from that set again.
+    """
 
     def __init__(self, limits: httpx.Limits, connect: Callable[[httpcore.Origin], Connection]) -> None:
         self._connect = connect
-        self._slots: Slots[Connection, _Waiter] = Slots.of(limits)
-        self._lock = threading.RLock()  # a body that is garbage may be closed in the midst of ours
+        self._slots: Slots[Connection, _Ticket] = Slots.of(limits)
+        self._lock = threading.Lock()
+        self._tickets: set[_Ticket] = set()
+        self._searched_at = 0.0
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         origin, key = origin_of(request)
-        connection = self._acquire(key, origin, request.extensions)
+        lease = Lease(self, key)
         try:
+            connection = lease.connection = self._acquire(lease, origin, request.extensions)
             response = connection.handle_request(request)
+            stream = response.stream
+            if isinstance(stream, ResponseBody):
+                stream.lease = lease
+            elif isinstance(
+                connection, DirectConnection
+            ):  # all of the answer is here, or the network was not used at all
+                lease.end(connection)
+            else:
+                response.stream = ProxiedBody(stream, lease)
         except BaseException:
-            connection.close()
-            self._release(key, None)
+            if lease.connection is not None:
+                lease.connection.close()
+            lease.end(None)
             raise
-        stream = response.stream
-        if isinstance(stream, ResponseBody):
-            stream.on_close = lambda: self._release(key, connection)
-        elif isinstance(connection, DirectConnection):  # all of the answer is here, or the network was not used at all
-            self._release(key, connection)
-        else:
-            response.stream = ProxiedBody(stream, lambda: self._release(key, connection))
         return response
 
-    def _acquire(self, key: Origin, origin: httpcore.Origin, extensions: Any) -> Connection:
-        waiter: _Waiter | None = None
-        with self._lock:
-            grant = self._slots.take(key)
-            if grant is None:
-                waiter = _Waiter()
-                self._slots.wait(waiter, key)
-        if waiter is not None:
-            connection = self._queue(waiter, key, extensions)
-        else:
-            assert grant is not None
-            connection = grant.connection
-            if grant.surplus is not None:
-                grant.surplus.close()
+    def _acquire(self, lease: Lease, origin: httpcore.Origin, extensions: Any) -> Connection:
+        grant = self.take(lease, extensions)
+        if grant.surplus is not None:
+            grant.surplus.close()
+        connection = grant.connection
         if connection is not None:
             if not self._is_stale(connection):
                 return connection
             connection.close()
-        try:
-            return self._connect(origin)
-        except BaseException:
-            self._release(key, None)
-            raise
+        return self._connect(origin)
+
+    def take(self, lease: Lease, extensions: Any = MappingProxyType({})) -> Grant[Connection]:
+        """Leave to use an idle connection or to open one, as soon as there is room."""
+        timeouts = Timeouts(extensions)
+        until = None
+        while (grant := holding(self._lock, self._take, lease)) is None:
+            if until is None and timeouts.pool is not None:
+                until = time.monotonic() + timeouts.pool
+            try:
+                wait = left(LOOK_EVERY_S, until, _PoolIsFull)
+                lease.ticket.turn.wait(left(wait, timeouts.deadline, _PoolIsFull))
+            except _PoolIsFull:
+                raise httpcore.PoolTimeout(
+                    f"all {self._slots.max_connections} connections of the pool are in use"
+                ) from None
+        return grant
 
     def _is_stale(self, connection: Connection) -> bool:
         return time.monotonic() - connection.idle_since > self._slots.keepalive_expiry or connection.has_expired()
 
-    def _queue(self, waiter: _Waiter, key: Origin, extensions: Any) -> Connection | None:
-        timeouts = Timeouts(extensions)
-        try:
-            in_time = waiter.turn.wait(left(timeouts.pool, timeouts.deadline, httpcore.PoolTimeout))
-        except BaseException:
-            self._give_up(waiter, key)
-            raise
-        if not in_time:
-            self._give_up(waiter, key)
-            raise httpcore.PoolTimeout(f"all {self._slots.max_connections} connections of the pool are in use")
-        return waiter.connection
-
-    def _give_up(self, waiter: _Waiter, key: Origin) -> None:
-        with self._lock:
-            had_turn = waiter.turn.is_set()
-            if not had_turn:
-                self._slots.leave(waiter)
-        if had_turn:
-            self._release(key, waiter.connection)
-
-    def _release(self, key: Origin, connection: Connection | None) -> None:
+    def give_back(self, lease: Lease, connection: Connection | None) -> None:
+        """Take a connection back, if it can be used again, and its slot."""
         usable = connection if connection is not None and connection.is_idle() else None
         if usable is None and connection is not None:
             connection.close()
-        with self._lock:
-            waiter, handed, surplus = self._slots.give_back(key, usable, time.monotonic())
-            if waiter is not None:
-                waiter.connection = handed
-                waiter.turn.set()
-        for each in surplus:
+        for each in holding(self._lock, self._give_back, lease.ticket, lease.key, usable):
             each.close()
+        if self._slots.idle_count and self._slots.keepalive_expiry < _FOR_EVER_S:
+            SWEEPER.watch(self)
+
+    # What follows is done while the lock is held.
+
+    def _take(self, lease: Lease) -> Grant[Connection] | None:
+        ticket = lease.ticket
+        try:
+            if ticket in self._tickets:
+                connection, ticket.connection = ticket.connection, None
+                return Grant(connection)
+            now = time.monotonic()
+            if self._slots.open >= self._slots.max_connections and now - self._searched_at > SEARCH_EVERY_S:
+                self._searched_at = now
+                self._forget_dropped()
+            grant = self._slots.take(lease.key)
+            if grant is not None:
+                self._tickets.add(ticket)
+                self._slots.leave(ticket)
+                return grant
+            ticket.turn = threading.Event()
+            self._slots.wait(ticket, lease.key)
+        except BaseException:
+            self._slots.recount(len(self._tickets))
+            raise
+        return None
+
+    def _give_back(self, ticket: _Ticket, key: Origin, connection: Connection | None) -> tuple[Connection, ...]:
+        try:
+            if ticket not in self._tickets:
+                self._slots.leave(ticket)
+                return () if connection is None else (connection,)
+            returned = self._slots.give_back(key, connection, time.monotonic())
+            self._tickets.discard(ticket)
+            if returned.waiter is not None:
+                self._tickets.add(returned.waiter)
+                returned.waiter.connection = returned.connection
+                returned.waiter.turn.set()
+        except BaseException:
+            self._tickets.discard(ticket)
+            self._slots.leave(ticket)
+            self._slots.recount(len(self._tickets))
+            raise
+        return (*returned.surplus, *self._slots.expired(time.monotonic()))
+
+    def _forget_dropped(self) -> None:
+        """Take back the slots of answers that nobody has any more."""
+        for ticket in [ticket for ticket in self._tickets if ticket.was_dropped]:
+            self._tickets.discard(ticket)
+            if ticket.connection is not None:
+                ticket.connection.close()
+        self._slots.recount(len(self._tickets))
+
+    def _sweep(self, now: float) -> tuple[list[Connection], float | None]:
+        try:
+            self._forget_dropped()
+            return self._slots.expired(now), self._slots.next_expiry(now)
+        except BaseException:
+            self._slots.recount(len(self._tickets))
+            raise
+
+    def sweep(self, now: float) -> float | None:
+        """Close what was idle for too long; seconds until the next one will have been, None if none is idle."""
+        expired, wait = holding(self._lock, self._sweep, now)
+        for connection in expired:
+            connection.close()
+        return wait
 
     def close(self) -> None:
         """Close the idle connections. Those in use close when their answers are read."""
-        with self._lock:
-            idle = self._slots.clear()
-        for connection in idle:
+        for connection in holding(self._lock, self._slots.clear):
             connection.close()
 
     def after_fork(self) -> None:
         """In a child process: forget the parent's connections, and a lock that a thread of the parent may hold."""
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._tickets = set()
         slots = self._slots
         self._slots = Slots(slots.max_connections, slots.max_idle, slots.keepalive_expiry)
         for connection in slots.clear():

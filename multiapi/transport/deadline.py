@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import httpcore
+from httpcore._backends.sync import SyncStream
+
+from multiapi.transport.racing import Found, aconnect, connect
 
 SHORTEST_WAIT_S = 0.001
 
@@ -31,6 +36,10 @@ class Timeouts:
         self.write: float | None = timeout.get("write")
         self.pool: float | None = timeout.get("pool")
         self._extensions = extensions
+
+    def written(self) -> None:
+        """From here on the server may have seen something of the request."""
+        self._extensions["written"] = True
 
     @property
     def deadline(self) -> float | None:
@@ -81,6 +90,11 @@ def _wait(timeout: float | None, too_late: type[Exception]) -> float | None:
     return left(own, timeout.extensions.get("deadline"), too_late)
 
 
+def _note_written(timeout: float | None) -> None:
+    if isinstance(timeout, TimeoutUntil):
+        timeout.extensions["written"] = True
+
+
 class DeadlineStream(httpcore.NetworkStream):
     """A stream of httpcore's that keeps to the deadline within its timeouts."""
 
@@ -91,7 +105,9 @@ class DeadlineStream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _wait(timeout, httpcore.WriteTimeout))
+        wait = _wait(timeout, httpcore.WriteTimeout)
+        _note_written(timeout)
+        self._stream.write(buffer, wait)
 
     def close(self) -> None:
         self._stream.close()
@@ -112,19 +128,23 @@ class DeadlineStream(httpcore.NetworkStream):
 class DeadlineBackend(httpcore.NetworkBackend):
     """httpcore's sockets with deadlines, for connections through a proxy."""
 
-    def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
-
     def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         wait = _wait(timeout, httpcore.ConnectTimeout)
-        return DeadlineStream(self._backend.connect_tcp(host, port, wait, local_address, socket_options))
+        try:
+            opened = connect(host, port, None if wait is None else time.monotonic() + wait)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return DeadlineStream(SyncStream(opened))
 
 
 class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
@@ -137,7 +157,9 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         return await self._stream.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, _wait(timeout, httpcore.WriteTimeout))
+        wait = _wait(timeout, httpcore.WriteTimeout)
+        _note_written(timeout)
+        await self._stream.write(buffer, wait)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -170,4 +192,15 @@ class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         wait = _wait(timeout, httpcore.ConnectTimeout)
-        return AsyncDeadlineStream(await self._backend.connect_tcp(host, port, wait, local_address, socket_options))
+
+        async def attempt(address: Found) -> httpcore.AsyncNetworkStream:
+            return await self._backend.connect_tcp(str(address[4][0]), port, None, local_address, socket_options)
+
+        try:
+            async with asyncio.timeout(wait):
+                opened = await aconnect(asyncio.get_running_loop(), host, port, attempt=attempt)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("timed out") from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        return AsyncDeadlineStream(opened)

@@ -152,6 +152,16 @@ class Slots(Generic[C, W]):
         self.open -= 1
         return True
 
+    def next_expiry(self, now: float) -> float | None:
+        """Seconds until an idle connection expires; None if none will."""
+        ages = [now - stack[0].idle_since for stack in self._idle.values() if stack]
+        return None if not ages or self.keepalive_expiry == float("inf") else self.keepalive_expiry - max(ages)
+
+    def recount(self, in_use: int) -> None:
+        """Count anew, after an interrupt in the middle of something."""
+        self.idle_count = sum(map(len, self._idle.values()))
+        self.open = self.idle_count + in_use
+
     def clear(self) -> list[C]:
         """Take out all idle connections."""
         found = [connection for stack in self._idle.values() for connection in stack]

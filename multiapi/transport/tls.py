@@ -9,10 +9,11 @@ import httpx
 
 Verify = bool | str | ssl.SSLContext
 
-DEFAULT_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=30.0)
+DEFAULT_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=256, keepalive_expiry=30.0)
 """As many connections as calls in flight: a language model answers in seconds, so the 100 of httpx would make the 101st
 of a thousand concurrent calls wait for nothing but a slot, while the vendor's own rate limit is the one that should
-count. All of them are kept while idle, for half a minute, so that the next batch need not set up TLS anew."""
+count. A quarter of them is kept while idle, for half a minute, so that the next batch need not set up TLS anew, and a process with
+the usual 1,024 descriptors has some left."""
 
 
 NO_CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -11,6 +11,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ async def aconnect(
     Raises:
         OSError: None can be reached.
     """
-    connect_to: Any = attempt or (lambda address: _aconnect(loop, address))
+    connect_to: Any = attempt or partial(_aconnect, loop)
     addresses = in_turn(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), check_address)
     failure: Exception | None = None
     running: set[asyncio.Task[T]] = set()

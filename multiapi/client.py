@@ -179,6 +179,8 @@ class AsyncClient(FlowRunner, Calls):
     async function.
     """
 
+    _awaits = True
+
     async def aclose(self) -> None:
         """Close the idle connections of this event loop, as `Client.close` does."""
         if self.http_client is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from multiapi.addresses import checked_base_url
+from multiapi.connection_checks import check_http_client, check_proxy, checked_headers, proxy_hint
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.failures import Failures
 from multiapi.flow import Policy, Setting, Sleep, texts_per_request
@@ -35,6 +36,8 @@ _NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client"})
 
 class Settings:
     """The settings of a client, and what follows from them."""
+
+    _awaits = False
 
     def __init__(
         self,
@@ -75,8 +78,10 @@ class Settings:
         self.policy = policy or Policy()
         if max_retries is not None:
             self.policy = replace(self.policy, max_retries=max_retries)
-        self.default_headers = {name.lower(): value for name, value in (default_headers or {}).items()}
+        self.default_headers = checked_headers(default_headers or {}, self.provider.name)
         self.default_query = tuple((default_query or {}).items())
+        check_http_client(http_client, self.provider.name, awaits=self._awaits)
+        check_proxy(proxy, self.provider.name)
         self.http_client = http_client
         self.proxy = proxy
         self.verify = verify
@@ -91,7 +96,9 @@ class Settings:
         )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
-        self._failures = Failures(self.provider, Scrubber(set_by_user, keys=fixed))
+        self._failures = Failures(
+            self.provider, Scrubber(set_by_user, keys=fixed), proxy_hint(self.proxy, self.http_client)
+        )
 
     def __repr__(self) -> str:
         made = self.__dict__  # an error may show one that is not finished

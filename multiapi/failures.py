@@ -31,6 +31,7 @@ class Failures(NamedTuple):
 
     provider: Provider
     scrubber: Scrubber
+    hint: str = ""
 
     def in_force(self) -> None:
         """Have the secrets of this call taken out of all texts that this thread cuts from here on."""
@@ -113,7 +114,9 @@ class Failures(NamedTuple):
                 f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
             )
         elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
-            return ConnectionFailedError(f"{name} cannot be reached: {printable(_cause(error), 200)}", provider=name)
+            return ConnectionFailedError(
+                f"{name} cannot be reached: {printable(_cause(error), 200)}{self.hint}", provider=name
+            )
         elif isinstance(error, httpx.LocalProtocolError):
             return InvalidRequestError(
                 f"{name}: the request holds something that HTTP forbids in a header", provider=name

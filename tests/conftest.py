@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
+
+hypothesis.settings.register_profile("multiapi", deadline=None)  # no test is decided by elapsed time
+hypothesis.settings.load_profile("multiapi")
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=Media)
 STANDARD = "-"
 """Stdin or stdout, where a file is wanted."""
 OPENED_KINDS = frozenset({"image", "audio", "video", "mesh"})
-"""What `--open` hands to the system. A vendor's HTML or scripts are not opened."""
+"""What `--open` hands to the system. A vendor's HTML or scripts are not opened, and SVG can hold scripts."""
 OPENERS = {"darwin": "open", "linux": "xdg-open", "freebsd": "xdg-open", "openbsd": "xdg-open"}
 
 
@@ -155,7 +155,8 @@ class Destination:
 
 def open_file(media: Media) -> None:
     """Show a saved file with the system's own program."""
-    if media.path is None or media.kind not in OPENED_KINDS:
+    is_script = media.mime_type == "image/svg+xml" or (media.path is not None and media.path.suffix.lower() == ".svg")
+    if media.path is None or media.kind not in OPENED_KINDS or is_script:
         note(f"not opened: {media.path or 'not saved'} is no picture, sound, film or mesh", style="yellow")
         return
     start = getattr(os, "startfile", None)

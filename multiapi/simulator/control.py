@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def answer(simulator: "Simulator", request: Request) -> Answer:
     """Do what is asked, or say what can be asked."""
     what = request.path.removeprefix("/_simulator").strip("/")
+    if (reason := foreign(simulator, request)) is not None:
+        return Answer.json({"error": reason}, 403)
     handlers = {
         "faults": _faults,
         "clock": _clock,
@@ -34,11 +36,37 @@ def answer(simulator: "Simulator", request: Request) -> Answer:
     }
     if what not in handlers:
         return Answer.json({"controls": [f"/_simulator/{name}" for name in handlers]}, 404)
+    if request.method not in {"GET", "HEAD", "POST", "DELETE"} or (what == "reset" and request.method != "POST"):
+        return Answer.json({"error": f"{what} does not take {request.method}"}, 405)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind != "application/json" and (kind or request.body):
+        return Answer.json({"error": "a change is a POST with the content type application/json"}, 415)
     try:
         body = orjson.loads(request.body) if request.body else {}
         return handlers[what](simulator, request.method, body)
     except (orjson.JSONDecodeError, FaultError, KeyError, TypeError, ValueError) as error:
         return Answer.json({"error": str(error) or type(error).__name__}, 400)
+
+
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "simulator", "testserver"})
+
+
+def foreign(simulator: "Simulator", request: Request) -> str | None:
+    """Why a request comes from a web page that is none of the simulator's; None if it does not."""
+    host = _host_of(request.headers.get("host", ""))
+    if host and host not in LOCAL_HOSTS and host not in simulator.trusted_hosts:
+        return "the controls are for this machine and for the hosts that the simulator was started with"
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host", ""):
+        return "the controls are not for pages of other sites"
+    return None
+
+
+def _host_of(text: str) -> str:
+    """A host without its port, in lower case."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0].lower()
+    return text.partition(":")[0].lower()
 
 
 def _faults(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:

@@ -21,6 +21,9 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 _QUICK = ("/completions", "/embeddings", "/models", "/responses", "/messages", "/credits", "/balance", "/usage", "/")
 
 
+MOST_BODY_BYTES = 256_000_000
+
+
 class Endpoint:
     """The simulator as an ASGI application."""
 
@@ -31,14 +34,20 @@ class Endpoint:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        body = b""
+        pieces: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
-            body += message.get("body", b"")
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > MOST_BODY_BYTES:
+                await deliver(Answer.json({"error": f"a body may have {MOST_BODY_BYTES} bytes at most"}, 413), send)
+                return
             if not message.get("more_body"):
                 break
+        body = b"".join(pieces)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0]
         origin = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
@@ -111,6 +120,8 @@ class Server:
 
     def __init__(self, simulator: Simulator | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.simulator = simulator or Simulator()
+        if host not in {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"}:  # noqa: S104
+            self.simulator.trusted_hosts.add(host)
         self.host = host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # With the protocol named, asyncio sends small pieces at once instead of waiting for an acknowledgement.

@@ -84,6 +84,8 @@ class Simulator:
         self.clock = clock or Clock()
         self.job_wait_s = job_wait_s
         self.job_run_s = job_run_s
+        self.trusted_hosts: set[str] = set()
+        """Names under which this machine's own are not the only ones to see the page and the controls."""
         self.faults = faults.Faults()
         self.limits = Limits()
         self.reset()
@@ -199,6 +201,8 @@ class Simulator:
             if request.path in ("", "/"):
                 from multiapi.simulator.page import page
 
+                if (foreign := control.foreign(self, request)) is not None:
+                    return Answer.json({"error": foreign}, 403)
                 return page(self)
             if request.path.startswith("/_simulator"):
                 return control.answer(self, request)

@@ -265,8 +265,8 @@ def rag(provider: str, spent: Spent, library: Library) -> str:
     embedder, index = library.index(provider)
     llm = MultiApiLLM(provider=provider, model=MODELS[provider])
     with counted(spent):
-        answer = index.as_query_engine(llm=llm, similarity_top_k=3).query(QUESTION)
-        streamed = index.as_query_engine(llm=llm, similarity_top_k=3, streaming=True).query(QUESTION)
+        answer = index.as_query_engine(llm=llm, similarity_top_k=20).query(QUESTION)
+        streamed = index.as_query_engine(llm=llm, similarity_top_k=20, streaming=True).query(QUESTION)
         pieces = list(streamed.response_gen)
     sources = sorted({node.metadata.get("file_name", "?") for node in answer.source_nodes})
     assert str(answer).strip()
@@ -348,10 +348,10 @@ def default_documents() -> list[Path]:
 
 
 @contextmanager
-def simulated() -> Iterator[str]:
+def simulated(*arguments: str) -> Iterator[str]:
     """A simulator in a process of its own; keys and addresses of the environment point to it while this is open."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "multiapi.simulator", "--port", "0"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "multiapi.simulator", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
@@ -374,6 +374,9 @@ def main() -> int:
     options.add_argument("--docs", type=Path, action="append", help="a folder with documents for RAG")
     options.add_argument("--live", action="store_true", help="use the vendors whose keys are in the environment")
     options.add_argument("--provider", action="append", choices=list(PROVIDERS), help="only this vendor")
+    options.add_argument(
+        "--as-seen", action="store_true", help="the simulator answers in the forms that users saw live"
+    )
     chosen = options.parse_args()
     for name in list(os.environ):
         if name.startswith(("LANGSMITH_", "LANGCHAIN_TRACING")):
@@ -388,7 +391,7 @@ def main() -> int:
             return 2
         console.print(f"Live: {', '.join(names)}. This costs money.")
         return report(console, names, chosen.docs or default_documents(), list(names))
-    with simulated() as origin:
+    with simulated(*(["--as-seen"] if chosen.as_seen else [])) as origin:
         console.print(f"On the simulator at {origin}: no vendor is asked and nothing is spent.\n")
         return report(console, chosen.provider or list(PROVIDERS), chosen.docs or default_documents(), list(PROVIDERS))
 

@@ -33,6 +33,15 @@ def test_every_cell_of_every_vendor_runs() -> None:
         assert unit in table
 
 
+def test_it_runs_on_providers_as_their_users_saw_them(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("Transcripts live one hour. Result links expire.\n")
+    done = run("--as-seen", "--docs", str(tmp_path), "--provider", "aicredits", "--provider", "bineric")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    table = done.stdout.partition("What ran")[2]
+    assert table.count(" ok ") == 2 * 6
+    assert "INR" in table
+
+
 def test_it_reads_other_folders_with_text_and_pdf(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Transcripts live three weeks here.\n")
     Image.new("RGB", (60, 60), "white").save(tmp_path / "empty.pdf")

@@ -34,6 +34,9 @@ _MESSAGES = {
     402: "You've run out of credits. Please top up your balance or update your payment method to continue: https://aimlapi.com/app/billing/",
 }
 
+ROUTERS = {"liquid/d1-router": "openai/gpt-6-luna", "typesafe/jev-router": "anthropic/claude-opus-4.8"}
+"""Models that choose another one, and what they choose here. The judgement is a second row of the log, in no figure of the answer."""
+JUDGEMENT_USD = Decimal("0.0004")
 OUT_OF_CREDITS = "err_insufficent_credits"
 """The provider's own spelling."""
 _TITLES = {502: "Bad Gateway", 504: "Gateway Timeout"}
@@ -129,6 +132,11 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
         meta = self._book_text(call, given, output_tokens)
+        chosen = ROUTERS.get(body["model"])
+        if chosen is not None:
+            head["model"] = chosen.rsplit("/", 1)[-1]
+            meta = {**meta, "model": chosen, "provider": chosen.split("/")[0], "metrics": {"judged_ms": 27_000}}
+            self.book(call, body["model"], JUDGEMENT_USD)
         spoken = "audio" in (body.get("modalities") or ())
         if body.get("stream"):
             return Answer.events(chat_format.chunks(head, made, ids, self.shape, body, cached, closing={"meta": meta}))
@@ -136,7 +144,10 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         answer["usage"]["prompt_tokens_details"]["audio_tokens"] = _audio_in(asked)
         if spoken:
             self._speak(answer, body)
-        return self._priced(Answer.json({**answer, "meta": meta}), meta)
+        priced = self._priced(Answer.json({**answer, "meta": meta}), meta)
+        if chosen is not None:
+            priced.headers |= {"x-aimlapi-model": chosen, "x-aimlapi-provider": meta["provider"]}
+        return priced
 
     def on_createEmbedding(self, call: Call) -> Answer:  # noqa: N802
         """Embeddings, one for each text, in order."""

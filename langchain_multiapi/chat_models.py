@@ -29,6 +29,7 @@ from multiapi._version import __version__
 from multiapi.errors import InvalidRequestError
 from multiapi.flow import Policy
 from multiapi.limiter import Limiter
+from multiapi.loading import loaded
 from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.types import ChatRequest, Limits, ReasoningReplay, Timeout, ToolCalling
 from multiapi.unknown_fields import UnknownFields
@@ -345,6 +346,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
+        await loaded("langchain_multiapi.errors")
         with langchain_errors():
             called = self._called(kwargs) if kwargs else self
             request = called._request(messages, stop, kwargs)
@@ -375,6 +377,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        await loaded("langchain_multiapi.errors")
         with langchain_errors():
             called = self._called(kwargs) if kwargs else self
             request = called._request(messages, stop, kwargs)

@@ -30,6 +30,7 @@ from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to
 from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.context_windows import context_window_of, learn
+from multiapi.loading import loaded
 from multiapi.types import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
 from multiapi.unknown_fields import UnknownFields
 
@@ -207,6 +208,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        await loaded()
         client, call = self._async_client(kwargs), self._call(messages, kwargs)
         return from_answer(await client.chat(call.request), call)
 
@@ -217,6 +219,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        await loaded()
         client, call = self._async_client(kwargs), self._call(messages, kwargs)
         return _async_views(client.chat_stream(call.request), call)
 
@@ -233,6 +236,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        await loaded()
         client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
         return to_completion(from_answer(await client.chat(call.request), call))
 
@@ -243,6 +247,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
 
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        await loaded()
         client, call = self._async_client(kwargs), self._call(self._prompt(prompt, formatted), kwargs)
         return _async_completions(_async_views(client.chat_stream(call.request), call))
 

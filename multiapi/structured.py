@@ -301,7 +301,7 @@ class Steps:
         return True
 
 
-_SHORT = 1_000
+_SHORT = 256
 _BEGINS = re.compile(r"\s*+(?:```(?:json)?\s*+)?[{\[]", re.IGNORECASE)
 
 

@@ -24,6 +24,7 @@ from multiapi.client_pair import ClientPair
 from multiapi.default_models import default_model
 from multiapi.errors import InvalidRequestError
 from multiapi.flow import Flow, Setting
+from multiapi.folders import stored_path
 from multiapi.jobs import DEFAULT_TIMEOUT_S
 from multiapi.keys import sealed
 from multiapi.media import Media, megabytes
@@ -110,7 +111,7 @@ class _Reader(BasePydanticReader):
     def _read(self, file: str | Path, fs: Any) -> Media:
         path = Path(file)
         if fs is None:
-            return Media.from_path(path, max_bytes=self.max_file_bytes)
+            return Media.from_path(stored_path(path), max_bytes=self.max_file_bytes)
         size = fs.size(str(file))
         if size is not None and size > self.max_file_bytes:
             raise InvalidRequestError(f"{path.name} has {megabytes(size)}, more than {megabytes(self.max_file_bytes)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,15 @@ _BY_HANDLE = os.open in os.supports_dir_fd
 
 
 class InputFolder:
-    """A folder whose files may be read, also those in folders below it; links are not followed."""
+    """A folder whose files may be read, also those in folders below it; links are not followed, and what is hidden is not read.
 
-    def __init__(self, root: str | Path) -> None:
+    Args:
+        root: The folder.
+        hard_links: Also read files that have another name somewhere, which may be outside of the folder.
+    """
+
+    def __init__(self, root: str | Path, *, hard_links: bool = False) -> None:
+        self.hard_links = hard_links
         self.root = Path(root).resolve()
         if not self.root.is_dir():
             raise InvalidRequestError(f"input_dir {str(root)!r} is no folder")
@@ -38,6 +45,8 @@ class InputFolder:
         """
         parts = checked_parts(name)
         shown = printable(name, 120)
+        if any(part.startswith(".") for part in parts):
+            raise InvalidRequestError(f"there is no file {shown!r} that may be read")
         try:
             handle = self._open(parts)
         except OSError:
@@ -46,6 +55,8 @@ class InputFolder:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidRequestError(f"{shown!r} is no regular file")
+            if status.st_nlink > 1 and not self.hard_links:
+                raise InvalidRequestError(f"there is no file {shown!r} that may be read")
             if status.st_size > max_bytes:
                 raise InvalidRequestError(
                     f"{shown!r} has {megabytes(status.st_size)}; at most {megabytes(max_bytes)} are read"
@@ -69,10 +80,11 @@ class InputFolder:
         folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for part in parts[:-1]:
-                below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+                stored = stored_name(part, folder)
+                below = os.open(stored, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
                 os.close(folder)
                 folder = below
-            return os.open(parts[-1], flags, dir_fd=folder)
+            return os.open(stored_name(parts[-1], folder), flags, dir_fd=folder)
         finally:
             os.close(folder)
 
@@ -80,7 +92,7 @@ class InputFolder:
         """Where files cannot be opened relative to a folder's handle: no part may be a link."""
         path = self.root
         for part in parts:
-            path /= part
+            path /= stored_name(part, path)
             if path.is_symlink():
                 raise OSError
         if path.resolve() != path:
@@ -92,8 +104,39 @@ class InputFolder:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(folder, name)
-                if not name.startswith(".") and not path.is_symlink() and path.is_file():
+                if name.startswith(".") or path.is_symlink() or not path.is_file():
+                    continue
+                if self.hard_links or path.stat().st_nlink == 1:
                     yield path.relative_to(self.root).as_posix()
+
+
+def stored_name(name: str, folder: int | Path) -> str:
+    """A name as it is stored in a folder: the same letters may be written composed or decomposed, and systems differ in that.
+
+    The exact name wins. A name that means several others stays as it is, and so does one that means none.
+    """
+    if name.isascii():
+        return name
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (a handle of a folder may be given)
+    except OSError:
+        return name
+    if name in names:
+        return name
+    wanted = unicodedata.normalize("NFC", name)
+    same = [each for each in names if unicodedata.normalize("NFC", each) == wanted]
+    return same[0] if len(same) == 1 else name
+
+
+def stored_path(path: str | Path) -> Path:
+    """A path as its parts are stored."""
+    wanted = Path(path)
+    if wanted.exists() or str(wanted).isascii():
+        return wanted
+    found = Path(wanted.anchor)
+    for part in wanted.parts[1 if wanted.anchor else 0 :]:
+        found /= stored_name(part, found)
+    return found
 
 
 def output_folder(root: str | Path) -> Path:

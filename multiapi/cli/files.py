@@ -13,6 +13,7 @@ from typing import TypeVar
 from multiapi.cli.output import note
 from multiapi.client import Client
 from multiapi.errors import InvalidRequestError
+from multiapi.folders import stored_path
 from multiapi.media import Media
 from multiapi.media_kinds import mime_type_of_name
 
@@ -64,7 +65,7 @@ def media_of(given: str) -> Media:
     if given.startswith(("http://", "https://", "data:")):
         return Media.from_url(given)
     try:
-        return Media.from_path(given)
+        return Media.from_path(stored_path(given))
     except OSError as error:
         raise InvalidRequestError(f"{given}: {error.strerror}") from None
 

@@ -171,6 +171,7 @@ ELSEWHERE = {
     "multiapi.stream.Accumulator": "a protocol",
     "multiapi.tool_names.NameFilter": "looks at names of calls, one at a time",
     "multiapi.transport.asynchronous.Wire": "hands bytes on to BodyReader",
+    "multiapi.transport.blocking.ThreadPool": "runs functions",
     "multiapi.transport.slots.Slots": "counts connections",
     "multiapi.negotiation.DeltaFilter": "a protocol",
     "multiapi.retry_budget.RetryBudget": "counts retries",

@@ -154,22 +154,7 @@ def test_method_and_path_are_the_documented_ones(vendor: str) -> None:
         assert (method, path) in documented, name
 
 
-WAITING = {
-    ("aimlapi", "createImage", "typed"): "live_aimlapi.md, L7",
-    ("aimlapi", "editImage", "typed"): "live_aimlapi.md, L7",
-    ("aicredits", "createTranscription", "seen_segments"): "live.md, 10",
-    ("aicredits", "createTranscription", "seen_sarvam"): "live.md, 10",
-}
-"""Examples that are not read yet, and the case that will."""
-
-
-def marked(example: Example) -> Any:
-    waits_for = WAITING.get((example.vendor, example.operation, example.name))
-    marks = () if waits_for is None else (pytest.mark.xfail(reason=waits_for, strict=True),)
-    return pytest.param(example, id=str(example), marks=marks)
-
-
-@pytest.mark.parametrize("example", [marked(example) for example in ANSWERS])
+@pytest.mark.parametrize("example", ANSWERS, ids=str)
 def test_a_documented_answer_is_read(example: Example) -> None:
     """Each has its facts in the table below, or is a list or body that is handed through."""
     for name in our_names(example):
@@ -207,6 +192,7 @@ USD, DIAMONDS = (
 URL = "https://cdn.aimlapi.com/"
 IMAGE_FACTS = {
     "url": {"media.0.url": f"{URL}generations/a.png", "media.0.mime_type": "image/png", "cost": USD("0.042")},
+    "typed": {"media.0.url": f"{URL}generations/x.png", "media.0.mime_type": "image/png", "cost": USD("0.026")},
     "inline": {"media.0.data": b"hi", "cost": Cost(Decimal(84000), "credits")},
     "openai": {
         "media.0.url": f"{URL}generations/b.png",
@@ -292,6 +278,15 @@ FACTS: dict[tuple[str, str, str], dict[str, Any]] = {
     },
     ("aicredits", "createImage", "base64"): {"media.0.mime_type": "image/png", "media.0.data.len": 70},
     ("aicredits", "createTranscription", "text"): {"text": "Namaste"},
+    ("aicredits", "createTranscription", "seen_segments"): {
+        "text": "Namaste. Welcome.",
+        "duration_s": 2.4,
+        "segments.len": 2,
+        "segments.1.text": "Welcome.",
+        "segments.1.start_s": 1.2,
+        "segments.1.end_s": 2.4,
+    },
+    ("aicredits", "createTranscription", "seen_sarvam"): {"text": "namaste", "language": "hi-IN"},
     ("aicredits", "getCredits", "assumed"): {"amount": Decimal("482.35"), "unit": "INR"},
     ("aicredits", "listModels", "one"): {
         "0.id": "openai/gpt-4o-mini",

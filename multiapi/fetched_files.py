@@ -44,16 +44,23 @@ def opens_sockets(http_client: Any) -> bool:
     return transport is None or isinstance(transport, (httpx.HTTPTransport, httpx.AsyncHTTPTransport))
 
 
-def check_addresses(step: Fetch, url: httpx.URL) -> None:
-    """Look at each address that a name stands for. If none is found here, the user's own transport has to.
+def pin_address(step: Fetch, sent: httpx.Request) -> None:
+    """Look at each address that a name stands for, and send to one of these, so that the name cannot change its address in between.
+
+    If none is found here, the user's own transport has to look.
 
     Raises:
         MultiApiError: One of them is none that may be connected to.
     """
     assert step.check_address is not None
     try:
-        found = socket.getaddrinfo(url.host, url.port or 443, 0, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(sent.url.host, sent.url.port or 443, 0, socket.SOCK_STREAM)
     except OSError:
         return
     for each in found:
         step.check_address(str(each[4][0]))
+    name = sent.url.host
+    chosen = min(found, key=lambda each: each[0] != socket.AF_INET)
+    sent.url = sent.url.copy_with(host=str(chosen[4][0]))  # the header Host keeps the name
+    if sent.url.scheme == "https":
+        sent.extensions["sni_hostname"] = name

@@ -18,7 +18,7 @@ from multiapi.client_settings import Settings
 from multiapi.echoes import without_key
 from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.failures import Failures
-from multiapi.fetched_files import Disk, check_addresses, opens_sockets
+from multiapi.fetched_files import Disk, opens_sockets, pin_address
 from multiapi.flow import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http import HttpRequest, HttpResponse
 from multiapi.limiter import Limiter, Turn
@@ -207,7 +207,7 @@ class FlowRunner(Settings, ABC):
                 response = await self._transmit(sent)
             else:
                 if step.check_address is not None and opens_sockets(self.http_client):
-                    await self._work(lambda: check_addresses(step, sent.url))
+                    await self._work(lambda: pin_address(step, sent))
                 response = await self._transmit(sent, auth=None)
             live = LiveAnswer(response, sent, None, failures)
             try:

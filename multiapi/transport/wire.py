@@ -216,12 +216,12 @@ class ResponseReader:
         lengths = {value.strip() for item in framing.get(b"content-length", ()) for value in item.split(b",")}
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
             raise RemoteProtocolError("the answer announces a length that is none, or several")
+        if encodings and lengths:  # RFC 9112, section 6.3: two opinions about the end are how answers are smuggled
+            raise RemoteProtocolError("the answer has both a length and a transfer encoding")
         if self._no_body or status in (204, 304):
             self.complete = True
         elif encodings:
             self._mode, self._left = _CHUNKED, _CHUNK_BEGINS
-            if lengths:
-                self.reusable = False
         elif lengths:
             self._mode, self._left = _BY_LENGTH, int(lengths.pop())
             self.complete = self._left == 0

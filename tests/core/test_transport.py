@@ -377,6 +377,10 @@ def test_sends_a_body_of_unknown_length_in_chunks(serve: Callable[..., Server]) 
         ([b"HTTP/1.1 200 OK\r\ncontent-length: 1_0\r\n\r\n0123456789"], httpx.RemoteProtocolError),
         ([b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"], httpx.RemoteProtocolError),
         ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n"], httpx.RemoteProtocolError),
+        (
+            [b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"],
+            httpx.RemoteProtocolError,
+        ),
         ([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"], httpx.RemoteProtocolError),
         ([b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000 + b"\r\n\r\n"], httpx.RemoteProtocolError),
     ],

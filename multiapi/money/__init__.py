@@ -1,0 +1,16 @@
+"""Money: what calls cost, added up, priced beforehand and capped. Units are never converted."""
+
+from multiapi.money.budget import Budget, BudgetExceededError, Hold
+from multiapi.money.spending import Charge, Spending, track_spending
+from multiapi.money.units import UNITS, parse_amount
+
+__all__ = [
+    "UNITS",
+    "Budget",
+    "BudgetExceededError",
+    "Charge",
+    "Hold",
+    "Spending",
+    "parse_amount",
+    "track_spending",
+]

@@ -1,0 +1,105 @@
+"""One job on one folder: a file that names who works there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from multiapi.errors import InvalidRequestError
+
+
+class FolderInUseError(InvalidRequestError):
+    """Another living job works in the folder.
+
+    Attributes:
+        pid: Its process.
+        host: Its machine.
+    """
+
+    pid: int
+    host: str
+
+
+class FolderLock:
+    """The file `lock` of a ledger's folder, created exclusively.
+
+    A lock whose process on this machine is gone is taken over. One of another machine is taken over only with `take_over`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._held = False
+
+    def take(self, *, take_over: bool = False) -> None:
+        """Take the lock.
+
+        Raises:
+            FolderInUseError: Another job has it; the message names process and machine.
+        """
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "start": time.time(), "began": _began(os.getpid())}
+        for _ in range(3):
+            try:
+                handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            except FileExistsError:
+                self._look(take_over=take_over)
+                continue
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(facts, file)
+            self._held = True
+            return
+        raise FolderInUseError(f"the lock {self._path} changes hands; start the job again", pid=0, host="")
+
+    def _look(self, *, take_over: bool) -> None:
+        """Remove a lock that nobody holds, or say who holds it."""
+        holder = self.holder()
+        pid, host = holder.get("pid"), str(holder.get("host", "an unknown machine"))
+        here = host == socket.gethostname()
+        alive = not here or not isinstance(pid, int) or _lives(pid, holder.get("began"))
+        if alive and not take_over:
+            hint = "" if here else "; pass take_over=True if that machine is gone"
+            raise FolderInUseError(
+                f"{self._path.parent} is in use by process {pid} on {host}{hint}",
+                pid=pid if isinstance(pid, int) else 0,
+                host=host,
+            )
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    def holder(self) -> dict[str, Any]:
+        """Return who holds the lock, as far as the file says it."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def release(self) -> None:
+        """Give the lock back, if this object holds it."""
+        if self._held:
+            self._held = False
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+
+def _began(pid: int) -> str | None:
+    """Return when a process began, in the kernel's own count, so that a number that was given out again is noticed (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _lives(pid: int, began: Any) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    now = _began(pid)
+    return began is None or now is None or now == began

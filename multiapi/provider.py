@@ -123,6 +123,7 @@ class Provider:
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
         read_cost: What a call cost, from its body and headers, for answers that cannot be read otherwise.
+        units: Units in which the provider counts money; None is a provider that names none. Empty: not known.
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
         max_body_bytes: The largest body that is taken; a larger one is refused before a connection is made.
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
@@ -155,6 +156,7 @@ class Provider:
     request_id_header: str | None = None
     max_concurrency: int | None = None
     requests_per_minute: int | None = None
+    units: tuple[str | None, ...] = ()
     embed_batch_size: int | None = None
     read_cost: Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None] | None = None
     announces_per_minute: bool = False

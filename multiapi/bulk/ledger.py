@@ -318,12 +318,12 @@ class Ledger:
             verdicts.append(Verdict(each.key, State.CLAIMED, True, call, own_id))
         return verdicts
 
-    def seen(self, keys: Sequence[bytes]) -> dict[bytes, State]:
-        """Return the states of the rows that are known and not free, and note that they are part of this run's input."""
+    def seen(self, rows: Sequence[tuple[bytes, int]]) -> dict[bytes, State]:
+        """Return the states of the rows that are known and not free, and note key and position as part of this run's input."""
         self._begin()
         found: dict[bytes, State] = {}
-        for start in range(0, len(keys), 500):
-            part = keys[start : start + 500]
+        for start in range(0, len(rows), 500):
+            part = [key for key, _ in rows[start : start + 500]]
             marks = ", ".join("?" * len(part))
             found.update(
                 (bytes(key), State(state))
@@ -332,7 +332,8 @@ class Ledger:
                     part,
                 )
             )
-            self._db.execute(f"UPDATE row SET run = {self.run} WHERE run <> {self.run} AND key IN ({marks})", part)  # noqa: S608
+        noted = [(self.run, position, key) for key, position in rows if key in found]
+        self._db.executemany("UPDATE row SET run = ?, position = ? WHERE key = ?", noted)
         return found
 
     def _new_call(self, worker: str, own_id: str, rows: int, now: float) -> int:
@@ -359,6 +360,9 @@ class Ledger:
             "UPDATE row SET state = ?, tries = tries + 1, changed = ? WHERE call = ? AND state = ?",
             (State.SENT, now, call, State.CLAIMED),
         ).rowcount
+        self._db.execute(
+            "UPDATE row SET tries = tries + 1 WHERE call = ? AND state = ? AND changed <> ?", (call, State.SENT, now)
+        )
         self._db.execute("UPDATE call SET state = ?, sent = ? WHERE id = ?", (State.SENT, now, call))
         self._move(State.CLAIMED, State.SENT, changed)
 
@@ -469,7 +473,8 @@ class Ledger:
         if error_classes is not None:
             condition += f" AND error_class IN ({', '.join('?' * len(names))})"
         held = self._db.execute(
-            f"SELECT COALESCE(SUM(held), 0) FROM row WHERE {condition}", (*values, *names)
+            f"SELECT COALESCE(SUM(held), 0) FROM row WHERE {condition}",  # noqa: S608
+            (*values, *names),
         ).fetchone()[0]
         changed = self._db.execute(
             f"UPDATE row SET state = ?, held = 0, changed = ? WHERE {condition}",  # noqa: S608
@@ -511,8 +516,8 @@ class Ledger:
     def rows(self, *states: State, this_run: bool = True) -> Iterator[Row]:
         """Yield the rows, or those of some states, in the order of the input."""
         condition = "1" if not states else f"state IN ({', '.join(str(int(state)) for state in states)})"
-        if this_run and self.run:
-            condition += f" AND run = {int(self.run)}"
+        if this_run:
+            condition += f" AND run = {self.run or int(self.fact('run') or 0)}"
         cursor = self._db.execute(f"SELECT {_COLUMNS} FROM row WHERE {condition} ORDER BY position")  # noqa: S608
         while found := cursor.fetchmany(1000):
             yield from map(_row, found)
@@ -520,6 +525,14 @@ class Ledger:
     def answer(self, row: Row) -> bytes | None:
         """Return the bytes of a row's answer, if it has one."""
         return None if row.place is None else self.segments.read(row.place)
+
+    def counts_of_run(self) -> dict[State, int]:
+        """Return how many rows of the latest run's input are in each state."""
+        counts = dict.fromkeys(State, 0)
+        run = self.run or int(self.fact("run") or 0)
+        found = self._db.execute("SELECT state, COUNT(*) FROM row WHERE run = ? GROUP BY state", (run,))
+        counts.update({State(state): count for state, count in found})
+        return counts
 
     def key_with_id(self, identity: str) -> bytes | None:
         """Return the key that a row of this run with this id has."""

@@ -58,7 +58,7 @@ class BudgetExceededError(MultiApiError):
         self.fits = fits
 
 
-class _Seen:
+class Seen:
     """Mean and spread of what calls of one kind have cost (Welford's way: no list is kept)."""
 
     __slots__ = ("count", "largest", "mean", "spread")
@@ -164,7 +164,7 @@ class Budget:
         self._calls = 0
         self._refused = 0
         self._exact = True
-        self._seen: dict[tuple[str, ...], _Seen] = {}
+        self._seen: dict[tuple[str, ...], Seen] = {}
 
     # ------------------------------------------------------------------------------------ what it says
 
@@ -316,7 +316,7 @@ class Budget:
             else:
                 self._spent += cost
                 if len(self._seen) < MAX_KINDS or hold._kind in self._seen:
-                    self._seen.setdefault(hold._kind, _Seen()).add(cost)
+                    self._seen.setdefault(hold._kind, Seen()).add(cost)
 
     def _renew(self) -> None:
         if self.period_s is None:

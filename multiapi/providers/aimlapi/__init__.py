@@ -176,6 +176,7 @@ _SHARED = openai_compatible(
     base_url="https://api.aimlapi.com",
     api_key_env="AIMLAPI_API_KEY",
     base_url_env="AIMLAPI_BASE_URL",
+    units=("USD", "credits"),
     dialect=Dialect(
         provider="aimlapi",
         media=frozenset({"image", "audio", "file", "video"}),

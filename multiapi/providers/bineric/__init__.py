@@ -264,6 +264,7 @@ BINERIC = Provider(
         "/monitoring/daily-usage",
         "/monitoring/balance",
     ),
+    units=(None,),
     auth_header=("api-key", ""),
     chat=Operation("chat", build_chat, parse_chat, Retry.ANSWER),
     chat_stream=StreamOperation(build_chat, stream_decoder),

@@ -74,6 +74,7 @@ BINOBOX = openai_compatible(
         "/music/generations",
         "/videos/generations",
     ),
+    units=("diamonds",),
     dialect=Dialect(
         provider="binobox",
         media=frozenset(),

@@ -1,0 +1,25 @@
+"""Bulk work: the same call for very many rows, with a ledger that is written before a request leaves.
+
+A row whose request may have been carried out is never sent again unless you say so.
+"""
+
+from multiapi.bulk.job import BulkJob, BulkProgress, Estimate, Report
+from multiapi.bulk.ledger import State
+from multiapi.bulk.lock import FolderInUseError
+from multiapi.bulk.segments import DamagedLedgerError
+from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
+
+__all__ = [
+    "BulkJob",
+    "BulkProgress",
+    "Chat",
+    "DamagedLedgerError",
+    "Embed",
+    "Estimate",
+    "FolderInUseError",
+    "Function",
+    "Report",
+    "Requests",
+    "State",
+    "Task",
+]

@@ -1,0 +1,567 @@
+"""A job: the same call for very many rows, which no crash, limit or refusal makes lose rows or pay for them twice."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
+from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
+from multiapi.bulk.tasks import Function, Task
+from multiapi.bulk.window import MOST, Window
+from multiapi.bulk.worker import MarkingLimiter, Money, Worker, decode
+from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.money.prices import PRICE_BOOK, TokenPrices
+from multiapi.money.units import parse_amount, written
+
+SAMPLE_ROWS = 1_000
+BYTES_A_TOKEN = 4
+COLUMNS = (
+    "id",
+    "state",
+    "answer",
+    "error",
+    "error_class",
+    "status",
+    "code",
+    "cost",
+    "unit",
+    "charged",
+    "input_tokens",
+    "output_tokens",
+    "model",
+    "tries",
+    "request_id",
+)
+
+Source = str | Path | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of the rows of a job's input.
+
+    Attributes:
+        over_budget: Rows that did not fit into the budget; they were not sent.
+        sent: HTTP requests that left in this run.
+        refused: Of them, those that were answered with 429.
+        spent: In `unit`; what is only estimated counts too.
+        held: What unknown rows may have cost at most.
+        stopped: Why it ended before its last row: "" (it did not), "budget", "circuit", "interrupted" or "error: CLASS".
+        reason: The error that opened the circuit.
+        seconds: How long this run took.
+    """
+
+    rows: int
+    done: int
+    failed: int
+    unknown: int
+    over_budget: int
+    sent: int
+    refused: int
+    spent: Decimal
+    held: Decimal
+    unit: str | None
+    stopped: str = ""
+    reason: str = ""
+    reason_class: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{self.done} of {self.rows} rows done"]
+        parts += [f"{count} {word}" for count, word in ((self.failed, "failed"), (self.unknown, "unknown")) if count]
+        if self.over_budget:
+            parts.append(f"{self.over_budget} over budget")
+        money = f"{written(self.spent, self.unit)} spent"
+        if self.held:
+            money += f", up to {written(self.held, self.unit)} more for unknown rows"
+        why = f"; stopped: {self.stopped}{f' ({self.reason})' if self.reason else ''}" if self.stopped else ""
+        return f"{', '.join(parts)}; {self.sent} requests, {self.refused} refused for now; {money}{why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a job may cost, from a sample of its rows; no model is asked.
+
+    Attributes:
+        low, high: In `unit`; None where no price is known.
+        basis: "computed" from list prices; the cap of a budget then holds always. Else "measured": it may be passed by the window
+            times the difference between the dearest row and what was expected.
+        hours: The least that the provider's documented rate allows; None if none is documented.
+    """
+
+    rows: int
+    input_tokens: int
+    low: Decimal | None
+    high: Decimal | None
+    unit: str | None
+    basis: Literal["computed", "measured"]
+    hours: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkProgress:
+    """How far a job is."""
+
+    done: int
+    failed: int
+    unknown: int
+    read: int
+    under_way: int
+    window: int
+    refused: int
+    spent: Decimal
+    unit: str | None
+    seconds: float
+    rows_per_s: float
+
+
+@dataclass
+class BulkJob:
+    """One call for each row of an input.
+
+        job = BulkJob("reviews.jsonl", "labels.jsonl", Chat("aimlapi:openai/gpt-4o-mini", prompt="Label: {text}"), id="review_id")
+        print(job.run())
+
+    A row whose request may have been carried out is never sent again unless you say so (`retry="unknown"`).
+
+    Args:
+        source: A file (.jsonl, .jsonl.gz, .csv, .parquet), or any iterable or async iterable of mappings.
+        output: A file (.jsonl, .jsonl.gz, .parquet); None: read the rows by `results()`.
+        task: What is done with a row.
+        id: The column that names a row; None: its request, and how often that came before.
+        budget: Like "20 USD", in the provider's own unit.
+        window: Calls at once at most; None: the documented cap, else up to 64, adapted to what the provider lets through.
+        ordered: Whether the output keeps the order of the input.
+        ledger_dir: Where the ledger is; None: the output's name and `.job` beside it.
+        durable: "power" survives a loss of power too.
+        tries: Calls of a row at most.
+        max_cost_per_row: Reserved for each row where no price is known, like "0.02 USD".
+        on_progress: Called with a `BulkProgress`, about once a second.
+        take_over: Take over a folder that a job on another machine had.
+
+    Raises:
+        InvalidRequestError: An argument cannot be right; nothing was sent.
+    """
+
+    source: Source
+    output: str | Path | None
+    task: Task
+    id: str | None = None
+    budget: str | Decimal | None = None
+    window: int | None = None
+    ordered: bool | None = None
+    api_key: Any = field(default=None, repr=False)
+    base_url: str | None = None
+    timeout: Any = None
+    limits: Any = None
+    default_headers: Mapping[str, str] | None = field(default=None, repr=False)
+    http_client: Any = field(default=None, repr=False)
+    ledger_dir: str | Path | None = None
+    durable: Literal["process", "power"] = "process"
+    on_progress: Callable[[BulkProgress], None] | None = field(default=None, repr=False)
+    tries: int = 5
+    max_cost_per_row: str | None = None
+    prices: TokenPrices | None = None
+    take_over: bool = False
+
+    def __post_init__(self) -> None:
+        if self.output is not None:
+            self.output = Path(self.output)
+            if kind_of(self.output) == "parquet":
+                pyarrow()
+            elif kind_of(self.output) == "csv":
+                open_writer(self.output)
+            if isinstance(self.source, str | Path) and Path(self.source).absolute() == self.output.absolute():
+                raise InvalidRequestError(f"{self.output.name} is the input; write to another file")
+        if self.ledger_dir is None and self.output is None:
+            raise InvalidRequestError("without an output, say where the ledger is to be: ledger_dir=...")
+        self.folder = Path(self.ledger_dir) if self.ledger_dir is not None else Path(f"{self.output}.job")
+        if self.window is not None and self.window < 1:
+            raise InvalidRequestError(f"window must be 1 or more, not {self.window}")
+        if self.tries < 1:
+            raise InvalidRequestError(f"tries must be 1 or more, not {self.tries}")
+        self._check_head()
+        provider = self.task.provider
+        self._cap: int | None = None
+        self.unit = provider.units[0] if provider.units else None
+        if self.budget is not None:
+            amount, unit = parse_amount(self.budget)
+            if provider.units and unit not in provider.units:
+                theirs = " or ".join(
+                    "no unit (a bare number)" if each is None else str(each) for each in provider.units
+                )
+                raise InvalidRequestError(
+                    f"the budget is in {unit or 'no unit'}, but {provider.name} counts in {theirs}; units are never converted",
+                    provider=provider.name,
+                )
+            self.unit = unit
+            self._cap = nano(amount)
+        self._per_row: int | None = None
+        limit = self.max_cost_per_row or getattr(self.task, "max_cost_per_row", None)
+        if limit is not None:
+            amount, unit = parse_amount(limit)
+            if unit is not None and unit != self.unit:
+                raise InvalidRequestError(f"max_cost_per_row must be in {self.unit!r} like the budget, not in {unit!r}")
+            self._per_row = nano(amount)
+        if self._cap is not None and isinstance(self.task, Function) and self._per_row is None:
+            raise InvalidRequestError(
+                "a budget over a function needs max_cost_per_row=...: what it spends is not seen here"
+            )
+
+    def _check_head(self) -> None:
+        """Look at the first row of a file: is the column of the ids there, and can the task use it?"""
+        if not isinstance(self.source, str | Path):
+            return
+        first = next(iter(read_rows(self.source)), None)
+        if first is None or first.error:
+            return
+        if self.id is not None and self.id not in first.row:
+            raise InvalidRequestError(
+                f"the input has no column {self.id!r} for ids; it has {', '.join(map(str, first.row))}"
+            )
+        self.task.prepare(first.row)
+
+    # ------------------------------------------------------------------------------------ running
+
+    def run(self, *, retry: Literal["failed", "unknown", "all"] | None = None) -> Report:
+        """Work through the rows in this process; see `arun` for use inside of an event loop.
+
+        Ctrl-C claims nothing more and waits for what is under way; a second one cuts that off.
+
+        Args:
+            retry: Send again what failed, what is unknown, or both. Unknown rows may be paid for twice.
+        """
+        return asyncio.run(self.arun(retry=retry))
+
+    async def arun(self, *, retry: Literal["failed", "unknown", "all"] | None = None) -> Report:
+        """As `run`, inside of an event loop."""
+        if retry not in (None, "failed", "unknown", "all"):
+            raise InvalidRequestError(f"retry must be 'failed', 'unknown', 'all' or None, not {retry!r}")
+        started = time.monotonic()
+        facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
+        with Ledger(self.folder, facts, durable=self.durable, take_over=self.take_over) as ledger:
+            self._free(ledger, retry)
+            money = await self._money()
+            worker = self._worker(ledger, money, started)
+            with self._interrupts(worker):
+                await worker.run(self._rows())
+            self._note_progress(worker, started, now=True)
+            report = self._report(ledger, worker, time.monotonic() - started)
+            if self.output is not None:
+                await asyncio.to_thread(self._write, ledger)
+        return report
+
+    def _free(self, ledger: Ledger, retry: str | None) -> None:
+        ledger.free_all(State.BUDGET)  # a cap may have been raised; each is checked against it again
+        if retry in ("failed", "all"):
+            ledger.free_all(State.FAILED)
+        if retry in ("unknown", "all"):
+            ledger.free_all(State.UNKNOWN)
+        ledger.commit()
+
+    def _worker(self, ledger: Ledger, money: Money, started: float) -> Worker:
+        from multiapi.client import AsyncClient
+        from multiapi.flow import Policy
+        from multiapi.limiter import documented_limiter
+
+        provider = self.task.provider
+
+        def make_client(limiter: MarkingLimiter) -> Any:
+            return AsyncClient(
+                provider,
+                api_key=self.api_key,
+                base_url=self.base_url,
+                timeout=self.timeout,
+                limits=self.limits,
+                default_headers=self.default_headers,
+                http_client=self.http_client,
+                policy=Policy(max_retries=2),
+                limiter=limiter,  # type: ignore[arg-type]
+            )
+
+        most = self.window or provider.max_concurrency or MOST
+        worker = Worker(
+            ledger,
+            self.task,
+            make_client,
+            name=f"{os.getpid()}",
+            id_column=self.id,
+            window=Window(most),
+            money=money,
+            tries=self.tries,
+            limiter=documented_limiter(provider, hash(self.base_url)),
+            on_change=lambda: self._note_progress(worker, started),
+        )
+        self._told_at = started
+        return worker
+
+    async def _money(self) -> Money:
+        from multiapi.bulk.tasks import Embed
+
+        money = Money(cap=self._cap, unit=self.unit, max_per_row=self._per_row, embeds=isinstance(self.task, Embed))
+        money.prices = self.prices or PRICE_BOOK.tokens(self.task.provider.name, self.task.model, self.unit)
+        if money.prices is None and "models" in self.task.provider.operations and self.task.model:
+            money.prices = await self._listed()
+        provider = self.task.provider
+        reports = provider.units and provider.capabilities.get("cost", "documented") != "none"
+        if self._cap is not None and money.prices is None and self._per_row is None and not reports:
+            raise UnsupportedError(
+                f"{provider.name} reports no costs and lists no prices, so a budget needs max_cost_per_row=...",
+                provider=provider.name,
+            )
+        return money
+
+    async def _listed(self) -> TokenPrices | None:
+        """Read the provider's list of models for prices; that is free. Without it, costs are measured."""
+        from multiapi.client import AsyncClient
+        from multiapi.errors import MultiApiError
+
+        provider = self.task.provider
+        client = AsyncClient(
+            provider, api_key=self.api_key, base_url=self.base_url, timeout=self.timeout, http_client=self.http_client
+        )
+        try:
+            PRICE_BOOK.learn(provider.name, await client.call("models"))
+        except MultiApiError:
+            return None
+        return PRICE_BOOK.tokens(provider.name, self.task.model, self.unit)
+
+    async def _rows(self) -> AsyncIterator[InputRow]:
+        if isinstance(self.source, str | Path):
+            for row in read_rows(self.source):
+                yield row
+            return
+        # What can be read once only is kept beside the ledger, since the output repeats the input's columns.
+        with (self.folder / "input.jsonl").open("w", encoding="utf-8", errors="surrogateescape") as kept:
+            rows = aread_rows(self.source) if isinstance(self.source, AsyncIterable) else _async(read_rows(self.source))
+            async for row in rows:
+                kept.write(json.dumps(dict(row.row) if not row.error else row.error, default=str) + "\n")
+                yield row
+
+    def _input(self) -> Iterator[InputRow]:
+        return read_rows(self.source if isinstance(self.source, str | Path) else self.folder / "input.jsonl")
+
+    class _Interrupts:
+        """Takes Ctrl-C while a job runs in the main thread of a process: first stop claiming, then cut off."""
+
+        def __init__(self, worker: Worker) -> None:
+            self._worker = worker
+            self._loop: asyncio.AbstractEventLoop | None = None
+
+        def __enter__(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                return
+            loop = asyncio.get_running_loop()
+            try:
+                loop.add_signal_handler(signal.SIGINT, self._pressed)
+            except (NotImplementedError, RuntimeError):
+                return
+            self._loop = loop
+
+        def _pressed(self) -> None:
+            if self._worker.stopped:
+                self._worker.cancel()
+            else:
+                self._worker.stop("interrupted")
+
+        def __exit__(self, *_: object) -> None:
+            if self._loop is not None:
+                self._loop.remove_signal_handler(signal.SIGINT)
+
+    def _interrupts(self, worker: Worker) -> _Interrupts:
+        return self._Interrupts(worker)
+
+    def _note_progress(self, worker: Worker, started: float, *, now: bool = False) -> None:
+        if self.on_progress is None:
+            return
+        at = time.monotonic()
+        if not now and at - self._told_at < 1.0:
+            return
+        self._told_at = at
+        counts = worker.ledger.counts
+        seconds = at - started
+        self.on_progress(
+            BulkProgress(
+                done=counts[State.DONE],
+                failed=counts[State.FAILED],
+                unknown=counts[State.UNKNOWN],
+                read=worker.rows_read,
+                under_way=worker.under_way,
+                window=worker.window.size,
+                refused=worker.refused,
+                spent=worker.spent,
+                unit=self.unit,
+                seconds=seconds,
+                rows_per_s=counts[State.DONE] / seconds if seconds > 0 else 0.0,
+            )
+        )
+
+    def _report(self, ledger: Ledger, worker: Worker | None, seconds: float) -> Report:
+        counts = ledger.counts_of_run()
+        stopped = "" if worker is None else worker.stopped
+        opened = worker is not None and stopped == "circuit"
+        return Report(
+            rows=sum(counts.values()),
+            done=counts[State.DONE],
+            failed=counts[State.FAILED],
+            unknown=counts[State.UNKNOWN],
+            over_budget=counts[State.BUDGET],
+            sent=0 if worker is None else worker.sent,
+            refused=0 if worker is None else worker.refused,
+            spent=amount_of(ledger.spent),
+            held=amount_of(ledger.held),
+            unit=self.unit,
+            stopped=stopped,
+            reason=worker.circuit.message if opened and worker is not None else "",
+            reason_class=worker.circuit.error_class if opened and worker is not None else "",
+            seconds=seconds,
+        )
+
+    # ------------------------------------------------------------------------------------ results
+
+    def _write(self, ledger: Ledger) -> None:
+        assert isinstance(self.output, Path)
+        failed = self.output.with_name(f"{self.output.name.split('.')[0]}.failed.jsonl")
+        with open_writer(self.output) as answers, open_writer(failed) as refused:
+            wrote_failed = False
+            for row, known in self._joined(ledger):
+                if known is None:
+                    continue
+                columns = self._columns(ledger, row, known)
+                if known.state is State.DONE:
+                    answers.write(columns)
+                else:
+                    answers.write(columns)
+                    refused.write(
+                        {
+                            **row.row,
+                            "error": columns["error"],
+                            "error_class": columns["error_class"],
+                            "state": columns["state"],
+                        }
+                    )
+                    wrote_failed = True
+        if not wrote_failed:
+            failed.unlink(missing_ok=True)
+
+    def _joined(self, ledger: Ledger) -> Iterator[tuple[InputRow, Row | None]]:
+        """Yield each row of the input with what the ledger knows of it; both come in the order of positions."""
+        known = ledger.rows()
+        following = next(known, None)
+        for row in self._input():
+            while following is not None and following.position < row.position:
+                following = next(known, None)
+            yield row, following if following is not None and following.position == row.position else None
+
+    def _columns(self, ledger: Ledger, row: InputRow, known: Row) -> dict[str, Any]:
+        payload = ledger.answer(known) if known.state is State.DONE else None
+        columns: dict[str, Any] = {
+            **row.row,
+            **dict.fromkeys(COLUMNS),
+            "id": known.id or row.row.get("id", known.key.hex()),
+        }
+        if payload is not None:
+            columns |= decode(payload)
+        columns |= {
+            "state": "over budget" if known.state is State.BUDGET else known.state.name.lower(),
+            "error": known.message or None,
+            "error_class": known.error_class or None,
+            "status": known.status,
+            "code": known.code or None,
+            "charged": known.charged,
+            "tries": known.tries,
+        }
+        if columns["cost"] is None and known.spent:
+            columns |= {"cost": str(amount_of(known.spent)), "unit": self.unit}
+        return columns
+
+    def results(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows with their answers, at any time, also while another process runs the job."""
+        yield from self._read(State.DONE)
+
+    def failed(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that failed."""
+        yield from self._read(State.FAILED)
+
+    def unknown(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that may have been carried out and charged."""
+        yield from self._read(State.UNKNOWN)
+
+    def _read(self, state: State) -> Iterator[dict[str, Any]]:
+        with Ledger(self.folder, read_only=True) as ledger:
+            for row, known in self._joined(ledger):
+                if known is not None and known.state is state:
+                    yield self._columns(ledger, row, known)
+
+    def status(self) -> Report:
+        """Return what the ledger says now, also while another process runs the job."""
+        with Ledger(self.folder, read_only=True) as ledger:
+            return self._report(ledger, None, 0.0)
+
+    def estimate(self) -> Estimate:
+        """Return what the job may cost, from the first 1,000 rows and list prices. No model is asked.
+
+        Raises:
+            InvalidRequestError: The input can be read once only.
+        """
+        if not isinstance(self.source, str | Path | list | tuple):
+            raise InvalidRequestError("only a file or a list can be estimated: other inputs can be read once only")
+        money = asyncio.run(self._money())
+        rows = sampled = tokens = size = 0
+        bound, computed = Decimal(0), True
+        for row in read_rows(self.source):
+            rows += 1
+            if row.error or rows > SAMPLE_ROWS:
+                continue
+            try:
+                prepared = self.task.prepare(row.row)
+            except InvalidRequestError:
+                continue
+            sampled += 1
+            size += prepared.body_bytes
+            found = money.computed(prepared)
+            computed = computed and found is not None
+            bound += amount_of(found if found is not None else money.max_per_row or 0)
+        scale = Decimal(rows) / sampled if sampled else Decimal(0)
+        tokens = int(size / BYTES_A_TOKEN * float(scale))
+        prices = money.prices
+        low = prices.input * tokens if prices is not None and prices.input is not None else None
+        rate = self.task.provider.requests_per_minute
+        calls = rows / self.task.texts_per_call
+        return Estimate(
+            rows=rows,
+            input_tokens=tokens,
+            low=low,
+            high=bound * scale if computed or money.max_per_row is not None else None,
+            unit=self.unit,
+            basis="computed" if computed else "measured",
+            hours=calls / rate / 60 if rate else None,
+        )
+
+    def forget(self) -> None:
+        """Remove the ledger: every row may then be sent, and paid for, again."""
+        with Ledger(self.folder, read_only=False):
+            pass
+        shutil.rmtree(self.folder)
+
+
+async def _async(rows: Iterator[InputRow]) -> AsyncIterator[InputRow]:
+    for count in itertools.count():
+        row = next(rows, None)
+        if row is None:
+            return
+        if count % 1000 == 999:
+            await asyncio.sleep(0)
+        yield row

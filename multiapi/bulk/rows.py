@@ -1,0 +1,279 @@
+"""Rows in and out, as streams: JSONL (also gzipped), CSV and Parquet, or any iterable of mappings; output appears whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
+
+from multiapi.errors import InvalidRequestError, MultiApiError
+
+MAX_LINE_CHARS = 100_000_000
+PARQUET_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One row of the input. A line that cannot be read has an `error` and no `row`."""
+
+    position: int
+    row: Mapping[str, Any]
+    error: str = ""
+
+
+class MissingExtraError(MultiApiError):
+    """A package that only this needs is not installed; the message says which extra brings it."""
+
+
+def pyarrow() -> Any:
+    """Return pyarrow's Parquet module.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        from pyarrow import parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError:
+        raise MissingExtraError("Parquet files need pyarrow; install the extra 'bulk'") from None
+    return parquet
+
+
+def kind_of(path: Path) -> str:
+    """Return "jsonl", "csv" or "parquet", by the ending of a file's name.
+
+    Raises:
+        InvalidRequestError: It has another ending.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    for kind, endings in (("jsonl", (".jsonl", ".ndjson")), ("csv", (".csv",)), ("parquet", (".parquet", ".pq"))):
+        if name.endswith(endings):
+            return kind
+    raise InvalidRequestError(
+        f"{path.name} is not a kind of file that is read here; use .jsonl, .jsonl.gz, .csv or .parquet"
+    )
+
+
+def read_file(path: Path) -> Iterator[InputRow]:
+    """Yield the rows of a file, without holding it in memory.
+
+    Raises:
+        InvalidRequestError: The file is not there or is of another kind.
+    """
+    if not path.is_file():
+        raise InvalidRequestError(f"there is no file {path.name!r} to read rows from")
+    kind = kind_of(path)
+    if kind == "parquet":
+        return _parquet_rows(path)
+    return _jsonl_rows(path) if kind == "jsonl" else _csv_rows(path)
+
+
+def _text(path: Path) -> IO[str]:
+    if path.name.lower().endswith(".gz"):
+        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", errors="surrogateescape")
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _jsonl_rows(path: Path) -> Iterator[InputRow]:
+    with _text(path) as file:
+        position = 0
+        while line := file.readline(MAX_LINE_CHARS):
+            if not line.strip():
+                continue
+            try:
+                found = json.loads(line)
+            except (ValueError, RecursionError):
+                yield InputRow(position, {}, f"line {position + 1} is not valid JSON")
+            else:
+                if isinstance(found, dict):
+                    yield InputRow(position, found)
+                else:
+                    yield InputRow(position, {}, f"line {position + 1} is not an object")
+            position += 1
+
+
+def _csv_rows(path: Path) -> Iterator[InputRow]:
+    with _text(path) as file:
+        for position, row in enumerate(csv.DictReader(file)):
+            if None in row or None in row.values():
+                yield InputRow(position, {}, f"row {position + 1} has another number of fields than the header")
+            else:
+                yield InputRow(position, row)
+
+
+def _parquet_rows(path: Path) -> Iterator[InputRow]:
+    with pyarrow().ParquetFile(path) as file:
+        position = 0
+        for batch in file.iter_batches(PARQUET_ROWS):
+            for row in batch.to_pylist():
+                yield InputRow(position, row)
+                position += 1
+
+
+def read_rows(source: str | Path | Iterable[Mapping[str, Any]]) -> Iterator[InputRow]:
+    """Yield the rows of a file or of an iterable of mappings."""
+    if isinstance(source, str | Path):
+        return read_file(Path(source))
+    return (_checked(position, row) for position, row in enumerate(source))
+
+
+async def aread_rows(source: AsyncIterable[Mapping[str, Any]]) -> AsyncIterator[InputRow]:
+    """Yield the rows of an async iterable of mappings."""
+    position = 0
+    async for row in source:
+        yield _checked(position, row)
+        position += 1
+
+
+def _checked(position: int, row: Any) -> InputRow:
+    if isinstance(row, Mapping):
+        return InputRow(position, row)
+    return InputRow(position, {}, f"row {position + 1} is not a mapping but {type(row).__name__}")
+
+
+class Writer(Protocol):
+    """Takes rows; what was written is there once the `with` has ended without an error."""
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_writer(path: Path) -> Writer:
+    """Return what writes rows to a file of this name."""
+    kind = kind_of(path)
+    if kind == "csv":
+        raise InvalidRequestError(
+            f"{path.name}: rows are written as .jsonl, .jsonl.gz or .parquet; CSV has no place for lists and objects"
+        )
+    return ParquetWriter(path) if kind == "parquet" else JsonlWriter(path)
+
+
+class _AtomicFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+
+    def _finish(self, *, failed: bool) -> None:
+        if failed:
+            self._beside.unlink(missing_ok=True)
+        elif self._beside.exists():
+            self._beside.replace(self.path)
+
+
+class JsonlWriter(_AtomicFile):
+    """One JSON object a line."""
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        packed = self.path.name.lower().endswith(".gz")
+        self._file: IO[str] = (
+            gzip.open(self._beside, "wt", encoding="utf-8") if packed else self._beside.open("w", encoding="utf-8")
+        )
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row; text that UTF-8 cannot hold is escaped."""
+        line = json.dumps(row, ensure_ascii=False, default=_plain)
+        try:
+            self._file.write(line + "\n")
+        except UnicodeEncodeError:
+            self._file.write(json.dumps(row, default=_plain) + "\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._finish(failed=kind is not None)
+
+
+def _plain(value: Any) -> Any:
+    tolist = getattr(value, "tolist", None)
+    return tolist() if tolist is not None else str(value)
+
+
+class ParquetWriter(_AtomicFile):
+    """Columns; their types are those of the first rows, and what does not fit is written as JSON text."""
+
+    def __enter__(self) -> Self:
+        pyarrow()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._held: list[Mapping[str, Any]] = []
+        self._writer: Any = None
+        self._schema: Any = None
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+        self._held.append(row)
+        if len(self._held) >= PARQUET_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        if self._schema is None:
+            self._schema = _schema_of(pa, self._held)
+            self._writer = pyarrow().ParquetWriter(self._beside, self._schema)
+        columns = [
+            pa.array([_fitting(pa, row.get(each.name), each.type) for row in self._held], each.type)
+            for each in self._schema
+        ]
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._held = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        failed = kind is not None
+        try:
+            if not failed:
+                self._flush()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+            self._finish(failed=failed)
+
+
+def _schema_of(arrow: Any, rows: list[Mapping[str, Any]]) -> Any:
+    names = dict.fromkeys(name for row in rows for name in row)
+    fields = []
+    for name in names:
+        values = [row[name] for row in rows if row.get(name) is not None]
+        fields.append(arrow.field(name, _type_of(arrow, name, values)))
+    return arrow.schema(fields)
+
+
+def _type_of(arrow: Any, name: str, values: list[Any]) -> Any:
+    if name == "vector":
+        return arrow.list_(arrow.float32())
+    if not values or any(isinstance(each, dict | list) for each in values):
+        return arrow.string()
+    try:
+        return arrow.array(values).type
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
+        return arrow.string()
+
+
+def _fitting(arrow: Any, value: Any, kind: Any) -> Any:
+    if value is None or arrow.types.is_list(kind):
+        return value
+    if arrow.types.is_string(kind):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
+    try:
+        return arrow.scalar(value, kind).as_py()
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import os
 import shutil
 import signal
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
+from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
 from multiapi.bulk.tasks import Function, Task
 from multiapi.bulk.window import MOST, Window
 from multiapi.bulk.worker import MarkingLimiter, Money, Worker, decode
-from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.units import parse_amount, written
+
+logger = logging.getLogger("multiapi")
 
 SAMPLE_ROWS = 1_000
 BYTES_A_TOKEN = 4
@@ -252,6 +256,8 @@ class BulkJob:
         started = time.monotonic()
         facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
         with Ledger(self.folder, facts, durable=self.durable, take_over=self.take_over) as ledger:
+            if can_reconcile(self.task.provider):
+                await self._reconcile(ledger)
             self._free(ledger, retry)
             money = await self._money()
             worker = self._worker(ledger, money, started)
@@ -262,6 +268,30 @@ class BulkJob:
             if self.output is not None:
                 await asyncio.to_thread(self._write, ledger)
         return report
+
+    async def _reconcile(self, ledger: Ledger) -> None:
+        """Let the provider's log decide what it can; a log that cannot be read leaves everything as it is."""
+        if not ledger.counts[State.UNKNOWN]:
+            return
+        try:
+            await reconcile(self._plain_client(), ledger)
+        except MultiApiError as error:
+            logger.warning(
+                "the log of %s could not be read (%s); unknown rows stay unknown",
+                self.task.provider.name,
+                type(error).__name__,
+            )
+
+    def _plain_client(self) -> Any:
+        from multiapi.client import AsyncClient
+
+        return AsyncClient(
+            self.task.provider,
+            api_key=self.api_key,
+            base_url=self.base_url,
+            timeout=self.timeout,
+            http_client=self.http_client,
+        )
 
     def _free(self, ledger: Ledger, retry: str | None) -> None:
         ledger.free_all(State.BUDGET)  # a cap may have been raised; each is checked against it again
@@ -325,13 +355,8 @@ class BulkJob:
 
     async def _listed(self) -> TokenPrices | None:
         """Read the provider's list of models for prices; that is free. Without it, costs are measured."""
-        from multiapi.client import AsyncClient
-        from multiapi.errors import MultiApiError
-
         provider = self.task.provider
-        client = AsyncClient(
-            provider, api_key=self.api_key, base_url=self.base_url, timeout=self.timeout, http_client=self.http_client
-        )
+        client = self._plain_client()
         try:
             PRICE_BOOK.learn(provider.name, await client.call("models"))
         except MultiApiError:

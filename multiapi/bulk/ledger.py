@@ -448,6 +448,23 @@ class Ledger:
         )
         self._move(None if found is None else State(found[0]), state)
 
+    def charge(self, keys: Sequence[bytes], cost: int | None) -> None:
+        """Book what unknown rows of one call were charged, as the provider's log says; None is what was held. They stay unknown."""
+        self._begin()
+        for index, key in enumerate(keys):
+            found = self._db.execute(
+                "SELECT held FROM row WHERE key = ? AND state = ?", (key, State.UNKNOWN)
+            ).fetchone()
+            if found is None:
+                continue
+            spent = found[0] if cost is None else (cost if index == 0 else 0)
+            self._db.execute(
+                "UPDATE row SET held = 0, spent = spent + ?, charged = 1, changed = ? WHERE key = ?",
+                (spent, self._clock(), key),
+            )
+            self.held -= found[0]
+            self.spent += spent
+
     def free(self, keys: Iterable[bytes], *, expected: Iterable[State]) -> int:
         """Make rows free again that are in one of these states; return how many."""
         self._begin()

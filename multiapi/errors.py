@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -247,6 +248,47 @@ class JobFailedError(MultiApiError):
 
 class JobTimeoutError(MultiApiError):
     """A job was not finished in time; it goes on, and `job_id` lets you wait again."""
+
+
+class BudgetExceededError(MultiApiError):
+    """A call does not fit into a budget; nothing was sent.
+
+    Attributes:
+        spent: What was spent.
+        reserved: What is held for calls that are under way.
+        budget: The cap.
+        unit: Of all of them; None where the provider names none.
+        needed: What the call may cost at most, as far as it is known.
+        fits: What a call may cost at most to fit.
+    """
+
+    spent = reserved = budget = fits = Decimal(0)
+    unit: str | None = None
+    needed: Decimal | None = None
+
+    @classmethod
+    def of(
+        cls, spent: Decimal, budget: Decimal, unit: str | None, *, reserved: Decimal, needed: Decimal | None
+    ) -> BudgetExceededError:
+        """Return the error for these figures."""
+        fits = max(budget - spent - reserved, Decimal(0))
+        held = f" and {written(reserved, unit)} reserved for calls under way" if reserved else ""
+        if needed is not None and fits > 0:
+            message = (
+                f"this call may cost {written(needed, unit)}, which does not fit into the budget of {written(budget, unit)}: "
+                f"{written(spent, unit)} spent{held}; {written(fits, unit)} would fit"
+            )
+        else:
+            message = f"the budget of {written(budget, unit)} is used up: {written(spent, unit)} were spent{held}"
+        return cls(message, spent=spent, budget=budget, unit=unit, reserved=reserved, needed=needed, fits=fits)
+
+
+def written(amount: Decimal, unit: str | None) -> str:
+    """Return an amount as a person reads it, without an exponent and without needless zeros."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} {unit}" if unit else text
 
 
 def _restore(cls: type[MultiApiError], message: str, state: dict[str, Any]) -> MultiApiError:

@@ -264,7 +264,7 @@ class BulkJob:
             with self._interrupts(worker):
                 await worker.run(self._rows())
             self._note_progress(worker, started, now=True)
-            report = self._report(ledger, worker, time.monotonic() - started)
+            report = report_of(ledger, worker, time.monotonic() - started)
             if self.output is not None:
                 await asyncio.to_thread(self._write, ledger)
         return report
@@ -433,27 +433,6 @@ class BulkJob:
             )
         )
 
-    def _report(self, ledger: Ledger, worker: Worker | None, seconds: float) -> Report:
-        counts = ledger.counts_of_run()
-        stopped = "" if worker is None else worker.stopped
-        opened = worker is not None and stopped == "circuit"
-        return Report(
-            rows=sum(counts.values()),
-            done=counts[State.DONE],
-            failed=counts[State.FAILED],
-            unknown=counts[State.UNKNOWN],
-            over_budget=counts[State.BUDGET],
-            sent=0 if worker is None else worker.sent,
-            refused=0 if worker is None else worker.refused,
-            spent=amount_of(ledger.spent),
-            held=amount_of(ledger.held),
-            unit=self.unit,
-            stopped=stopped,
-            reason=worker.circuit.message if opened and worker is not None else "",
-            reason_class=worker.circuit.error_class if opened and worker is not None else "",
-            seconds=seconds,
-        )
-
     # ------------------------------------------------------------------------------------ results
 
     def _write(self, ledger: Ledger) -> None:
@@ -533,7 +512,7 @@ class BulkJob:
     def status(self) -> Report:
         """Return what the ledger says now, also while another process runs the job."""
         with Ledger(self.folder, read_only=True) as ledger:
-            return self._report(ledger, None, 0.0)
+            return report_of(ledger)
 
     def estimate(self) -> Estimate:
         """Return what the job may cost, from the first 1,000 rows and list prices. No model is asked.
@@ -580,6 +559,29 @@ class BulkJob:
         with Ledger(self.folder, read_only=False):
             pass
         shutil.rmtree(self.folder)
+
+
+def report_of(ledger: Ledger, worker: Worker | None = None, seconds: float = 0.0) -> Report:
+    """Return what became of the rows of the latest run, as the ledger says it."""
+    counts = ledger.counts_of_run()
+    stopped = "" if worker is None else worker.stopped
+    opened = worker is not None and stopped == "circuit"
+    return Report(
+        rows=sum(counts.values()),
+        done=counts[State.DONE],
+        failed=counts[State.FAILED],
+        unknown=counts[State.UNKNOWN],
+        over_budget=counts[State.BUDGET],
+        sent=0 if worker is None else worker.sent,
+        refused=0 if worker is None else worker.refused,
+        spent=amount_of(ledger.spent),
+        held=amount_of(ledger.held),
+        unit=ledger.fact("unit") or None,
+        stopped=stopped,
+        reason=worker.circuit.message if opened and worker is not None else "",
+        reason_class=worker.circuit.error_class if opened and worker is not None else "",
+        seconds=seconds,
+    )
 
 
 async def _async(rows: Iterator[InputRow]) -> AsyncIterator[InputRow]:

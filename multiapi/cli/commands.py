@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from multiapi._version import __version__
-from multiapi.cli import account, chat, media, simulator
+from multiapi.cli import account, batch, chat, media, simulator
 from multiapi.cli.command import DebugOption, SimulatorOption, add_command
 from multiapi.cli.exit_codes import SUMMARY
 from multiapi.cli.run import Run
@@ -51,6 +51,7 @@ add_command(app, media.transcribe)
 add_command(app, media.music)
 add_command(app, media.video)
 add_command(app, media.ocr)
+add_command(app, batch.batch)
 add_command(app, account.models)
 add_command(app, account.balance, without={"model"})
 add_command(app, account.usage, without={"model"})

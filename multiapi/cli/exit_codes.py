@@ -14,7 +14,9 @@
 | 9 | an answer that cannot be read | ResponseFormatError |
 | 10 | a job failed, or did not end in time | JobFailedError, JobTimeoutError |
 | 11 | the vendor does not have this | UnsupportedError |
-| 12 | the request was refused for its content | ContentFilterError |
+| 12 | some rows of a batch failed or are unknown | |
+| 13 | the budget is reached | BudgetExceededError |
+| 14 | the request was refused for its content | ContentFilterError |
 | 130 | interrupted by Ctrl-C | |
 """
 
@@ -24,12 +26,14 @@ from multiapi import errors
 
 OTHER = 1
 VENDOR_FAILED = 7
+SOME_ROWS_LEFT = 12
+BUDGET_REACHED = 13
 INTERRUPTED = 130
 
 EXIT_CODES: dict[type[Exception], int] = {
     errors.InvalidRequestError: 2,
     errors.RequestTooLargeError: 2,
-    errors.ContentFilterError: 12,
+    errors.ContentFilterError: 14,
     errors.MissingApiKeyError: 3,
     errors.AuthenticationError: 3,
     errors.PermissionDeniedError: 4,
@@ -44,13 +48,15 @@ EXIT_CODES: dict[type[Exception], int] = {
     errors.JobFailedError: 10,
     errors.JobTimeoutError: 10,
     errors.UnsupportedError: 11,
+    errors.BudgetExceededError: BUDGET_REACHED,
 }
 """A class that is not here ends with the code of the nearest one above it."""
 
 SUMMARY = (
     "Exit codes: 0 done, 1 something else, 2 wrong usage or request, 3 no or wrong key, 4 not allowed or no money, "
     "5 not found, 6 too many requests, 7 the vendor failed, 8 no connection or no answer in time, 9 unreadable answer, "
-    "10 job failed or late, 11 the vendor does not have this, 12 refused for its content, 130 interrupted."
+    "10 job failed or late, 11 the vendor does not have this, 12 some rows failed or unknown, 13 budget reached, "
+    "14 refused for its content, 130 interrupted."
 )
 
 

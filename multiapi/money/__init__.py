@@ -1,6 +1,7 @@
 """Money: what calls cost, added up, priced beforehand and capped. Units are never converted."""
 
-from multiapi.money.budget import Budget, BudgetExceededError, Hold
+from multiapi.errors import BudgetExceededError
+from multiapi.money.budget import Budget, Hold
 from multiapi.money.spending import Charge, Spending, track_spending
 from multiapi.money.units import UNITS, parse_amount
 

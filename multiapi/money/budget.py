@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
+from multiapi.errors import BudgetExceededError, InvalidRequestError, UnsupportedError
 from multiapi.money.units import check_unit, parse_amount, written
 
 if TYPE_CHECKING:
@@ -18,44 +18,6 @@ if TYPE_CHECKING:
 PERIODS_S = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
 MAX_KINDS = 1_000
 """How many kinds of calls (provider, operation, model) a budget remembers the costs of."""
-
-
-class BudgetExceededError(MultiApiError):
-    """A call does not fit into a budget; nothing was sent.
-
-    Attributes:
-        spent: What was spent.
-        reserved: What is held for calls that are under way.
-        budget: The cap.
-        unit: Of all of them; None where the provider names none.
-        needed: What the call may cost at most, as far as it is known.
-        fits: What a call may cost at most to fit.
-    """
-
-    def __init__(
-        self,
-        spent: Decimal,
-        budget: Decimal,
-        unit: str | None,
-        reserved: Decimal = Decimal(0),
-        needed: Decimal | None = None,
-    ) -> None:
-        fits = max(budget - spent - reserved, Decimal(0))
-        held = f" and {written(reserved, unit)} reserved for calls under way" if reserved else ""
-        if needed is not None and fits > 0:
-            message = (
-                f"this call may cost {written(needed, unit)}, which does not fit into the budget of {written(budget, unit)}: "
-                f"{written(spent, unit)} spent{held}; {written(fits, unit)} would fit"
-            )
-        else:
-            message = f"the budget of {written(budget, unit)} is used up: {written(spent, unit)} were spent{held}"
-        super().__init__(message)
-        self.spent = spent
-        self.budget = budget
-        self.unit = unit
-        self.reserved = reserved
-        self.needed = needed
-        self.fits = fits
 
 
 class Seen:
@@ -283,8 +245,8 @@ class Budget:
             taken = self._taken()
             if taken + bound > self.amount or taken >= self.amount:
                 self._refused += 1
-                raise BudgetExceededError(
-                    self._spent + self._doubtful, self.amount, self.unit, self._reserved, bound or None
+                raise BudgetExceededError.of(
+                    self._spent + self._doubtful, self.amount, self.unit, reserved=self._reserved, needed=bound or None
                 )
             self._exact = self._exact and computed
             self._reserved += bound

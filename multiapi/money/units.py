@@ -6,12 +6,14 @@ import difflib
 import re
 from decimal import Decimal, InvalidOperation
 
-from multiapi.errors import InvalidRequestError, printable
+from multiapi.errors import InvalidRequestError, printable, written
 
 UNITS: tuple[str | None, ...] = ("USD", "INR", "diamonds", "credits", None)
 """The units that the providers count in. None is the unit of a provider that names none."""
 
 _AMOUNT = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})\s*(\S{0,40})\s*")
+__all__ = ["UNITS", "check_unit", "parse_amount", "written"]
+
 _OTHER_WORDS = {
     "$": "USD",
     "us$": "USD",
@@ -80,11 +82,3 @@ def parse_amount(amount: str | Decimal | float, unit: str | None = None) -> tupl
     if not number.is_finite() or number < 0:
         raise InvalidRequestError(f"an amount must be zero or more, not {printable(str(amount), 60)}")
     return number, check_unit(unit)
-
-
-def written(amount: Decimal, unit: str | None) -> str:
-    """Return an amount as a person reads it, without an exponent and without needless zeros."""
-    text = f"{amount:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return f"{text} {unit}" if unit else text

@@ -1,0 +1,69 @@
+"""`multiapi batch`: rows in, answers out, and an exit code that a scheduler can act on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import RunCli
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    (tmp_path / "in.jsonl").write_text(
+        "".join(json.dumps({"n": n, "text": f"Say the number {n}."}) + "\n" for n in range(5))
+    )
+    return "in.jsonl"
+
+
+CHAT = ("-m", "aimlapi:openai/gpt-4o", "--prompt", "{text}", "--max-tokens", "20", "--id", "n", "--simulator")
+
+
+def test_rows_become_answers_and_a_second_run_sends_nothing(cli: RunCli, rows: str, tmp_path: Path) -> None:
+    first = cli("batch", rows, "out.jsonl", *CHAT, "--json")
+    assert (first.code, first.json["done"], first.json["sent"], first.json["unit"]) == (0, 5, 5, "USD")
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 5
+    again = cli("batch", rows, "out.jsonl", *CHAT)
+    assert again.code == 0
+    assert again.out.startswith("5 of 5 rows done; 0 requests")
+
+
+def test_status_and_estimate_ask_no_model(cli: RunCli, rows: str) -> None:
+    cli("batch", rows, "out.jsonl", *CHAT)
+    status = cli("batch", "out.jsonl", "--status", "--json")
+    assert (status.code, status.json["done"]) == (0, 5)
+    estimate = cli("batch", rows, "other.jsonl", *CHAT, "--estimate", "--json")
+    assert (estimate.code, estimate.json["rows"]) == (0, 5)
+
+
+def test_a_budget_that_is_reached_has_its_own_code(cli: RunCli, rows: str) -> None:
+    ran = cli("batch", rows, "out.jsonl", *CHAT, "--budget", "0 USD", "--json")
+    assert (ran.code, ran.json["done"]) == (13, 0)
+
+
+def test_rows_that_fail_have_their_own_code(cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"n": 1, "text": "Say hello."}\n{"n": 2}\n')
+    ran = cli("batch", "in.jsonl", "out.jsonl", *CHAT, "--json")
+    assert (ran.code, ran.json["done"], ran.json["failed"]) == (12, 1, 1)
+    assert "no field 'text'" in (tmp_path / "out.failed.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("in.jsonl", *CHAT), "name the file for the answers"),
+        (("in.jsonl", "out.jsonl", "-m", "aimlapi:m", "--simulator"), "--prompt"),
+        (("in.jsonl", "out.jsonl", "-p", "aimlapi", "--prompt", "{text}", "--simulator"), "name a model"),
+        (("nope.jsonl", "out.jsonl", *CHAT), "there is no file"),
+        (("in.jsonl", "out.txt", *CHAT), "not a kind of file"),
+        (("in.jsonl", "out.jsonl", *CHAT, "--budget", "5 INR"), "counts in USD"),
+        (("in.jsonl", "in.jsonl", *CHAT), "is the input"),
+        (("out.jsonl", "--status"), "holds no ledger"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(cli: RunCli, rows: str, words: tuple[str, ...], said: str) -> None:
+    ran = cli("batch", *words)
+    assert ran.code == 2
+    assert said in ran.error

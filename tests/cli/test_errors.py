@@ -248,7 +248,7 @@ def test_without_the_extra_it_says_which_to_install(tmp_path: Path) -> None:
 def test_every_command_helps_itself(cli: RunCli) -> None:
     names = [command.name for command in app.registered_commands]
     assert names == [
-        *("chat", "embed", "image", "speech", "transcribe", "music", "video", "ocr"),
+        *("chat", "embed", "image", "speech", "transcribe", "music", "video", "ocr", "batch"),
         *("models", "balance", "usage", "health", "simulator"),
     ]
     for name in names:

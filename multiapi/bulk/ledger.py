@@ -390,9 +390,9 @@ class Ledger:
             place = None
             if each.answer is not None:
                 place = self.segments.append(each.key, each.call, each.answer)
-            keeps = each.state is State.UNKNOWN
+            keeps = each.state is State.UNKNOWN and each.cost is None
             spent = each.cost if each.cost is not None else (held if each.state is State.DONE else 0)
-            charged = True if each.state is State.DONE else (None if keeps else False)
+            charged = None if keeps else each.state in (State.DONE, State.UNKNOWN)
             self._db.execute(
                 "UPDATE row SET state = ?, held = ?, spent = spent + ?, charged = ?, error_class = ?, status = ?, code = ?, "
                 "message = ?, segment = ?, offset = ?, changed = ? WHERE key = ?",

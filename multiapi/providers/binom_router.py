@@ -21,7 +21,6 @@ BINOM_ROUTER = openai_compatible(
     base_url_env="BINOM_ROUTER_BASE_URL",
     dialect=Dialect(provider="binom_router", stream_usage=True),
     units=("credits",),
-    dialect=Dialect(provider="binom_router"),
     read_cost=partial(usage_cost, unit="credits"),
     capabilities={
         "chat": "documented",

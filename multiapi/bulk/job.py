@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
+from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
 from multiapi.bulk.tasks import Function, Task
 from multiapi.bulk.window import MOST, Window
-from multiapi.bulk.worker import MarkingLimiter, Money, Worker, decode
+from multiapi.bulk.worker import MarkingLimiter, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.units import parse_amount, written
@@ -260,11 +261,16 @@ class BulkJob:
                 await self._reconcile(ledger)
             self._free(ledger, retry)
             money = await self._money()
-            worker = self._worker(ledger, money, started)
-            with self._interrupts(worker):
-                await worker.run(self._rows())
-            self._note_progress(worker, started, now=True)
-            report = report_of(ledger, worker, time.monotonic() - started)
+            owner = self._owner(ledger, money)
+            worker = self._worker(owner, started)
+            try:
+                with self._interrupts(worker):
+                    await worker.run(self._rows())
+                owner.stop(worker.stopped)
+            finally:
+                owner.close()
+            self._note_progress(worker, owner, started, now=True)
+            report = report_of(ledger, owner, time.monotonic() - started)
             if self.output is not None:
                 await asyncio.to_thread(self._write, ledger)
         return report
@@ -301,10 +307,14 @@ class BulkJob:
             ledger.free_all(State.UNKNOWN)
         ledger.commit()
 
-    def _worker(self, ledger: Ledger, money: Money, started: float) -> Worker:
+    def _owner(self, ledger: Ledger, money: Money) -> Owner:
+        from multiapi.limiter import documented_limiter
+
+        return Owner(ledger, money, limiter=documented_limiter(self.task.provider, hash(self.base_url)))
+
+    def _worker(self, owner: Owner, started: float) -> Worker:
         from multiapi.client import AsyncClient
         from multiapi.flow import Policy
-        from multiapi.limiter import documented_limiter
 
         provider = self.task.provider
 
@@ -323,16 +333,14 @@ class BulkJob:
 
         most = self.window or provider.max_concurrency or MOST
         worker = Worker(
-            ledger,
+            owner,
             self.task,
             make_client,
             name=f"{os.getpid()}",
             id_column=self.id,
             window=Window(most),
-            money=money,
             tries=self.tries,
-            limiter=documented_limiter(provider, hash(self.base_url)),
-            on_change=lambda: self._note_progress(worker, started),
+            on_change=lambda: self._note_progress(worker, owner, started),
         )
         self._told_at = started
         return worker
@@ -408,14 +416,14 @@ class BulkJob:
     def _interrupts(self, worker: Worker) -> _Interrupts:
         return self._Interrupts(worker)
 
-    def _note_progress(self, worker: Worker, started: float, *, now: bool = False) -> None:
+    def _note_progress(self, worker: Worker, owner: Owner, started: float, *, now: bool = False) -> None:
         if self.on_progress is None:
             return
         at = time.monotonic()
         if not now and at - self._told_at < 1.0:
             return
         self._told_at = at
-        counts = worker.ledger.counts
+        counts = owner.ledger.counts
         seconds = at - started
         self.on_progress(
             BulkProgress(
@@ -425,8 +433,8 @@ class BulkJob:
                 read=worker.rows_read,
                 under_way=worker.under_way,
                 window=worker.window.size,
-                refused=worker.refused,
-                spent=worker.spent,
+                refused=owner.refused,
+                spent=owner.spent,
                 unit=self.unit,
                 seconds=seconds,
                 rows_per_s=counts[State.DONE] / seconds if seconds > 0 else 0.0,
@@ -561,25 +569,25 @@ class BulkJob:
         shutil.rmtree(self.folder)
 
 
-def report_of(ledger: Ledger, worker: Worker | None = None, seconds: float = 0.0) -> Report:
+def report_of(ledger: Ledger, owner: Owner | None = None, seconds: float = 0.0) -> Report:
     """Return what became of the rows of the latest run, as the ledger says it."""
     counts = ledger.counts_of_run()
-    stopped = "" if worker is None else worker.stopped
-    opened = worker is not None and stopped == "circuit"
+    stopped = "" if owner is None else owner.stopped
+    opened = owner is not None and stopped == "circuit"
     return Report(
         rows=sum(counts.values()),
         done=counts[State.DONE],
         failed=counts[State.FAILED],
         unknown=counts[State.UNKNOWN],
         over_budget=counts[State.BUDGET],
-        sent=0 if worker is None else worker.sent,
-        refused=0 if worker is None else worker.refused,
+        sent=0 if owner is None else owner.sent,
+        refused=0 if owner is None else owner.refused,
         spent=amount_of(ledger.spent),
         held=amount_of(ledger.held),
         unit=ledger.fact("unit") or None,
         stopped=stopped,
-        reason=worker.circuit.message if opened and worker is not None else "",
-        reason_class=worker.circuit.error_class if opened and worker is not None else "",
+        reason=owner.circuit.message if opened and owner is not None else "",
+        reason_class=owner.circuit.error_class if opened and owner is not None else "",
         seconds=seconds,
     )
 

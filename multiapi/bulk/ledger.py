@@ -375,6 +375,26 @@ class Ledger:
         ).rowcount
         self._move(State.SENT, State.CLAIMED, changed)
 
+    def abandon(self, call: int, *, left: bool) -> None:
+        """Write that nobody follows a call any more: its rows that were sent are unknown, those that were claimed are free."""
+        self._begin()
+        now = self._clock()
+        held = self._db.execute(
+            "SELECT COALESCE(SUM(held), 0) FROM row WHERE call = ? AND state = ?", (call, State.CLAIMED)
+        ).fetchone()[0]
+        freed = self._db.execute(
+            "UPDATE row SET state = ?, held = 0, changed = ? WHERE call = ? AND state = ?",
+            (State.FREE, now, call, State.CLAIMED),
+        ).rowcount
+        self._move(State.CLAIMED, State.FREE, freed)
+        self.held -= held
+        if left:
+            lost = self._db.execute(
+                "UPDATE row SET state = ?, changed = ?, message = 'cut off' WHERE call = ? AND state = ?",
+                (State.UNKNOWN, now, call, State.SENT),
+            ).rowcount
+            self._move(State.SENT, State.UNKNOWN, lost)
+
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Write what became of rows; an answer is appended to its segment before. Late outcomes of unknown rows are taken too."""
         self._begin()

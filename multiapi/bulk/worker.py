@@ -1,4 +1,4 @@
-"""The loop of one worker: claims rows, sends what was claimed, writes what became of it; never more than a window at once."""
+"""The loop of one worker: claims rows, sends what was claimed, says what became of it; never more than a window at once."""
 
 from __future__ import annotations
 
@@ -8,34 +8,64 @@ from array import array
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
-from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, Verdict, amount_of, key_of, nano
+from multiapi.bulk.ledger import Outcome, State, key_of
+from multiapi.bulk.owner import Answer, Ended, Wanted
 from multiapi.bulk.rows import InputRow
 from multiapi.bulk.tasks import MAX_TEXT_CHARS, Answered, Prepared, Task
-from multiapi.bulk.window import GATES, Circuit, Window
-from multiapi.errors import ConnectionFailedError, MultiApiError, RateLimitError, StatusError, printable
-from multiapi.money.budget import Seen
-from multiapi.money.prices import TokenPrices
+from multiapi.bulk.window import Window
+from multiapi.errors import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    MultiApiError,
+    RateLimitError,
+    StatusError,
+    printable,
+)
 
 CHUNK = 256
 """Rows that are looked up in the ledger at once."""
 
-MEASURED_ROWS = 20
-"""Rows that run alone where no price is known, to learn what they cost."""
-
-OVER_BUDGET_IN_A_ROW = 100
+LONGEST_PAUSE_S = 60.0
 _VECTOR = b"\x00VEC"
 
 
-class Doubtful(Protocol):
-    """What an error says of its call."""
+class Books(Protocol):
+    """What a worker asks the owner of the ledger; see `multiapi.bulk.owner.Owner`."""
 
-    outcome_unknown: bool
+    async def look_up(self, worker: str, rows: Sequence[tuple[bytes, str, int]]) -> list[bool]:
+        """Return which rows may be sent."""
+
+    async def fail_unsent(self, worker: str, rows: Sequence[tuple[bytes, str, int, str, str]]) -> None:
+        """Write rows that cannot become a request."""
+
+    async def claim(self, worker: str, rows: Sequence[Wanted]) -> Answer:
+        """Claim rows for one call."""
+
+    async def split(self, worker: str, call: int, parts: Sequence[Sequence[bytes]]) -> list[tuple[int, str]]:
+        """Put the rows of a refused call into new ones."""
+
+    async def leaving(self, worker: str, call: int, wait_s: float | None = None) -> None:
+        """Wait for a turn, and until it is written that the call is about to leave."""
+
+    async def settle(self, worker: str, ended: Sequence[Ended]) -> str:
+        """Write how rows ended."""
+
+    async def give_up(self, worker: str, call: int, *, left: bool) -> None:
+        """Write that a call was cut off."""
+
+    def head(self, call: int, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head of a response."""
+
+    def again(self, call: int) -> None:
+        """Write that a call was refused for now."""
+
+    def arrived(self, call: int) -> None:
+        """Give a turn back."""
 
 
 @dataclass(slots=True)
@@ -44,8 +74,7 @@ class Call:
 
     id: int
     own_id: str
-    claims: list[Claim]
-    prepared: list[Prepared]
+    rows: list[tuple[Wanted, Prepared]]
     begun: float = 0.0
     left: bool = False
 
@@ -73,53 +102,18 @@ def decode(payload: bytes) -> dict[str, Any]:
     return columns
 
 
-class Commits:
-    """One commit for all that one turn of the event loop wrote."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._waiting: asyncio.Future[None] | None = None
-
-    def soon(self) -> asyncio.Future[None]:
-        """Return what is done once everything that was written so far is safe."""
-        if self._waiting is None:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.create_future()
-            loop.call_soon(self._commit)
-        return self._waiting
-
-    def _commit(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        assert waiting is not None
-        try:
-            self._ledger.commit()
-        except BaseException as error:
-            if not waiting.done():
-                waiting.set_exception(error)
-            return
-        if not waiting.done():
-            waiting.set_result(None)
-
-
 class MarkingLimiter:
     """A limiter whose turn writes into the ledger, before the first byte leaves, that the call may have been carried out."""
 
-    def __init__(self, worker: Worker, inner: Any = None) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._inner = inner
 
     async def aacquire(self, until: float | None = None) -> MarkingTurn:
         """Wait for a turn, and for the ledger."""
-        turn = None if self._inner is None else await self._inner.aacquire(until)
-        try:
-            call = CURRENT.get()
-            if call is not None:
-                await self._worker.leaving(call)
-        except BaseException:
-            if turn is not None:
-                turn.done()
-            raise
-        return MarkingTurn(self._worker, call, turn)
+        call = CURRENT.get()
+        if call is not None:
+            await self._worker.leaving(call, None if until is None else until - time.monotonic())
+        return MarkingTurn(self._worker, call)
 
     def acquire(self, until: float | None = None) -> Any:  # noqa: ARG002
         """Refuse: a bulk job runs in an event loop.
@@ -133,78 +127,27 @@ class MarkingLimiter:
 class MarkingTurn:
     """The right to have one request of a call under way."""
 
-    def __init__(self, worker: Worker, call: Call | None, inner: Any) -> None:
+    def __init__(self, worker: Worker, call: Call | None) -> None:
         self._worker = worker
         self._call = call
-        self._inner = inner
 
     def learn(self, status: int, headers: Mapping[str, str]) -> None:
         """Take what the head of the response says."""
-        if self._inner is not None:
-            self._inner.learn(status, headers)
         if self._call is not None:
-            self._worker.head(self._call, status)
+            self._worker.head(self._call, status, headers)
 
     def done(self) -> None:
         """The response was read, or given up."""
-        if self._inner is not None:
-            self._inner.done()
-
-
-@dataclass(slots=True)
-class Money:
-    """The budget of a job, in 10^-9 of its unit. `cap` None is no budget."""
-
-    cap: int | None = None
-    unit: str | None = None
-    prices: TokenPrices | None = None
-    max_per_row: int | None = None
-    embeds: bool = False
-    seen: Seen = field(default_factory=Seen)
-
-    def computed(self, prepared: Prepared) -> int | None:
-        """Return the most that a row can cost, by list prices."""
-        if self.prices is None:
-            return None
-        found = (
-            self.prices.embedding_at_most(prepared.body_bytes)
-            if self.embeds
-            else self.prices.at_most(prepared.body_bytes, prepared.messages, prepared.max_tokens)
-        )
-        return None if found is None else nano(found)
-
-    def bound(self, prepared: Prepared) -> int:
-        """Return what is reserved for a row."""
-        computed = self.computed(prepared)
-        if computed is not None:
-            return computed
-        if self.max_per_row is not None:
-            return self.max_per_row
-        return nano(self.seen.bound()) if self.seen.count else 0
-
-    def is_measuring(self, prepared: Prepared) -> bool:
-        """Whether rows run alone still, to learn what they cost."""
-        if self.cap is None or self.max_per_row is not None or self.computed(prepared) is not None:
-            return False
-        return self.seen.count < MEASURED_ROWS
-
-    def cost_of(self, answered: Answered) -> int | None:
-        """Return what a row cost: as reported, else token counts times prices; None is not known."""
-        if answered.cost is not None:
-            self.seen.add(answered.cost.amount)
-            return nano(answered.cost.amount)
-        estimate = None if self.prices is None else self.prices.estimate(answered.usage)
-        if estimate is None:
-            return None
-        self.seen.add(estimate)
-        return nano(estimate)
+        call, self._call = self._call, None
+        if call is not None:
+            self._worker.books.arrived(call.id)
 
 
 class Worker:
-    """Works on rows until there are none, the budget is used up, the circuit opens or it is told to stop.
+    """Works on rows until there are none, or the owner says stop.
 
     Args:
-        ledger: Of the job.
+        books: The owner of the ledger, here or elsewhere.
         task: What is done with a row.
         make_client: Makes the `AsyncClient`, with the limiter that it is given.
         id_column: The column that names a row; None: the request and how often it came before.
@@ -213,62 +156,57 @@ class Worker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        books: Books,
         task: Task,
         make_client: Callable[[MarkingLimiter], Any],
         *,
         name: str = "worker",
         id_column: str | None = None,
         window: Window | None = None,
-        money: Money | None = None,
         tries: int = 5,
-        limiter: Any = None,
         on_change: Callable[[], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.ledger = ledger
+        self.books = books
         self.task = task
         self.name = name
         self.id_column = id_column
         self.window = window or Window()
-        self.money = money or Money()
-        self.circuit = Circuit()
         self.tries = tries
-        self.sent = 0
-        self.refused = 0
         self.rows_read = 0
         self.stopped = ""
-        self._client = make_client(MarkingLimiter(self, limiter))
-        self._commits = Commits(ledger)
+        self._client = make_client(MarkingLimiter(self))
         self._running: dict[asyncio.Task[None], Call] = {}
         self._occurrences: dict[bytes, int] = {}
-        self._over_budget = 0
+        self._alone = False
         self._on_change = on_change or (lambda: None)
         self._sleep = sleep
 
     # ------------------------------------------------------------------------------------ what a turn tells
 
-    async def leaving(self, call: Call) -> None:
-        """Write that a call is about to leave, and wait until that is safe."""
+    async def leaving(self, call: Call, wait_s: float | None) -> None:
+        """Have it written that a call is about to leave."""
         call.begun = time.monotonic()
-        call.left = True
-        self.sent += 1
-        self.ledger.sent(call.id)
-        await self._commits.soon()
+        call.left = True  # from here on, if nobody says otherwise
+        await self.books.leaving(self.name, call.id, wait_s)
 
-    def head(self, call: Call, status: int) -> None:
-        """Take the status of a response."""
+    def head(self, call: Call, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head of a response."""
+        self.books.head(call.id, status, headers)
         if status == 429:
-            self.refused += 1
-            self.window.refused(call.begun, len(self._running))
             call.left = False
-            self.ledger.again(call.id)
+            self.window.refused(call.begun, len(self._running))
         elif status == 503:
             self.window.slow_down()
         else:
             self.window.answered()
 
     # ------------------------------------------------------------------------------------ the loop
+
+    @property
+    def under_way(self) -> int:
+        """Calls under way."""
+        return len(self._running)
 
     def stop(self, why: str = "interrupted") -> None:
         """Claim nothing more; what is under way is waited for."""
@@ -282,21 +220,19 @@ class Worker:
 
     async def run(self, rows: AsyncIterator[InputRow]) -> None:
         """Work through the rows."""
-        ready: deque[tuple[Claim, Prepared]] = deque()
+        ready: deque[tuple[Wanted, Prepared]] = deque()
         exhausted = False
         try:
             while not self.stopped:
                 while not exhausted and len(ready) < max(self.window.size, self.task.texts_per_call):
                     chunk = [row async for row in _some(rows, CHUNK)]
                     exhausted = len(chunk) < CHUNK
-                    ready.extend(self._looked_up(chunk))
-                self._start(ready)
+                    ready.extend(await self._looked_up(chunk))
+                await self._start(ready)
                 if self._running:
                     await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 elif exhausted and not ready:
                     break
-                if self.circuit.is_open:
-                    self.stop("circuit")
                 self._on_change()
             while self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
@@ -305,47 +241,39 @@ class Worker:
             await asyncio.gather(*self._running, return_exceptions=True)
             raise
         finally:
-            if self.stopped == "circuit":
-                self.ledger.free_all(State.FAILED, error_classes=GATES)
-            self.ledger.commit()
             self._on_change()
 
-    def _looked_up(self, chunk: Sequence[InputRow]) -> list[tuple[Claim, Prepared]]:
+    async def _looked_up(self, chunk: Sequence[InputRow]) -> list[tuple[Wanted, Prepared]]:
         """Return the rows of a chunk that may be sent; the others keep the state that the ledger has, or get one unsent."""
-        made: list[tuple[Claim, Prepared]] = []
-        ids: dict[str, bytes] = {}
+        made: list[tuple[Wanted, Prepared]] = []
+        failed: list[tuple[bytes, str, int, str, str]] = []
         for each in chunk:
             self.rows_read += 1
             identity = self._id_of(each)
             try:
-                if each.error:
-                    raise MultiApiError(each.error)
-                if self.id_column is not None and identity == "":
-                    raise MultiApiError(f"the row has no id: column {self.id_column!r} is missing or empty")
-                prepared = self.task.prepare(each.row)
+                prepared = self._prepared(each, identity)
             except MultiApiError as error:
                 key = key_of(
                     ["unsent", self.task.provider.name, identity, each.position if not identity else 0, each.row]
                 )
-                self._failed_unsent(Claim(key, identity, each.position), error)
+                failed.append((key, identity, each.position, type(error).__name__, printable(str(error), 500)))
                 continue
             key = self._key(prepared, identity)
-            known = ids.get(identity) if identity else None
-            if identity and known is None:
-                known = self.ledger.key_with_id(identity)
-            if known is not None and known != key:
-                self._failed_unsent(
-                    Claim(key_of(["twice", key.hex(), each.position]), identity, each.position),
-                    MultiApiError(f"id {printable(identity, 80)!r} is there twice, with different requests"),
-                )
-                continue
-            if identity:
-                if ids.get(identity) == key:
-                    continue
-                ids[identity] = key
-            made.append((Claim(key, identity, each.position), prepared))
-        known_states = self.ledger.seen([(claim.key, claim.position) for claim, _ in made])
-        return [(claim, prepared) for claim, prepared in made if claim.key not in known_states]
+            wanted = Wanted(key, identity, each.position, prepared.body_bytes, prepared.messages, prepared.max_tokens)
+            made.append((wanted, prepared))
+        if failed:
+            await self.books.fail_unsent(self.name, failed)
+        if not made:
+            return []
+        sendable = await self.books.look_up(self.name, [(wanted.key, wanted.id, wanted.position) for wanted, _ in made])
+        return [row for row, free in zip(made, sendable, strict=True) if free]
+
+    def _prepared(self, row: InputRow, identity: str) -> Prepared:
+        if row.error:
+            raise InvalidRequestError(row.error)
+        if self.id_column is not None and identity == "":
+            raise InvalidRequestError(f"the row has no id: column {self.id_column!r} is missing or empty")
+        return self.task.prepare(row.row)
 
     def _id_of(self, row: InputRow) -> str:
         value = row.row.get(self.id_column) if self.id_column is not None else None
@@ -360,74 +288,30 @@ class Worker:
         self._occurrences[key] = count + 1
         return key if count == 0 else key_of([*parts, count])
 
-    def _failed_unsent(self, claim: Claim, error: MultiApiError) -> None:
-        if self.ledger.seen([(claim.key, claim.position)]):
-            return
-        self.ledger.unsent(
-            claim,
-            State.FAILED,
-            error_class=type(error).__name__,
-            code=error.code or "",
-            message=printable(str(error), 500),
-        )
-
-    def _start(self, ready: deque[tuple[Claim, Prepared]]) -> None:
+    async def _start(self, ready: deque[tuple[Wanted, Prepared]]) -> None:
         """Claim and start rows while there is room in the window."""
-        while ready and len(self._running) < self._room(ready[0][1]) and not self.stopped:
+        while ready and not self.stopped and len(self._running) < (1 if self._alone else self.window.size):
             taken = self._taken(ready)
-            if not taken:
-                continue
-            verdicts = self.ledger.claim(self.name, [claim for claim, _ in taken])
-            going = [
-                (claim, prepared, verdict)
-                for (claim, prepared), verdict in zip(taken, verdicts, strict=True)
-                if verdict.go
-            ]
-            if going:
-                self._go(going)
+            answer = await self.books.claim(self.name, [wanted for wanted, _ in taken])
+            self._alone = answer.alone
+            if answer.stop:
+                self.stop(answer.stop)
+            if answer.grant is not None:
+                rows = [taken[index] for index in answer.grant.indices]
+                self._go(Call(answer.grant.call, answer.grant.own_id, rows))
 
-    def _room(self, prepared: Prepared) -> int:
-        return 1 if self.money.is_measuring(prepared) else self.window.size
-
-    def _taken(self, ready: deque[tuple[Claim, Prepared]]) -> list[tuple[Claim, Prepared]]:
-        """Take the rows of one call, as far as the budget lets them."""
-        taken: list[tuple[Claim, Prepared]] = []
-        chars = 0
-        held = 0
+    def _taken(self, ready: deque[tuple[Wanted, Prepared]]) -> list[tuple[Wanted, Prepared]]:
+        """Take the rows of one call."""
+        taken: list[tuple[Wanted, Prepared]] = []
+        size = 0
         while ready and len(taken) < self.task.texts_per_call:
-            claim, prepared = ready[0]
-            chars += prepared.body_bytes
-            if taken and chars > MAX_TEXT_CHARS:
+            size += ready[0][1].body_bytes
+            if taken and size > MAX_TEXT_CHARS:
                 break
-            ready.popleft()
-            bound = self.money.bound(prepared)
-            if not self._fits(bound + held):
-                self.ledger.unsent(claim, State.BUDGET, error_class="BudgetExceededError")
-                self._over_budget += 1
-                if self._over_budget >= OVER_BUDGET_IN_A_ROW or self._used_up():
-                    self.stop("budget")
-                    break
-                continue
-            self._over_budget = 0
-            held += bound
-            taken.append((Claim(claim.key, claim.id, claim.position, bound), prepared))
+            taken.append(ready.popleft())
         return taken
 
-    def _fits(self, bound: int) -> bool:
-        cap = self.money.cap
-        return cap is None or (self.ledger.spent + self.ledger.held + bound <= cap and not self._used_up())
-
-    def _used_up(self) -> bool:
-        cap = self.money.cap
-        return cap is not None and self.ledger.spent + self.ledger.held >= cap
-
-    def _go(self, going: Sequence[tuple[Claim, Prepared, Verdict]]) -> None:
-        claims = [claim for claim, _, _ in going]
-        prepared = [each for _, each, _ in going]
-        number, own_id = going[0][2].call, going[0][2].own_id
-        if len(going) > 1:
-            number, own_id = self.ledger.regroup(self.name, [claim.key for claim in claims])
-        call = Call(number, own_id, claims, prepared)
+    def _go(self, call: Call) -> None:
         task = asyncio.get_running_loop().create_task(self._work(call))
         self._running[task] = call
         task.add_done_callback(self._ended)
@@ -444,114 +328,84 @@ class Worker:
         try:
             await self._tried(call)
         except asyncio.CancelledError:
-            state = State.UNKNOWN if call.left else State.FREE
-            if state is State.UNKNOWN:
-                self._settle(
-                    call, [self._outcome(call, claim, State.UNKNOWN, message="cut off") for claim in call.claims]
-                )
-            else:
-                self.ledger.free([claim.key for claim in call.claims], expected=(State.CLAIMED,))
+            await self.books.give_up(self.name, call.id, left=call.left)
             raise
 
     async def _tried(self, call: Call) -> None:
         header = self.task.provider.request_id_header
+        headers = {header: call.own_id} if header else {}
         for attempt in range(1, self.tries + 1):
-            headers = {header: call.own_id} if header else {}
             try:
-                answers = await self.task.call(self._client, [each.request for each in call.prepared], headers)
+                answers = await self.task.call(self._client, [prepared.request for _, prepared in call.rows], headers)
             except MultiApiError as error:
-                if self._may_be_sent_again(error) and attempt < self.tries and not self.stopped:
+                if _may_be_sent_again(error) and attempt < self.tries and not self.stopped:
                     call.left = False
-                    self.ledger.again(call.id)
-                    await self._sleep(min(error.retry_after_s or 0.5 * 2**attempt, 60.0))
+                    self.books.again(call.id)
+                    await self._sleep(min(error.retry_after_s or 0.5 * 2**attempt, LONGEST_PAUSE_S))
                     continue
-                if len(call.claims) > 1 and isinstance(error, StatusError) and error.status in (400, 413, 422):
-                    self._halve(call)
+                if len(call.rows) > 1 and isinstance(error, StatusError) and error.status in (400, 413, 422):
+                    await self._halve(call)
                     return
-                self._failed(call, error)
-                return
+                await self._failed(call, error)
             except Exception as error:  # a function of the user's
-                self._failed(
-                    call, MultiApiError(f"{type(error).__name__}: {printable(str(error), 300)}", outcome_unknown=True)
-                )
-                return
-            self._answered(call, answers)
+                wrapped = MultiApiError(f"{type(error).__name__}: {printable(str(error), 300)}", outcome_unknown=True)
+                await self._failed(call, wrapped)
+            else:
+                await self._answered(call, answers)
             return
 
-    @staticmethod
-    def _may_be_sent_again(error: MultiApiError) -> bool:
-        if error.outcome_unknown:
-            return False
-        return isinstance(error, RateLimitError | ConnectionFailedError) or (
-            isinstance(error, StatusError) and error.retryable
-        )
+    async def _halve(self, call: Call) -> None:
+        middle = len(call.rows) // 2
+        parts = [call.rows[:middle], call.rows[middle:]]
+        made = await self.books.split(self.name, call.id, [[wanted.key for wanted, _ in part] for part in parts])
+        for part, (number, own_id) in zip(parts, made, strict=True):
+            self._go(Call(number, own_id, part))
 
-    def _halve(self, call: Call) -> None:
-        """Put the rows of a refused call into two new ones; nothing of it was carried out."""
-        self.ledger.again(call.id)
-        middle = len(call.claims) // 2
-        for part in (slice(None, middle), slice(middle, None)):
-            claims, prepared = call.claims[part], call.prepared[part]
-            number, own_id = self.ledger.regroup(self.name, [claim.key for claim in claims])
-            half = Call(number, own_id, claims, prepared)
-            task = asyncio.get_running_loop().create_task(self._work(half))
-            self._running[task] = half
-            task.add_done_callback(self._ended)
-
-    def _answered(self, call: Call, answers: Sequence[Answered]) -> None:
-        outcomes = []
-        for claim, answer in zip(call.claims, answers, strict=True):
+    async def _answered(self, call: Call, answers: Sequence[Answered]) -> None:
+        ended = []
+        for (wanted, _), answer in zip(call.rows, answers, strict=True):
             columns = dict(answer.columns)
             if answer.request_id:
                 columns["request_id"] = answer.request_id
+            cost = None
             if answer.cost is not None:
-                columns |= {"cost": str(answer.cost.amount), "unit": answer.cost.unit}
-            outcomes.append(
-                self._outcome(call, claim, State.DONE, answer=encode(columns), cost=self.money.cost_of(answer))
-            )
-        self._settle(call, outcomes)
-        self.circuit.note("")
+                cost = answer.cost.amount
+                columns |= {"cost": str(cost), "unit": answer.cost.unit}
+            outcome = Outcome(key=wanted.key, call=call.id, state=State.DONE, answer=encode(columns))
+            ended.append(Ended(outcome=outcome, cost=cost, usage=answer.usage))
+        await self._settle(ended)
 
-    def _failed(self, call: Call, error: MultiApiError) -> None:
+    async def _failed(self, call: Call, error: MultiApiError) -> None:
         state = State.UNKNOWN if error.outcome_unknown else State.FAILED
-        name = type(error).__name__
-        cost = None if error.cost is None else nano(error.cost.amount)
-        self._settle(
-            call,
-            [
-                self._outcome(
-                    call,
-                    claim,
-                    state,
-                    cost=cost if index == 0 else None,
-                    error_class=name,
-                    status=error.status,
-                    code=str(error.code or ""),
-                    message=printable(str(error), 500),
-                )
-                for index, claim in enumerate(call.claims)
-            ],
+        outcomes = [
+            Outcome(
+                key=wanted.key,
+                call=call.id,
+                state=state,
+                error_class=type(error).__name__,
+                status=error.status,
+                code=str(error.code or ""),
+                message=printable(str(error), 500),
+            )
+            for wanted, _ in call.rows
+        ]
+        cost = None if error.cost is None else error.cost.amount
+        await self._settle(
+            [Ended(outcome=each, cost=cost if index == 0 else None) for index, each in enumerate(outcomes)]
         )
-        self.circuit.note(name, str(error))
 
-    @staticmethod
-    def _outcome(call: Call, claim: Claim, state: State, **facts: Any) -> Outcome:
-        return Outcome(key=claim.key, call=call.id, state=state, **facts)
+    async def _settle(self, ended: list[Ended]) -> None:
+        why = await self.books.settle(self.name, ended)
+        if why:
+            self.stop(why)
 
-    def _settle(self, call: Call, outcomes: list[Outcome]) -> None:
-        del call
-        self.ledger.settle(outcomes)
-        self._commits.soon()
 
-    @property
-    def spent(self) -> Decimal:
-        """What was spent, in the job's unit."""
-        return amount_of(self.ledger.spent)
-
-    @property
-    def under_way(self) -> int:
-        """Calls under way."""
-        return len(self._running)
+def _may_be_sent_again(error: MultiApiError) -> bool:
+    if error.outcome_unknown:
+        return False
+    return isinstance(error, RateLimitError | ConnectionFailedError) or (
+        isinstance(error, StatusError) and error.retryable
+    )
 
 
 async def _some(rows: AsyncIterator[InputRow], count: int) -> AsyncIterator[InputRow]:

@@ -240,15 +240,77 @@ class BulkJob:
 
     # ------------------------------------------------------------------------------------ running
 
-    def run(self, *, retry: Literal["failed", "unknown", "all"] | None = None) -> Report:
+    def run(
+        self,
+        *,
+        retry: Literal["failed", "unknown", "all"] | None = None,
+        engine: Literal["process", "ray"] = "process",
+        workers: int = 2,
+    ) -> Report:
         """Work through the rows in this process; see `arun` for use inside of an event loop.
 
         Ctrl-C claims nothing more and waits for what is under way; a second one cuts that off.
 
         Args:
             retry: Send again what failed, what is unknown, or both. Unknown rows may be paid for twice.
+            engine: "ray" runs `workers` worker processes on the cluster of `ray.init()`, with the same ledger and result.
+            workers: How many, on Ray.
         """
+        if engine == "ray":
+            return self._run_on_ray(retry, workers)
+        if engine != "process":
+            raise InvalidRequestError(f"engine must be 'process' or 'ray', not {engine!r}")
         return asyncio.run(self.arun(retry=retry))
+
+    def _run_on_ray(self, retry: str | None, workers: int) -> Report:
+        from multiapi.bulk.ray_engine import Plan, check_key, ray_module, run_on_ray
+
+        ray_module()
+        check_key(self.api_key)
+        if self.http_client is not None:
+            raise InvalidRequestError("with engine='ray' each worker makes its own client; leave http_client=... out")
+        if workers < 1:
+            raise InvalidRequestError(f"workers must be 1 or more, not {workers}")
+        facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
+        money = asyncio.run(self._money())
+        with Ledger(self.folder, facts, durable=self.durable, take_over=self.take_over) as ledger:
+            if can_reconcile(self.task.provider):
+                asyncio.run(self._reconcile(ledger))
+            self._free(ledger, retry)
+        if not isinstance(self.source, str | Path):
+            self._keep_input()
+        most = self.window or self.task.provider.max_concurrency or MOST
+        plan = Plan(
+            folder=str(self.folder.absolute()),
+            facts=facts,
+            source=str(
+                (Path(self.source) if isinstance(self.source, str | Path) else self.folder / "input.jsonl").absolute()
+            ),
+            task=self.task,
+            id_column=self.id,
+            base_url=self.base_url,
+            timeout=self.timeout,
+            limits=self.limits,
+            default_headers=self.default_headers,
+            tries=self.tries,
+            window=max(1, most // workers),
+            durable=self.durable,
+            take_over=self.take_over,
+            retry=retry,
+            money=money,
+        )
+        report = run_on_ray(plan, workers)
+        if self.output is not None:
+            with Ledger(self.folder, read_only=True) as ledger:
+                self._write(ledger)
+        return report
+
+    def _keep_input(self) -> None:
+        async def keep() -> None:
+            async for _ in self._rows():
+                pass
+
+        asyncio.run(keep())
 
     async def arun(self, *, retry: Literal["failed", "unknown", "all"] | None = None) -> Report:
         """As `run`, inside of an event loop."""

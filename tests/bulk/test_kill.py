@@ -47,6 +47,9 @@ class Counting(ThreadingHTTPServer):
         self.answered: Counter[str] = Counter()
         self.requests = 0
 
+    def handle_error(self, *_: Any) -> None:
+        """A client that was killed is no news."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -91,7 +94,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(params=[False, True], ids=["plain", "faults"])
 def server(request: pytest.FixtureRequest) -> Iterator[Counting]:
-    counting = Counting(request.param)
+    yield from serving(faults=request.param)
+
+
+def serving(*, faults: bool) -> Iterator[Counting]:
+    """A server while it is needed."""
+    counting = Counting(faults)
     thread = threading.Thread(target=counting.serve_forever, daemon=True)
     thread.start()
     yield counting

@@ -11,8 +11,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
 from multiapi.bulk.ledger import Outcome, State, key_of
 from multiapi.bulk.owner import Answer, Ended, Wanted
 from multiapi.bulk.rows import InputRow
@@ -26,6 +24,7 @@ from multiapi.errors import (
     StatusError,
     printable,
 )
+from multiapi.http import dump_json, parse_json
 
 CHUNK = 256
 """Rows that are looked up in the ledger at once."""
@@ -85,16 +84,14 @@ CURRENT: ContextVar[Call | None] = ContextVar("multiapi_bulk_call", default=None
 def encode(columns: Mapping[str, Any]) -> bytes:
     """Return the columns of an answer as bytes; a vector as 32-bit floats."""
     vector = columns.get("vector")
-    if vector is None:
-        return orjson.dumps(dict(columns), default=str, option=orjson.OPT_NON_STR_KEYS)
-    rest = orjson.dumps({name: value for name, value in columns.items() if name != "vector"}, default=str)
-    return rest + _VECTOR + array("f", vector).tobytes()
+    rest = dump_json({name: value for name, value in columns.items() if name != "vector"}, str)
+    return rest if vector is None else rest + _VECTOR + array("f", vector).tobytes()
 
 
 def decode(payload: bytes) -> dict[str, Any]:
     """Return what `encode` wrote."""
     head, mark, numbers = payload.partition(_VECTOR)
-    columns: dict[str, Any] = orjson.loads(head)
+    columns: dict[str, Any] = parse_json(head)
     if mark:
         vector = array("f")
         vector.frombytes(numbers)

@@ -1,0 +1,165 @@
+"""Rows in and out: streamed, whole or not there, whatever text is in them."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multiapi.bulk import rows as rows_module
+from multiapi.bulk.json_form import from_dict, to_dict
+from multiapi.bulk.rows import MissingExtraError, open_writer, read_rows
+from multiapi.bulk.worker import decode, encode
+from multiapi.errors import InvalidRequestError
+from multiapi.types import ChatRequest, MediaPart, Message, TextPart, Tool, ToolCall
+
+has_pyarrow = pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed (extra `bulk`)"
+)
+ROWS: list[dict[str, Any]] = [
+    {"a": 1, "t": "x"},
+    {"a": 2, "t": "日本語 \ud800"},
+    {"a": None, "t": 'quote " and \n line'},
+]
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    with open_writer(path) as writer:
+        for row in rows:
+            writer.write(row)
+    return [dict(row.row) for row in read_rows(path)]
+
+
+@pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.gz", "o.ndjson"])
+def test_lines_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+    assert written(tmp_path / name, ROWS) == ROWS
+
+
+@has_pyarrow
+def test_parquet_keeps_types_vectors_and_what_does_not_fit(tmp_path: Path) -> None:
+    rows = [
+        {"n": 1, "vector": [0.5, 1.0], "answer": {"good": True}, "cost": "0.1"},
+        {"n": None, "vector": None, "answer": "text", "cost": None},
+    ]
+    assert written(tmp_path / "o.parquet", rows) == [
+        {"n": 1, "vector": [0.5, 1.0], "answer": '{"good": true}', "cost": "0.1"},
+        {"n": None, "vector": None, "answer": "text", "cost": None},
+    ]
+
+
+def test_nothing_half_written_is_ever_there(tmp_path: Path) -> None:
+    path = tmp_path / "o.jsonl"
+    path.write_text('{"old": 1}\n')
+    with pytest.raises(RuntimeError), open_writer(path) as writer:
+        writer.write({"new": 1})
+        raise RuntimeError
+    assert path.read_text() == '{"old": 1}\n'
+    assert [each.name for each in tmp_path.iterdir()] == ["o.jsonl"]
+
+
+def test_csv_is_read_and_not_written(tmp_path: Path) -> None:
+    (tmp_path / "i.csv").write_text('\ufeffa,t\n1,"x, y"\n2\n')
+    first, second = read_rows(tmp_path / "i.csv")
+    assert first.row == {"a": "1", "t": "x, y"}
+    assert "another number of fields" in second.error
+    with pytest.raises(InvalidRequestError, match="CSV has no place"):
+        open_writer(tmp_path / "o.csv")
+
+
+def test_lines_that_cannot_be_read_are_rows_with_an_error(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "i.jsonl.gz", "wb") as file:
+        file.write(b'{"a": 1}\n\n{\n[1]\n"x"\n' + b"[" * 100_000 + b"\n\xff\n" + b'{"a": "\xff"}\n')
+    found = list(read_rows(tmp_path / "i.jsonl.gz"))
+    assert [bool(row.error) for row in found] == [False, True, True, True, True, True, False]
+    assert [row.position for row in found] == list(range(7))
+
+
+@pytest.mark.parametrize("name", ["i.txt", "i", "i.json"])
+def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(InvalidRequestError, match="not a kind of file"):
+        read_rows(tmp_path / name)
+
+
+def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match="extra 'bulk'"):
+        rows_module.pyarrow()
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+PARTS = st.lists(
+    st.text(max_size=20).map(TextPart) | st.just(MediaPart("image", url="https://a.example/b.png")),
+    min_size=1,
+    max_size=3,
+)
+CALLS = st.lists(st.text(min_size=1, max_size=5).map(lambda text: ToolCall(text, text, text)), max_size=2).map(tuple)
+MESSAGES = st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text(max_size=30) | PARTS, CALLS).map(
+    lambda made: Message(made[0], made[1], tool_calls=made[2])
+)
+TOOLS = st.lists(st.text(min_size=1, max_size=5).map(Tool), max_size=2)
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "temperature": st.floats(0, 2),
+        "max_tokens": st.integers(0, 10**6),
+        "stop": st.lists(st.text(max_size=5), max_size=2),
+        "extra": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
+    },
+)
+REQUESTS = st.tuples(st.text(min_size=1, max_size=9), st.lists(MESSAGES, max_size=3), TOOLS, SETTINGS).map(
+    lambda made: ChatRequest(model=made[0], messages=made[1], tools=made[2], **made[3])
+)
+
+
+@given(REQUESTS)
+@settings(deadline=None, max_examples=150)
+def test_requests_come_back_from_their_json_form(request: ChatRequest) -> None:
+    found = from_dict(ChatRequest, json.loads(json.dumps(to_dict(request))))
+    assert to_dict(found) == to_dict(request)
+    assert found.model == request.model
+    assert [message.text for message in found.messages] == [message.text for message in request.messages]
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([], "must be an object"),
+        ({"model": "m"}, "incomplete"),
+        ({"model": 3, "messages": []}, "model must be str"),
+        ({"model": "m", "messages": [], "nope": 1}, "no field 'nope'"),
+    ],
+)
+def test_what_is_not_a_request_is_refused_with_its_place(found: Any, words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        from_dict(ChatRequest, found)
+
+
+@given(
+    st.dictionaries(TEXT.filter(lambda name: name != "vector"), JSON, max_size=4),
+    st.none() | st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=9),
+)
+@settings(deadline=None)
+def test_answers_come_back_from_their_bytes(columns: dict[str, Any], vector: list[float] | None) -> None:
+    whole = columns if vector is None else {**columns, "vector": vector}
+    assert decode(encode(whole)) == whole

@@ -22,7 +22,7 @@ from time import sleep
 from PIL import Image
 
 from multiapi import ChatRequest, Client, ImageRequest, Message, SpeechRequest, VideoRequest
-from multiapi.default_models import DEFAULT_MODELS
+from multiapi.providers.default_models import DEFAULT_MODELS
 from multiapi.simulator.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent

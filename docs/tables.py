@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from multiapi import PROVIDERS, errors
 from multiapi.agent_tools import TOOLS
-from multiapi.calls import Calls
+from multiapi.client.operations import Calls
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
-from multiapi.model_facts import MODEL_FACTS
+from multiapi.formats.model_facts import MODEL_FACTS
 from multiapi.provider import Provider
 from multiapi.simulator import Simulator
 

@@ -12,11 +12,12 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_multiapi._blocks import indexed_blocks
 from langchain_multiapi._messages import to_json
-from multiapi.answer_facts import token_details, untranslated
 from multiapi.errors import MultiApiError, ResponseFormatError
-from multiapi.http import parse_text
-from multiapi.media import Media
-from multiapi.types import ChatDelta, ChatResponse, Citation, Cost, InvalidToolCall, ToolCallDelta, Usage
+from multiapi.formats.answer_facts import token_details, untranslated
+from multiapi.http.json import parse_text
+from multiapi.types.chat import ChatDelta, ChatResponse, Citation, InvalidToolCall, ToolCallDelta
+from multiapi.types.media import Media
+from multiapi.types.usage import Cost, Usage
 
 OnTruncated = Literal["invalid", "raise", "keep"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from multiapi.arguments import MEANINGLESS, check_names
+from multiapi.client.arguments import MEANINGLESS, check_names
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

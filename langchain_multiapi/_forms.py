@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from multiapi.schemas import description
-from multiapi.types import ResponseFormat
+from multiapi.formats.schemas import description
+from multiapi.types.chat import ResponseFormat
 
 
 class _Form(NamedTuple):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from multiapi.errors import MissingApiKeyError
-from multiapi.keys import ApiKey, sealed
 from multiapi.provider import Provider
+from multiapi.sending.keys import ApiKey, sealed
 
 
 class VendorKey(SecretStr):

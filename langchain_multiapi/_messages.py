@@ -17,9 +17,9 @@ from langchain_core.messages import (
 )
 
 from multiapi.errors import InvalidRequestError
-from multiapi.http import dump_json
+from multiapi.http.json import dump_json
 from multiapi.provider import unsupported
-from multiapi.types import MediaPart, Message, Part, RawPart, Reasoning, TextPart, ToolCall
+from multiapi.types.chat import MediaPart, Message, Part, RawPart, Reasoning, TextPart, ToolCall
 
 # ------------------------------------------------------------------------------------------------ messages
 

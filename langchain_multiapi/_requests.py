@@ -8,12 +8,12 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_multiapi._messages import to_messages
-from multiapi.arguments import check_names
+from multiapi.client.arguments import check_names
 from multiapi.errors import InvalidRequestError
-from multiapi.openai_format import merged
+from multiapi.formats.openai.vendor import merged
 from multiapi.provider import Provider, names
 from multiapi.providers import split_model
-from multiapi.types import CHAT_SETTINGS, ChatRequest, Tool
+from multiapi.types.chat import CHAT_SETTINGS, ChatRequest, Tool
 
 # ------------------------------------------------------------------------------------------------ tools
 

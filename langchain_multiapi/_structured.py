@@ -16,11 +16,11 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from langchain_multiapi._forms import strictly, to_response_format
 from langchain_multiapi._requests import formatted, is_of_a_vendor, to_tool_choice
 from langchain_multiapi.errors import RefusalError
-from multiapi.schemas import object_root, unwrapped
-from multiapi.structured import OTHER_WAYS, Steps, demands_fields, has_several, json_value, partial_value
+from multiapi.formats.schemas import object_root, unwrapped
+from multiapi.negotiation.json_answers import OTHER_WAYS, Steps, demands_fields, has_several, json_value, partial_value
 
 if TYPE_CHECKING:
-    from langchain_multiapi.chat_models import ChatMultiApi
+    from langchain_core.language_models import BaseChatModel
 
 METHODS = ("auto", "function_calling", "json_schema", "json_mode", "prompted")
 
@@ -67,7 +67,7 @@ def _name(tool: dict[str, Any]) -> str | None:
 
 
 def structured(
-    model: ChatMultiApi,
+    model: BaseChatModel,
     schema: Any,
     *,
     method: str | None,

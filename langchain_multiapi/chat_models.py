@@ -26,13 +26,13 @@ from langchain_multiapi._messages import to_json, to_messages
 from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
+from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
-from multiapi.flow import Policy
-from multiapi.limiter import Limiter
-from multiapi.loading import loaded
+from multiapi.flows.steps import Policy, UnknownFields
 from multiapi.providers import PROVIDERS, find_provider, split_model
-from multiapi.types import ChatRequest, Limits, ReasoningReplay, Timeout, ToolCalling
-from multiapi.unknown_fields import UnknownFields
+from multiapi.sending.limiter import Limiter
+from multiapi.types.chat import ChatRequest, ReasoningReplay, ToolCalling
+from multiapi.types.limits import Limits, Timeout
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LanguageModelInput
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
-    from multiapi.account import ModelInfo
-    from multiapi.client import AsyncClient, Client
+    from multiapi.client.client import AsyncClient, Client
+    from multiapi.types.account import ModelInfo
 
 for _provider in PROVIDERS:  # for messages that are read before there is a model
     _blocks.register(_provider)
@@ -115,9 +115,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         allow_http: Permit plain http to hosts that are not this machine.
         proxy: Address of a proxy.
         verify: As for httpx: False, or an SSL context.
-        policy, limits: `multiapi.flow.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
+        policy, limits: `multiapi.flows.steps.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
-        limiter: A `multiapi.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
+        limiter: A `multiapi.sending.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
 
@@ -234,14 +234,14 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @cached_property
     def client(self) -> Client:
         """The core's client that this model calls, also for what LangChain has no class for."""
-        from multiapi.client import Client
+        from multiapi.client.client import Client
 
         return Client(self.provider, **self._connection(), http_client=self.http_client)
 
     @cached_property
     def async_client(self) -> AsyncClient:
         """The same, awaited."""
-        from multiapi.client import AsyncClient
+        from multiapi.client.client import AsyncClient
 
         return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
 
@@ -274,14 +274,14 @@ class ChatMultiApi(Sealed, BaseChatModel):
             UnsupportedError: The vendor has no list.
         """
         with langchain_errors():
-            from multiapi.account import ModelsRequest
+            from multiapi.types.account import ModelsRequest
 
             return tuple(self.client.call("models", ModelsRequest()))
 
     async def alist_models(self) -> tuple[ModelInfo, ...]:
         """As `list_models`, awaited."""
         with langchain_errors():
-            from multiapi.account import ModelsRequest
+            from multiapi.types.account import ModelsRequest
 
             return tuple(await self.async_client.call("models", ModelsRequest()))
 

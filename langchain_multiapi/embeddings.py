@@ -16,14 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from langchain_multiapi._arguments import given
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
-from multiapi.client import AsyncClient, Client
+from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
-from multiapi.flow import Policy, added_cost, added_usage, batches
-from multiapi.limiter import Limiter
-from multiapi.openai_format import merged
+from multiapi.flows.embeddings import added_cost, added_usage, batches
+from multiapi.flows.steps import Policy
+from multiapi.formats.openai.vendor import merged
 from multiapi.provider import operation_of
 from multiapi.providers import find_provider, split_model
-from multiapi.types import EmbedRequest, EmbedResponse, Limits, Timeout
+from multiapi.sending.limiter import Limiter
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+from multiapi.types.limits import Limits, Timeout
 
 _ALIASES = {"model_name": "model", "chunk_size": "batch_size", "request_timeout": "timeout"}
 _CLIENTS = ("client", "async_client")

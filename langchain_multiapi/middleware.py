@@ -26,8 +26,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 
 from langchain_multiapi.spending import cost_of, is_cached
-from multiapi.failover import is_doubtful, worth_another_provider
-from multiapi.spending import UNITS, Spending, counted_by
+from multiapi.errors import is_doubtful
+from multiapi.flows.failover import worth_another_provider
+from multiapi.money.spending import UNITS, Spending, counted_by
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -249,7 +250,7 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
 
         agent = create_agent(model, tools, middleware=[VendorFailover(model_at_another_vendor)])
 
-    `multiapi.failover.worth_another_provider` decides, as for LlamaIndex' `FallbackLLM`: a request that cannot be right anywhere is not
+    `multiapi.flows.failover.worth_another_provider` decides, as for LlamaIndex' `FallbackLLM`: a request that cannot be right anywhere is not
     made elsewhere, and one that may have been carried out and charged is not paid for twice.
 
     Args:

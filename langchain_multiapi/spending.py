@@ -13,10 +13,10 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from multiapi.failover import is_doubtful
+from multiapi.errors import is_doubtful
+from multiapi.money.spending import Spending, counted_by, tell_unpriced
 from multiapi.providers import PROVIDERS
-from multiapi.spending import Spending, counted_by, tell_unpriced
-from multiapi.types import Cost
+from multiapi.types.usage import Cost
 
 
 def cost_of(message: Any) -> Cost | None:

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, ToolAnswer, Toolbox, arguments_model, failure_text
-from multiapi.client_pair import ClientPair
+from multiapi.client.pair import ClientPair
 from multiapi.errors import MultiApiError
-from multiapi.flow import Policy
-from multiapi.jobs import DEFAULT_TIMEOUT_S
-from multiapi.limiter import Limiter
+from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
+from multiapi.flows.steps import Policy
 from multiapi.providers import find_provider
-from multiapi.types import Limits
+from multiapi.sending.limiter import Limiter
+from multiapi.types.limits import Limits
 
 __all__ = [
     "BalanceTool",
@@ -163,7 +163,7 @@ class MultiApiTool(_Vendor, BaseTool):
 
     Args:
         provider: The vendor.
-        model: The vendor's model, where it shall not be the usual one of `multiapi.default_models`.
+        model: The vendor's model, where it shall not be the usual one of `multiapi.providers.default_models`.
 
     Raises:
         UnsupportedError: The vendor does not have it; the message names those that have.

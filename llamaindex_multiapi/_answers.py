@@ -22,12 +22,13 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from multiapi.answer_facts import token_details, untranslated
 from multiapi.errors import MultiApiError, ResponseFormatError
-from multiapi.http import parse_text
-from multiapi.stream import all_calls
-from multiapi.types import ChatResponse as Answer
-from multiapi.types import Citation, InvalidToolCall, Reasoning, ToolCall, Usage
+from multiapi.formats.answer_facts import token_details, untranslated
+from multiapi.formats.stream import all_calls
+from multiapi.http.json import parse_text
+from multiapi.types.chat import ChatResponse as Answer
+from multiapi.types.chat import Citation, InvalidToolCall, Reasoning, ToolCall
+from multiapi.types.usage import Usage
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._requests import Call

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
-from multiapi.addresses import checked_base_url
-from multiapi.arguments import MEANINGLESS, check_names
+from multiapi.client.arguments import MEANINGLESS, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
-from multiapi.keys import ApiKey, sealed
-from multiapi.openai_format import merged
+from multiapi.formats.openai.vendor import merged
 from multiapi.providers import find_provider, split_model
+from multiapi.sending.addresses import checked_base_url
+from multiapi.sending.keys import ApiKey, sealed
 
 if TYPE_CHECKING:
-    from multiapi.client import AsyncClient, Client
+    from multiapi.client.client import AsyncClient, Client
     from multiapi.provider import Provider
 
 _SHARED = frozenset(
@@ -198,7 +198,7 @@ class Connected:
         held = private[slot]
         if held is not None and held[0] == settings:
             return held[1]
-        from multiapi import client as clients
+        from multiapi.client import client as clients
 
         made: Any = (clients.Client if slot == "_sync" else clients.AsyncClient)(
             provider,

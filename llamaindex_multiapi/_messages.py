@@ -25,10 +25,10 @@ from llama_index.core.base.llms.types import (
 )
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.http import dump_json
-from multiapi.media_parts import judged_part
-from multiapi.tool_arguments import arguments_object
-from multiapi.types import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
+from multiapi.formats.media_parts import judged_part
+from multiapi.formats.tool_arguments import arguments_object
+from multiapi.http.json import dump_json
+from multiapi.types.chat import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
 
 logger = logging.getLogger("multiapi")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from llamaindex_multiapi._messages import to_messages
-from multiapi.arguments import check_names
-from multiapi.openai_format import merged
-from multiapi.schemas import description
-from multiapi.types import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
+from multiapi.client.arguments import check_names
+from multiapi.formats.openai.vendor import merged
+from multiapi.formats.schemas import description
+from multiapi.types.chat import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
 
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatMessage

@@ -10,10 +10,10 @@ from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel, ValidationError
 
 from multiapi.errors import ResponseFormatError
-from multiapi.schemas import unwrapped
-from multiapi.structured import OTHER_WAYS, Steps, partial_value, read_structured
-from multiapi.types import ChatResponse as Answer
-from multiapi.types import InvalidToolCall, ResponseFormat, ToolCall
+from multiapi.formats.schemas import unwrapped
+from multiapi.negotiation.json_answers import OTHER_WAYS, Steps, partial_value, read_structured
+from multiapi.types.chat import ChatResponse as Answer
+from multiapi.types.chat import InvalidToolCall, ResponseFormat, ToolCall
 
 
 class StructuredAnswerError(ResponseFormatError, ValueError):

@@ -12,8 +12,8 @@ from pydantic_core import from_json
 
 from llamaindex_multiapi._requests import tool_to_dict
 from multiapi.errors import ResponseFormatError
-from multiapi.tool_arguments import INVALID_ARGUMENTS
-from multiapi.tool_calls import arguments_error
+from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
+from multiapi.formats.tool_calls import arguments_error
 
 
 class NoToolCallError(ResponseFormatError, ValueError):

@@ -14,13 +14,13 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_multiapi._answers import from_answer, logprobs_of
-from multiapi.answer_facts import untranslated
 from multiapi.errors import MultiApiError
+from multiapi.formats.answer_facts import untranslated
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._requests import Call
-    from multiapi.types import ChatDelta
-    from multiapi.types import ChatResponse as Answer
+    from multiapi.types.chat import ChatDelta
+    from multiapi.types.chat import ChatResponse as Answer
 
 EXACT_CHARS = 16_384
 GROWTH = 1.05

@@ -19,10 +19,11 @@ from llama_index_instrumentation.event_handlers import NullEventHandler
 from llamaindex_multiapi._connection import Connected
 from llamaindex_multiapi._steps import Step, Steps, awaited, done
 from multiapi.errors import EmbeddingBatchError, MultiApiError
-from multiapi.flow import MAX_BATCH_TEXTS
-from multiapi.keys import sealed
+from multiapi.flows.embeddings import MAX_BATCH_TEXTS
 from multiapi.providers import find_provider
-from multiapi.types import EmbedRequest, EmbedResponse, Usage
+from multiapi.sending.keys import sealed
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+from multiapi.types.usage import Usage
 
 dispatcher = get_dispatcher(__name__)
 

@@ -21,13 +21,13 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
 from llamaindex_multiapi._tool_calls import CallsTools
-from multiapi.errors import InvalidRequestError
-from multiapi.failover import is_doubtful, worth_another_provider
+from multiapi.errors import InvalidRequestError, is_doubtful
+from multiapi.flows.failover import worth_another_provider
 
 T = TypeVar("T")
 
 is_the_vendors_trouble = worth_another_provider
-"""The rule of both frameworks: see `multiapi.failover.worth_another_provider`."""
+"""The rule of both frameworks: see `multiapi.flows.failover.worth_another_provider`."""
 
 
 def _loaded(llm: LLM | Mapping[str, Any]) -> LLM:
@@ -64,7 +64,7 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
 
     Args:
         llms: In the order of preference.
-        switches_on: Whether an error is worth asking the next one; `multiapi.failover.worth_another_provider` unless set.
+        switches_on: Whether an error is worth asking the next one; `multiapi.flows.failover.worth_another_provider` unless set.
         on_doubt: Ask the next one also after a failure that may have been charged.
     """
 

@@ -12,9 +12,10 @@ from typing import Any, Self, TypeVar
 
 from llama_index.core.rate_limiter import BaseRateLimiter
 
-from multiapi.client import AsyncClient, Client
-from multiapi.limiter import WINDOW_S, Limiter
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, TextPart
+from multiapi.client.client import AsyncClient, Client
+from multiapi.sending.limiter import WINDOW_S, Limiter
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, TextPart
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 
 
 class AdaptiveRateLimiter(BaseRateLimiter):

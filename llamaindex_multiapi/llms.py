@@ -29,14 +29,14 @@ from llamaindex_multiapi._messages import MisplacedMedia
 from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to_call
 from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
-from multiapi.context_windows import context_window_of, learn
-from multiapi.loading import loaded
-from multiapi.types import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
-from multiapi.unknown_fields import UnknownFields
+from multiapi.client.loading import loaded
+from multiapi.flows.steps import UnknownFields
+from multiapi.providers.context_windows import context_window_of, learn
+from multiapi.types.chat import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
-    from multiapi.account import ModelInfo
+    from multiapi.types.account import ModelInfo
 
 dispatcher = get_dispatcher(__name__)
 
@@ -91,7 +91,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
         max_retries: At most so many repetitions of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
-        limiter: The core's own, `multiapi.limiter.Limiter`, or "documented" for the caps that the vendor documents.
+        limiter: The core's own, `multiapi.sending.limiter.Limiter`, or "documented" for the caps that the vendor documents.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
 

@@ -19,19 +19,19 @@ from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 
-from multiapi import media_flows
-from multiapi.client_pair import ClientPair
-from multiapi.default_models import default_model
+from multiapi.agent_tools.folders import stored_path
+from multiapi.client.pair import ClientPair
 from multiapi.errors import InvalidRequestError
-from multiapi.flow import Flow, Setting
-from multiapi.folders import stored_path
-from multiapi.jobs import DEFAULT_TIMEOUT_S
-from multiapi.keys import sealed
-from multiapi.media import Media, megabytes
-from multiapi.media_requests import OcrRequest, TranscriptionRequest
-from multiapi.media_results import OcrResult, Segment, Transcript
+from multiapi.flows import operations as media_flows
+from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
+from multiapi.flows.steps import Flow, Setting
 from multiapi.provider import Provider
-from multiapi.types import Cost
+from multiapi.providers.default_models import default_model
+from multiapi.sending.keys import sealed
+from multiapi.types.media import Media, megabytes
+from multiapi.types.media_requests import OcrRequest, TranscriptionRequest
+from multiapi.types.media_results import OcrResult, Segment, Transcript
+from multiapi.types.usage import Cost
 
 __all__ = ["MultiApiOcrReader", "MultiApiTranscriptReader"]
 
@@ -43,7 +43,7 @@ class _Reader(BasePydanticReader):
 
     Args:
         provider: The vendor.
-        model: The vendor's model; None: the usual one of `multiapi.default_models`.
+        model: The vendor's model; None: the usual one of `multiapi.providers.default_models`.
         extra: Further fields in the vendor's own names.
         max_file_bytes: Larger files are refused before they are read.
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.

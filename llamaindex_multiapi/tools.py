@@ -20,12 +20,12 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, AgentTool, ToolAnswer, Toolbox, arguments_model, failure_text
-from multiapi.client_pair import ClientPair
+from multiapi.client.pair import ClientPair
 from multiapi.errors import InvalidRequestError
-from multiapi.jobs import DEFAULT_TIMEOUT_S, PollEvery
-from multiapi.keys import sealed
-from multiapi.media import Media
+from multiapi.flows.jobs import DEFAULT_TIMEOUT_S, PollEvery
 from multiapi.provider import Provider
+from multiapi.sending.keys import sealed
+from multiapi.types.media import Media
 
 __all__ = ["MultiApiToolSpec"]
 

@@ -9,28 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from multiapi._version import __version__
 from multiapi.errors import MultiApiError
-from multiapi.media import Media
 from multiapi.providers import PROVIDERS
-from multiapi.types import (
+from multiapi.types.chat import (
     ChatDelta,
     ChatRequest,
     ChatResponse,
-    Cost,
-    EmbedRequest,
-    EmbedResponse,
-    Limits,
     MediaPart,
     Message,
     ResponseFormat,
     TextPart,
-    Timeout,
     Tool,
     ToolCall,
-    Usage,
 )
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+from multiapi.types.limits import Limits, Timeout
+from multiapi.types.media import Media
+from multiapi.types.usage import Cost, Usage
 
 if TYPE_CHECKING:
-    from multiapi.account import (
+    from multiapi.client.client import AsyncClient, Client
+    from multiapi.flows.attempts import ModelDeprecatedWarning
+    from multiapi.types.account import (
         Balance,
         DailyUsage,
         Deprecation,
@@ -47,21 +46,10 @@ if TYPE_CHECKING:
         UsageReport,
         UsageRequest,
     )
-    from multiapi.batches import (
-        Batch,
-        BatchRequest,
-        BatchResult,
-    )
-    from multiapi.client import AsyncClient, Client
-    from multiapi.flow import ModelDeprecatedWarning
-    from multiapi.jobs import (
-        Job,
-        Progress,
-    )
-    from multiapi.legacy import (
-        LegacyRequest,
-    )
-    from multiapi.media_requests import (
+    from multiapi.types.batches import Batch, BatchRequest, BatchResult
+    from multiapi.types.jobs import Job, Progress
+    from multiapi.types.legacy import LegacyRequest
+    from multiapi.types.media_requests import (
         ImageEditRequest,
         ImageRequest,
         MeshRequest,
@@ -73,7 +61,7 @@ if TYPE_CHECKING:
         VideoRequest,
         VisionFeaturesRequest,
     )
-    from multiapi.media_results import (
+    from multiapi.types.media_results import (
         EncodedFile,
         ImageResult,
         MediaResult,
@@ -84,47 +72,47 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "AsyncClient": "client",
-    "Balance": "account",
-    "Batch": "batches",
-    "BatchRequest": "batches",
-    "BatchResult": "batches",
-    "Client": "client",
-    "DailyUsage": "account",
-    "Deprecation": "account",
-    "EncodedFile": "media_results",
-    "Health": "account",
-    "ImageEditRequest": "media_requests",
-    "ImageRequest": "media_requests",
-    "ImageResult": "media_results",
-    "Job": "jobs",
-    "KeyChange": "account",
-    "KeyInfo": "account",
-    "LegacyRequest": "legacy",
-    "LogsRequest": "account",
-    "MediaResult": "media_results",
-    "MeshRequest": "media_requests",
-    "MeshResult": "media_results",
-    "ModelDeprecatedWarning": "flow",
-    "ModelInfo": "account",
-    "ModelMetrics": "account",
-    "ModelsRequest": "account",
-    "Moderation": "media_results",
-    "ModerationRequest": "media_requests",
-    "MusicRequest": "media_requests",
-    "OcrRequest": "media_requests",
-    "OcrResult": "media_results",
-    "Page": "account",
-    "Price": "account",
-    "Progress": "jobs",
-    "SpeechRequest": "media_requests",
-    "TransactionsRequest": "account",
-    "Transcript": "media_results",
-    "TranscriptionRequest": "media_requests",
-    "UsageReport": "account",
-    "UsageRequest": "account",
-    "VideoRequest": "media_requests",
-    "VisionFeaturesRequest": "media_requests",
+    "AsyncClient": "client.client",
+    "Balance": "types.account",
+    "Batch": "types.batches",
+    "BatchRequest": "types.batches",
+    "BatchResult": "types.batches",
+    "Client": "client.client",
+    "DailyUsage": "types.account",
+    "Deprecation": "types.account",
+    "EncodedFile": "types.media_results",
+    "Health": "types.account",
+    "ImageEditRequest": "types.media_requests",
+    "ImageRequest": "types.media_requests",
+    "ImageResult": "types.media_results",
+    "Job": "types.jobs",
+    "KeyChange": "types.account",
+    "KeyInfo": "types.account",
+    "LegacyRequest": "types.legacy",
+    "LogsRequest": "types.account",
+    "MediaResult": "types.media_results",
+    "MeshRequest": "types.media_requests",
+    "MeshResult": "types.media_results",
+    "ModelDeprecatedWarning": "flows.attempts",
+    "ModelInfo": "types.account",
+    "ModelMetrics": "types.account",
+    "ModelsRequest": "types.account",
+    "Moderation": "types.media_results",
+    "ModerationRequest": "types.media_requests",
+    "MusicRequest": "types.media_requests",
+    "OcrRequest": "types.media_requests",
+    "OcrResult": "types.media_results",
+    "Page": "types.account",
+    "Price": "types.account",
+    "Progress": "types.jobs",
+    "SpeechRequest": "types.media_requests",
+    "TransactionsRequest": "types.account",
+    "Transcript": "types.media_results",
+    "TranscriptionRequest": "types.media_requests",
+    "UsageReport": "types.account",
+    "UsageRequest": "types.account",
+    "VideoRequest": "types.media_requests",
+    "VisionFeaturesRequest": "types.media_requests",
 }
 """What is loaded when it is first asked for."""
 

@@ -35,10 +35,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from multiapi.types import Cost
+from typing import Any
 
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 MAX_MESSAGE_CHARS = 2_000
@@ -89,7 +86,7 @@ class MultiApiError(Exception):
         body: str | None = None,
         job_id: str | None = None,
         partial: Any = None,
-        cost: Cost | None = None,
+        cost: Any = None,
         **facts: Any,
     ) -> None:
         super().__init__(message)
@@ -387,3 +384,11 @@ def status_error_class(status: int, code: str | None = None, message: str = "") 
     if found in (InvalidRequestError, RequestTooLargeError) and is_context_overflow(code, message):
         return ContextLengthError
     return found
+
+
+def is_doubtful(error: BaseException) -> bool:
+    """Whether the call may have been carried out and charged: it was sent and the answer did not arrive, or had begun."""
+    if not isinstance(error, MultiApiError):
+        return False
+    begun = any(getattr(error.partial, name, None) for name in ("text", "tool_calls", "reasoning", "media"))
+    return error.outcome_unknown or error.status == 408 or begun

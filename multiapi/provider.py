@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
-from multiapi.http import HttpRequest, HttpResponse, Retry
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits, StructuredMethod
+from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, StructuredMethod
+from multiapi.types.limits import Limits
+from multiapi.types.usage import Cost
+
+
+class Retry(Enum):
+    """What may be repeated; the columns of the table in `docs/errors.md`."""
+
+    READ = "read"
+    """GET and HEAD: nothing is charged."""
+    ANSWER = "answer"
+    """Chat, embeddings, transcription, moderation: charged per answer."""
+    MEDIA = "media"
+    """Images, speech, music that come at once: paid, expensive."""
+    JOB = "job"
+    """Starts a job: a repetition may start, and later charge, a second one."""
+
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -38,7 +55,7 @@ class Operation(Generic[Q, R]):
 
 
 class StreamDecoder(Protocol):
-    """Turns the bytes of one streamed answer into deltas; see `multiapi.stream.ChatStream`."""
+    """Turns the bytes of one streamed answer into deltas; see `multiapi.formats.stream.ChatStream`."""
 
     done: bool
     """The vendor said that this was all."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
+from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
 
 hypothesis.settings.register_profile("multiapi", deadline=None)  # no test is decided by elapsed time
 hypothesis.settings.load_profile("multiapi")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from multiapi.context_windows import known_context_window
 from multiapi.providers import find_provider
+from multiapi.providers.context_windows import known_context_window
 
 if TYPE_CHECKING:
     from langchain_core.language_models.model_profile import ModelProfile

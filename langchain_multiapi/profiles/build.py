@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from multiapi import catalogue
 from multiapi.provider import Provider
 from multiapi.providers import PROVIDERS
+from multiapi.providers.aimlapi import catalogue
 
 FOLDER = Path(__file__).parent
 

@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from multiapi import downloads
 from multiapi.agent_tools.tool import ToolAnswer
-from multiapi.default_models import default_model
 from multiapi.errors import InvalidRequestError, MultiApiError, printable
-from multiapi.flow import Flow, Setting, Work
-from multiapi.media import Media, megabytes, new_name
-from multiapi.media_kinds import mime_type_of_name
-from multiapi.types import Cost
+from multiapi.flows import address_checks, downloads
+from multiapi.flows.steps import Flow, Setting, Work
+from multiapi.providers.default_models import default_model
+from multiapi.types.media import Media, megabytes, new_name
+from multiapi.types.media_kinds import mime_type_of_name
+from multiapi.types.usage import Cost
 
 if TYPE_CHECKING:
-    from multiapi.agent_tools.toolbox import Toolbox
+    from multiapi.agent_tools.folders import InputFolder
+    from multiapi.types.jobs import Job
 
 MAX_FETCHED_BYTES = 64_000_000
 MAX_SAVED_BYTES = 512_000_000
@@ -26,10 +27,38 @@ MAX_TEXT_CHARS = 20_000
 MAX_SETTLED = 32
 
 
+class Box(Protocol):
+    """What a call of a tool sees of its toolbox."""
+
+    options: dict[str, dict[str, Any]]
+    models: dict[str, str]
+    started: dict[str, Job]
+    input: InputFolder | None
+    output: Path | None
+    allow_urls: bool
+    max_input_bytes: int
+
+    @property
+    def waiting(self) -> dict[str, Any]:
+        """How tools wait for a job."""
+
+    def remember(self, job: Job) -> None:
+        """Keep a job that was started."""
+
+    def kept(self, name: str) -> Media | None:
+        """Something that was made before, by its name."""
+
+    def keep(self, media: Media, name: str) -> None:
+        """Keep what was made, to be found by its name."""
+
+    def known_names(self) -> list[str]:
+        """The names of what may be used as input."""
+
+
 class Bench:
     """One call of a tool: the toolbox, and the vendor's setting that the client gave."""
 
-    def __init__(self, box: Toolbox, setting: Setting) -> None:
+    def __init__(self, box: Box, setting: Setting) -> None:
         self.box = box
         self.setting = setting
         self.provider = setting.provider.name
@@ -51,7 +80,7 @@ class Bench:
         if name.startswith(("https://", "http://")):
             if not self.box.allow_urls:
                 raise InvalidRequestError("addresses are not allowed here; name a file")
-            return Media.from_url(downloads.check_url(name, self.setting))
+            return Media.from_url(address_checks.check_url(name, self.setting))
         if self.box.input is None:
             raise InvalidRequestError(_no_such_file(name, self.box.known_names(), reads=False))
         folder, most = self.box.input, self.box.max_input_bytes

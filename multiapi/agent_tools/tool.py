@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
-from multiapi.flow import Flow
-from multiapi.media import Media
+from multiapi.flows.steps import Flow
 from multiapi.provider import Provider
+from multiapi.types.media import Media
 
 
 @dataclass(frozen=True, slots=True)

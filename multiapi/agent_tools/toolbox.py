@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from multiapi import jobs
 from multiapi.agent_tools.bench import Bench
+from multiapi.agent_tools.folders import InputFolder, output_folder
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer
 from multiapi.agent_tools.tools import TOOLS
 from multiapi.errors import InvalidRequestError
-from multiapi.flow import Flow, Setting
-from multiapi.folders import InputFolder, output_folder
-from multiapi.jobs import Job
-from multiapi.media import Media
+from multiapi.flows import jobs
+from multiapi.flows.steps import Flow, Setting
 from multiapi.provider import Provider, names, operation_of
+from multiapi.types.jobs import Job
+from multiapi.types.media import Media
 
 MAX_INPUT_BYTES = 50_000_000
 MAX_KEPT = 64

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from multiapi import jobs, media_flows
-from multiapi.account import Balance, Health, ModelInfo, ModelsRequest, UsageReport, UsageRequest
 from multiapi.agent_tools.bench import Bench, cost_words, cut, plain
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer
-from multiapi.default_models import DEFAULT_VOICES
 from multiapi.errors import JobTimeoutError, printable
-from multiapi.flow import Flow
-from multiapi.jobs import Job
-from multiapi.media import Media, from_base64
-from multiapi.media_requests import (
+from multiapi.flows import jobs
+from multiapi.flows import operations as media_flows
+from multiapi.flows.steps import Flow
+from multiapi.providers.default_models import DEFAULT_VOICES
+from multiapi.types.account import Balance, Health, ModelInfo, ModelsRequest, UsageReport, UsageRequest
+from multiapi.types.jobs import Job
+from multiapi.types.media import Media, from_base64
+from multiapi.types.media_requests import (
     ImageEditRequest,
     ImageRequest,
     MeshRequest,
@@ -25,7 +26,15 @@ from multiapi.media_requests import (
     TranscriptionRequest,
     VideoRequest,
 )
-from multiapi.media_results import EncodedFile, ImageResult, MediaResult, MeshResult, Moderation, OcrResult, Transcript
+from multiapi.types.media_results import (
+    EncodedFile,
+    ImageResult,
+    MediaResult,
+    MeshResult,
+    Moderation,
+    OcrResult,
+    Transcript,
+)
 
 MAX_LISTED_MODELS = 40
 

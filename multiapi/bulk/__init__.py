@@ -3,9 +3,10 @@
 A row whose request may have been carried out is never sent again unless you say so.
 """
 
-from multiapi.bulk.job import BulkJob, BulkProgress, Estimate, Report
+from multiapi.bulk.job import BulkJob, BulkProgress, Estimate
 from multiapi.bulk.ledger import State
 from multiapi.bulk.lock import FolderInUseError
+from multiapi.bulk.report import Report
 from multiapi.bulk.segments import DamagedLedgerError
 from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
 

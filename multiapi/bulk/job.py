@@ -20,13 +20,14 @@ from typing import Any, Literal
 from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
 from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
+from multiapi.bulk.report import Report, report_of
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
 from multiapi.bulk.tasks import Function, Task
 from multiapi.bulk.window import MOST, Window
 from multiapi.bulk.worker import MarkingLimiter, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
-from multiapi.money.units import parse_amount, written
+from multiapi.money.units import parse_amount
 
 logger = logging.getLogger("multiapi")
 
@@ -51,48 +52,6 @@ COLUMNS = (
 )
 
 Source = str | Path | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What became of the rows of a job's input.
-
-    Attributes:
-        over_budget: Rows that did not fit into the budget; they were not sent.
-        sent: HTTP requests that left in this run.
-        refused: Of them, those that were answered with 429.
-        spent: In `unit`; what is only estimated counts too.
-        held: What unknown rows may have cost at most.
-        stopped: Why it ended before its last row: "" (it did not), "budget", "circuit", "interrupted" or "error: CLASS".
-        reason: The error that opened the circuit.
-        seconds: How long this run took.
-    """
-
-    rows: int
-    done: int
-    failed: int
-    unknown: int
-    over_budget: int
-    sent: int
-    refused: int
-    spent: Decimal
-    held: Decimal
-    unit: str | None
-    stopped: str = ""
-    reason: str = ""
-    reason_class: str = ""
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        parts = [f"{self.done} of {self.rows} rows done"]
-        parts += [f"{count} {word}" for count, word in ((self.failed, "failed"), (self.unknown, "unknown")) if count]
-        if self.over_budget:
-            parts.append(f"{self.over_budget} over budget")
-        money = f"{written(self.spent, self.unit)} spent"
-        if self.held:
-            money += f", up to {written(self.held, self.unit)} more for unknown rows"
-        why = f"; stopped: {self.stopped}{f' ({self.reason})' if self.reason else ''}" if self.stopped else ""
-        return f"{', '.join(parts)}; {self.sent} requests, {self.refused} refused for now; {money}{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,7 +310,7 @@ class BulkJob:
             )
 
     def _plain_client(self) -> Any:
-        from multiapi.client import AsyncClient
+        from multiapi.client.client import AsyncClient
 
         return AsyncClient(
             self.task.provider,
@@ -370,13 +329,13 @@ class BulkJob:
         ledger.commit()
 
     def _owner(self, ledger: Ledger, money: Money) -> Owner:
-        from multiapi.limiter import documented_limiter
+        from multiapi.sending.limiter import documented_limiter
 
         return Owner(ledger, money, limiter=documented_limiter(self.task.provider, hash(self.base_url)))
 
     def _worker(self, owner: Owner, started: float) -> Worker:
-        from multiapi.client import AsyncClient
-        from multiapi.flow import Policy
+        from multiapi.client.client import AsyncClient
+        from multiapi.flows.steps import Policy
 
         provider = self.task.provider
 
@@ -629,29 +588,6 @@ class BulkJob:
         with Ledger(self.folder, read_only=False):
             pass
         shutil.rmtree(self.folder)
-
-
-def report_of(ledger: Ledger, owner: Owner | None = None, seconds: float = 0.0) -> Report:
-    """Return what became of the rows of the latest run, as the ledger says it."""
-    counts = ledger.counts_of_run()
-    stopped = "" if owner is None else owner.stopped
-    opened = owner is not None and stopped == "circuit"
-    return Report(
-        rows=sum(counts.values()),
-        done=counts[State.DONE],
-        failed=counts[State.FAILED],
-        unknown=counts[State.UNKNOWN],
-        over_budget=counts[State.BUDGET],
-        sent=0 if owner is None else owner.sent,
-        refused=0 if owner is None else owner.refused,
-        spent=amount_of(ledger.spent),
-        held=amount_of(ledger.held),
-        unit=ledger.fact("unit") or None,
-        stopped=stopped,
-        reason=owner.circuit.message if opened and owner is not None else "",
-        reason_class=owner.circuit.error_class if opened and owner is not None else "",
-        seconds=seconds,
-    )
 
 
 async def _async(rows: Iterator[InputRow]) -> AsyncIterator[InputRow]:

@@ -13,7 +13,7 @@ from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, amount_of, nano
 from multiapi.bulk.window import GATES, Circuit
 from multiapi.money.budget import Seen
 from multiapi.money.prices import TokenPrices
-from multiapi.types import Usage
+from multiapi.types.usage import Usage
 
 MEASURED_ROWS = 20
 """Rows that run alone where no price is known, to learn what they cost."""

@@ -23,7 +23,7 @@ from multiapi.bulk.worker import Worker
 from multiapi.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from multiapi.bulk.job import Report
+    from multiapi.bulk.report import Report
 
 FED_ROWS = 256
 BEAT_S = 0.5
@@ -69,7 +69,7 @@ class OwnerActor:
     """The owner as an actor: also hands out the rows of the input."""
 
     def __init__(self, plan: Plan) -> None:
-        from multiapi.limiter import documented_limiter
+        from multiapi.sending.limiter import documented_limiter
 
         self._plan = plan
         self._began = time.monotonic()
@@ -133,7 +133,7 @@ class OwnerActor:
 
     async def finish(self) -> tuple[Any, str]:
         """Close the books; return the report and the folder's state."""
-        from multiapi.bulk.job import report_of
+        from multiapi.bulk.report import report_of
 
         self._owner.close()
         report = report_of(self.ledger, self._owner, time.monotonic() - self._began)
@@ -195,8 +195,8 @@ class WorkerActor:
 
     async def work(self) -> str:
         """Work until the input is at its end; return why it stopped."""
-        from multiapi.client import AsyncClient
-        from multiapi.flow import Policy
+        from multiapi.client.client import AsyncClient
+        from multiapi.flows.steps import Policy
 
         plan = self._plan
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from multiapi.bulk.ledger import Ledger, State, nano
-from multiapi.types import Cost
+from multiapi.types.usage import Cost
 
 BEFORE_S = 300.0
 AFTER_S = 900.0
@@ -76,7 +76,7 @@ async def reconcile(
 
 
 async def _log(client: Any, start: float, end: float, wanted: set[str]) -> dict[str, Found]:
-    from multiapi.account import LogsRequest
+    from multiapi.types.account import LogsRequest
 
     found: dict[str, Found] = {}
     offset = 0

@@ -17,16 +17,9 @@ from multiapi.bulk.json_form import from_dict, to_dict
 from multiapi.errors import InvalidRequestError, printable
 from multiapi.provider import Provider
 from multiapi.providers import find_provider, split_model
-from multiapi.types import (
-    ChatRequest,
-    ChatResponse,
-    Cost,
-    EmbedRequest,
-    EmbedResponse,
-    Message,
-    ResponseFormat,
-    Tool,
-)
+from multiapi.types.chat import ChatRequest, ChatResponse, Message, ResponseFormat, Tool
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+from multiapi.types.usage import Cost
 
 MAX_TEXTS = 256
 MAX_TEXT_CHARS = 600_000
@@ -243,7 +236,7 @@ async def _chat(client: Any, request: ChatRequest, headers: Mapping[str, str], *
     )
     answer: Any = response.text
     if structured:
-        from multiapi.structured import read_structured
+        from multiapi.negotiation.json_answers import read_structured
 
         answer = read_structured(response, request.response_format)
     columns: dict[str, Any] = {"answer": answer, "finish_reason": response.finish_reason, "model": response.model}

@@ -24,7 +24,7 @@ from multiapi.errors import (
     StatusError,
     printable,
 )
-from multiapi.http import dump_json, parse_json
+from multiapi.http.json import dump_json, parse_json
 
 CHUNK = 256
 """Rows that are looked up in the ledger at once."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from multiapi.cassettes.forms import form_parts
 from multiapi.cassettes.recording import as_bytes, flat
-from multiapi.scrubbing import MASK
+from multiapi.sending.scrubbing import MASK
 
 MATCHED = ("method", "host", "path", "query", "headers", "body")
 

@@ -14,7 +14,7 @@ from multiapi.cassettes.forms import BOUNDARY
 from multiapi.cassettes.secrets import clean_body, clean_url, plain_body, secrets_of
 from multiapi.cassettes.yaml_text import dump, load
 from multiapi.providers import PROVIDERS
-from multiapi.scrubbing import Scrubber
+from multiapi.sending.scrubbing import Scrubber
 
 FORMAT = 1
 MOST_BYTES = 32_768

@@ -13,7 +13,7 @@ from vcr.cassette import Cassette, CassetteContextDecorator
 
 from multiapi.cassettes.comparing import register_matchers
 from multiapi.cassettes.recording import Recording, contract_version, dumps, flat, loads, vendor_of
-from multiapi.waiting import without_waiting
+from multiapi.sending.waiting import without_waiting
 
 _SIMULATOR = "x-multiapi-simulator"
 
@@ -120,7 +120,7 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         AssertionError: Something was asked for that is not recorded, or recorded that was not asked for. When the code under
             test raises an error of its own, that one is raised, with the complaint as a note.
     """
-    from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
+    from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
 
     REFUSALS.forget()
     for budget in RETRY_BUDGETS.values():

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from multiapi.providers import PROVIDERS
-from multiapi.scrubbing import MASK, Scrubber
+from multiapi.sending.scrubbing import MASK, Scrubber
 
 SECRET_NAMES = re.compile(
     r"auth|key|token|secret|passw|cookie|credential|signature|session|^sig$|^pwd$|^sid$", re.IGNORECASE

@@ -9,7 +9,7 @@ import typer
 from multiapi.cli import output
 from multiapi.cli.exit_codes import VENDOR_FAILED
 from multiapi.cli.run import Run
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 
 HealthCheck = Literal["health", "ready", "live"]
@@ -113,7 +113,7 @@ def usage(
     chart: Annotated[bool, typer.Option("--chart", help="Draw what was spent, per model and day.")] = False,
 ) -> None:
     """Tell what was used and spent."""
-    from multiapi.account import UsageRequest
+    from multiapi.types.account import UsageRequest
 
     client = run.client()
     if today:

@@ -133,8 +133,8 @@ def _progress(progress: BulkProgress) -> None:
 
 
 def _status(output_of_the_job: Path) -> Report:
-    from multiapi.bulk.job import report_of
     from multiapi.bulk.ledger import Ledger
+    from multiapi.bulk.report import report_of
 
     folder = output_of_the_job.with_name(f"{output_of_the_job.name}.job")
     with Ledger(folder, read_only=True) as ledger:
@@ -162,7 +162,7 @@ def _agreed(job: BulkJob, *, yes: bool) -> None:
     if not (job.folder / "ledger.sqlite").exists():
         return
     with Ledger(job.folder, read_only=True) as ledger:
-        from multiapi.bulk.job import report_of
+        from multiapi.bulk.report import report_of
 
         report = report_of(ledger)
     if report.unknown == 0 or yes:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from multiapi.account import UsageEntry
 from multiapi.cli.output import amount, one_line
+from multiapi.types.account import UsageEntry
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

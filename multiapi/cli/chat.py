@@ -11,10 +11,11 @@ from multiapi.cli import output
 from multiapi.cli.files import Destination, media_of, text_of
 from multiapi.cli.options import Extra, Words, object_of
 from multiapi.cli.run import Run
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.errors import ResponseFormatError
-from multiapi.media import Media
-from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, MediaPart, Message, Part, TextPart
+from multiapi.types.chat import ChatRequest, ChatResponse, MediaPart, Message, Part, TextPart
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.media import Media
 
 
 def chat(
@@ -57,7 +58,7 @@ def chat(
     response = client.chat(request) if whole else _streamed(client, request, show_reasoning=reasoning)
     value = None
     if schema is not None:
-        from multiapi.structured import read_structured
+        from multiapi.negotiation.json_answers import read_structured
 
         value = read_structured(response, request.response_format)
     if response.media:
@@ -101,7 +102,7 @@ def _part(media: Media) -> MediaPart:
 def _response_format(schema: Path | None) -> Any:
     if schema is None:
         return None
-    from multiapi.types import ResponseFormat
+    from multiapi.types.chat import ResponseFormat
 
     return ResponseFormat(schema=object_of(schema.read_text(encoding="utf-8"), "--schema"))
 

@@ -12,8 +12,8 @@ import typer
 
 from multiapi.cli.exit_codes import SUMMARY
 from multiapi.cli.run import PROVIDER_VARIABLE, Run
-from multiapi.default_models import DEFAULT_MODELS
 from multiapi.providers import PROVIDERS
+from multiapi.providers.default_models import DEFAULT_MODELS
 
 # ------------------------------------------------------------------------------------------------ common options
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from multiapi.agent_tools.folders import stored_path
 from multiapi.cli.output import note
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError
-from multiapi.folders import stored_path
-from multiapi.media import Media
-from multiapi.media_kinds import mime_type_of_name
+from multiapi.types.media import Media
+from multiapi.types.media_kinds import mime_type_of_name
 
 M = TypeVar("M", bound=Media)
 

@@ -9,9 +9,9 @@ from multiapi.cli import output
 from multiapi.cli.options import Waiting
 from multiapi.cli.progress import working
 from multiapi.cli.run import Run
-from multiapi.client import Client
-from multiapi.jobs import Job, JobKind
+from multiapi.client.client import Client
 from multiapi.provider import operation_of
+from multiapi.types.jobs import Job, JobKind
 
 _DOING: dict[JobKind, str] = {"video": "filming", "music": "making music", "transcription": "writing it down"}
 _AT_ONCE: dict[JobKind, str] = {"video": "start_video", "music": "music", "transcription": "transcribe"}

@@ -30,9 +30,9 @@ from multiapi.cli.options import (
 from multiapi.cli.progress import working
 from multiapi.cli.results import destination_of, save, text_destination, write_text
 from multiapi.cli.run import Run
-from multiapi.client import Client
-from multiapi.default_models import DEFAULT_VOICES
+from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.providers.default_models import DEFAULT_VOICES
 
 
 def image(
@@ -56,7 +56,7 @@ def image(
     show: Show = True,
 ) -> None:
     """Make pictures from a text, or change a picture: `multiapi image -i cat.png "with a hat"`."""
-    from multiapi.media_requests import ImageEditRequest, ImageRequest
+    from multiapi.types.media_requests import ImageEditRequest, ImageRequest
 
     text = text_of(prompt, what="prompt")
     destination = destination_of(run, place)
@@ -100,7 +100,7 @@ def speech(
     place: Place,
 ) -> None:
     """Read a text aloud."""
-    from multiapi.media_requests import SpeechRequest
+    from multiapi.types.media_requests import SpeechRequest
 
     spoken = text_of(text, what="text")
     destination = destination_of(run, place)
@@ -132,7 +132,7 @@ def transcribe(
     waiting: Waiting,
 ) -> None:
     """Write down what is said in a recording."""
-    from multiapi.media_requests import TranscriptionRequest
+    from multiapi.types.media_requests import TranscriptionRequest
 
     destination = text_destination(into, force=force)
 
@@ -175,7 +175,7 @@ def music(
     waiting: Waiting,
 ) -> None:
     """Make music from a text."""
-    from multiapi.media_requests import MusicRequest
+    from multiapi.types.media_requests import MusicRequest
 
     destination = destination_of(run, place)
 
@@ -216,7 +216,7 @@ def video(
     waiting: Waiting,
 ) -> None:
     """Make a film, which takes minutes: Ctrl-C stops waiting, and `--job ID` goes on with it."""
-    from multiapi.media_requests import VideoRequest
+    from multiapi.types.media_requests import VideoRequest
 
     destination = destination_of(run, place)
     width, height = size_of(size)
@@ -256,7 +256,7 @@ def ocr(
     """Read the text of a document or picture, as Markdown."""
     from dataclasses import replace
 
-    from multiapi.media_requests import OcrRequest
+    from multiapi.types.media_requests import OcrRequest
 
     destination = text_destination(into, force=force)
     client = run.client()

@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from multiapi.media import Media, megabytes
-from multiapi.types import Cost, Usage
+from multiapi.types.media import Media, megabytes
+from multiapi.types.usage import Cost, Usage
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

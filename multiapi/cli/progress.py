@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from multiapi.cli.output import console_for, money, one_line
 from multiapi.cli.run import Run
-from multiapi.jobs import Job, OnProgress, Progress
+from multiapi.types.jobs import Job, OnProgress, Progress
 
 
 @contextmanager

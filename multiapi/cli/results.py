@@ -8,7 +8,7 @@ from multiapi.cli import output
 from multiapi.cli.files import Destination, open_file
 from multiapi.cli.options import Place
 from multiapi.cli.run import Run
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError
 
 

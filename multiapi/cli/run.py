@@ -14,8 +14,7 @@ import typer
 
 from multiapi.cli import output
 from multiapi.cli.exit_codes import INTERRUPTED, exit_code
-from multiapi.client import Client
-from multiapi.default_models import DEFAULT_MODELS
+from multiapi.client.client import Client
 from multiapi.errors import (
     InvalidRequestError,
     JobTimeoutError,
@@ -23,9 +22,10 @@ from multiapi.errors import (
     MultiApiError,
     UnsupportedError,
 )
-from multiapi.jobs import Job
 from multiapi.provider import Provider, operation_of
 from multiapi.providers import PROVIDERS, find_provider, split_model
+from multiapi.providers.default_models import DEFAULT_MODELS
+from multiapi.types.jobs import Job
 
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
 SIMULATED_KEY = "simulated-key"

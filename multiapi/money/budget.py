@@ -7,13 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from multiapi.errors import BudgetExceededError, InvalidRequestError, UnsupportedError
 from multiapi.money.units import check_unit, parse_amount, written
-
-if TYPE_CHECKING:
-    from multiapi.provider import Provider
 
 PERIODS_S = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
 MAX_KINDS = 1_000
@@ -196,7 +193,7 @@ class Budget:
 
     # ------------------------------------------------------------------------------------ attaching
 
-    def attach(self, provider: Provider | str, units: Iterable[str | None]) -> None:
+    def attach(self, provider: Any, units: Iterable[str | None]) -> None:
         """Check that the provider counts in the unit of this budget.
 
         Raises:

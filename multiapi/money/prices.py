@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from multiapi.account import ModelInfo, Price
-    from multiapi.types import Usage
+    from multiapi.types.account import ModelInfo, Price
+    from multiapi.types.usage import Usage
 
 MAX_MODELS = 5_000
 """How many models of one provider are kept."""

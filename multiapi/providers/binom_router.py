@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from multiapi.openai_format import Dialect, openai_compatible, usage_cost
+from multiapi.formats.openai.vendor import Dialect, openai_compatible, usage_cost
 
 BINOM_ROUTER = openai_compatible(
     name="binom_router",

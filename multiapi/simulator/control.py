@@ -18,10 +18,10 @@ from multiapi.simulator.faults import FaultError
 from multiapi.simulator.limits import DOCUMENTED, Limit
 
 if TYPE_CHECKING:
-    from multiapi.simulator.simulator import Simulator
+    from multiapi.simulator.state import State
 
 
-def answer(simulator: "Simulator", request: Request) -> Answer:
+def answer(simulator: "State", request: Request) -> Answer:
     """Do what is asked, or say what can be asked."""
     what = request.path.removeprefix("/_simulator").strip("/")
     if (reason := foreign(simulator, request)) is not None:
@@ -51,7 +51,7 @@ def answer(simulator: "Simulator", request: Request) -> Answer:
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "simulator", "testserver"})
 
 
-def foreign(simulator: "Simulator", request: Request) -> str | None:
+def foreign(simulator: "State", request: Request) -> str | None:
     """Why a request comes from a web page that is none of the simulator's; None if it does not."""
     host = _host_of(request.headers.get("host", ""))
     if host and host not in LOCAL_HOSTS and host not in simulator.trusted_hosts:
@@ -69,7 +69,7 @@ def _host_of(text: str) -> str:
     return text.partition(":")[0].lower()
 
 
-def _faults(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _faults(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     if method == "DELETE":
         simulator.faults.clear()
     elif method == "POST":
@@ -84,13 +84,13 @@ def _faults(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer
     return Answer.json({"faults": planned})
 
 
-def _clock(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _clock(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         simulator.clock.advance(float(body["advance"]))
     return Answer.json({"now": simulator.clock.now()})
 
 
-def _limits(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _limits(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         vendor = body["vendor"]
         usual = DOCUMENTED[vendor]
@@ -112,7 +112,7 @@ def _limits(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer
     return Answer.json({"limits": in_force})
 
 
-def _as_seen(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         simulator.as_seen = body["as_seen"]
     elif method == "DELETE":
@@ -120,12 +120,12 @@ def _as_seen(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answe
     return Answer.json({"as_seen": sorted(simulator.as_seen)})
 
 
-def _reset(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _reset(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     simulator.reset()
     return Answer.json({"reset": True})
 
 
-def _state(simulator: "Simulator", method: str, body: dict[str, Any]) -> Answer:
+def _state(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     now = simulator.clock.now()
     return Answer.json(
         {

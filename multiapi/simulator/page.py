@@ -11,7 +11,7 @@ from multiapi.simulator.exchange import Answer
 from multiapi.simulator.files import StoredFile
 
 if TYPE_CHECKING:
-    from multiapi.simulator.simulator import Simulator
+    from multiapi.simulator.state import State
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2127; --soft: #5b6570; --paper: #fbfbf9; --card: #ffffff; --line: #dfe3e6;
@@ -48,7 +48,7 @@ footer { max-width: 72rem; margin: 2rem auto; padding: 0 1.25rem; color: var(--s
 """
 
 
-def page(simulator: "Simulator") -> Answer:
+def page(simulator: "State") -> Answer:
     """The page as it is now."""
     sections = [
         _section("vendors", "Vendors", f'<div class="vendors">{"".join(_vendor(name) for name in VENDORS)}</div>'),
@@ -99,7 +99,7 @@ def _vendor(name: str) -> str:
 <details><summary>{len(offered)} operations</summary><ul>{operations}</ul></details></article>"""
 
 
-def _requests(simulator: "Simulator") -> str:
+def _requests(simulator: "State") -> str:
     rows = (
         [
             _time(entry.at),
@@ -116,9 +116,9 @@ def _requests(simulator: "Simulator") -> str:
     return _table(["Time", "Vendor", "Request", "Operation", "Model", "Status", "Key", "Took"], rows, "No request yet.")
 
 
-def _balances(simulator: "Simulator") -> str:
+def _balances(simulator: "State") -> str:
     rows = (
-        [escape(TITLES[name]), f"<code>{escape(key)}</code>", f"{balance} {escape(simulator.vendor(name).unit)}"]
+        [escape(TITLES[name]), f"<code>{escape(key)}</code>", f"{balance} {escape(simulator.unit_of(name))}"]
         for name in VENDORS
         for key, balance, _ in simulator.charges_of(name)
     )
@@ -133,7 +133,7 @@ def _table(heads: list[str], rows: Iterable[list[str]], otherwise: str) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _media(simulator: "Simulator") -> str:
+def _media(simulator: "State") -> str:
     files = list(reversed(simulator.files.kept.values()))[:24]
     if not files:
         return "<p>No picture, sound or film yet.</p>"

@@ -10,7 +10,7 @@ import httpx
 from multiapi.simulator.exchange import Answer, Drop, Pause, Request
 
 if TYPE_CHECKING:
-    from multiapi.simulator.simulator import Simulator
+    from multiapi.simulator.state import State
 
 
 def to_request(request: httpx.Request, body: bytes) -> Request:
@@ -101,7 +101,7 @@ async def _act_async(piece: Pause | Drop, request: httpx.Request) -> None:
 class SimulatorTransport(httpx.BaseTransport):
     """For `httpx.Client(transport=...)`."""
 
-    def __init__(self, simulator: "Simulator") -> None:
+    def __init__(self, simulator: "State") -> None:
         self.simulator = simulator
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -115,7 +115,7 @@ class SimulatorTransport(httpx.BaseTransport):
 class AsyncSimulatorTransport(httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient(transport=...)`."""
 
-    def __init__(self, simulator: "Simulator") -> None:
+    def __init__(self, simulator: "State") -> None:
         self.simulator = simulator
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

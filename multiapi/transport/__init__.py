@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from multiapi.transport.asynchronous import AsyncPooledTransport
 from multiapi.transport.blocking import PooledTransport
-from multiapi.transport.shared import shared_async_transport, shared_transport
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify, tls_context
 
 __all__ = [
@@ -16,7 +15,5 @@ __all__ = [
     "AsyncPooledTransport",
     "PooledTransport",
     "Verify",
-    "shared_async_transport",
-    "shared_transport",
     "tls_context",
 ]

@@ -13,10 +13,10 @@ from typing import Any, Self
 import httpcore
 import httpx
 
-from multiapi.holding import holding
 from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import DeadlineBackend, Extensions, Timeouts, left, with_deadline
 from multiapi.transport.forks import tell_after_fork
+from multiapi.transport.holding import holding
 from multiapi.transport.racing import connect
 from multiapi.transport.readiness import readiness
 from multiapi.transport.slots import Grant, Origin, Slots, origin_of

@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import Protocol
 
-from multiapi.holding import holding
+from multiapi.transport.holding import holding
 
 LONGEST_S = 1.0
 """At least so often it looks while anything is idle."""

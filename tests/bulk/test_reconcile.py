@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi.account import LogEntry, Page
 from multiapi.bulk import BulkJob, Chat
 from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, amount_of, key_of
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.provider import PROVIDERS
 from multiapi.simulator import Simulator
-from multiapi.types import Cost
+from multiapi.types.account import LogEntry, Page
+from multiapi.types.usage import Cost
 
 
 class Log:

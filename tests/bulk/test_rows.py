@@ -17,7 +17,7 @@ from multiapi.bulk.json_form import from_dict, to_dict
 from multiapi.bulk.rows import MissingExtraError, open_writer, read_rows
 from multiapi.bulk.worker import decode, encode
 from multiapi.errors import InvalidRequestError
-from multiapi.types import ChatRequest, MediaPart, Message, TextPart, Tool, ToolCall
+from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart, Tool, ToolCall
 
 has_pyarrow = pytest.mark.skipif(
     importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed (extra `bulk`)"

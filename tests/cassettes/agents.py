@@ -11,7 +11,7 @@ from typing import Any
 from langchain_multiapi import MultiApiToolkit
 from llamaindex_multiapi import MultiApiToolSpec
 from multiapi.agent_tools import ToolAnswer
-from multiapi.media import Media
+from multiapi.types.media import Media
 from tests.cassettes.operations import DOCUMENT_URL, PICTURE, PICTURE_URL, RECORDING_URL, SOUND
 from tests.cassettes.scenario import KEY
 

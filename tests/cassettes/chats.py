@@ -11,16 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from multiapi.providers import PROVIDERS
-from multiapi.types import (
-    ChatRequest,
-    MediaPart,
-    Message,
-    Reasoning,
-    ResponseFormat,
-    TextPart,
-    Tool,
-    ToolCall,
-)
+from multiapi.types.chat import ChatRequest, MediaPart, Message, Reasoning, ResponseFormat, TextPart, Tool, ToolCall
 from tests.cassettes.scenario import LLAMAINDEX, Scenario, Step
 
 MODELS = {

@@ -22,7 +22,8 @@ from llama_index.core.prompts import ChatPromptTemplate
 
 from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
 from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM
-from multiapi.types import ChatRequest, EmbedRequest, MediaPart, Message, Part, TextPart, Tool
+from multiapi.types.chat import ChatRequest, MediaPart, Message, Part, TextPart, Tool
+from multiapi.types.embeddings import EmbedRequest
 from tests.cassettes.chats import City
 from tests.cassettes.scenario import KEY, Scenario
 

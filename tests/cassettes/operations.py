@@ -7,24 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from multiapi.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
-from multiapi.batches import BatchRequest
+from multiapi.types.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
+from multiapi.types.batches import BatchRequest
 from multiapi.errors import JobFailedError, JobTimeoutError, NotFoundError, ServerError
-from multiapi.legacy import LegacyRequest
-from multiapi.media import Media
-from multiapi.media_requests import (
-    ImageEditRequest,
-    ImageRequest,
-    MeshRequest,
-    ModerationRequest,
-    MusicRequest,
-    OcrRequest,
-    SpeechRequest,
-    TranscriptionRequest,
-    VideoRequest,
-    VisionFeaturesRequest,
-)
-from multiapi.types import ChatRequest, EmbedRequest, Message, Tool
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.media import Media
+from multiapi.types.media_requests import ImageEditRequest, ImageRequest, MeshRequest, ModerationRequest, MusicRequest, OcrRequest, SpeechRequest, TranscriptionRequest, VideoRequest, VisionFeaturesRequest
+from multiapi.types.chat import ChatRequest, Message, Tool
+from multiapi.types.embeddings import EmbedRequest
 from tests.cassettes.chats import PIXEL, page, tone, user
 from tests.cassettes.scenario import Scenario, Step
 

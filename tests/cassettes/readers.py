@@ -12,10 +12,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatResponse as LlamaIndexResponse
 from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
 
-from multiapi.client import AsyncClient, Client
+from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import ConnectionFailedError, MultiApiError
-from multiapi.structured import read_structured
-from multiapi.types import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse
+from multiapi.negotiation.json_answers import read_structured
+from multiapi.types.chat import ChatRequest, ChatResponse
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from tests.cassettes import frameworks
 from tests.cassettes.chats import City
 from tests.cassettes.scenario import KEY, Scenario, run, run_async

@@ -23,11 +23,11 @@ from vcr import VCR
 from vcr.persisters.filesystem import CassetteNotFoundError
 
 from multiapi import cassettes
-from multiapi.client import Client
-from multiapi.client_settings import REFUSALS, RETRY_BUDGETS
+from multiapi.client.client import Client
+from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
-from multiapi.waiting import Waiting, set_waiting, waiting
+from multiapi.sending.waiting import Waiting, set_waiting, waiting
 from tests.cassettes.scenario import FOLDER, KEY, Scenario, Step, run, run_open
 from tests.cassettes.scrubbing import Scrubber, too_much_in
 from tests.cassettes.spending import Purse
@@ -128,8 +128,8 @@ def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     set_waiting(time)
     try:
         with (
-            mock.patch("multiapi.httpx_requests.uuid4", lambda: UUID(int=next(counter))),
-            mock.patch("multiapi.tool_calls.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.sending.requests.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.formats.tool_calls.uuid4", lambda: UUID(int=next(counter))),
             mock.patch.dict(os.environ, variables),
         ):
             yield

@@ -21,7 +21,7 @@ from multiapi.errors import (
 )
 from multiapi.providers import PROVIDERS
 from multiapi.simulator.contract import Operation, contract
-from multiapi.types import ChatRequest
+from multiapi.types.chat import ChatRequest
 from tests.cassettes import chats
 from tests.cassettes.chats import UNSTREAMED, user
 from tests.cassettes.scenario import Scenario, Step

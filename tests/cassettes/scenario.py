@@ -9,9 +9,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from multiapi.client import AsyncClient, Client
+from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.types import ChatDelta, ChatRequest, EmbedRequest
+from multiapi.types.chat import ChatDelta, ChatRequest
+from multiapi.types.embeddings import EmbedRequest
 
 FOLDER = Path(__file__).parent.parent.parent / "cassettes"
 KEY = "not-a-key"

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from multiapi.errors import InvalidRequestError, NotFoundError, RateLimitError, ServerError
-from multiapi.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
+from multiapi.types.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
 from multiapi.simulator import as_seen
-from multiapi.types import ChatRequest, ResponseFormat
+from multiapi.types.chat import ChatRequest, ResponseFormat
 from tests.cassettes.chats import CITY, user
 from tests.cassettes.operations import SOUND, first
 from tests.cassettes.scenario import Scenario, Step

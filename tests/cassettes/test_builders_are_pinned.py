@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from multiapi.cassettes import replay
-from multiapi.client import Client
-from multiapi.http import HttpRequest
+from multiapi.client.client import Client
+from multiapi.http.exchange import HttpRequest
 from multiapi.provider import Provider
 from multiapi.providers import PROVIDERS
 from tests.cassettes.scenario import KEY, Scenario, run

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from multiapi import cassettes
-from multiapi.client import Client
-from multiapi.client_settings import REFUSALS
+from multiapi.client.client import Client
+from multiapi.sending.settings import REFUSALS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator, as_seen
 from tests.cassettes import record

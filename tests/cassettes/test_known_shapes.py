@@ -17,9 +17,9 @@ from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCal
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.client import AsyncClient, Client
+from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import MultiApiError, RateLimitError, ServerError
-from multiapi.types import ChatRequest, Message, Tool
+from multiapi.types.chat import ChatRequest, Message, Tool
 from tests.cassettes.scenario import KEY, settled
 
 MODEL = "some/model"

@@ -16,7 +16,7 @@ import vcr
 from multiapi import Client, cassettes
 from multiapi.cassettes.secrets import clean_body, clean_url
 from multiapi.errors import MultiApiError
-from multiapi.scrubbing import MASK, Scrubber
+from multiapi.sending.scrubbing import MASK, Scrubber
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer
 from tests.reliability.ways import request

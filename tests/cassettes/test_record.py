@@ -14,7 +14,8 @@ import pytest
 from multiapi import cassettes
 from multiapi.cassettes import replay
 from multiapi.simulator import Clock, Simulator
-from multiapi.types import ChatResponse, Cost
+from multiapi.types.chat import ChatResponse
+from multiapi.types.usage import Cost
 from tests.cassettes import record
 from tests.cassettes.readers import READERS
 from tests.cassettes.scenario import FOLDER, Scenario, Step

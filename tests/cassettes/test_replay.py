@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from multiapi.cassettes import replay
-from multiapi.client import AsyncClient, Client
+from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import ConnectionFailedError, JobFailedError
-from multiapi.types import ChatRequest
+from multiapi.types.chat import ChatRequest
 from tests.cassettes.chats import user
 from tests.cassettes.readers import CORE_READERS, READERS
 from tests.cassettes.scenario import FOLDER, KEY, Scenario

@@ -12,10 +12,11 @@ import pytest
 
 from multiapi import cassettes
 from multiapi.errors import MultiApiError
-from multiapi.http import HttpResponse
-from multiapi.negotiation import plan
+from multiapi.http.exchange import HttpResponse
+from multiapi.negotiation.plan import plan
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatDelta, ChatRequest, Limits
+from multiapi.types.chat import ChatDelta, ChatRequest
+from multiapi.types.limits import Limits
 from tests.cassettes.readers import Reading, Refused, of_response, refused
 from tests.cassettes.scenario import Scenario
 from tests.cassettes.table import SCENARIOS

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from multiapi import catalogue
-from multiapi.catalogue import build
+from multiapi.providers.aimlapi import catalogue
+from multiapi.providers.aimlapi.catalogue import build
 
 LISTED: list[dict[str, Any]] = json.loads((build.CONTRACTS / "aimlapi_models.json").read_bytes())
 
 
 def test_the_packed_data_is_what_the_contract_gives() -> None:
-    """After a change of the contract: `python -m multiapi.catalogue.build`."""
+    """After a change of the contract: `python -m multiapi.providers.aimlapi.catalogue.build`."""
     assert json.loads(gzip.decompress(build.PACKED.read_bytes())) == build.from_contracts()
 
 
@@ -27,7 +27,7 @@ def test_packing_twice_gives_the_same_bytes() -> None:
 
 
 def test_nothing_is_read_on_import() -> None:
-    code = "import sys, multiapi.catalogue as c, multiapi.catalogue.parameters; print(c._catalogue.cache_info().currsize, 'yaml' in sys.modules)"
+    code = "import sys, multiapi.providers.aimlapi.catalogue as c, multiapi.providers.aimlapi.catalogue.parameters; print(c._catalogue.cache_info().currsize, 'yaml' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["0", "False"]
 

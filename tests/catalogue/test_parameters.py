@@ -15,9 +15,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from multiapi import catalogue
-from multiapi.catalogue.parameters import fill
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
+from multiapi.providers.aimlapi import catalogue
+from multiapi.providers.aimlapi.catalogue.parameters import fill
 from tests.required_media import FILM, PICTURE, REQUIRED_MEDIA, SECOND, SOUND
 
 CONTRACTS = Path(catalogue.__file__).parents[1] / "simulator" / "contracts"

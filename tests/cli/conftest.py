@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from multiapi.cli.commands import app
 from multiapi.providers import PROVIDERS
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 from multiapi.simulator.server import Server
-from multiapi.waiting import without_waiting
 
 COMMAND = [sys.executable, "-c", "from multiapi.cli import main; main()"]
 

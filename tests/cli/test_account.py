@@ -11,10 +11,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from multiapi.account import Health, UsageEntry
 from multiapi.cli import charts
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.simulator import Simulator
+from multiapi.types.account import Health, UsageEntry
 from tests.cli.conftest import COMMAND, RunCli
 
 

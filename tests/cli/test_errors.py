@@ -14,9 +14,9 @@ from multiapi import errors
 from multiapi.cli import exit_codes, output
 from multiapi.cli.commands import app
 from multiapi.cli.exit_codes import EXIT_CODES, exit_code
-from multiapi.client import Client
-from multiapi.default_models import DEFAULT_MODELS
+from multiapi.client.client import Client
 from multiapi.providers import PROVIDERS
+from multiapi.providers.default_models import DEFAULT_MODELS
 from multiapi.simulator import Simulator
 from tests.cli.conftest import COMMAND, RunCli
 
@@ -225,7 +225,14 @@ def test_a_reader_that_goes_away_is_no_error(environment: dict[str, str]) -> Non
 
 
 def test_help_is_fast_and_tells_the_codes() -> None:
-    heavy = ("multiapi.simulator.simulator", "httpx", "PIL", "multiapi.media_requests", "rich.progress", "uvicorn")
+    heavy = (
+        "multiapi.simulator.simulator",
+        "httpx",
+        "PIL",
+        "multiapi.types.media_requests",
+        "rich.progress",
+        "uvicorn",
+    )
     program = (
         "import sys\nfrom multiapi.cli import main\nsys.argv = ['multiapi', '--help']\n"
         f"try:\n    main()\nexcept SystemExit:\n    print('LOADED', [name for name in {heavy} if name in sys.modules])\n"

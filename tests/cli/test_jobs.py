@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.simulator import Simulator
 from tests.cli.conftest import COMMAND, RunCli
 
@@ -115,7 +115,7 @@ def test_ctrl_c_tells_how_to_go_on(environment: dict[str, str], served: Simulato
 
 def test_ctrl_c_on_the_simulator_promises_nothing(cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: Client, request, *, timeout_s: float, on_progress) -> None:
-        from multiapi.jobs import Job, Progress
+        from multiapi.types.jobs import Job, Progress
 
         on_progress(Progress(Job(id="job-1", provider="binobox", status="pending"), 0.0))
         raise KeyboardInterrupt

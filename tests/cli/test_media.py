@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from multiapi.cli import files, pictures
-from multiapi.media import Media
 from multiapi.simulator import Simulator
+from multiapi.types.media import Media
 from tests.cli.conftest import RunCli
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -13,29 +13,23 @@ from pydantic import BaseModel
 
 from langchain_multiapi._structured import AnswerParser
 from llamaindex_multiapi._structured import Growing
-from multiapi import (
-    account_format,
-    assembly,
-    body_reader,
-    call_reader,
-    error_words,
-    http,
-    jobs,
-    media_format,
-    messages_format,
-    negotiation,
-    openai_answers,
-    openai_embeddings,
-    prompted_tools,
-    responses_format,
-    structured,
-    thinking,
-    tool_calls,
-    vectors,
-)
 from multiapi.errors import MultiApiError
-from multiapi.http import HttpResponse
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Limits, ResponseFormat, Tool
+from multiapi.formats import account as account_format
+from multiapi.formats import assembly, error_words, jobs, tool_calls
+from multiapi.formats import media as media_format
+from multiapi.formats import messages as messages_format
+from multiapi.formats import responses as responses_format
+from multiapi.formats.openai import answers as openai_answers
+from multiapi.formats.openai import embeddings as openai_embeddings
+from multiapi.http import exchange, sse, vectors
+from multiapi.http import json as http_json
+from multiapi.http.exchange import HttpResponse
+from multiapi.negotiation import call_reader, prompted_tools, stop_words
+from multiapi.negotiation import json_answers as structured
+from multiapi.negotiation import thoughts as thinking
+from multiapi.sending import bodies as body_reader
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, Tool
+from multiapi.types.limits import Limits
 
 Feed = Callable[[Sequence[Any]], object]
 """Gets the whole input as a sequence of chunks."""
@@ -237,70 +231,78 @@ def _listed(read: Callable[[HttpResponse], object], *names: str, status: int = 2
 
 
 TEXT_READERS: dict[str, Feed] = {
-    "multiapi.structured.json_text": _text(structured.json_text),
-    "multiapi.structured.json_value": _text(structured.json_value),
-    "multiapi.structured.has_several": _text(structured.has_several),
-    "multiapi.structured.mended": _text(structured.mended),
-    "multiapi.structured.parsed": _text(structured.parsed),
-    "multiapi.structured.partial_json": _text(structured.partial_json),
-    "multiapi.structured.partial_value": _text(structured.partial_value),
-    "multiapi.structured.read_structured": _answered(structured.read_structured),
-    "multiapi.structured.as_json_answer": _answered(lambda answer: structured.as_json_answer(answer, WANTED)),
-    "multiapi.structured.without_root": _answered(lambda answer: structured.without_root(answer, "a")),
-    "multiapi.structured.JsonAnswerFilter": _filter(lambda: structured.JsonAnswerFilter(WANTED)),
-    "multiapi.structured.RootFilter": _filter(lambda: structured.RootFilter("a")),
-    "multiapi.call_reader.CallReader": _call_reader,
-    "multiapi.prompted_tools.find_calls": _text(lambda text: prompted_tools.find_calls(text, REQUEST)),
-    "multiapi.prompted_tools.read_prompted": _answered(lambda answer: prompted_tools.read_prompted(answer, REQUEST)),
-    "multiapi.prompted_tools.PromptedStream": _filter(lambda: prompted_tools.PromptedStream(REQUEST)),
-    "multiapi.thinking.split_text": _text(thinking.split_text),
-    "multiapi.thinking.without_thoughts": _text(thinking.without_thoughts),
-    "multiapi.thinking.split_thoughts": _answered(thinking.split_thoughts),
-    "multiapi.thinking.ThoughtFilter": _filter(thinking.ThoughtFilter),
-    "multiapi.negotiation.cut_at_stop": _answered(lambda answer: negotiation.cut_at_stop(answer, ["STOP", "\n\n\n"])),
-    "multiapi.negotiation.StopFilter": _filter(lambda: negotiation.StopFilter(["STOP", "\n\n\n"])),
-    "multiapi.tool_calls.arguments_error": _text(tool_calls.arguments_error),
-    "multiapi.http.parse_text": _text(http.parse_text),
-    "multiapi.http.rewritten": _text(http.rewritten),
+    "multiapi.negotiation.json_answers.json_text": _text(structured.json_text),
+    "multiapi.negotiation.json_answers.json_value": _text(structured.json_value),
+    "multiapi.negotiation.json_answers.has_several": _text(structured.has_several),
+    "multiapi.negotiation.json_answers.mended": _text(structured.mended),
+    "multiapi.negotiation.json_answers.parsed": _text(structured.parsed),
+    "multiapi.negotiation.json_answers.partial_json": _text(structured.partial_json),
+    "multiapi.negotiation.json_answers.partial_value": _text(structured.partial_value),
+    "multiapi.negotiation.json_answers.read_structured": _answered(structured.read_structured),
+    "multiapi.negotiation.json_answers.as_json_answer": _answered(
+        lambda answer: structured.as_json_answer(answer, WANTED)
+    ),
+    "multiapi.negotiation.json_answers.without_root": _answered(lambda answer: structured.without_root(answer, "a")),
+    "multiapi.negotiation.json_answers.JsonAnswerFilter": _filter(lambda: structured.JsonAnswerFilter(WANTED)),
+    "multiapi.negotiation.json_answers.RootFilter": _filter(lambda: structured.RootFilter("a")),
+    "multiapi.negotiation.call_reader.CallReader": _call_reader,
+    "multiapi.negotiation.prompted_tools.find_calls": _text(lambda text: prompted_tools.find_calls(text, REQUEST)),
+    "multiapi.negotiation.prompted_tools.read_prompted": _answered(
+        lambda answer: prompted_tools.read_prompted(answer, REQUEST)
+    ),
+    "multiapi.negotiation.prompted_tools.PromptedStream": _filter(lambda: prompted_tools.PromptedStream(REQUEST)),
+    "multiapi.negotiation.thoughts.split_text": _text(thinking.split_text),
+    "multiapi.negotiation.thoughts.without_thoughts": _text(thinking.without_thoughts),
+    "multiapi.negotiation.thoughts.split_thoughts": _answered(thinking.split_thoughts),
+    "multiapi.negotiation.thoughts.ThoughtFilter": _filter(thinking.ThoughtFilter),
+    "multiapi.negotiation.stop_words.cut_at_stop": _answered(
+        lambda answer: stop_words.cut_at_stop(answer, ["STOP", "\n\n\n"])
+    ),
+    "multiapi.negotiation.stop_words.StopFilter": _filter(lambda: stop_words.StopFilter(["STOP", "\n\n\n"])),
+    "multiapi.formats.tool_calls.arguments_error": _text(tool_calls.arguments_error),
+    "multiapi.http.json.parse_text": _text(http_json.parse_text),
+    "multiapi.http.json.rewritten": _text(http_json.rewritten),
     "langchain_multiapi._structured.AnswerParser": _growing_of_langchain,
     "llamaindex_multiapi._structured.Growing": _growing_of_llamaindex,
 }
 BYTE_READERS: dict[str, Feed] = {
-    "multiapi.http.parse_json": _bytes(http.parse_json),
-    "multiapi.http.parse_answer": _bytes(http.parse_answer),
-    "multiapi.http.excerpt": _bytes(http.excerpt),
-    "multiapi.http.SseDecoder": _fed(http.SseDecoder, end="close"),
-    "multiapi.stream.ChatStream": _fed(
+    "multiapi.http.json.parse_json": _bytes(http_json.parse_json),
+    "multiapi.http.json.parse_answer": _bytes(http_json.parse_answer),
+    "multiapi.http.exchange.excerpt": _bytes(exchange.excerpt),
+    "multiapi.http.sse.SseDecoder": _fed(sse.SseDecoder, end="close"),
+    "multiapi.formats.stream.ChatStream": _fed(
         lambda: openai_answers.chat_stream_decoder(HEAD, MANY, provider="acme"), end="close"
     ),
-    "multiapi.body_reader.BodyReader": _fed(lambda: body_reader.BodyReader(HEAD, 10**9, "acme"), end="answer"),
-    "multiapi.vectors.VectorReader": _fed(vectors.VectorReader, end="finish"),
-    "multiapi.vectors.read_vector": _bytes(vectors.read_vector),
-    "multiapi.openai_answers.read_error": _body(lambda response: openai_answers.read_error(response, "acme"), 400),
-    "multiapi.openai_answers.without_comments": _body(openai_answers.without_comments),
+    "multiapi.sending.bodies.BodyReader": _fed(lambda: body_reader.BodyReader(HEAD, 10**9, "acme"), end="answer"),
+    "multiapi.http.vectors.VectorReader": _fed(vectors.VectorReader, end="finish"),
+    "multiapi.http.vectors.read_vector": _bytes(vectors.read_vector),
+    "multiapi.formats.openai.answers.read_error": _body(
+        lambda response: openai_answers.read_error(response, "acme"), 400
+    ),
+    "multiapi.formats.openai.answers.without_comments": _body(openai_answers.without_comments),
 }
 EVENT_READERS: dict[str, Feed] = {
-    "multiapi.assembly.Assembly": _events(lambda: assembly.Assembly("acme", limits=MANY)),
-    "multiapi.assembly.Assembly of a body": _whole,
-    "multiapi.tool_calls.ToolCallAssembly": _calls,
-    "multiapi.openai_answers.chat_stream_decoder": _sse,
+    "multiapi.formats.assembly.Assembly": _events(lambda: assembly.Assembly("acme", limits=MANY)),
+    "multiapi.formats.assembly.Assembly of a body": _whole,
+    "multiapi.formats.tool_calls.ToolCallAssembly": _calls,
+    "multiapi.formats.openai.answers.chat_stream_decoder": _sse,
 }
 RESPONSES_READERS: dict[str, Feed] = {
-    "multiapi.responses_format.ResponsesAssembly": _events(
+    "multiapi.formats.responses.ResponsesAssembly": _events(
         lambda: responses_format.ResponsesAssembly("acme", limits=MANY)
     ),
 }
 LIST_READERS: dict[str, Feed] = {
-    "multiapi.openai_answers.parse_chat": _listed(lambda answer: openai_answers.parse_chat(answer, provider="acme"), "choices"),
-    "multiapi.messages_format.parse_messages": _listed(lambda answer: messages_format.parse_messages(answer, provider="acme"), "content"),
-    "multiapi.responses_format.parse_responses": _listed(lambda answer: responses_format.parse_responses(answer, provider="acme"), "output"),
-    "multiapi.media_format.parse_images": _listed(lambda answer: media_format.parse_images(answer, provider="acme"), "data", "images"),
-    "multiapi.media_format.parse_sound": _listed(lambda answer: media_format.parse_sound(answer, provider="acme"), "data", "audio"),
-    "multiapi.openai_embeddings.parse_embed": _listed(lambda answer: openai_embeddings.parse_embed(answer, provider="acme"), "data"),
-    "multiapi.account_format.parse_models": _listed(lambda answer: account_format.parse_models(answer, provider="acme", read_model=lambda entry: entry["id"]), "data"),
-    "multiapi.jobs.parse_status": _listed(lambda answer: jobs.parse_status(answer, provider="acme"), "data", "error"),
-    "multiapi.openai_answers.read_error of lists": _listed(lambda answer: openai_answers.read_error(answer, "acme"), "error", "detail", "errors", status=400),
-    "multiapi.error_words.read_error_words": lambda entries: error_words.read_error_words({"error": list(entries), "errors": list(entries)}),
+    "multiapi.formats.openai.answers.parse_chat": _listed(lambda answer: openai_answers.parse_chat(answer, provider="acme"), "choices"),
+    "multiapi.formats.messages.parse_messages": _listed(lambda answer: messages_format.parse_messages(answer, provider="acme"), "content"),
+    "multiapi.formats.responses.parse_responses": _listed(lambda answer: responses_format.parse_responses(answer, provider="acme"), "output"),
+    "multiapi.formats.media.parse_images": _listed(lambda answer: media_format.parse_images(answer, provider="acme"), "data", "images"),
+    "multiapi.formats.media.parse_sound": _listed(lambda answer: media_format.parse_sound(answer, provider="acme"), "data", "audio"),
+    "multiapi.formats.openai.embeddings.parse_embed": _listed(lambda answer: openai_embeddings.parse_embed(answer, provider="acme"), "data"),
+    "multiapi.formats.account.parse_models": _listed(lambda answer: account_format.parse_models(answer, provider="acme", read_model=lambda entry: entry["id"]), "data"),
+    "multiapi.formats.jobs.parse_status": _listed(lambda answer: jobs.parse_status(answer, provider="acme"), "data", "error"),
+    "multiapi.formats.openai.answers.read_error of lists": _listed(lambda answer: openai_answers.read_error(answer, "acme"), "error", "detail", "errors", status=400),
+    "multiapi.formats.error_words.read_error_words": lambda entries: error_words.read_error_words({"error": list(entries), "errors": list(entries)}),
 }  # fmt: skip
 
 

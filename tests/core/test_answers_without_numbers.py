@@ -10,10 +10,11 @@ import pytest
 
 from multiapi import PROVIDERS
 from multiapi.errors import ResponseFormatError
-from multiapi.http import HttpResponse, parse_json
-from multiapi.openai_embeddings import parse_embed
-from multiapi.openai_format import chat_stream_decoder, parse_chat
-from multiapi.types import Limits
+from multiapi.formats.openai.embeddings import parse_embed
+from multiapi.formats.openai.vendor import chat_stream_decoder, parse_chat
+from multiapi.http.exchange import HttpResponse
+from multiapi.http.json import parse_json
+from multiapi.types.limits import Limits
 
 WORDS = ["NaN", "Infinity", "-Infinity"]
 BODY: dict[str, Any] = {

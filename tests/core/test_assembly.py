@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiapi.answer_facts import read_usage
-from multiapi.assembly import Assembly
 from multiapi.errors import ResponseFormatError, ServerError, StreamInterruptedError
-from multiapi.http import HttpResponse
-from multiapi.openai_format import chat_stream_decoder, parse_chat
-from multiapi.tool_calls import made_call_id
-from multiapi.types import ChatResponse, Limits, ToolCall
+from multiapi.formats.answer_facts import read_usage
+from multiapi.formats.assembly import Assembly
+from multiapi.formats.openai.vendor import chat_stream_decoder, parse_chat
+from multiapi.formats.tool_calls import made_call_id
+from multiapi.http.exchange import HttpResponse
+from multiapi.types.chat import ChatResponse, ToolCall
+from multiapi.types.limits import Limits
 
 HEAD = HttpResponse(200, {"content-type": "text/event-stream"})
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from multiapi.http import LargeText, dump_json
+from multiapi.http.json import LargeText, dump_json
 
 DATA = b"iVBORw0KGgo=" * 10
 

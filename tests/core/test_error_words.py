@@ -29,10 +29,10 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.http import HttpResponse
-from multiapi.openai_answers import read_error
+from multiapi.formats.openai.answers import read_error
+from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
-from multiapi.waiting import without_waiting
+from multiapi.sending.waiting import without_waiting
 from tests.contracts import Example, response_examples
 
 ASK = ChatRequest(model="m", messages=[Message("user", "hi")])
@@ -422,7 +422,7 @@ def test_any_json_is_an_error_that_can_be_shown(body: Any, status: int) -> None:
 
 
 def test_the_table_has_each_word_once() -> None:
-    from multiapi.error_codes import _GENERAL, _TABLE, GENERAL_CODES, KNOWN_CODES, _plain
+    from multiapi.formats.error_codes import _GENERAL, _TABLE, GENERAL_CODES, KNOWN_CODES, _plain
 
     words = [_plain(word) for rows in (_TABLE, _GENERAL) for _, _, row, _ in rows for word in row]
     assert len(set(KNOWN_CODES) & set(GENERAL_CODES)) == 0

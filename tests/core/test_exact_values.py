@@ -20,7 +20,7 @@ from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, Message, Tool, ToolCall
 from multiapi.errors import InvalidRequestError
-from multiapi.http import dump_json, parse_json, parse_text, rewritten
+from multiapi.http.json import dump_json, parse_json, parse_text, rewritten
 
 NUMBERS = [
     *(sign * number for number in (2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64) for sign in (1, -1)),

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from multiapi import PROVIDERS
-from multiapi.answer_facts import is_filler
 from multiapi.errors import MultiApiError, ServerError
-from multiapi.http import HttpResponse
-from multiapi.openai_format import parse_object
-from multiapi.types import ChatDelta, ChatResponse, Limits
+from multiapi.formats.answer_facts import is_filler
+from multiapi.formats.openai.vendor import parse_object
+from multiapi.http.exchange import HttpResponse
+from multiapi.types.chat import ChatDelta, ChatResponse
+from multiapi.types.limits import Limits
 
 Pick = Callable[[str], str | None]
 """Whether a field is added, "before" or "behind" the others."""

@@ -18,12 +18,16 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.flow import Parallel, Policy, Setting, Sleep, call, chat, embed
-from multiapi.http import HttpRequest, HttpResponse, Retry
-from multiapi.negotiation import Refusals
-from multiapi.provider import Operation
+from multiapi.flows.attempts import call
+from multiapi.flows.chat import chat
+from multiapi.flows.embeddings import embed
+from multiapi.flows.steps import Parallel, Policy, Setting, Sleep
+from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.negotiation.plan import Refusals
+from multiapi.provider import Operation, Retry
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, EmbedRequest, Message, ResponseFormat, Tool
+from multiapi.types.chat import ChatRequest, Message, ResponseFormat, Tool
+from multiapi.types.embeddings import EmbedRequest
 
 ASK = ChatRequest(model="m", messages=[Message("user", "hi")])
 GOOD = HttpResponse(200, {}, b'{"choices":[{"message":{"content":"ok"}}],"response":"ok"}')

@@ -103,34 +103,35 @@ def test_memory_grows_with_the_input(name: str) -> None:
 
 
 MODULES = [
-    "assembly", "body_reader", "call_reader", "error_words", "http", "media_format", "messages_format", "prompted_tools", "responses_format",
-    "stream", "structured", "thinking", "tool_calls", "vectors",
+    "formats.assembly", "sending.bodies", "negotiation.call_reader", "formats.error_words", "http.json", "http.exchange", "http.sse", "formats.media",
+    "formats.messages", "negotiation.prompted_tools", "formats.responses", "formats.stream", "negotiation.json_answers", "negotiation.thoughts",
+    "formats.tool_calls", "http.vectors",
 ]  # fmt: skip
 NO_READERS = {
-    "multiapi.body_reader.Inflater": "feeds BodyReader, and is bounded by bytes",
-    "multiapi.body_reader.inflater": "makes it",
-    "multiapi.http.dump_json": "writes",
-    "multiapi.http.path_segment": "writes",
-    "multiapi.stream.all_calls": "joins two lists",
-    "multiapi.stream.whole_answer": "takes an answer apart that is read",
-    "multiapi.structured.demands_fields": "looks at the caller's schema",
-    "multiapi.structured.Steps": "counts",
-    "multiapi.tool_calls.says_something": "looks at one call",
-    "multiapi.tool_calls.joined_calls": "joins fragments of one delta",
-    "multiapi.tool_calls.made_call_id": "looks at an id",
-    "multiapi.vectors.floats": "reads numbers of a fixed size",
-    "multiapi.assembly.assembled": "is what parse_messages and parse_responses end in",
-    "multiapi.responses_format.response_of": "is what parse_responses ends in",
-    "multiapi.messages_format.message_of": "is what parse_messages ends in",
-    "multiapi.media_format.media_in": "is what parse_images ends in",
-    "multiapi.media_format.media_result": "is what parse_sound ends in",
-    "multiapi.media_format.sound_body": "passes bytes on",
-    "multiapi.media_format.entry_media": "is what parse_images ends in",
-    "multiapi.media_format.text_media": "passes a text on",
-    "multiapi.media_format.without_media": "goes through a value that is read",
-    "multiapi.error_words.word": "looks at one word",
-    "multiapi.error_words.bounded": "goes through a value that is read",
-    "multiapi.error_words.numeric_status": "looks at one number",
+    "multiapi.sending.bodies.Inflater": "feeds BodyReader, and is bounded by bytes",
+    "multiapi.sending.bodies.inflater": "makes it",
+    "multiapi.http.json.dump_json": "writes",
+    "multiapi.http.exchange.path_segment": "writes",
+    "multiapi.formats.stream.all_calls": "joins two lists",
+    "multiapi.formats.stream.whole_answer": "takes an answer apart that is read",
+    "multiapi.negotiation.json_answers.demands_fields": "looks at the caller's schema",
+    "multiapi.negotiation.json_answers.Steps": "counts",
+    "multiapi.formats.tool_calls.says_something": "looks at one call",
+    "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",
+    "multiapi.formats.tool_calls.made_call_id": "looks at an id",
+    "multiapi.http.vectors.floats": "reads numbers of a fixed size",
+    "multiapi.formats.assembly.assembled": "is what parse_messages and parse_responses end in",
+    "multiapi.formats.responses.response_of": "is what parse_responses ends in",
+    "multiapi.formats.messages.message_of": "is what parse_messages ends in",
+    "multiapi.formats.media.media_in": "is what parse_images ends in",
+    "multiapi.formats.media.media_result": "is what parse_sound ends in",
+    "multiapi.formats.media.sound_body": "passes bytes on",
+    "multiapi.formats.media.entry_media": "is what parse_images ends in",
+    "multiapi.formats.media.text_media": "passes a text on",
+    "multiapi.formats.media.without_media": "goes through a value that is read",
+    "multiapi.formats.error_words.word": "looks at one word",
+    "multiapi.formats.error_words.bounded": "goes through a value that is read",
+    "multiapi.formats.error_words.numeric_status": "looks at one number",
 }
 WRITERS = ("build", "with_", "tool_instructions", "format_instructions", "messages_body", "taken_settings", "needs_text", "one_of", "media_operation", "mime_type_of_url")  # fmt: skip
 
@@ -152,7 +153,7 @@ def found_readers() -> set[str]:
             module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             if any(part in module.split(".") for part in ("simulator", "cassettes", "testing", "cli", "bulk")):
                 continue
-            is_listed = package == "multiapi" and path.stem in MODULES and path.parent.name == "multiapi"
+            is_listed = module.removeprefix("multiapi.") in MODULES
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
                     continue
@@ -166,16 +167,16 @@ def found_readers() -> set[str]:
 
 ELSEWHERE = {
     "llamaindex_multiapi.limiter.TokenWindow": "counts tokens of requests",
-    "multiapi.media_format.whole_or_partial": "takes media that are read",
+    "multiapi.formats.media.whole_or_partial": "takes media that are read",
     "multiapi.provider.StreamDecoder": "a protocol",
-    "multiapi.stream.Accumulator": "a protocol",
-    "multiapi.tool_names.NameFilter": "looks at names of calls, one at a time",
+    "multiapi.formats.stream.Accumulator": "a protocol",
+    "multiapi.negotiation.tool_names.NameFilter": "looks at names of calls, one at a time",
     "multiapi.transport.asynchronous.Wire": "hands bytes on to BodyReader",
     "multiapi.transport.blocking.ThreadPool": "runs functions",
     "multiapi.transport.slots.Slots": "counts connections",
-    "multiapi.negotiation.DeltaFilter": "a protocol",
-    "multiapi.retry_budget.RetryBudget": "counts retries",
-    "multiapi.stream_reading.StreamReading": "hands bytes on to ChatStream",
+    "multiapi.negotiation.plan.DeltaFilter": "a protocol",
+    "multiapi.sending.retry_budget.RetryBudget": "counts retries",
+    "multiapi.sending.streams.StreamReading": "hands bytes on to ChatStream",
 }
 
 

@@ -13,10 +13,10 @@ from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, Message
 from multiapi.errors import InvalidRequestError, MultiApiError, NotFoundError
-from multiapi.hints import IgnoredSettingWarning
-from multiapi.model_facts import MODEL_FACTS, effort_outcome, model_fact
-from multiapi.types import Tool
-from multiapi.waiting import without_waiting
+from multiapi.flows.hints import IgnoredSettingWarning
+from multiapi.formats.model_facts import MODEL_FACTS, effort_outcome, model_fact
+from multiapi.sending.waiting import without_waiting
+from multiapi.types.chat import Tool
 
 
 class Server:

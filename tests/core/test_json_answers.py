@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from multiapi import ChatRequest, Client, Message, ResponseFormat, Tool
-from multiapi.negotiation import plan
+from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text, read_structured
+from multiapi.negotiation.plan import plan
 from multiapi.providers import PROVIDERS
-from multiapi.structured import JsonAnswerFilter, as_json_answer, json_text, read_structured
-from multiapi.types import ChatDelta, ChatResponse, InvalidToolCall, ToolCall, ToolCallDelta
+from multiapi.types.chat import ChatDelta, ChatResponse, InvalidToolCall, ToolCall, ToolCallDelta
 
 WANTED = ResponseFormat({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, "Answer")
 TEXTS = [

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from multiapi import Client
 from multiapi.errors import UnsupportedError
-from multiapi.prompted_tools import PromptedStream, find_calls, with_prompted_tools
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Message, ResponseFormat, TextPart, Tool, ToolCall
+from multiapi.negotiation.prompted_tools import PromptedStream, find_calls, with_prompted_tools
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, Message, ResponseFormat, TextPart, Tool, ToolCall
 
 ADD = Tool("add", "Add numbers", {"type": "object", "properties": {"a": {"type": "integer"}}})
 MULTIPLY = Tool("multiply", "Multiply numbers")
@@ -207,6 +207,6 @@ def test_a_json_answer_is_asked_for_in_the_prompt() -> None:
     response = client.chat(ChatRequest(model="m", messages=[Message("user", [TextPart("x")])], response_format=wanted))
     assert "matches this JSON schema" in sent[0]["messages"][0]["content"]
     assert "response_format" not in sent[0]
-    from multiapi.structured import read_structured
+    from multiapi.negotiation.json_answers import read_structured
 
     assert read_structured(response, wanted) == {"a": 1}

@@ -19,9 +19,9 @@ from llama_index.core.agent.workflow import FunctionAgent
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import Message, Tool, ToolCall
-from multiapi.prompted_tools import PromptedStream, find_calls, read_prompted, with_prompted_tools
-from multiapi.thinking import without_thoughts
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, TextPart
+from multiapi.negotiation.prompted_tools import PromptedStream, find_calls, read_prompted, with_prompted_tools
+from multiapi.negotiation.thoughts import without_thoughts
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, TextPart
 
 CALL = '{"tool_calls": [{"name": "send_money", "arguments": {"to": "mallory", "amount": 500}}]}'
 SINGLE = '{"name": "send_money", "arguments": {"to": "mallory", "amount": 500}}'

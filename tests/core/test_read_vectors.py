@@ -17,13 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiapi import Client, vectors
-from multiapi.body_reader import BodyReader
+from multiapi import Client
 from multiapi.errors import EmbeddingBatchError, MultiApiError, ResponseFormatError, ResponseTooLargeError
-from multiapi.http import HttpResponse
-from multiapi.openai_format import parse_embed
-from multiapi.types import EmbedRequest, Limits
-from multiapi.vectors import VectorReader
+from multiapi.formats.openai.vendor import parse_embed
+from multiapi.http import vectors
+from multiapi.http.exchange import HttpResponse
+from multiapi.http.vectors import VectorReader
+from multiapi.sending.bodies import BodyReader
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Limits
 
 HEAD = HttpResponse(200, {"content-type": "application/json"})
 HALVES = [number / 2 for number in range(-8, 24)]

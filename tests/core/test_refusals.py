@@ -15,12 +15,12 @@ from pydantic import BaseModel, RootModel
 
 from langchain_multiapi import ChatMultiApi
 from multiapi import AsyncClient, ChatRequest, Client, Message
-from multiapi.client_settings import REFUSALS
 from multiapi.errors import InvalidRequestError, MultiApiError
-from multiapi.refusals import MAX_MODELS, MAX_PARTS, WORDS, Refusals, refusal_in
+from multiapi.negotiation.refusals import MAX_MODELS, MAX_PARTS, WORDS, Refusals, refusal_in
+from multiapi.sending.settings import REFUSALS
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
-from multiapi.types import ResponseFormat, Tool
-from multiapi.waiting import without_waiting
+from multiapi.types.chat import ResponseFormat, Tool
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 OTHER = {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from multiapi.schemas import SchemaStyle, object_root, tool_parameters, unwrapped, written
+from multiapi.formats.schemas import SchemaStyle, object_root, tool_parameters, unwrapped, written
 
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 TYPES = ["string", "null", "integer", "number", "boolean", "array", "object"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiapi.errors import ResponseTooLargeError
-from multiapi.http import SseDecoder, SseEvent
+from multiapi.http.sse import SseDecoder, SseEvent
 
 BODY = (
     b"\xef\xbb\xbf: a comment\n\ndata: one\n\ndata:two\ndata: lines\n\nevent: error\ndata: {}\n\n"

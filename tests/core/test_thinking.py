@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiapi.thinking import ThoughtFilter, split_thoughts
-from multiapi.types import ChatDelta, ChatResponse, Reasoning
+from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
+from multiapi.types.chat import ChatDelta, ChatResponse, Reasoning
 
 ANSWERS = [
     "<think>two and two</think>four",

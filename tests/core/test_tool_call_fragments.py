@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from multiapi.http import HttpResponse
-from multiapi.openai_answers import chat_stream_decoder, parse_chat
-from multiapi.types import ChatDelta, ChatResponse, Limits
+from multiapi.formats.openai.answers import chat_stream_decoder, parse_chat
+from multiapi.http.exchange import HttpResponse
+from multiapi.types.chat import ChatDelta, ChatResponse
+from multiapi.types.limits import Limits
 from tests.tool_call_fragments import Sent, sent_calls
 
 HEAD = HttpResponse(200, {"content-type": "text/event-stream"})

@@ -22,14 +22,8 @@ import pytest
 import respx
 import vcr
 
-from multiapi.transport import (
-    DEFAULT_LIMITS,
-    AsyncPooledTransport,
-    PooledTransport,
-    shared_async_transport,
-    shared_transport,
-    tls_context,
-)
+from multiapi.sending.transports import shared_async_transport, shared_transport
+from multiapi.transport import DEFAULT_LIMITS, AsyncPooledTransport, PooledTransport, tls_context
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

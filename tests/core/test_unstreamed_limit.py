@@ -14,8 +14,8 @@ from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import AsyncClient, ChatRequest, Client, EmbedRequest, ImageRequest, Message
 from multiapi.errors import InvalidRequestError, MultiApiError, ServerError
-from multiapi.flow import Policy
-from multiapi.waiting import without_waiting
+from multiapi.flows.steps import Policy
+from multiapi.sending.waiting import without_waiting
 
 ASK = ChatRequest(model="m", messages=[Message("user", "x")])
 
@@ -26,7 +26,7 @@ class SlowServer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float, status: int = 500, body: str = "") -> None:
         self.requests, self.now = 0, time.monotonic()
         self._seconds, self._status, self._body = seconds, status, body
-        monkeypatch.setattr("multiapi.flow_runner.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("multiapi.sending.runner.time.monotonic", lambda: self.now)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1

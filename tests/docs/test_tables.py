@@ -11,7 +11,7 @@ import pytest
 from benchmarks import page as benchmark_page
 from benchmarks.goals import GOALS
 from multiapi import PROVIDERS, errors
-from multiapi.calls import Calls
+from multiapi.client.operations import Calls
 from tests.docs.pages import ROOT, pages
 
 CPU_OF_A_CALL = {"lc-openai": 1000.0, "lc-multiapi": 250.0, "li-openailike": 500.0, "li-multiapi": 200.0}

@@ -11,7 +11,7 @@ import pytest
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM
-from multiapi.arguments import CONNECTION, FIELDS, MEANINGLESS, resembled
+from multiapi.client.arguments import CONNECTION, FIELDS, MEANINGLESS, resembled
 from multiapi.errors import InvalidRequestError
 
 SECRET = "http://user:PASSWORD@proxy.example"

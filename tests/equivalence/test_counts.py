@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, Message
-from multiapi.answer_facts import read_usage
+from multiapi.formats.answer_facts import read_usage
 from tests.contracts import contract
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from multiapi.cassettes import replay
-from multiapi.client import Client
+from multiapi.client.client import Client
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, Message
+from multiapi.types.chat import ChatRequest, Message
 from tests.cassettes.readers import READERS, Reading, Refused
 from tests.cassettes.record import recorder
 from tests.cassettes.scenario import KEY, Scenario, Step, run

@@ -14,10 +14,10 @@ from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, Limits, Message
-from multiapi.assembly import Assembly
 from multiapi.errors import ResponseTooLargeError
-from multiapi.http import HttpResponse
-from multiapi.openai_format import chat_stream_decoder, parse_chat
+from multiapi.formats.assembly import Assembly
+from multiapi.formats.openai.vendor import chat_stream_decoder, parse_chat
+from multiapi.http.exchange import HttpResponse
 
 ASKED = [ChatMessage(role="user", content="x")]
 REQUEST = ChatRequest(model="m", messages=[Message("user", "x")])

@@ -14,7 +14,7 @@ from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM
 from multiapi import ChatRequest, Client, EmbedRequest, ImageRequest, Message
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.simulator import Simulator
-from multiapi.types import CHAT_SETTINGS
+from multiapi.types.chat import CHAT_SETTINGS
 
 MODELS = {
     "bineric": "gpt-4",

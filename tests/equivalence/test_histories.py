@@ -38,11 +38,11 @@ from multiapi import (
     ToolCall,
 )
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.formats.tool_arguments import INVALID_ARGUMENTS, arguments_object
+from multiapi.formats.unseen_media import _SAID
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
-from multiapi.tool_arguments import INVALID_ARGUMENTS, arguments_object
-from multiapi.types import Reasoning
-from multiapi.unseen_media import _SAID
+from multiapi.types.chat import Reasoning
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 MARK = {"type": "ephemeral"}

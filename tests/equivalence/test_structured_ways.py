@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.client_settings import REFUSALS
+from multiapi.sending.settings import REFUSALS
 
 PROMPT = PromptTemplate("x")
 

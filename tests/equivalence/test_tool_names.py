@@ -25,8 +25,8 @@ from pydantic import BaseModel, create_model
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, Message, Tool, ToolCall
-from multiapi.tool_names import NameFilter, ToolNames
-from multiapi.types import ChatDelta, ToolCallDelta
+from multiapi.negotiation.tool_names import NameFilter, ToolNames
+from multiapi.types.chat import ChatDelta, ToolCallDelta
 
 PATTERN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

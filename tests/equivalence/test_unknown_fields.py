@@ -10,9 +10,10 @@ import pytest
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi import ChatRequest, Client, Message, catalogue
+from multiapi import ChatRequest, Client, Message
 from multiapi.errors import InvalidRequestError
-from multiapi.unknown_fields import UnknownFieldWarning
+from multiapi.flows.unknown_fields import UnknownFieldWarning
+from multiapi.providers.aimlapi import catalogue
 
 
 def http_client() -> httpx.Client:
@@ -80,7 +81,7 @@ def test_every_documented_field_of_every_row_is_silent() -> None:
             assert entry is not None
             taken = set(entry.params) - heeded - {"model", "messages"}
             ask = ChatRequest(model=entry.id, messages=[Message("user", "x")], extra=dict.fromkeys(taken, None))
-            from multiapi.unknown_fields import check_fields
+            from multiapi.flows.unknown_fields import check_fields
 
             check_fields(client._setting, ask)
 

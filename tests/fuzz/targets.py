@@ -12,18 +12,22 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from multiapi.body_reader import BodyReader
 from multiapi.errors import MultiApiError
-from multiapi.http import HttpResponse, SseDecoder, parse_json
-from multiapi.limiter import Limiter, reset_s
-from multiapi.media import Media, from_base64
-from multiapi.prompted_tools import PromptedStream, read_prompted
+from multiapi.http.exchange import HttpResponse
+from multiapi.http.json import parse_json
+from multiapi.http.retry_after import retry_after_s
+from multiapi.http.sse import SseDecoder
+from multiapi.http.vectors import VectorReader, floats
+from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text, partial_json, read_structured
+from multiapi.negotiation.prompted_tools import PromptedStream, read_prompted
+from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
 from multiapi.providers import PROVIDERS
-from multiapi.retry_after import retry_after_s
-from multiapi.structured import JsonAnswerFilter, as_json_answer, json_text, partial_json, read_structured
-from multiapi.thinking import ThoughtFilter, split_thoughts
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, EmbedResponse, Limits, ResponseFormat, Tool
-from multiapi.vectors import VectorReader, floats
+from multiapi.sending.bodies import BodyReader
+from multiapi.sending.limiter import Limiter, reset_s
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, Tool
+from multiapi.types.embeddings import EmbedResponse
+from multiapi.types.limits import Limits
+from multiapi.types.media import Media, from_base64
 from tests.contracts import response_examples
 
 ODD_VALUES: tuple[Any, ...] = (

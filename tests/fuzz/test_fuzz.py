@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from multiapi.body_reader import BodyReader
-from multiapi.http import HttpResponse
+from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
+from multiapi.sending.bodies import BodyReader
 from tests.fuzz.byte_chance import ByteChance
 from tests.fuzz.targets import TARGETS
 

@@ -28,11 +28,9 @@ from langchain_multiapi._messages import to_messages, to_part
 from langchain_multiapi._requests import to_tool_choice, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.media import Media
-from multiapi.types import (
+from multiapi.types.chat import (
     ChatResponse,
     Citation,
-    Cost,
     MediaPart,
     Message,
     RawPart,
@@ -41,8 +39,9 @@ from multiapi.types import (
     TextPart,
     Tool,
     ToolCall,
-    Usage,
 )
+from multiapi.types.media import Media
+from multiapi.types.usage import Cost, Usage
 
 from .wire import Server, whole
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
-from multiapi import structured
+from multiapi.negotiation import json_answers as structured
 from tests.core.test_exact_values import calling, wire
 
 TEXT = '{"city": "Oslo", "days": [1, 2, 3], "degrees": 7}'

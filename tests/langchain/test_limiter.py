@@ -15,8 +15,8 @@ import pytest
 from langchain_core.load import dumps
 
 from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
-from multiapi.limiter import Limiter, documented_limiter
 from multiapi.providers import PROVIDERS
+from multiapi.sending.limiter import Limiter, documented_limiter
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import Exchange, HostileServer, answer
 

@@ -71,6 +71,6 @@ def test_nothing_is_fetched_and_no_yaml_is_read_to_make_a_model() -> None:
         "from langchain_multiapi import ChatMultiApi\n"
         "ChatMultiApi(provider='aimlapi', model='openai/gpt-4o', api_key='k').profile['max_input_tokens']\n"
         "assert 'yaml' not in sys.modules and 'multiapi.simulator.contract' not in sys.modules\n"
-        "assert 'multiapi.catalogue' not in sys.modules\n"
+        "assert 'multiapi.providers.aimlapi.catalogue' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.v1 import BaseModel as OldBaseModel
 
 from langchain_multiapi._structured import AnswerParser
-from multiapi.schemas import SchemaStyle, written
+from multiapi.formats.schemas import SchemaStyle, written
 
 from .wire import Server, call, delta, stream, whole
 

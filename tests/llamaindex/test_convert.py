@@ -34,9 +34,9 @@ from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_
 from llamaindex_multiapi.testing import Called, Said
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.tool_names import renamed
-from multiapi.types import ChatResponse as Answer
-from multiapi.types import Citation, InvalidToolCall, Reasoning
+from multiapi.negotiation.tool_names import renamed
+from multiapi.types.chat import ChatResponse as Answer
+from multiapi.types.chat import Citation, InvalidToolCall, Reasoning
 from tests.llamaindex.scripted import PNG, llm_on, says
 
 CALL = Call(ChatRequest(model="m", messages=[]))

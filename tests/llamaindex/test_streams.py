@@ -25,8 +25,8 @@ from llamaindex_multiapi._views import Views
 from llamaindex_multiapi.testing import Called, Said, Wire, events_reply
 from multiapi import ChatRequest
 from multiapi.errors import StreamInterruptedError
-from multiapi.types import ChatDelta, ToolCallDelta
-from multiapi.types import ChatResponse as Answer
+from multiapi.types.chat import ChatDelta, ToolCallDelta
+from multiapi.types.chat import ChatResponse as Answer
 from tests.llamaindex.scripted import FORMAT, llm_on, says, user
 
 CALL = Call(ChatRequest(model="m", messages=[]))

@@ -12,7 +12,7 @@ from llama_index.core.tools import FunctionTool
 from llamaindex_multiapi._tool_calls import NoToolCallError, prepare, selections
 from llamaindex_multiapi.testing import Called, Said
 from multiapi.errors import ResponseFormatError
-from multiapi.tool_arguments import INVALID_ARGUMENTS
+from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
 from tests.llamaindex.scripted import llm_on, says
 
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
-from multiapi.waiting import without_waiting
 
 KEY = "simulated-key-0123456789"
 

@@ -11,13 +11,17 @@ import httpx
 import pytest
 
 from multiapi import Client
-from multiapi.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
-from multiapi.batches import BatchRequest
 from multiapi.errors import NotFoundError, ResponseFormatError, UnsupportedError
-from multiapi.http import HttpResponse
-from multiapi.legacy import LegacyRequest
-from multiapi.media import Media
-from multiapi.media_requests import (
+from multiapi.http.exchange import HttpResponse
+from multiapi.providers import PROVIDERS
+from multiapi.simulator import Simulator
+from multiapi.simulator.media import describe_image, draw_image, speak, transcribe
+from multiapi.types.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
+from multiapi.types.batches import BatchRequest
+from multiapi.types.chat import ChatRequest, Message, Tool
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.media import Media
+from multiapi.types.media_requests import (
     ImageEditRequest,
     ImageRequest,
     MeshRequest,
@@ -29,10 +33,6 @@ from multiapi.media_requests import (
     VideoRequest,
     VisionFeaturesRequest,
 )
-from multiapi.providers import PROVIDERS
-from multiapi.simulator import Simulator
-from multiapi.simulator.media import describe_image, draw_image, speak, transcribe
-from multiapi.types import ChatRequest, Message, Tool
 
 Run = Callable[..., Any]
 PNG = Media.from_bytes(draw_image("a red boat", 96, 64), name="boat.png")

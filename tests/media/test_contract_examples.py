@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from multiapi.http import HttpResponse
+from multiapi.http.exchange import HttpResponse
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
 from multiapi.providers.aimlapi.legacy import ROUTES
-from multiapi.types import Cost
+from multiapi.types.usage import Cost
 from tests.contracts import Example, contract, removed, response_examples
 
 OURS: dict[str, dict[str, tuple[str, ...]]] = {

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import AsyncClient, ChatRequest, Client, ImageRequest, Message, ModelDeprecatedWarning, catalogue
-from multiapi.catalogue import build, gone
+from multiapi import AsyncClient, ChatRequest, Client, ImageRequest, Message, ModelDeprecatedWarning
+from multiapi.providers.aimlapi import catalogue
+from multiapi.providers.aimlapi.catalogue import build, gone
 from multiapi.simulator import Simulator
 
 SUPERSEDED, DEPRECATED, WITHDRAWN = "#g1_aura-2-zeus-en", "gpt-4", "sakana/sakana-namazu"

@@ -11,10 +11,10 @@ import pytest
 from llamaindex_multiapi import MultiApiTranscriptReader
 from multiapi import Client
 from multiapi.errors import UnsupportedError
-from multiapi.media import Media
-from multiapi.media_requests import TranscriptionRequest
 from multiapi.simulator import Simulator
 from multiapi.simulator.media import speak
+from multiapi.types.media import Media
+from multiapi.types.media_requests import TranscriptionRequest
 
 TWO = speak("Is the ship in?\nYes, since noon.", "audio/wav")
 MODELS = ("#g1_nova-2-general", "aai/universal")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from multiapi.media import Media
-from multiapi.media_requests import TranscriptionRequest
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.media import Media
+from multiapi.types.media_requests import TranscriptionRequest
 from tests.contracts import contract
 from tests.media.samples import OLE, SAMPLES
 

@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.downloads import check_url, local_address
 from multiapi.errors import (
     AddressRefusedError,
     ConnectionFailedError,
@@ -28,12 +27,13 @@ from multiapi.errors import (
     ResponseTooLargeError,
     ServerError,
 )
-from multiapi.flow import Policy, Setting
-from multiapi.media import Media
-from multiapi.media_results import MediaResult
-from multiapi.negotiation import Refusals
+from multiapi.flows.address_checks import check_url, local_address
+from multiapi.flows.steps import Policy, Setting
+from multiapi.negotiation.plan import Refusals
 from multiapi.providers import PROVIDERS
 from multiapi.simulator.media import draw_image
+from multiapi.types.media import Media
+from multiapi.types.media_results import MediaResult
 from tests.media.conftest import KEY
 
 PNG = draw_image("a cat", 64, 48)
@@ -494,7 +494,7 @@ def test_a_cancelled_download_leaves_nothing_behind(server: Server, tmp_path: Pa
 def test_a_file_hosts_refusal_is_not_the_providers(code: int) -> None:
     """No key was sent, so it is about neither key nor account: code that changes the key or tops up has no reason to."""
     from multiapi.errors import NotFoundError, ServerError, StatusError
-    from multiapi.waiting import without_waiting
+    from multiapi.sending.waiting import without_waiting
 
     http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(code, text="no")))
     client = Client("aimlapi", api_key="any-key-1234", http_client=http)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 import multiapi.simulator
-from multiapi import Client, catalogue
-from multiapi.media import Media
-from multiapi.media_requests import (
+from multiapi import Client
+from multiapi.providers.aimlapi import catalogue
+from multiapi.simulator.media import draw_image, speak
+from multiapi.types.media import Media
+from multiapi.types.media_requests import (
     ImageRequest,
     MeshRequest,
     MusicRequest,
@@ -23,7 +25,6 @@ from multiapi.media_requests import (
     TranscriptionRequest,
     VideoRequest,
 )
-from multiapi.simulator.media import draw_image, speak
 from tests.required_media import REQUIRED_MEDIA, SOUND
 
 PNG = Media.from_bytes(draw_image("a page of text", 64, 64))

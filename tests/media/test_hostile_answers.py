@@ -17,9 +17,9 @@ from multiapi.errors import (
     ResponseTooLargeError,
     ServerError,
 )
-from multiapi.media_requests import ImageRequest, MusicRequest, OcrRequest, SpeechRequest, TranscriptionRequest
 from multiapi.simulator.media import draw_image, speak
-from multiapi.types import Limits
+from multiapi.types.limits import Limits
+from multiapi.types.media_requests import ImageRequest, MusicRequest, OcrRequest, SpeechRequest, TranscriptionRequest
 
 Run = Callable[..., Any]
 PNG = draw_image("a cat", 32, 32)

@@ -24,13 +24,14 @@ from multiapi.errors import (
     ResponseFormatError,
     ServerError,
 )
-from multiapi.flow import Policy, Setting, Wait
-from multiapi.http import HttpRequest, HttpResponse
-from multiapi.jobs import Job, Progress, wait
-from multiapi.media_requests import MusicRequest, TranscriptionRequest, VideoRequest
-from multiapi.negotiation import Refusals
+from multiapi.flows.jobs import wait
+from multiapi.flows.steps import Policy, Setting, Wait
+from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.negotiation.plan import Refusals
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
+from multiapi.types.jobs import Job, Progress
+from multiapi.types.media_requests import MusicRequest, TranscriptionRequest, VideoRequest
 from tests.media.conftest import KEY
 
 VIDEO = VideoRequest(model="veo-3-lite-generate", prompt="a cat", duration_s=4)
@@ -118,7 +119,7 @@ def test_a_job_that_has_ended_is_not_asked_about() -> None:
 
 
 def _media() -> Any:
-    from multiapi.media import Media
+    from multiapi.types.media import Media
 
     return Media(url="https://api.binobox.ir/v.mp4", mime_type="video/mp4")
 
@@ -453,7 +454,7 @@ def test_a_start_that_is_already_done_needs_no_poll() -> None:
 
 def test_waiting_takes_nothing_from_the_total_limit_of_a_call() -> None:
     server = Counted(lambda _: httpx.Response(200, json={"id": "job-1", "status": "pending"}))
-    from multiapi.types import Timeout
+    from multiapi.types.limits import Timeout
 
     assert server.client(timeout=Timeout(total=1.0)).video(VIDEO).url
 

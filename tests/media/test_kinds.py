@@ -12,23 +12,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import multiapi.media_requests as media_requests
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 from llama_index.core.llms import AudioBlock, ChatMessage, DocumentBlock, ImageBlock, TextBlock
 
-import multiapi.media_requests as media_requests
 from langchain_multiapi._messages import to_messages as of_langchain
 from llamaindex_multiapi._messages import to_messages as of_llamaindex
 from multiapi.errors import InvalidRequestError
-from multiapi.legacy import LegacyRequest
-from multiapi.media import Media
-from multiapi.media_kinds import choices_of, judged, upload_name
-from multiapi.media_requests import ImageEditRequest, ImageRequest, OcrRequest, TranscriptionRequest
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.media import Media
+from multiapi.types.media_kinds import choices_of, judged, upload_name
+from multiapi.types.media_requests import ImageEditRequest, ImageRequest, OcrRequest, TranscriptionRequest
 from tests.media.samples import ENDINGS, SAMPLES
 
 NAMES = (None, "noext", "a.png", "a.webm", "a.mp4", "a.wma", "a.csv")

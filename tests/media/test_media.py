@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from multiapi.errors import InvalidRequestError, ResponseFormatError
-from multiapi.media import Media, check_upload, from_base64
-from multiapi.media_kinds import EXTENSIONS, extension_of, group_of, mime_type_of, normal
 from multiapi.simulator.media import compose_music, draw_image, film, mesh, speak
+from multiapi.types.media import Media, check_upload, from_base64
+from multiapi.types.media_kinds import EXTENSIONS, extension_of, group_of, mime_type_of, normal
 
 PNG = draw_image("a cat", 64, 48)
 OFFICE = "application/vnd.openxmlformats-officedocument."

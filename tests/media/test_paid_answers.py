@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from multiapi.answer_facts import name_of_answer
 from multiapi.errors import InvalidRequestError, ResponseFormatError
-from multiapi.http import HttpResponse
-from multiapi.media import Media
-from multiapi.media_requests import ImageRequest
+from multiapi.formats.answer_facts import name_of_answer
+from multiapi.formats.transcripts import transcript_facts
+from multiapi.http.exchange import HttpResponse
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
-from multiapi.transcript_format import transcript_facts
+from multiapi.types.media import Media
+from multiapi.types.media_requests import ImageRequest
 from tests.contracts import contract
 from tests.media.samples import SAMPLES
 

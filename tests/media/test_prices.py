@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiapi import Client
-from multiapi.account import ModelInfo, Price
 from multiapi.providers.aimlapi.account import read_model
 from multiapi.simulator import Simulator
+from multiapi.types.account import ModelInfo, Price
 
 
 def unit(**facts: Any) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from multiapi.account import DeprecationsRequest, KeyChange, LogsRequest, TransactionsRequest, UsageRequest
-from multiapi.batches import BatchRequest
 from multiapi.errors import InvalidRequestError, RequestTooLargeError, UnsupportedError
-from multiapi.http import HttpRequest, Retry
-from multiapi.legacy import LegacyRequest
-from multiapi.media import Media
-from multiapi.media_requests import (
+from multiapi.http.exchange import HttpRequest
+from multiapi.provider import Retry, operation_of
+from multiapi.providers import PROVIDERS
+from multiapi.types.account import DeprecationsRequest, KeyChange, LogsRequest, TransactionsRequest, UsageRequest
+from multiapi.types.batches import BatchRequest
+from multiapi.types.chat import ChatRequest, MediaPart, Message, Reasoning, ResponseFormat, TextPart, Tool, ToolCall
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.media import Media
+from multiapi.types.media_requests import (
     ImageEditRequest,
     ImageRequest,
     MusicRequest,
@@ -23,9 +26,6 @@ from multiapi.media_requests import (
     TranscriptionRequest,
     VideoRequest,
 )
-from multiapi.provider import operation_of
-from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, MediaPart, Message, Reasoning, ResponseFormat, TextPart, Tool, ToolCall
 from tests.contracts import contract
 
 PNG = Media.from_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64), name="cat.png")

@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import Client, catalogue
+from multiapi import Client
 from multiapi.errors import RateLimitError, ServerError, StreamInterruptedError
-from multiapi.http import HttpResponse
+from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
-from multiapi.providers.aimlapi import RESPONSES_ONLY
+from multiapi.providers.aimlapi import RESPONSES_ONLY, catalogue
 from multiapi.simulator import Simulator
-from multiapi.types import ChatRequest, ChatResponse, Limits, Message, ResponseFormat, Tool
+from multiapi.types.chat import ChatRequest, ChatResponse, Message, ResponseFormat, Tool
+from multiapi.types.limits import Limits
 from tests.contracts import response_examples
 from tests.media.conftest import KEY
 

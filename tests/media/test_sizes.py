@@ -11,9 +11,10 @@ import pytest
 
 from multiapi import Client
 from multiapi.errors import RequestTooLargeError
-from multiapi.media import Media
-from multiapi.media_requests import ImageRequest, TranscriptionRequest
-from multiapi.types import ChatRequest, EmbedRequest, MediaPart, Message, TextPart
+from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.media import Media
+from multiapi.types.media_requests import ImageRequest, TranscriptionRequest
 from tests.media.samples import SAMPLES
 
 PNG, WAV = SAMPLES["png"].data, SAMPLES["wav"].data

@@ -65,7 +65,7 @@ def test_every_module_of_the_tree_is_in_the_wheel(wheel: zipfile.ZipFile) -> Non
     "name",
     [
         *(f"{package}/py.typed" for package in PACKAGES),
-        "multiapi/catalogue/aimlapi.json.gz",
+        "multiapi/providers/aimlapi/catalogue/aimlapi.json.gz",
         *(
             f"multiapi/simulator/contracts/{vendor}.yaml"
             for vendor in ("bineric", "binom_router", "aimlapi", "aicredits", "binobox")

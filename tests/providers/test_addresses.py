@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from multiapi import ChatRequest, Client, Message
-from multiapi.addresses import joined
 from multiapi.errors import MultiApiError
 from multiapi.providers import PROVIDERS
+from multiapi.sending.addresses import joined
 
 TAILS = ("", "/", "/v1", "/v1/", "/api", "/api/", "/api/v1", "/api/v1/")
 HELLO = ChatRequest(model="a-model", messages=[Message("user", "x")])

@@ -6,7 +6,7 @@ import pytest
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.providers import PROVIDERS
-from multiapi.types import ChatRequest, MediaPart, Message, Reasoning, ResponseFormat, TextPart, Tool, ToolCall
+from multiapi.types.chat import ChatRequest, MediaPart, Message, Reasoning, ResponseFormat, TextPart, Tool, ToolCall
 
 TALK = [
     Message("system", "Be brief."),

@@ -18,9 +18,9 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.http import HttpResponse
+from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
-from multiapi.types import Limits
+from multiapi.types.limits import Limits
 from tests.contracts import Example, response_examples
 
 ALL = [example for vendor in PROVIDERS for example in response_examples(vendor)]

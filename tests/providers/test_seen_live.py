@@ -24,11 +24,11 @@ from multiapi import (
     SpeechRequest,
     TranscriptionRequest,
 )
-from multiapi.account import Balance, ModelInfo
 from multiapi.errors import AuthenticationError, InsufficientCreditsError, MultiApiError, NotFoundError
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
 from multiapi.simulator.contract import contract
+from multiapi.types.account import Balance, ModelInfo
 from tests.cassettes.secret_scan import secrets
 from tests.contracts import contract as document
 from tests.contracts import response_examples

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from multiapi.client_settings import RETRY_BUDGETS
-from multiapi.waiting import WAITING, NoWaiting, set_waiting
+from multiapi.sending.settings import RETRY_BUDGETS
+from multiapi.sending.waiting import WAITING, NoWaiting, set_waiting
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer
 from tests.reliability.ways import ALL

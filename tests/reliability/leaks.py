@@ -12,7 +12,7 @@ from typing import Any
 
 import pydantic
 
-from multiapi.keys import ApiKey
+from multiapi.sending.keys import ApiKey
 
 HOLDERS = (ApiKey, pydantic.SecretStr)
 """Objects that may hold a key, because they show it to nobody."""

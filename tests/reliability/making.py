@@ -21,8 +21,8 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.media import Media
-from multiapi.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
+from multiapi.types.media import Media
+from multiapi.types.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
 from tests.reliability.hostile_server import HostileServer, Play, Seen, answer
 from tests.reliability.leaks import leak_in_error, watched_logs
 from tests.reliability.ways import KEYS, check_quiet

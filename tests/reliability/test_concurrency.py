@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.client_settings import RETRY_BUDGETS
 from multiapi.errors import ConnectionFailedError, RequestTimeoutError, ServerError
-from multiapi.flow import Policy
-from multiapi.retry_budget import RetryBudget
-from multiapi.types import EmbedRequest, Timeout
-from multiapi.waiting import Waiting, set_waiting
+from multiapi.flows.steps import Policy
+from multiapi.sending.retry_budget import RetryBudget
+from multiapi.sending.settings import RETRY_BUDGETS
+from multiapi.sending.waiting import Waiting, set_waiting
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Timeout
 from tests.reliability.bodies import chat_body, delta, event, text_events
 from tests.reliability.hostile_server import Exchange, HostileServer, answer, endless, silence, status, stream
 from tests.reliability.leaks import watched_logs

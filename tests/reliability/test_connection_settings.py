@@ -10,9 +10,9 @@ import pytest
 from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit
 from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM, MultiApiToolSpec, MultiApiTranscriptReader
 from multiapi import AsyncClient, Client
-from multiapi.client_settings import Settings
-from multiapi.flow import Policy
-from multiapi.types import Limits
+from multiapi.flows.steps import Policy
+from multiapi.sending.settings import Settings
+from multiapi.types.limits import Limits
 
 CONNECTION = {
     *("api_key", "base_url", "timeout", "max_retries", "policy", "limits", "default_headers", "default_query"),

@@ -23,7 +23,8 @@ from multiapi.errors import (
     StreamInterruptedError,
 )
 from multiapi.transport import AsyncPooledTransport, PooledTransport
-from multiapi.types import EmbedRequest, Timeout
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Timeout
 from tests.reliability.bodies import chat_body, good_for
 from tests.reliability.hostile_server import (
     Exchange,
@@ -68,7 +69,7 @@ def test_case_042_refused_once(way: Way, waits: list[float]) -> None:
         port = free_port()
         opened: list[socket.socket] = []
 
-        from multiapi.waiting import NoWaiting, set_waiting
+        from multiapi.sending.waiting import NoWaiting, set_waiting
 
         class Opening(NoWaiting):
             def sleep(self, seconds: float) -> None:
@@ -166,7 +167,7 @@ def test_case_042_connect_timeout(way: Way, waits: list[float]) -> None:
 
 @every_way
 def test_case_042_within_the_budget(way: Way) -> None:
-    from multiapi.waiting import Waiting, set_waiting
+    from multiapi.sending.waiting import Waiting, set_waiting
 
     set_waiting(Waiting())
     with full_listener() as port:

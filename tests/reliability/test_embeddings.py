@@ -13,7 +13,7 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, MultiApiError, ResponseFormatError
-from multiapi.types import EmbedRequest
+from multiapi.types.embeddings import EmbedRequest
 from tests.reliability.hostile_server import Exchange, HostileServer, answer, status
 from tests.reliability.leaks import leak_in_error, watched_logs
 from tests.reliability.ways import KEYS, check_quiet

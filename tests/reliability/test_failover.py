@@ -16,9 +16,10 @@ from langchain_multiapi import ChatMultiApi, VendorFailover
 from llamaindex_multiapi import FallbackLLM, MultiApiLLM
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError, StreamInterruptedError
-from multiapi.media_requests import ImageRequest, SpeechRequest, VideoRequest
-from multiapi.types import ChatRequest, EmbedRequest, Message
-from multiapi.waiting import without_waiting
+from multiapi.sending.waiting import without_waiting
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.media_requests import ImageRequest, SpeechRequest, VideoRequest
 
 KEY = "any-key-1234"
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from multiapi import AsyncClient, Client, jobs
+from multiapi import AsyncClient, Client
 from multiapi.errors import (
     JobTimeoutError,
     MultiApiError,
@@ -24,10 +24,11 @@ from multiapi.errors import (
     ResponseFormatError,
     ResponseTooLargeError,
 )
-from multiapi.media import Media, PartialFile
-from multiapi.media_results import MediaResult
-from multiapi.types import Timeout
-from multiapi.waiting import Waiting, set_waiting
+from multiapi.flows import jobs
+from multiapi.sending.waiting import Waiting, set_waiting
+from multiapi.types.limits import Timeout
+from multiapi.types.media import Media, PartialFile
+from multiapi.types.media_results import MediaResult
 from tests.reliability.hostile_server import HostileServer, answer, head_bytes, raw, silence
 from tests.reliability.making import (
     AIMLAPI_FILM,

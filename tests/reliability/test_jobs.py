@@ -11,7 +11,6 @@ from urllib.parse import quote
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.batches import BatchRequest
 from multiapi.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -27,9 +26,11 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.legacy import LegacyRequest
-from multiapi.types import ChatRequest, Message, Timeout
-from multiapi.waiting import NoWaiting, Waiting, set_waiting
+from multiapi.sending.waiting import NoWaiting, Waiting, set_waiting
+from multiapi.types.batches import BatchRequest
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.limits import Timeout
 from tests.reliability.hostile_server import HostileServer, answer, fingerprint, raw, reset, silence, status
 from tests.reliability.making import (
     AIMLAPI_FILM,

@@ -18,8 +18,8 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import AuthenticationError, InvalidRequestError, MissingApiKeyError, MultiApiError
-from multiapi.keys import ApiKey
 from multiapi.providers import PROVIDERS
+from multiapi.sending.keys import ApiKey
 from tests.reliability.bodies import chat_body, good_for
 from tests.reliability.hostile_server import HostileServer, answer, fingerprint, silence, status
 from tests.reliability.leaks import chain, holds, leak_in_error, watched_logs

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi import limiter as limiters
 from multiapi.errors import RateLimitError, RequestTimeoutError, ServerError
-from multiapi.limiter import Limiter, LimiterTimeoutError, documented_limiter, reset_s
 from multiapi.providers import PROVIDERS
-from multiapi.types import EmbedRequest, Timeout
+from multiapi.sending import limiter as limiters
+from multiapi.sending.limiter import Limiter, LimiterTimeoutError, documented_limiter, reset_s
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Timeout
 from tests.reliability.bodies import chat_body, delta, event, good_for
 from tests.reliability.hostile_server import HostileServer, answer, endless, reset, silence, status
 from tests.reliability.ways import CHAT, KEYS, request

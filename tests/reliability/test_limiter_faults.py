@@ -17,13 +17,13 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi import limiter as limiters
-from multiapi.client_settings import RETRY_BUDGETS
-from multiapi.kept import Kept
-from multiapi.keys import ApiKey
-from multiapi.limiter import _DOCUMENTED, MOST_DOCUMENTED, Limiter, LimiterTimeoutError, documented_limiter
 from multiapi.providers import PROVIDERS
-from multiapi.transport import shared
+from multiapi.sending import limiter as limiters
+from multiapi.sending import transports as shared
+from multiapi.sending.kept import Kept
+from multiapi.sending.keys import ApiKey
+from multiapi.sending.limiter import _DOCUMENTED, MOST_DOCUMENTED, Limiter, LimiterTimeoutError, documented_limiter
+from multiapi.sending.settings import RETRY_BUDGETS
 from tests.reliability.bodies import chat_body
 from tests.reliability.interrupts import at_each_line
 from tests.reliability.ways import request
@@ -153,8 +153,8 @@ def test_an_interrupt_at_any_line_in_a_loop(waits: bool) -> None:
 
 COLLECTED = """
 import faulthandler, gc
-from multiapi import limiter as limiters
-from multiapi.limiter import Limiter
+from multiapi.sending import limiter as limiters
+from multiapi.sending.limiter import Limiter
 
 faulthandler.dump_traceback_later(120, exit=True)
 

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import media
 from multiapi.agent_tools import TOOLS
 from multiapi.errors import (
     ConnectionFailedError,
@@ -26,7 +25,8 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.types import Limits, Timeout
+from multiapi.types import media
+from multiapi.types.limits import Limits, Timeout
 from tests.reliability.hostile_server import HostileServer, Play, Seen, answer, head_bytes, raw, status
 from tests.reliability.making import (
     BINOBOX_FILM,

@@ -14,13 +14,15 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.batches import BatchRequest
 from multiapi.errors import InvalidRequestError, JobFailedError, MultiApiError, NotFoundError
-from multiapi.jobs import MAX_MISSES, NOT_YET_S, Job
-from multiapi.media_requests import MusicRequest, TranscriptionRequest, VideoRequest
+from multiapi.flows.jobs import MAX_MISSES, NOT_YET_S
+from multiapi.sending.waiting import Waiting, set_waiting, without_waiting
 from multiapi.simulator import Clock, Simulator
-from multiapi.types import ChatRequest, Cost, Message
-from multiapi.waiting import Waiting, set_waiting, without_waiting
+from multiapi.types.batches import BatchRequest
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.jobs import Job
+from multiapi.types.media_requests import MusicRequest, TranscriptionRequest, VideoRequest
+from multiapi.types.usage import Cost
 
 KEY = "any-key-1234"
 JOBS: dict[str, tuple[str, str, Any, str]] = {

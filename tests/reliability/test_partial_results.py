@@ -14,8 +14,9 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import AddressRefusedError, MultiApiError
-from multiapi.media import Media
-from multiapi.media_requests import (
+from multiapi.sending.waiting import without_waiting
+from multiapi.types.media import Media
+from multiapi.types.media_requests import (
     ImageEditRequest,
     ImageRequest,
     MeshRequest,
@@ -24,7 +25,6 @@ from multiapi.media_requests import (
     SpeechRequest,
     VideoRequest,
 )
-from multiapi.waiting import without_waiting
 
 KEY = "any-key-1234"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)

@@ -11,7 +11,7 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.media import Media
+from multiapi.types.media import Media
 
 PUBLIC, INSIDE = "93.184.216.34", "127.0.0.1"
 

@@ -15,11 +15,11 @@ import pytest
 from langchain_multiapi import MultiApiEmbeddings
 from llamaindex_multiapi import MultiApiEmbedding
 from multiapi import AsyncClient, Client
-from multiapi.batch_sizes import KEPT_S, MOST_KEPT, BatchSizes
-from multiapi.client_settings import REFUSALS
 from multiapi.errors import EmbeddingBatchError, MultiApiError, NotFoundError
-from multiapi.types import EmbedRequest
-from multiapi.waiting import without_waiting
+from multiapi.negotiation.batch_sizes import KEPT_S, MOST_KEPT, BatchSizes
+from multiapi.sending.settings import REFUSALS
+from multiapi.sending.waiting import without_waiting
+from multiapi.types.embeddings import EmbedRequest
 
 KEY = "any-key-1234"
 Answer = Callable[[list[str]], httpx.Response]

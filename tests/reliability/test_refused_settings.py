@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, Client
-from multiapi.connection_checks import FRAMING
 from multiapi.errors import ConnectionFailedError, InvalidRequestError, MultiApiError
 from multiapi.providers import PROVIDERS
+from multiapi.sending.connection_checks import FRAMING
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer
 from tests.reliability.ways import request
@@ -74,7 +74,7 @@ def test_a_proxy_that_is_none_is_refused_without_its_password(make: Any, proxy: 
 
 @both
 def test_a_proxy_whose_package_is_missing_names_it(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multiapi.connection_checks.find_spec", lambda _: None)
+    monkeypatch.setattr("multiapi.sending.connection_checks.find_spec", lambda _: None)
     with pytest.raises(InvalidRequestError, match=r"httpx\[socks\]"):
         make("aimlapi", api_key="k", proxy="socks5://127.0.0.1:1")
 

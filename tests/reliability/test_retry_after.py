@@ -10,8 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from multiapi.errors import RateLimitError, StatusError
-from multiapi.types import Timeout
-from multiapi.waiting import Waiting, set_waiting
+from multiapi.sending.waiting import Waiting, set_waiting
+from multiapi.types.limits import Timeout
 from tests.reliability.bodies import chat_body, good_for
 from tests.reliability.hostile_server import HostileServer, answer, head_bytes, raw, status
 from tests.reliability.ways import CHAT, TEXT, Way, every_way

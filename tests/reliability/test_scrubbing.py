@@ -17,8 +17,9 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import IN_FORCE, MultiApiError
-from multiapi.scrubbing import MASK, Scrubber
-from multiapi.types import EmbedRequest, Limits
+from multiapi.sending.scrubbing import MASK, Scrubber
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Limits
 from tests.reliability.bodies import chat_body, delta, event
 from tests.reliability.ways import request
 

@@ -20,7 +20,9 @@ from multiapi.errors import (
     ResponseTooLargeError,
     StatusError,
 )
-from multiapi.types import ChatRequest, EmbedRequest, Limits, Message
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.limits import Limits
 from tests.reliability.bodies import chat_body, event, good_for, text_events
 from tests.reliability.hostile_server import (
     HostileServer,

@@ -20,12 +20,14 @@ from langchain_core.tools import tool
 from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit, SpendGuard, track_spending
 from langchain_multiapi.spending import SpendTracker
 from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM, MultiApiToolSpec
-from multiapi import AsyncClient, Client, spending
+from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.media_requests import ImageRequest, VideoRequest
+from multiapi.money import spending
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Clock, Simulator
-from multiapi.types import ChatRequest, EmbedRequest, Message
-from multiapi.waiting import without_waiting
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.media_requests import ImageRequest, VideoRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 

@@ -20,7 +20,7 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.types import EmbedRequest
+from multiapi.types.embeddings import EmbedRequest
 from tests.contracts import contract
 from tests.reliability.bodies import chat_body, good_for
 from tests.reliability.hostile_server import HostileServer, answer, reset, status
@@ -239,7 +239,7 @@ def test_case_012_500_for_ever(way: Way, waits: list[float]) -> None:
 
 
 def test_case_012_the_backoff_doubles_with_full_jitter() -> None:
-    from multiapi.waiting import NoWaiting, set_waiting
+    from multiapi.sending.waiting import NoWaiting, set_waiting
 
     noted = NoWaiting()
     set_waiting(noted)
@@ -249,8 +249,8 @@ def test_case_012_the_backoff_doubles_with_full_jitter() -> None:
 
 
 def test_case_012_within_the_time_budget() -> None:
-    from multiapi.types import Timeout
-    from multiapi.waiting import Waiting, set_waiting
+    from multiapi.sending.waiting import Waiting, set_waiting
+    from multiapi.types.limits import Timeout
 
     class Even(Waiting):
         """Without chance: no attempt begins so late that its own answer would be."""

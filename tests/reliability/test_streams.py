@@ -27,7 +27,7 @@ from multiapi.errors import (
     StatusError,
     StreamInterruptedError,
 )
-from multiapi.types import Limits, Timeout
+from multiapi.types.limits import Limits, Timeout
 from tests.reliability.bodies import (
     DONE,
     call_delta,
@@ -671,7 +671,7 @@ def test_case_074_one_event_of_5_megabytes_in_small_packets(way: Way) -> None:
 
 
 def test_case_074_the_decoder_is_linear() -> None:
-    from multiapi.http import SseDecoder
+    from multiapi.http.sse import SseDecoder
 
     def took(size: int) -> float:
         data = b"data: " + b"x" * size + b"\n\n"

@@ -16,7 +16,7 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.types import ChatRequest, ChatResponse, Message, Tool
+from multiapi.types.chat import ChatRequest, ChatResponse, Message, Tool
 from tests.reliability.leaks import leak_in_error, watched_logs
 
 PROMPT = "please tell me PROMPT-MARK-7315"
@@ -225,7 +225,7 @@ def _llama_arguments(tools: bool, prompt: str) -> dict[str, Any]:
 def _take_llama(outcome: Outcome, llm: Any, response: Any) -> None:
     from llama_index.core.base.llms.types import ThinkingBlock
 
-    from multiapi.tool_arguments import INVALID_ARGUMENTS
+    from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
 
     outcome.response = response
     outcome.text = response.message.content or ""

@@ -17,12 +17,14 @@ from typing import Any
 
 from multiapi import AsyncClient, Client
 from multiapi.errors import MultiApiError
-from multiapi.jobs import Job
-from multiapi.media import Media
-from multiapi.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
 from multiapi.simulator.embeddings import embed as simulated_vector
 from multiapi.simulator.media import speak
-from multiapi.types import ChatRequest, EmbedRequest, Message, Timeout, Tool
+from multiapi.types.chat import ChatRequest, Message, Tool
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.jobs import Job
+from multiapi.types.limits import Timeout
+from multiapi.types.media import Media
+from multiapi.types.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
 from tests.soak.faulty_simulator import MARK_HEADER
 
 KEY = "sk-soak-MARKED-4c1d9e7ab2f05836"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from multiapi import Client
-from multiapi.flow import Policy
+from multiapi.flows.steps import Policy
 from tests.soak import run
 from tests.soak.calls import CALLS, KEY, Models, Question, check_text
 from tests.soak.measures import DESCRIPTORS, held, slope

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
-from multiapi.waiting import without_waiting
 
 KEY = "simulated-key-0123456789"
 

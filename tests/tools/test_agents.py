@@ -10,8 +10,8 @@ from llama_index.core.agent.workflow import FunctionAgent
 
 from langchain_multiapi import ChatMultiApi, MultiApiToolkit
 from llamaindex_multiapi import MultiApiLLM, MultiApiToolSpec
-from multiapi.media import Media
 from multiapi.simulator.media import transcribe
+from multiapi.types.media import Media
 from tests.tools.conftest import Vendors
 
 TASK = "make a picture of a red boat and read a caption aloud"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from multiapi.agent_tools.folders import InputFolder, stored_path
 from multiapi.cli.files import media_of
 from multiapi.errors import InvalidRequestError
-from multiapi.folders import InputFolder, stored_path
 
 FORMS = ("NFC", "NFD")
 NAMES = ["\u00dcbung.wav", "caf\u00e9 \u00e0 la cr\u00e8me.txt", "\uac00\ub098.png", "\u1e69.md"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from multiapi.agent_tools.folders import InputFolder, checked_parts, output_folder
 from multiapi.errors import InvalidRequestError
-from multiapi.folders import InputFolder, checked_parts, output_folder
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_no_handle_is_left_open(root: Path) -> None:
 
 
 def test_the_way_without_handles_refuses_links_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multiapi.folders._BY_HANDLE", False)
+    monkeypatch.setattr("multiapi.agent_tools.folders._BY_HANDLE", False)
     folder = InputFolder(root)
     assert folder.read("deep/er/note.txt", max_bytes=1_000).read() == b"deep inside"
     for name in ("link.txt", "inner-link.txt", "out/secret.txt", "nothing", "../secret.txt"):

@@ -23,9 +23,9 @@ from langchain_multiapi.tools import (
 from llamaindex_multiapi.tools import MultiApiToolSpec
 from multiapi.agent_tools import TOOLS, ToolAnswer, Toolbox, arguments_model, plain
 from multiapi.errors import InvalidRequestError, MissingApiKeyError, UnsupportedError
-from multiapi.media import Media
 from multiapi.providers import PROVIDERS
 from multiapi.simulator.media import describe_image, draw_image, speak, transcribe
+from multiapi.types.media import Media
 from tests.tools.conftest import KEY, Vendors
 
 PNG = draw_image("a page of text", 64, 64)

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from multiapi.model_facts import model_fact
-from multiapi.openai_format import Dialect, openai_compatible, usage_cost
-from multiapi.schemas import SchemaStyle
-from multiapi.types import StructuredMethod
+from multiapi.formats.model_facts import model_fact
+from multiapi.formats.openai.vendor import Dialect, openai_compatible, usage_cost
+from multiapi.formats.schemas import SchemaStyle
+from multiapi.types.chat import StructuredMethod
 
 
 def settle_base_url(address: str) -> str:

@@ -16,27 +16,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from multiapi.account import Balance, Health, ModelInfo, Price
-from multiapi.account_format import get, get_models, parse_models, read_operation, words_at
-from multiapi.answer_facts import answer_without, decimal_of, object_at, request_id, text_at, whole_number
 from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt
-from multiapi.media import Media, check_upload, needs_bytes
-from multiapi.media_format import (
-    media_operation,
-    needs_text,
-    one_of,
-    parse_images,
-    sound_body,
-    taken_settings,
-)
-from multiapi.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
-from multiapi.media_results import Transcript
-from multiapi.openai_format import merged, parse_object, usage_cost
-from multiapi.provider import Operation
+from multiapi.formats.account import get, get_models, parse_models, read_operation, words_at
+from multiapi.formats.answer_facts import answer_without, decimal_of, object_at, request_id, text_at, whole_number
+from multiapi.formats.media import media_operation, needs_text, one_of, parse_images, sound_body, taken_settings
+from multiapi.formats.openai.vendor import merged, parse_object, usage_cost
+from multiapi.formats.responses import build_responses, parse_responses
+from multiapi.formats.transcripts import transcript_facts
+from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
+from multiapi.provider import Operation, Retry
 from multiapi.providers.aicredits import SCHEMAS
-from multiapi.responses_format import build_responses, parse_responses
-from multiapi.transcript_format import transcript_facts
+from multiapi.types.account import Balance, Health, ModelInfo, Price
+from multiapi.types.media import Media, check_upload, needs_bytes
+from multiapi.types.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
+from multiapi.types.media_results import Transcript
 
 _NAME = "aicredits"
 _SIZES = ("1024x1024", "1792x1024", "1024x1792")

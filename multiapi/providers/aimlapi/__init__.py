@@ -15,17 +15,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from multiapi import openai_format
-from multiapi.answer_facts import decimal_of
-from multiapi.assembly import Assembly
 from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
-from multiapi.http import HttpRequest, HttpResponse
-from multiapi.openai_format import Dialect, openai_compatible
-from multiapi.openai_format import read_error as read_shared_error
+from multiapi.formats.answer_facts import decimal_of
+from multiapi.formats.assembly import Assembly
+from multiapi.formats.openai import vendor as openai_format
+from multiapi.formats.openai.vendor import Dialect, openai_compatible
+from multiapi.formats.openai.vendor import read_error as read_shared_error
+from multiapi.formats.schemas import SchemaStyle
+from multiapi.formats.stream import Accumulator, ChatStream
+from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.provider import Operation, StreamOperation
-from multiapi.schemas import SchemaStyle
-from multiapi.stream import Accumulator, ChatStream
-from multiapi.types import ChatDelta, ChatRequest, ChatResponse, Cost, Limits
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
+from multiapi.types.limits import Limits
+from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
 """The vendor's own SDK sends neither titles nor definitions; see the contract's notes."""
@@ -63,7 +65,7 @@ _AUDIO_WORDS = {
 
 def deprecation_of(model: str) -> Any:
     """What the catalogue says of a model that is not current any more."""
-    from multiapi.catalogue import gone
+    from multiapi.providers.aimlapi.catalogue import gone
 
     return gone.deprecation_of(model)
 
@@ -131,7 +133,7 @@ _FIELDS = frozenset(
 
 def known_fields(model: str) -> frozenset[str]:
     """The fields that a chat with a model may have: those of all models, and those of its own schema."""
-    from multiapi import catalogue
+    from multiapi.providers.aimlapi import catalogue
 
     found = catalogue.find(model)
     return _FIELDS if found is None else _FIELDS | found.params.keys()
@@ -273,7 +275,7 @@ def build_chat(request: ChatRequest) -> HttpRequest:
     """The shared body, or the Responses API's for models that speak only that."""
     if request.model not in RESPONSES_ONLY:
         return _SHARED.chat.build(request)
-    from multiapi.responses_format import build_responses
+    from multiapi.formats.responses import build_responses
 
     return build_responses(request, provider="aimlapi", schemas=SCHEMAS)
 
@@ -290,7 +292,7 @@ def build_chat_stream(request: ChatRequest) -> HttpRequest:
 def parse_chat(response: HttpResponse) -> ChatResponse:
     """An answer of either protocol: only one has `choices`."""
     if b'"output' in response.body and (b'"choices"' not in response.body or _NO_CHOICES.search(response.body)):
-        from multiapi.responses_format import parse_responses
+        from multiapi.formats.responses import parse_responses
 
         return parse_responses(response, provider="aimlapi", read_cost=read_cost)
     return _SHARED.chat.parse(response)
@@ -311,7 +313,7 @@ class EitherAssembly:
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
         """Take the first event."""
         if str(event.get("type", "")).startswith("response."):
-            from multiapi.responses_format import ResponsesAssembly
+            from multiapi.formats.responses import ResponsesAssembly
 
             self._inner = ResponsesAssembly("aimlapi", **self._facts())
         self.add = self._inner.add  # type: ignore[method-assign]

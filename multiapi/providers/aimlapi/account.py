@@ -15,7 +15,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from multiapi.account import (
+from multiapi.errors import InvalidRequestError
+from multiapi.formats.account import entries_of, get, parse_models, read_operation, tell_apart
+from multiapi.formats.answer_facts import answer_without, decimal_of, list_at, object_at, text_at, whole_number
+from multiapi.formats.openai.vendor import parse_object
+from multiapi.http.exchange import HttpRequest, HttpResponse, path_segment
+from multiapi.provider import Operation, Retry
+from multiapi.providers.aimlapi.catalogue.gone import deprecation_of
+from multiapi.types.account import (
     Balance,
     Deprecation,
     DeprecationFeed,
@@ -35,14 +42,7 @@ from multiapi.account import (
     UsageReport,
     UsageRequest,
 )
-from multiapi.account_format import entries_of, get, parse_models, read_operation, tell_apart
-from multiapi.answer_facts import answer_without, decimal_of, list_at, object_at, text_at, whole_number
-from multiapi.catalogue.gone import deprecation_of
-from multiapi.errors import InvalidRequestError
-from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.openai_format import parse_object
-from multiapi.provider import Operation
-from multiapi.types import Cost
+from multiapi.types.usage import Cost
 
 _NAME = "aimlapi"
 _DEFAULT_PERIOD = "30d"

@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from multiapi.errors import InvalidRequestError
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.legacy import LegacyRequest
-from multiapi.media import needs_bytes
-from multiapi.media_fields import UNKNOWN, fitting
-from multiapi.media_kinds import container_of, upload_name
-from multiapi.openai_format import parse_object
-from multiapi.provider import Operation
+from multiapi.formats.openai.vendor import parse_object
+from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse, path_segment
+from multiapi.provider import Operation, Retry
+from multiapi.types.legacy import LegacyRequest
+from multiapi.types.media import needs_bytes
+from multiapi.types.media_fields import UNKNOWN, fitting
+from multiapi.types.media_kinds import container_of, upload_name
 
 _NAME = "aimlapi"
 

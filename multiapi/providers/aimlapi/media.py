@@ -1,6 +1,6 @@
 """AI/ML API's media: how all of them are asked for, and how pictures, meshes, speech and text in documents are answered.
 
-What a model's fields are called is data (`multiapi.catalogue`), so one request fits all of them. Films, music and transcripts are
+What a model's fields are called is data (`multiapi.providers.aimlapi.catalogue`), so one request fits all of them. Films, music and transcripts are
 answered with a job: `multiapi/providers/aimlapi/media_jobs.py`.
 
 Speech answers with bytes or with a link in JSON, whatever the schema says: the content type decides.
@@ -15,14 +15,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from multiapi import catalogue
-from multiapi.answer_facts import answer_without, list_at, object_at, request_id, text_at, whole_number
-from multiapi.catalogue import ModelEntry, parameters
 from multiapi.errors import InvalidRequestError, ResponseFormatError
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry
-from multiapi.media import Media, check_upload, from_base64, needs_bytes, source_of
-from multiapi.media_fields import fitting, settings_of
-from multiapi.media_format import (
+from multiapi.formats.answer_facts import answer_without, list_at, object_at, request_id, text_at, whole_number
+from multiapi.formats.media import (
     entry_media,
     media_in,
     media_operation,
@@ -33,8 +28,15 @@ from multiapi.media_format import (
     whole_or_partial,
     without_media,
 )
-from multiapi.media_kinds import container_of, upload_name
-from multiapi.media_requests import (
+from multiapi.formats.openai.vendor import merged, parse_object
+from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse
+from multiapi.provider import Operation, Retry
+from multiapi.providers.aimlapi import catalogue, read_cost
+from multiapi.providers.aimlapi.catalogue import ModelEntry, parameters
+from multiapi.types.media import Media, check_upload, from_base64, needs_bytes, source_of
+from multiapi.types.media_fields import fitting, settings_of
+from multiapi.types.media_kinds import container_of, upload_name
+from multiapi.types.media_requests import (
     ImageEditRequest,
     ImageRequest,
     MediaRequest,
@@ -47,10 +49,7 @@ from multiapi.media_requests import (
     VideoRequest,
     VisionFeaturesRequest,
 )
-from multiapi.media_results import MediaResult, MeshResult, OcrPage, OcrResult
-from multiapi.openai_format import merged, parse_object
-from multiapi.provider import Operation
-from multiapi.providers.aimlapi import read_cost
+from multiapi.types.media_results import MediaResult, MeshResult, OcrPage, OcrResult
 
 NAME = "aimlapi"
 _IMAGE_FORMATS = ("png", "webp", "jpg")

@@ -12,18 +12,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from multiapi import catalogue
-from multiapi.answer_facts import answer_without, request_id, text_at
 from multiapi.errors import ResponseFormatError, printable
-from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.jobs import Job, JobKind, error_word, job_id_of, parse_status, state_of
-from multiapi.media import Media
-from multiapi.media_format import media_in, mime_type_of_url, without_media
-from multiapi.openai_format import parse_object
-from multiapi.provider import Operation
-from multiapi.providers.aimlapi import read_cost
+from multiapi.formats.answer_facts import answer_without, request_id, text_at
+from multiapi.formats.jobs import error_word, job_id_of, parse_status, state_of
+from multiapi.formats.media import media_in, mime_type_of_url, without_media
+from multiapi.formats.openai.vendor import parse_object
+from multiapi.http.exchange import HttpRequest, HttpResponse, path_segment
+from multiapi.provider import Operation, Retry
+from multiapi.providers.aimlapi import catalogue, read_cost
 from multiapi.providers.aimlapi.media import NAME, build_music, build_transcription, build_video, path_of
 from multiapi.providers.aimlapi.transcripts import transcript_of
+from multiapi.types.jobs import Job, JobKind
+from multiapi.types.media import Media
 
 _DONE = frozenset({"completed", "succeeded", "success"})
 _FAILED = frozenset({"error", "failed", "cancelled", "canceled", "expired"})

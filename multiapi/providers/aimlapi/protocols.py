@@ -12,18 +12,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from multiapi.answer_facts import answer_without, is_filler, object_at, request_id, whole_number
-from multiapi.batches import Batch, BatchRequest, BatchResult, BatchState
 from multiapi.errors import InvalidRequestError, MultiApiError, ResponseFormatError, printable
-from multiapi.http import HttpRequest, HttpResponse, Retry, excerpt, parse_answer, path_segment
-from multiapi.media_format import needs_text
-from multiapi.media_requests import ModerationRequest
-from multiapi.media_results import Moderation
-from multiapi.messages_format import build_messages, message_of, messages_body, parse_messages
-from multiapi.openai_format import merged, parse_chat, parse_object
-from multiapi.provider import Operation
+from multiapi.formats.answer_facts import answer_without, is_filler, object_at, request_id, whole_number
+from multiapi.formats.media import needs_text
+from multiapi.formats.messages import build_messages, message_of, messages_body, parse_messages
+from multiapi.formats.openai.vendor import merged, parse_chat, parse_object
+from multiapi.formats.responses import build_responses, parse_responses
+from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt, path_segment
+from multiapi.http.json import parse_answer
+from multiapi.provider import Operation, Retry
 from multiapi.providers.aimlapi import SCHEMAS, read_cost
-from multiapi.responses_format import build_responses, parse_responses
+from multiapi.types.batches import Batch, BatchRequest, BatchResult, BatchState
+from multiapi.types.media_requests import ModerationRequest
+from multiapi.types.media_results import Moderation
 
 _NAME = "aimlapi"
 _MAX_BATCH = 100_000

@@ -1,15 +1,15 @@
-"""AI/ML API's transcripts: three shapes, under `result` or `output`, see `multiapi.transcript_format`."""
+"""AI/ML API's transcripts: three shapes, under `result` or `output`, see `multiapi.formats.transcripts`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from multiapi.answer_facts import is_filler, request_id, text_at
-from multiapi.http import HttpResponse
-from multiapi.media_results import Transcript
-from multiapi.transcript_format import transcript_facts
-from multiapi.types import Cost
+from multiapi.formats.answer_facts import is_filler, request_id, text_at
+from multiapi.formats.transcripts import transcript_facts
+from multiapi.http.exchange import HttpResponse
+from multiapi.types.media_results import Transcript
+from multiapi.types.usage import Cost
 
 
 def transcript_of(body: Mapping[str, Any], cost: Cost | None, response: HttpResponse) -> Transcript | None:

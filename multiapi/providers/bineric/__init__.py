@@ -14,29 +14,22 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from multiapi import openai_answers, openai_format
-from multiapi.answer_facts import decimal_of, is_filler
-from multiapi.assembly import Assembly
 from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, printable
-from multiapi.http import HttpRequest, HttpResponse, LargeText, Retry, excerpt
-from multiapi.media import megabytes
-from multiapi.media_kinds import container_of, group_of
-from multiapi.media_parts import fitted
-from multiapi.openai_format import check_request, data_url, merged
-from multiapi.provider import LateOperations, Operation, Provider, StreamOperation, unsupported
-from multiapi.stream import ChatStream
-from multiapi.types import (
-    CHAT_SETTINGS,
-    ChatDelta,
-    ChatRequest,
-    ChatResponse,
-    Cost,
-    Limits,
-    MediaPart,
-    Message,
-    Part,
-    TextPart,
-)
+from multiapi.formats.answer_facts import decimal_of, is_filler
+from multiapi.formats.assembly import Assembly
+from multiapi.formats.media_parts import fitted
+from multiapi.formats.openai import answers as openai_answers
+from multiapi.formats.openai import vendor as openai_format
+from multiapi.formats.openai.vendor import check_request, data_url, merged
+from multiapi.formats.stream import ChatStream
+from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
+from multiapi.http.json import LargeText
+from multiapi.provider import LateOperations, Operation, Provider, Retry, StreamOperation, unsupported
+from multiapi.types.chat import CHAT_SETTINGS, ChatDelta, ChatRequest, ChatResponse, MediaPart, Message, Part, TextPart
+from multiapi.types.limits import Limits
+from multiapi.types.media import megabytes
+from multiapi.types.media_kinds import container_of, group_of
+from multiapi.types.usage import Cost
 
 _OPTIONS = ("temperature", "max_tokens", "top_p")
 _OFFICE = "application/vnd.openxmlformats-officedocument."

@@ -16,10 +16,9 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from multiapi import openai_answers
-from multiapi.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
-from multiapi.account_format import get, get_models, parse_models, read_operation
-from multiapi.answer_facts import (
+from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError
+from multiapi.formats.account import get, get_models, parse_models, read_operation
+from multiapi.formats.answer_facts import (
     answer_without,
     decimal_of,
     list_at,
@@ -29,10 +28,7 @@ from multiapi.answer_facts import (
     request_id,
     whole_number,
 )
-from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError
-from multiapi.http import FilePart, HttpRequest, HttpResponse, Retry, SseDecoder, excerpt, parse_answer
-from multiapi.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
-from multiapi.media_format import (
+from multiapi.formats.media import (
     entry_media,
     media_operation,
     media_result,
@@ -41,14 +37,21 @@ from multiapi.media_format import (
     text_media,
     without_media,
 )
-from multiapi.media_kinds import container_of, extension_of, group_of, judged, mime_type_of_name, upload_name
-from multiapi.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
-from multiapi.media_results import EncodedFile, ImageResult, MediaResult, Transcript
-from multiapi.openai_format import merged, parse_object
-from multiapi.provider import Operation
+from multiapi.formats.openai import answers as openai_answers
+from multiapi.formats.openai.vendor import merged, parse_object
+from multiapi.formats.transcripts import segments_of, transcript_facts
+from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse, excerpt
+from multiapi.http.json import parse_answer
+from multiapi.http.sse import SseDecoder
+from multiapi.provider import Operation, Retry
 from multiapi.providers.bineric import parse_chat, read_cost
-from multiapi.transcript_format import segments_of, transcript_facts
-from multiapi.types import ChatResponse, Cost
+from multiapi.types.account import Balance, DailyUsage, ModelInfo, Price, UsageEntry, UsageReport, UsageRequest
+from multiapi.types.chat import ChatResponse
+from multiapi.types.media import Media, check_upload, from_base64, from_provider, needs_bytes, source_of
+from multiapi.types.media_kinds import container_of, extension_of, group_of, judged, mime_type_of_name, upload_name
+from multiapi.types.media_requests import ImageRequest, MediaRequest, SpeechRequest, TranscriptionRequest
+from multiapi.types.media_results import EncodedFile, ImageResult, MediaResult, Transcript
+from multiapi.types.usage import Cost
 
 _NAME = "bineric"
 _CHAT = "/ai/chat/completions"

@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi import openai_format
-from multiapi.answer_facts import decimal_of
 from multiapi.errors import InsufficientCreditsError, StatusError
-from multiapi.http import HttpResponse, parse_json
-from multiapi.openai_format import Dialect, openai_compatible
-from multiapi.types import CHAT_SETTINGS, ChatRequest, Cost, TextPart
+from multiapi.formats.answer_facts import decimal_of
+from multiapi.formats.openai import vendor as openai_format
+from multiapi.formats.openai.vendor import Dialect, openai_compatible
+from multiapi.http.exchange import HttpResponse
+from multiapi.http.json import parse_json
+from multiapi.types.chat import CHAT_SETTINGS, ChatRequest, TextPart
+from multiapi.types.usage import Cost
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:

@@ -12,27 +12,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from multiapi.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
-from multiapi.account_format import get, get_models, parse_models, read_operation
-from multiapi.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
 from multiapi.errors import ResponseFormatError, UnsupportedError
-from multiapi.http import HttpRequest, HttpResponse, Retry, path_segment
-from multiapi.jobs import Job, error_word, job_id_of, parse_status, state_of
-from multiapi.media import Media
-from multiapi.media_format import (
-    media_operation,
-    needs_text,
-    parse_images,
-    parse_sound,
-    taken_settings,
-    without_media,
-)
-from multiapi.media_kinds import normal
-from multiapi.media_requests import ImageRequest, MediaRequest, MusicRequest, SpeechRequest, VideoRequest
-from multiapi.openai_format import merged, parse_object
-from multiapi.provider import Operation
+from multiapi.formats.account import get, get_models, parse_models, read_operation
+from multiapi.formats.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
+from multiapi.formats.jobs import error_word, job_id_of, parse_status, state_of
+from multiapi.formats.media import media_operation, needs_text, parse_images, parse_sound, taken_settings, without_media
+from multiapi.formats.openai.vendor import merged, parse_object
+from multiapi.http.exchange import HttpRequest, HttpResponse, path_segment
+from multiapi.provider import Operation, Retry
 from multiapi.providers.binobox import read_cost
-from multiapi.types import Cost
+from multiapi.types.account import Balance, ModelInfo, Price, UsageReport, UsageRequest
+from multiapi.types.jobs import Job
+from multiapi.types.media import Media
+from multiapi.types.media_kinds import normal
+from multiapi.types.media_requests import ImageRequest, MediaRequest, MusicRequest, SpeechRequest, VideoRequest
+from multiapi.types.usage import Cost
 
 _NAME = "binobox"
 _HINT = "extra={'settings': {...}}"

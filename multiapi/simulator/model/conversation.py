@@ -1,5 +1,8 @@
 """A conversation and the answer to it, whatever the vendor's form of them is."""
 
+import base64
+import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -79,3 +82,23 @@ class Reply:
     input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?,(.*)", re.DOTALL)
+
+
+def from_url(url: str, otherwise: str) -> Attachment:
+    """A file from a data URL, bare base64, or an address that is not fetched."""
+    if found := _DATA_URL.match(url):
+        return Attachment(found[1] or otherwise, decoded(found[2]))
+    if url.startswith(("http://", "https://")):
+        return Attachment(otherwise, url=url)
+    return Attachment(otherwise, decoded(url))
+
+
+def decoded(text: str) -> bytes:
+    """The bytes that base64 stands for, as far as it is base64."""
+    try:
+        return base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return b""

@@ -11,7 +11,7 @@ from multiapi.simulator.exchange import DONE, Answer, Request, event
 from multiapi.simulator.files import extension
 from multiapi.simulator.ledger import Charge, day_start, iso, number
 from multiapi.simulator.model import Conversation, Reply, Turn, reply, tokens
-from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.model.conversation import from_url
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
 _TYPES = {
@@ -125,7 +125,7 @@ class Bineric(Vendor):
                 family = {"image": "chat_image", "audio": "chat_audio"}.get(url[5:].split("/")[0], "chat_document")
                 if size_mb > limits[family]["max_file_mb"]:
                     raise Refusal(400, f"File size exceeds {limits[family]['max_file_mb']}MB")
-                _check_extent(chat_format.from_url(url, "application/octet-stream").data or b"", family, limits[family])
+                _check_extent(from_url(url, "application/octet-stream").data or b"", family, limits[family])
 
     def after_refusal(
         self, answer: Answer, refusal: Refusal, operation: Operation | None, key: str | None, request: Request
@@ -296,7 +296,7 @@ def conversation(body: dict[str, Any]) -> Conversation:
         Turn(
             message["role"],
             message["content"],
-            tuple(chat_format.from_url(url, "application/octet-stream") for url in message.get("attachments") or ()),
+            tuple(from_url(url, "application/octet-stream") for url in message.get("attachments") or ()),
         )
         for message in body["messages"]
     )

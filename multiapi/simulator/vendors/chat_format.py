@@ -3,8 +3,6 @@
 Which fields each of them documents differs, so what to write is said by a `Shape`.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +12,8 @@ import orjson
 
 from multiapi.simulator.exchange import DONE, event
 from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, tokens
+from multiapi.simulator.model.conversation import decoded, from_url
 
-_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?,(.*)", re.DOTALL)
 _REASONING = re.compile(
     r"(?:^|[/-])o[1-9](?:-|$)|reason|think|(?:^|[/-])r1(?:-|$)|qwq|magistral|(?:^|/)gpt-5|deepseek-r1", re.IGNORECASE
 )
@@ -204,23 +202,6 @@ def _attachment(part: dict[str, Any]) -> Attachment | None:
             return Attachment("text/plain", str(source.get("data", "")).encode())
         return Attachment(mime_type, url=source.get("url"))
     return None
-
-
-def from_url(url: str, otherwise: str) -> Attachment:
-    """A file from a data URL, bare base64, or an address that is not fetched."""
-    if found := _DATA_URL.match(url):
-        return Attachment(found[1] or otherwise, decoded(found[2]))
-    if url.startswith(("http://", "https://")):
-        return Attachment(otherwise, url=url)
-    return Attachment(otherwise, decoded(url))
-
-
-def decoded(text: str) -> bytes:
-    """The bytes that base64 stands for, as far as it is base64."""
-    try:
-        return base64.b64decode(text)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 # ---------------------------------------------------------------- writing

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.model import Attachment, Conversation, Reply, ToolCall, Turn, tokens
+from multiapi.simulator.model.conversation import from_url
 from multiapi.simulator.vendors import chat_format
 
 
@@ -48,11 +49,11 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 def _attachment(part: dict[str, Any]) -> Attachment | None:
     if part.get("type") == "input_image" and part.get("image_url"):
-        return chat_format.from_url(part["image_url"], "image/*")
+        return from_url(part["image_url"], "image/*")
     if part.get("type") == "input_file":
         if "file_data" not in part:
             return Attachment("application/octet-stream", name=part.get("filename"))
-        found = chat_format.from_url(part["file_data"], "application/pdf")
+        found = from_url(part["file_data"], "application/pdf")
         return Attachment(found.mime_type, found.data, found.url, part.get("filename"))
     return None
 

@@ -14,7 +14,7 @@ from multiapi.simulator.ledger import Account, Charge
 
 if TYPE_CHECKING:
     from multiapi.simulator.faults import Fault
-    from multiapi.simulator.simulator import Simulator
+    from multiapi.simulator.state import State
 
 INVALID_KEY = "invalid-key"
 EXPIRED_KEY = "expired-key"
@@ -66,7 +66,7 @@ class Vendor:
     reference_prefix: ClassVar[str] = "chatcmpl-"
     sends_retry_after: ClassVar[bool] = False
 
-    def __init__(self, simulator: "Simulator") -> None:
+    def __init__(self, simulator: "State") -> None:
         self.simulator = simulator
         self.accounts: dict[str, Account] = {}
         self.contract: Contract = contract(self.name)

@@ -25,7 +25,7 @@ from multiapi.simulator.vendors.labels import check_documents
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:
-    from multiapi.simulator.simulator import Simulator
+    from multiapi.simulator.state import State
 
 _INPUT_USD, _OUTPUT_USD = Decimal("0.0000025"), Decimal("0.00001")
 
@@ -81,7 +81,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         reasoning_fields=("reasoning_content",), logprobs=True, usage_details=_usage_details, refusal=True
     )
 
-    def __init__(self, simulator: "Simulator") -> None:
+    def __init__(self, simulator: "State") -> None:
         super().__init__(simulator)
         tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses", "prompts")
         self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}

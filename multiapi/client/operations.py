@@ -1,0 +1,514 @@
+# ruff: noqa: N805  (the functions take a setting where methods take themselves; `called` makes methods of them)
+"""Everything beside chat and embeddings that the vendors do, declared once for both clients.
+
+Each function makes a flow. On a `Client` it is a method that gives the flow's result, on an `AsyncClient` one that is awaited:
+
+    Client("binobox").image(ImageRequest(...))
+    await AsyncClient("binobox").image(ImageRequest(...))
+
+A vendor that lacks the operation raises `UnsupportedError` before anything is sent, naming those that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+
+from multiapi.flows import operations as made
+from multiapi.flows.operations import WAIT_S
+from multiapi.flows.steps import Flow, Setting
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from multiapi.flows.jobs import PollEvery
+    from multiapi.types.account import (
+        Balance,
+        DailyUsage,
+        Deprecation,
+        Health,
+        KeyChange,
+        KeyInfo,
+        LogsRequest,
+        ModelInfo,
+        ModelMetrics,
+        ModelsRequest,
+        Page,
+        TransactionsRequest,
+        UsageReport,
+        UsageRequest,
+    )
+    from multiapi.types.batches import Batch, BatchRequest
+    from multiapi.types.chat import ChatRequest, ChatResponse
+    from multiapi.types.jobs import Job, JobKind, OnProgress
+    from multiapi.types.legacy import LegacyRequest
+    from multiapi.types.media import Media
+    from multiapi.types.media_requests import (
+        ImageEditRequest,
+        ImageRequest,
+        MeshRequest,
+        ModerationRequest,
+        MusicRequest,
+        OcrRequest,
+        SpeechRequest,
+        TranscriptionRequest,
+        VideoRequest,
+        VisionFeaturesRequest,
+    )
+    from multiapi.types.media_results import (
+        EncodedFile,
+        ImageResult,
+        MediaResult,
+        MeshResult,
+        Moderation,
+        OcrResult,
+        Transcript,
+    )
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound="Media")
+
+
+class Blocking:
+    """A client whose methods give their result."""
+
+
+class Awaited:
+    """A client whose methods are awaited."""
+
+
+class called(Generic[P, T]):  # noqa: N801  (a decorator)
+    """Makes a method of both clients out of a function that makes a flow."""
+
+    def __init__(self, make: Callable[Concatenate[Setting, P], Flow[T]]) -> None:
+        self.make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, client: Blocking, owner: Any = None) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, client: Awaited, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Setting, P], Flow[T]]: ...
+
+    def __get__(self, client: Any, owner: Any = None) -> Any:
+        if client is None:
+            return self.make
+        return client.as_method(self.make)
+
+
+class Calls:
+    """The operations as methods; `Client` and `AsyncClient` inherit them."""
+
+    # ------------------------------------------------------------------------------------ what vendors make
+
+    @called
+    def image(setting: Setting, request: ImageRequest) -> Flow[ImageResult]:
+        """Pictures.
+
+        One `Media` for each picture in `media`, as bytes or at an address that expires (`save` and `download` fetch it), with the
+        cost in the vendor's own unit. A 5xx is not repeated: a picture is paid for when it is made.
+
+        Raises:
+            UnsupportedError: The vendor makes no pictures, or the model lacks a setting that is set.
+        """
+        return made.one(setting, "image", request)
+
+    @called
+    def edit_image(setting: Setting, request: ImageEditRequest) -> Flow[ImageResult]:
+        """A picture changed as a text says.
+
+        The answer is that of `image`.
+        """
+        return made.one(setting, "edit_image", request)
+
+    @called
+    def mesh(setting: Setting, request: MeshRequest) -> Flow[MeshResult]:
+        """A 3D model.
+
+        `media` holds the files that the vendor gives, GLB for most.
+        """
+        return made.one(setting, "mesh", request)
+
+    @called
+    def speech(setting: Setting, request: SpeechRequest) -> Flow[MediaResult]:
+        """A text read aloud.
+
+        The sound is a `Media` itself, of the asked `output_format` where the vendor has it; its kind is read from its bytes.
+        """
+        return made.one(setting, "speech", request)
+
+    @called
+    def transcribe(
+        setting: Setting,
+        request: TranscriptionRequest,
+        *,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
+    ) -> Flow[Transcript]:
+        """What is said in a recording; waited for where the vendor makes a job of it.
+
+        `text` is all of it; `segments` and `words` carry times in seconds and speakers where the vendor gives them.
+
+        Args:
+            timeout_s: How long to wait for a job, in seconds.
+            on_progress: Called each time that a job was looked at.
+            poll_every: Seconds between two looks at a job, or a function that gives them for the seconds waited so far; None: 2 s
+                growing to 15 s.
+
+        Raises:
+            JobFailedError: The vendor gave up on it.
+            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="transcription")` waits again.
+        """
+        return made.one_or_job(
+            setting,
+            "transcribe",
+            "transcription",
+            request,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+            poll_every=poll_every,
+        )
+
+    @called
+    def music(
+        setting: Setting,
+        request: MusicRequest,
+        *,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
+    ) -> Flow[MediaResult]:
+        """Music; waited for where the vendor makes a job of it.
+
+        Args:
+            timeout_s: How long to wait for a job, in seconds.
+            on_progress: Called each time that a job was looked at.
+            poll_every: Seconds between two looks at a job, or a function that gives them for the seconds waited so far; None: 2 s
+                growing to 15 s.
+
+        Raises:
+            JobFailedError: The vendor gave up on it.
+            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
+        """
+        return made.one_or_job(
+            setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+        )
+
+    @called
+    def video(
+        setting: Setting,
+        request: VideoRequest,
+        *,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
+    ) -> Flow[MediaResult]:
+        """A film, started and waited for. It is at an address that expires: `save` or `download` it.
+
+        Whatever ends the wait early (an error, Ctrl-C, a cancellation, a mistake in `on_progress`) has the job's id as `job_id`.
+
+        Args:
+            poll_every: Seconds between two looks, or a function that gives them for the seconds waited so far; None: 2 s growing to
+                15 s.
+
+        Raises:
+            JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
+        """
+        return made.video(setting, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+
+    @called
+    def ocr(setting: Setting, request: OcrRequest) -> Flow[OcrResult]:
+        """Text and layout of a document or picture.
+
+        `pages` has the text of each page, as Markdown where the vendor writes it, and `text` all of them.
+        """
+        return made.one(setting, "ocr", request)
+
+    @called
+    def moderate(setting: Setting, request: ModerationRequest) -> Flow[Moderation]:
+        """Whether a text is harmful, as a guard model sees it."""
+        return made.one(setting, "moderate", request)
+
+    @called
+    def vision_features(setting: Setting, request: VisionFeaturesRequest) -> Flow[dict[str, Any]]:
+        """What is to be found in a picture (an older way; a vision model in `chat` does it better)."""
+        return made.one(setting, "vision_features", request)
+
+    @called
+    def responses(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+        """A conversation over the Responses API, for the models that speak only that.
+
+        The same request and answer as `chat`. `Client.chat` uses it by itself for models that are known to speak only that.
+        """
+        return made.one(setting, "responses", request)
+
+    @called
+    def messages(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+        """A conversation over Anthropic's Messages protocol.
+
+        The same request and answer as `chat`.
+        """
+        return made.one(setting, "messages", request)
+
+    # ------------------------------------------------------------------------------------ jobs and files
+
+    @called
+    def start_video(setting: Setting, request: VideoRequest) -> Flow[Job]:
+        """Start a film without waiting; it is never started twice on doubt.
+
+        The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
+        """
+        return made.start(setting, "video", request)
+
+    @called
+    def start_music(setting: Setting, request: MusicRequest) -> Flow[Job]:
+        """Start music without waiting, where the vendor makes a job of it."""
+        return made.start(setting, "music", request)
+
+    @called
+    def start_transcription(setting: Setting, request: TranscriptionRequest) -> Flow[Job]:
+        """Start a transcription without waiting, where the vendor makes a job of it."""
+        return made.start(setting, "transcription", request)
+
+    @called
+    def job(setting: Setting, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
+        """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
+
+        Asks once and does not wait; `job.state` is "pending" or "completed". A job that the vendor does not know (yet) comes back as
+        it was if it is new or was seen before.
+
+        Raises:
+            JobFailedError: It failed or was cancelled; `partial` is the job, with what the vendor says of it.
+        """
+        return made.look(setting, job, kind)
+
+    @called
+    def wait(
+        setting: Setting,
+        job: Job | str,
+        *,
+        kind: JobKind | None = None,
+        timeout_s: float = WAIT_S,
+        on_progress: OnProgress | None = None,
+        poll_every: PollEvery | None = None,
+    ) -> Flow[Job]:
+        """Wait until a job has ended, also one that another process started; `job.result` is what it made.
+
+        Raises:
+            JobFailedError: The vendor gave up on it.
+            JobTimeoutError: It was not finished in time and goes on.
+        """
+        return made.wait(setting, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+
+    @called
+    def download(setting: Setting, media: M, *, max_bytes: int | None = None) -> Flow[M]:
+        """Media with its bytes, fetched without the key from where the vendor keeps them.
+
+        Media that already have bytes come back as they are. Only public hosts are asked, never with the key.
+
+        Args:
+            max_bytes: Refuse more than that; None: `limits.file_bytes` of the client.
+
+        Raises:
+            ResponseTooLargeError: The file is larger.
+            AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
+        """
+        return made.download(setting, media, max_bytes or setting.limits.file_bytes)
+
+    @called
+    def save(setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
+        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it.
+
+        Args:
+            path: A file, which is replaced if it is there, with the right ending if it has none; or a folder, in which a new name
+                is made.
+            max_bytes: Refuse more than that; None: `limits.file_bytes` of the client.
+
+        Raises:
+            ResponseTooLargeError: The file is larger; nothing is left behind.
+            AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
+        """
+        return made.save(setting, media, path, max_bytes or setting.limits.file_bytes)
+
+    @called
+    def file_to_base64(setting: Setting, media: Media | str) -> Flow[EncodedFile]:
+        """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
+        return made.one(setting, "file_to_base64", media)
+
+    @called
+    def decode_base64(setting: Setting, data: str | Media) -> Flow[Media]:
+        """A file out of base64 text, turned by the vendor."""
+        return made.one(setting, "decode_base64", data)
+
+    # ------------------------------------------------------------------------------------ models, money, keys
+
+    @called
+    def models(setting: Setting, request: ModelsRequest | None = None) -> Flow[tuple[ModelInfo, ...]]:
+        """The vendor's models, with prices and limits as far as it says them.
+
+        Without a request all of them. Prices are in the currency that the vendor names, per what it names.
+        """
+        return made.models(setting, request)
+
+    @called
+    def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
+        """One model by its id or alias.
+
+        Raises:
+            NotFoundError: The vendor has no such model.
+        """
+        return made.model(setting, model_id)
+
+    @called
+    def deprecations(
+        setting: Setting, status: str | Sequence[str] | None = None, since: date | str | None = None
+    ) -> Flow[tuple[Deprecation, ...]]:
+        """Models that the provider has withdrawn or replaced, or will; newest first. No key is needed.
+
+        The feed is kept for the life of the client and asked for again by its tag; `models()` and warnings go by it from then on.
+
+        Args:
+            status: "deprecated" (still serves), "superseded" (another name of its replacement), "withdrawn" (404), or several.
+            since: Only what was deprecated or shut down on this day or later.
+        """
+        return made.deprecations(setting, status, since)
+
+    @called
+    def metrics(setting: Setting, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
+        """How fast models were lately.
+
+        Percentiles of the time to the first token and of a whole call in milliseconds, and of tokens per second.
+        """
+        return made.one(setting, "metrics", models)
+
+    @called
+    def balance(setting: Setting) -> Flow[Balance]:
+        """What is left.
+
+        `amount` is a `Decimal` in the vendor's own `unit`, never converted.
+        """
+        return made.one(setting, "balance")
+
+    @called
+    def credits(setting: Setting) -> Flow[Balance]:
+        """What is left, where the vendor calls it credits."""
+        return made.one(setting, "credits")
+
+    @called
+    def usage(setting: Setting, request: UsageRequest | None = None) -> Flow[UsageReport]:
+        """What was used in a time.
+
+        Without a request the time that the vendor reports unasked. Amounts are in the vendor's own unit.
+        """
+        return made.one(setting, "usage", request)
+
+    @called
+    def daily_usage(setting: Setting) -> Flow[DailyUsage]:
+        """What was used today."""
+        return made.one(setting, "daily_usage")
+
+    @called
+    def health(setting: Setting, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
+        """Whether the vendor says that it is well."""
+        return made.one(setting, check)
+
+    @called
+    def logs(setting: Setting, request: LogsRequest | None = None) -> Flow[Page]:
+        """One entry per call, a page at a time.
+
+        `items` are `LogEntry`s; `next_offset` goes into the next request.
+        """
+        return made.one(setting, "logs", request)
+
+    @called
+    def transactions(setting: Setting, request: TransactionsRequest | None = None) -> Flow[Page]:
+        """Top-ups and charges, a page at a time.
+
+        `items` are `Transaction`s; `next_cursor` goes into the next request.
+        """
+        return made.one(setting, "transactions", request)
+
+    @called
+    def keys(setting: Setting) -> Flow[tuple[KeyInfo, ...]]:
+        """The account's API keys."""
+        return made.one(setting, "list_keys")
+
+    @called
+    def current_key(setting: Setting) -> Flow[KeyInfo]:
+        """What the vendor knows of this key."""
+        return made.one(setting, "get_key")
+
+    @called
+    def create_key(setting: Setting, change: KeyChange | None = None) -> Flow[KeyInfo]:
+        """A new key; its `key` is in this answer and in no other.
+
+        Needs a management key at AI/ML API. `key` shows itself in no `repr`.
+        """
+        return made.one(setting, "create_key", change)
+
+    @called
+    def update_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
+        """Change some settings of a key.
+
+        The key is named by `change.prefix`; what is None stays.
+        """
+        return made.one(setting, "update_key", change)
+
+    @called
+    def replace_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
+        """Set all settings of a key anew.
+
+        The key is named by `change.prefix`; what is None is reset.
+        """
+        return made.one(setting, "replace_key", change)
+
+    @called
+    def delete_key(setting: Setting, prefix: str) -> Flow[bool]:
+        """Delete the key with these first eight characters."""
+        return made.one(setting, "delete_key", prefix)
+
+    # ------------------------------------------------------------------------------------ batches, legacy
+
+    @called
+    def create_batch(setting: Setting, request: BatchRequest) -> Flow[Batch]:
+        """Many conversations at a discount, answered later.
+
+        `requests` are by ids of yours, at least one; results are told apart by them.
+        """
+        return made.create_batch(setting, request)
+
+    @called
+    def batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
+        """How a batch is doing, with its results once it is done.
+
+        `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each an answer or a reason.
+        """
+        return made.batch(setting, batch)
+
+    @called
+    def cancel_batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
+        """Begin no further conversation of a batch."""
+        return made.cancel_batch(setting, batch)
+
+    @called
+    def legacy(setting: Setting, name: str, request: LegacyRequest | None = None) -> Flow[dict[str, Any]]:
+        """An operation that the vendor still describes but does not recommend: assistants, threads, runs, files, old routes.
+
+        The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
+        """
+        return made.one(setting, name, request)
+
+    @called
+    def search(setting: Setting, /, _query: str, **_options: Any) -> Flow[NoReturn]:
+        """The search engine of AI/ML API, which is withdrawn.
+
+        Raises:
+            UnsupportedError: Always; it says since when, and what searches today.
+        """
+        return made.search(setting)

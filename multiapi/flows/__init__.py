@@ -1,0 +1,1 @@
+"""What takes more than one request, as generators that both clients run."""

@@ -1,0 +1,311 @@
+"""One request and its retries: what may be sent again after which failure, and after how long."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from multiapi.errors import (
+    ConnectionFailedError,
+    MultiApiError,
+    NotFoundError,
+    RequestTimeoutError,
+    ResponseFormatError,
+    StatusError,
+    place,
+    printable,
+    status_error_class,
+)
+from multiapi.flows.hints import add_hints
+from multiapi.flows.steps import Flow, Setting, Sleep
+from multiapi.formats.answer_facts import request_id
+from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
+from multiapi.http.json import parse_json
+from multiapi.http.retry_after import retry_after_s
+from multiapi.negotiation.plan import Plan, without_answer
+from multiapi.provider import Operation, Provider, Retry, check_prefix, names
+from multiapi.types.chat import ChatResponse
+
+T = TypeVar("T")
+
+
+logger = logging.getLogger("multiapi")
+
+
+_BACKOFF_S = 0.5
+
+
+_PERHAPS_CHARGED = "it may have been carried out and charged"
+
+
+_BACKOFF_MAX_S = 8.0
+
+
+def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
+    """Build, send, read; and again after each failure worth it."""
+    warn_of_model(setting, getattr(request, "model", ""))
+    http = operation.build(request)
+    if operation.limit != http.limit:
+        http = replace(http, limit=operation.limit)
+    if operation.elsewhere is not None:
+        return (yield from _at_either(setting, operation, http, operation.elsewhere))
+    return (yield from exchange(setting, operation, http))
+
+
+class ModelDeprecatedWarning(UserWarning):
+    """A model still answers, and its provider has said that it is deprecated or replaced by another."""
+
+
+def warn_of_model(setting: Setting, model: Any) -> None:
+    """Warn, once per client, of a model that the last feed of deprecations or the packed list calls deprecated or superseded.
+
+    Raises:
+        InvalidRequestError: It is a model of another provider.
+    """
+    if isinstance(model, str) and ":" in model:
+        check_prefix(model, setting.provider)
+    look_up, memory = setting.provider.deprecation_of, setting.memory
+    if look_up is None or memory is None or not isinstance(model, str):
+        return
+    found = memory.get("deprecated", {}).get(model) or look_up(model)
+    if found is None or found.status not in {"deprecated", "superseded"} or ("warned", model) in memory:
+        return
+    memory["warned", model] = True
+    since = f" since {found.deprecated_at}" if found.deprecated_at else ""
+    until = f", and is gone from {found.shutdown_at} on" if found.shutdown_at else ""
+    instead = f"; use {found.replaced_by}" if found.replaced_by else ""
+    warnings.warn(
+        f"{setting.provider.name}: the model {printable(model, 120)} is {found.status}{since}{until}{instead}",
+        ModelDeprecatedWarning,
+        stacklevel=3,
+    )
+
+
+def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) -> Flow[T]:
+    """Send what was built, and again after each failure worth it."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            response = yield http
+            return read(setting, operation, response)
+        except MultiApiError as error:
+            failure = error
+        yield from again(setting, operation.retry, http, failure, attempt)
+
+
+def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
+    """Ask the documented path, and after a 404 the other one; the client remembers which of them answered."""
+    memory = {} if setting.memory is None else setting.memory
+    place = ("elsewhere", http.path)
+    if place not in memory:
+        try:
+            return (yield from exchange(setting, operation, http))
+        except NotFoundError:
+            pass
+    try:
+        result = yield from exchange(setting, operation, replace(http, path=elsewhere))
+    except NotFoundError as error:
+        memory.pop(place, None)
+        error.message = (
+            f"{setting.provider.title} seems to have no {operation.name} operation for this key: {http.path} and "
+            f"{elsewhere} are not there; look at its dashboard ({error.message})"
+        )
+        error.args = (error.message,)
+        raise
+    memory[place] = elsewhere
+    return result
+
+
+def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse) -> T:
+    """The result of an answer, or its error."""
+    if not 200 <= response.status < 300:
+        raise refusal(setting, response)
+    try:
+        return operation.parse(response._replace(limits=setting.limits))
+    except MultiApiError as error:
+        if isinstance(error, StatusError):
+            error.inside_success = True
+        note_answer(setting.provider, response, error)
+        raise
+    except Exception as error:
+        failure = unreadable(setting.provider, response, error)
+    note_answer(setting.provider, response, failure)
+    raise failure
+
+
+def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError) -> None:
+    """What an answer that cannot be used says of itself: the id to ask the vendor about, and what was charged."""
+    try:
+        body = parse_json(response.body) if response.body else None
+    except ValueError:
+        body = None
+    if error.request_id is None:
+        error.request_id = request_id(response.headers, body)
+    if error.cost is None and provider.read_cost is not None:
+        with suppress(Exception):  # it may be anything, and the failure is what counts
+            error.cost = provider.read_cost(body if isinstance(body, dict) else {}, response.headers)
+
+
+def refusal(setting: Setting, response: HttpResponse) -> StatusError:
+    """The typed error for an answer that is no success; API calls never follow a redirect."""
+    if 300 <= response.status < 400:
+        return redirected(setting.provider, response)
+    try:
+        error = setting.provider.read_error(response)
+    except Exception as failure:  # the status says enough
+        logger.debug("%s: the body of a %d cannot be read (%s)", setting.provider.name, response.status, place(failure))
+        error = status_error_class(response.status)(
+            "an error that cannot be read", provider=setting.provider.name, status=response.status
+        )
+    error.retry_after_s = retry_after_s(response.headers)
+    error.after_s = response.after_s
+    if response.headers.get("x-should-retry", "").lower() == "false":
+        error.retryable = False
+    return error
+
+
+def unreadable(provider: Provider, response: HttpResponse, error: Exception) -> ResponseFormatError:
+    """What a reader stumbled over: which exception that was is not the caller's business, but where is ours."""
+    return ResponseFormatError(
+        f"{provider.name} answered in a form that cannot be read ({place(error)})",
+        provider=provider.name,
+        status=response.status,
+        body=excerpt(response.body),
+    )
+
+
+def redirected(provider: Provider, response: HttpResponse) -> StatusError:
+    """A redirect is not followed: key and prompt stay with the vendor."""
+    from urllib.parse import urlsplit
+
+    try:
+        host = urlsplit(response.headers.get("location", "")).hostname or "an address that cannot be read"
+    except ValueError:
+        host = "an address that cannot be read"
+    return StatusError(
+        f"redirected to {printable(host, 200)}, which is not followed; if that is the vendor's new address, set base_url",
+        provider=provider.name,
+        status=response.status,
+        retryable=False,
+    )
+
+
+def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError, attempt: int) -> Flow[None]:
+    """Wait before the next attempt, or raise the error if there is to be none."""
+    error.attempts = attempt
+    error.provider = error.provider or setting.provider.name
+    repeatable, reason = may_repeat(setting, kind, error)
+    error.retryable = repeatable
+    if reason is _PERHAPS_CHARGED or (http.method != "GET" and may_have_begun(kind, error)):
+        error.outcome_unknown = True
+    if error.outcome_unknown and not repeatable:
+        _say_where_to_look(setting.provider, error)
+    wait = error.retry_after_s
+    least = setting.provider.rate_limit_wait_s if error.status == 429 else 0.0
+    if repeatable and attempt > setting.policy.max_retries:
+        repeatable, reason = False, f"{attempt} attempts were made"
+    elif repeatable and wait is not None and wait > setting.policy.max_retry_after_s:
+        repeatable, reason = False, f"the vendor asks to wait {wait:.0f} s"
+    if repeatable:
+        most = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1))
+        refused = yield Sleep(least, max(most, least + 0.1)) if wait is None else Sleep(wait, wait + 0.1)
+        if not refused:
+            logger.info(
+                "%s %s: attempt %d after %s", setting.provider.name, http.path, attempt + 1, type(error).__name__
+            )
+            return
+        reason = refused
+    error.not_repeated = reason
+    add_hints(setting.provider, http, error)
+    logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)
+    raise error
+
+
+def may_have_begun(kind: Retry, error: MultiApiError) -> bool:
+    """Whether a failed start of a job, or an unreadable answer to a paid call, may stand for work that was done."""
+    if isinstance(error, StatusError) and error.status is not None:
+        return kind in {Retry.JOB, Retry.MEDIA} and (error.status >= 500 or error.status == 408)
+    return isinstance(error, ResponseFormatError) and kind is not Retry.READ
+
+
+_LOOKED_UP_IN = {"logs": "logs", "usage": "usage", "balance": "balance"}
+
+
+def _say_where_to_look(provider: Provider, error: MultiApiError) -> None:
+    places = [noun for capability, noun in _LOOKED_UP_IN.items() if provider.has(capability)] or ["dashboard"]
+    request = f" for request {error.request_id}" if error.request_id else ""
+    error.add(
+        f"it may have been carried out and charged, so it is not repeated: look at {provider.title}'s {names(places)}{request}"
+    )
+
+
+def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
+    """Whether a failure may be followed by the same request again, and why (not). The table in `docs/errors.md`."""
+    policy = setting.policy
+    if isinstance(error, ConnectionFailedError) and not error.outcome_unknown:
+        return True, "nothing was sent"
+    if isinstance(error, RequestTimeoutError) and error.phase == "connect":
+        return True, "nothing was sent"
+    if isinstance(error, RequestTimeoutError) and error.phase in {"pool", "total"}:
+        return False, f"the {error.phase} limit passed"
+    if isinstance(error, StatusError) and error.status is not None:
+        return _may_repeat_status(setting, kind, error)
+    if isinstance(error, (ConnectionFailedError, RequestTimeoutError, ResponseFormatError)):
+        if kind is Retry.READ:
+            return True, "reading changes nothing"
+        if policy.repeat_unknown:
+            return True, "repeat_unknown is set"
+        return False, _PERHAPS_CHARGED
+    return False, "it would fail again"
+
+
+def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tuple[bool, str]:
+    provider, policy, status = setting.provider, setting.policy, error.stands_for or error.status or 0
+    if error.partial is not None:
+        return False, "the answer had begun"
+    if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:
+        return False, _PERHAPS_CHARGED
+    if not error.retryable and type(error).retryable_by_default:
+        return False, "the vendor says that a repetition is of no use"
+    if error.cut_off:
+        return policy.repeat_unknown, "the call took longer than the provider lets one run without a stream"
+    if status == 429:
+        if provider.rate_limit_is_final and error.retry_after_s is None:
+            return False, "the limit is a daily one"
+        return True, "too many requests"
+    if status == 408:
+        return kind is Retry.READ, "the vendor gave up waiting for the request"
+    if not 500 <= status < 600:
+        return False, f"{status} would come again"
+    if kind is Retry.JOB:
+        return status == 503 and error.retry_after_s is not None, "a second job could be started"
+    if kind is Retry.MEDIA and not policy.repeat_media:
+        return False, "a paid call may have been carried out"
+    if status == 503 or kind is not Retry.READ:
+        return status not in provider.final_statuses, f"{status} as {provider.name} documents it"
+    return True, "reading changes nothing"
+
+
+_WALL_MARGIN_S = 5.0
+"""Calls that end so long before the wall are taken as ended by it."""
+
+
+MAX_STEPS_DOWN = 8
+
+
+def learn(setting: Setting, used: Plan, answer: ChatResponse) -> None:
+    """A way to structured output that gave nothing is not taken again, as after a refusal. The call itself was paid, and is not repeated."""
+    part = without_answer(answer, used)
+    if part is not None:
+        setting.refusals.remember(setting.base_url, used.asked.model, part)
+
+
+_HALVED = frozenset({400, 413, 422})
+"""Refusals that may be about one text, or about how many there are."""
+
+
+_TEXT_WORDS = frozenset({"input", "inputs", "text", "texts", "content", "contents"})

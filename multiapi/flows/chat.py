@@ -1,0 +1,152 @@
+"""Chats as flows: one answer or one stream, asked for in another way where the provider refuses a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from multiapi.errors import (
+    InvalidRequestError,
+    MultiApiError,
+    StatusError,
+    one_line,
+)
+from multiapi.flows.attempts import (
+    _WALL_MARGIN_S,
+    MAX_STEPS_DOWN,
+    again,
+    learn,
+    logger,
+    read,
+    refusal,
+    warn_of_model,
+)
+from multiapi.flows.hints import warn_of_ignored
+from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.unknown_fields import check_fields
+from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.negotiation.plan import Plan, adjusted, plan, refused_part
+from multiapi.provider import Retry
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
+
+
+def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+    """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
+    warn_of_model(setting, request.model)
+    operation = setting.provider.chat
+    attempt, stepped = 0, SteppedDown(setting, request)
+    warn_of_ignored(setting.provider, request, setting.memory)
+    check_fields(setting, request)
+    while True:
+        attempt += 1
+        used = plan(setting.provider, request, stepped.refused)
+        http = adjusted(operation.build(used.request), stepped.refused)
+        try:
+            response = yield http
+            answer = read(setting, operation, response)
+            stepped.succeeded()
+            learn(setting, used, answer)
+            return used.read(answer)
+        except MultiApiError as error:
+            failure = error
+        if stepped.down(failure, http, used):
+            attempt -= 1
+        else:
+            note_wall(setting, failure)
+            yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
+
+
+def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
+    """Ask for a streamed answer until it begins; the client then reads it."""
+    warn_of_model(setting, request.model)
+    operation = setting.provider.chat_stream
+    assert operation is not None
+    attempt, stepped = 0, SteppedDown(setting, request)
+    warn_of_ignored(setting.provider, request, setting.memory)
+    check_fields(setting, request)
+    while True:
+        attempt += 1
+        used = plan(setting.provider, request, stepped.refused)
+        http = replace(adjusted(operation.build(used.request), stepped.refused), stream=True)
+        try:
+            response = yield http
+            if 200 <= response.status < 300:
+                stepped.succeeded()
+                return response, used
+            raise refusal(setting, response)
+        except MultiApiError as error:
+            failure = error
+        if stepped.down(failure, http, used):
+            attempt -= 1
+        else:
+            yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
+
+
+def streams_inside(setting: Setting, request: ChatRequest) -> bool:
+    """Whether a whole response is to be put together from a stream.
+
+    Raises:
+        InvalidRequestError: A value that is not a way to stream.
+    """
+    name, wanted = setting.provider.name, request.streaming
+    if wanted not in (None, False, True, "auto"):
+        raise InvalidRequestError(f"{name}: streaming must be True, False or 'auto', not {wanted!r}", provider=name)
+    if not wanted or setting.provider.chat_stream is None:
+        return False
+    return wanted is True or setting.provider.unstreamed_limit_s is not None
+
+
+def last_response(deltas: Sequence[ChatDelta]) -> ChatResponse:
+    """The response that the last delta of a stream carries."""
+    response = deltas[-1].response
+    assert response is not None
+    return response
+
+
+def note_wall(setting: Setting, error: MultiApiError) -> None:
+    """Say so where an unstreamed chat was ended by the limit of the provider's gateway."""
+    limit = setting.provider.unstreamed_limit_s
+    if limit is None or not isinstance(error, StatusError) or (error.status or 0) < 500 or error.after_s < limit:
+        return
+    error.cut_off = error.outcome_unknown = True
+    after = f"about {limit + _WALL_MARGIN_S:.0f} s"
+    error.add(
+        f"{setting.provider.title} ends unstreamed calls after {after} (seen, not documented): use streaming=True"
+    )
+
+
+class SteppedDown:
+    """What one call leaves out or says otherwise after refusals. A refused request was not carried out, so it is no repetition."""
+
+    def __init__(self, setting: Setting, request: ChatRequest) -> None:
+        self._setting = setting
+        self._model = request.model
+        self._tried: list[str] = []
+        self.refused = setting.refusals.of(setting.base_url, request.model)
+
+    @property
+    def count(self) -> int:
+        """How many steps were made."""
+        return len(self._tried)
+
+    def down(self, error: MultiApiError, http: HttpRequest, used: Plan) -> bool:
+        """Whether the refusal was about something that can be left out or said otherwise; the next request then goes without it."""
+        if self._setting.policy.max_retries < 1 or self.count >= MAX_STEPS_DOWN:
+            return False
+        part = refused_part(error, http, used)
+        if part is None or part in self.refused:
+            return False
+        self._tried.append(part)
+        self.refused |= {part}
+        logger.info(
+            "%s refused %s for %s; it is asked otherwise",
+            self._setting.provider.name,
+            one_line(part),
+            one_line(self._model),
+        )
+        return True
+
+    def succeeded(self) -> None:
+        """The request without the refused parts was taken: they are not asked for again."""
+        for part in self._tried:
+            self._setting.refusals.remember(self._setting.base_url, self._model, part)

@@ -1,0 +1,347 @@
+"""Embeddings as a flow: texts in batches, several batches at once, and a refused batch in smaller ones."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from multiapi.errors import (
+    ConnectionFailedError,
+    EmbeddingBatchError,
+    InvalidRequestError,
+    MultiApiError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    ResponseFormatError,
+    ServerError,
+    StatusError,
+)
+from multiapi.flows.attempts import _HALVED, _TEXT_WORDS, call, warn_of_model
+from multiapi.flows.steps import Flow, Parallel, Setting
+from multiapi.http.exchange import HttpRequest
+from multiapi.provider import Operation, operation_of
+from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+from multiapi.types.usage import Cost, Usage
+
+MAX_BATCH_TEXTS = 256
+
+
+MAX_BATCH_CHARS = 600_000
+
+
+def texts_per_request(setting: Setting, request: EmbedRequest) -> int:
+    """How many texts go into one request at most: as the caller or the vendor says, and no more than the vendor takes."""
+    asked = request.batch_size or setting.provider.embed_batch_size or MAX_BATCH_TEXTS
+    known = setting.refusals.sizes.most(setting.base_url, request.model)
+    return asked if known is None else min(asked, known)
+
+
+def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) -> Flow[EmbedResponse]:
+    """Vectors for any number of texts, in batches side by side.
+
+    A refused batch is halved, one half after the other, until it shows whether one text, the number of texts or the request is at
+    fault; at most log2 of the number of texts and three requests are spent on that in one call. What no other batch can escape
+    (a key, an empty account, an unknown model) ends the call: what has not begun is not sent. A number of texts that was refused is
+    remembered for the model, and the first batch of a model goes ahead of the others.
+
+    Raises:
+        InvalidRequestError: A text that is empty or none; nothing was sent.
+        EmbeddingBatchError: One batch failed; the vectors of the others are on it.
+    """
+    operation = operation_of(setting.provider, "embed")
+    for index, text in enumerate(request.texts):
+        if not isinstance(text, str) or not text:
+            what = "is empty" if isinstance(text, str) else f"is {type(text).__name__}, not text"
+            raise InvalidRequestError(f"{setting.provider.name}: text {index} {what}", provider=setting.provider.name)
+    if not request.model:
+        raise InvalidRequestError(
+            f"{setting.provider.name} needs a model for embeddings", provider=setting.provider.name
+        )
+    if not request.texts:
+        return EmbedResponse(provider=setting.provider.name, model=request.model, vectors=[])
+    warn_of_model(setting, request.model)
+    run = _EmbeddingRun(setting, operation, request)
+    concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
+    pending = run.spans(0, len(request.texts))
+    goes_ahead = not request.batch_size and not run.is_known(pending[0])
+    while pending and not run.is_over:
+        wave, pending = (pending[:1], pending[1:]) if goes_ahead else (pending, [])
+        goes_ahead, run.is_held_up = False, False
+        outcomes = yield from _side_by_side([run.batch(*span) for span in wave], concurrency)
+        found = list(zip(wave, outcomes, strict=True))
+        run.taken |= {span[0]: outcome for span, outcome in found if isinstance(outcome, EmbedResponse)}
+        pending += [span for span, outcome in found if outcome is None]
+        for span, outcome in found:
+            if isinstance(outcome, BaseException):
+                if run.is_over or not _may_be_halved(outcome):
+                    run.failed.append((*span, outcome, None))
+                else:
+                    pending += yield from _search(run, *span, outcome)
+        pending = [part for start, end in _joined(pending) for part in run.spans(start, end)]
+    if run.failed:
+        raise run.error()
+    return _together(setting, [response for _, response in sorted(run.taken.items())])
+
+
+class _EmbeddingRun:
+    """What has become of the texts of one call so far."""
+
+    def __init__(self, setting: Setting, operation: Operation[Any, EmbedResponse], request: EmbedRequest) -> None:
+        self.setting = setting
+        self.operation = operation
+        self.request = request
+        self.taken: dict[int, EmbedResponse] = {}
+        self.failed: list[tuple[int, int, BaseException, int | None]] = []
+        self.is_over = False  # a failure that no other batch can escape
+        self.is_held_up = False  # a refusal whose reason is to be found before more is sent
+        self.refused_alone = 0
+        self._searches_left = math.ceil(math.log2(max(len(request.texts), 2))) + 3
+        self._troubles = 0
+
+    def spans(self, start: int, end: int) -> list[tuple[int, int]]:
+        """These texts in batches of the size that is known to be right."""
+        found = batches(self.request.texts[start:end], texts_per_request(self.setting, self.request))
+        return [(start + first, start + last) for first, last in found]
+
+    def is_known(self, span: tuple[int, int]) -> bool:
+        """Whether so many texts were taken lately."""
+        return self.setting.refusals.sizes.has_worked(self.setting.base_url, self.request.model, span[1] - span[0])
+
+    def may_search(self) -> bool:
+        """Whether one more request may go into finding out what was refused; counts it."""
+        self._searches_left -= 1
+        return self._searches_left >= 0
+
+    def batch(self, start: int, end: int) -> Flow[EmbedResponse | None]:
+        """One batch; None if it is not worth sending any more, or not yet. A repetition is not worth it either then."""
+        flow = call(self.setting, self.operation, replace(self.request, texts=self.request.texts[start:end]))
+        try:
+            step = next(flow)
+            while not (isinstance(step, HttpRequest) and (self.is_over or self.is_held_up)):
+                try:
+                    outcome = yield step
+                except MultiApiError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end_of_flow:
+            response: EmbedResponse = end_of_flow.value
+        except MultiApiError as error:
+            self._note(error)
+            raise
+        else:
+            return None
+        finally:
+            flow.close()
+        if len(response.vectors) != end - start:
+            failure = ResponseFormatError(
+                f"{self.setting.provider.name} answered {end - start} texts with {len(response.vectors)} vectors",
+                provider=self.setting.provider.name,
+                request_id=response.request_id,
+                outcome_unknown=True,
+                cost=response.cost,
+            )
+            self._note(failure)
+            raise failure
+        self._troubles = 0
+        self.setting.refusals.sizes.note_taken(self.setting.base_url, self.request.model, end - start)
+        return response
+
+    def _note(self, error: MultiApiError) -> None:
+        """What a failure means for the batches that have not begun."""
+        if _may_be_halved(error):
+            self.is_held_up = True
+        elif _is_inescapable(error) or error.status in self.setting.provider.final_statuses:
+            self.is_over = True
+        else:
+            self._troubles += 1
+            self.is_over = self.is_over or self._troubles > 1  # two in a row are no chance
+
+    def error(self) -> BaseException:
+        """The first failure, together with every vector that there is; the failure itself if there is none."""
+        start, end, cause, at = min(self.failed, key=lambda each: each[0])
+        if not isinstance(cause, MultiApiError):
+            return cause
+        _hint_at_other_id(cause, self.request.model)
+        done = {
+            index: vector
+            for first, response in sorted(self.taken.items())
+            for index, vector in enumerate(response.vectors, first)
+        }
+        if at is not None:
+            cause.failed_index = at  # type: ignore[attr-defined]
+        if not done:
+            return cause
+        failed = sum(last - first for first, last, _, _ in self.failed)
+        unsent = len(self.request.texts) - len(done) - failed
+        kept = ("message", "partial", "done", "failed_index", "cost")
+        error = EmbeddingBatchError(
+            f"{len(done)} texts are embedded{f' and {unsent} were not sent' if unsent > 0 else ''}, but "
+            f"{f'text {at}' if at is not None else f'the batch of texts {start} to {end - 1}'} failed: {cause}",
+            **{name: value for name, value in cause.__dict__.items() if name not in kept},
+            partial=done,
+            done=done,
+            failed_index=start if at is None else at,
+            cost=added_cost(list(self.taken.values())),
+        )
+        error.__cause__ = cause
+        return error
+
+
+def _side_by_side(flows: list[Flow[EmbedResponse | None]], concurrency: int) -> Flow[list[Any]]:
+    """The outcomes of some batches; a single one needs no company."""
+    if len(flows) > 1:
+        return (yield Parallel(flows, concurrency))  # type: ignore[no-any-return]
+    try:
+        return [(yield from flows[0])]
+    except MultiApiError as error:
+        return [error]
+
+
+def _search(run: _EmbeddingRun, start: int, end: int, error: BaseException) -> Flow[list[tuple[int, int]]]:
+    """What a refusal is about: a text, the number of texts, or the request. Given back: the texts that are still to be sent.
+
+    The left half is asked first. If it is taken, the right one is asked once: when that is taken too, there were too many texts. After
+    that a half that is taken leaves the fault in the other one.
+    """
+    low, high, may_be_the_number = start, end, True
+    while high - low > 1:
+        middle = (low + high) // 2
+        outcome = yield from _searched(run, low, middle)
+        if isinstance(outcome, EmbedResponse) and may_be_the_number:
+            may_be_the_number = False
+            low, outcome = middle, (yield from _searched(run, middle, high))
+            if isinstance(outcome, EmbedResponse):
+                run.setting.refusals.sizes.note_limit(run.setting.base_url, run.request.model, high - middle)
+                return [(high, end)] if high < end else []
+            middle = high
+        if isinstance(outcome, EmbedResponse):
+            low = middle
+        elif outcome is not None and _may_be_halved(outcome):
+            high, error = middle, outcome
+        else:  # another failure, or no request left for the search
+            run.failed.append((low, high, outcome or error, None))
+            return []
+    if not run.taken:
+        other = end - 1
+        outcome = (yield from _searched(run, other, end)) if other > low else None
+        if isinstance(outcome, EmbedResponse):
+            end = other
+        else:
+            run.refused_alone += 1 if outcome is None else 2
+    if run.refused_alone > 1:  # two texts that have nothing in common but the request
+        run.is_over = True
+        run.failed.append((start, end, error, None))
+        return []
+    run.failed.append((low, low + 1, error, low))
+    return [(low + 1, end)] if low + 1 < end and run.may_search() else []
+
+
+def _searched(run: _EmbeddingRun, start: int, end: int) -> Flow[EmbedResponse | MultiApiError | None]:
+    """What comes of one part of a refused batch; None if enough was asked."""
+    if not run.may_search():
+        return None
+    run.is_held_up = False
+    try:
+        response = yield from run.batch(start, end)
+    except MultiApiError as error:
+        return error
+    if response is not None:
+        run.taken[start] = response
+    return response
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _may_be_halved(error: BaseException) -> bool:
+    """Whether a refusal may be about one of the texts, or about how many there are."""
+    if isinstance(error, RequestTooLargeError) and error.status is None:
+        return True  # refused on this side; halves cost nothing
+    if not isinstance(error, StatusError) or error.status not in _HALVED:
+        return False
+    field = getattr(error, "param", None)
+    return not isinstance(field, str) or not _TEXT_WORDS.isdisjoint(re.split(r"[^a-z_]+", field.lower()))
+
+
+def _is_inescapable(error: MultiApiError) -> bool:
+    """Whether every other batch would fail in the same way."""
+    if isinstance(error, ConnectionFailedError):
+        return not error.outcome_unknown
+    if isinstance(error, RequestTimeoutError):
+        return error.phase in {"connect", "pool", "total"}
+    return not isinstance(error, (ServerError, ResponseFormatError))
+
+
+def _hint_at_other_id(error: MultiApiError, model: str) -> None:
+    """Vendors know OpenAI's embedding models with or without the developer's name; seen both ways."""
+    bare = model.removeprefix("openai/")
+    if error.status in {404, 503} and bare.startswith("text-embedding-"):
+        error.add(f"the vendor may know this model as {bare if bare != model else f'openai/{bare}'!r}")
+
+
+def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:
+    """Where each batch begins and ends: bounded by count and by size."""
+    spans: list[tuple[int, int]] = []
+    start = chars = 0
+    for index, text in enumerate(texts):
+        if index > start and (index - start >= most or chars + len(text) > MAX_BATCH_CHARS):
+            spans.append((start, index))
+            start, chars = index, 0
+        chars += len(text)
+    spans.append((start, len(texts)))
+    return spans
+
+
+def _together(setting: Setting, parts: Sequence[EmbedResponse]) -> EmbedResponse:
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    lengths = {len(part.vectors[0]) for part in parts}
+    if len(lengths) != 1:
+        raise ResponseFormatError(
+            f"{setting.provider.name} answered batches with vectors of different lengths: {sorted(lengths)}",
+            provider=setting.provider.name,
+            outcome_unknown=True,
+            cost=added_cost(parts),
+            partial=dict(enumerate(vector for part in parts for vector in part.vectors)),
+        )
+    return replace(
+        first,
+        vectors=[vector for part in parts for vector in part.vectors],
+        usage=added_usage(parts),
+        cost=added_cost(parts),
+    )
+
+
+def added_cost(parts: Sequence[EmbedResponse]) -> Cost | None:
+    """What all batches cost; None where one did not say."""
+    costs = [part.cost for part in parts if part.cost is not None]
+    if not costs or len(costs) != len(parts):
+        return None
+    return costs[-1]._replace(amount=sum((cost.amount for cost in costs), Decimal(0)))
+
+
+def added_usage(parts: Sequence[EmbedResponse]) -> Usage | None:
+    """Token counts of all batches; None where one did not say."""
+    counted = [part.usage for part in parts]
+    if any(usage is None for usage in counted):
+        return None
+
+    def total(name: str) -> int | None:
+        values = [getattr(usage, name) for usage in counted]
+        return None if None in values else sum(values)
+
+    return Usage(total("input_tokens"), total("output_tokens"), total("total_tokens"))

@@ -1,0 +1,266 @@
+"""One flow for each thing that vendors make or tell, whether they answer at once or with a job.
+
+The modules of jobs and downloads are imported by the first call that needs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from multiapi.errors import AddressRefusedError, MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
+from multiapi.flows.attempts import call, exchange
+from multiapi.flows.steps import Flow, Setting, Wait
+from multiapi.provider import operation_of, unsupported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from multiapi.flows.jobs import PollEvery
+    from multiapi.types.account import Deprecation, DeprecationFeed, ModelInfo
+    from multiapi.types.batches import Batch
+    from multiapi.types.jobs import Job, JobKind, OnProgress
+    from multiapi.types.media import Media
+
+R = TypeVar("R")
+M = TypeVar("M", bound="Media")
+
+WAIT_S = 600.0
+"""How long a job is waited for unless another time is given."""
+
+
+def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
+    """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
+    result: Any = yield from call(setting, operation_of(setting.provider, name), request)
+    if getattr(result, "model", None) == "" and getattr(request, "model", ""):
+        result = replace(result, model=request.model)  # many answers do not repeat it
+    return checked(setting, result)  # type: ignore[no-any-return]
+
+
+def checked(setting: Setting, result: Any) -> Any:
+    """A result of which nothing leads into the machine's own network.
+
+    Raises:
+        AddressRefusedError: Something does. What is good beside it is its `partial`, because it is paid for.
+    """
+    media = getattr(result, "media", ())
+    if not isinstance(media, tuple) or all(item.data is not None for item in media):
+        return result
+    from multiapi.flows import address_checks
+
+    try:
+        address_checks.check_media(setting, media)
+    except AddressRefusedError as error:
+        good = tuple(item for item in media if not address_checks.refuses(setting, item))
+        error.outcome_unknown = True
+        error.cost = getattr(result, "cost", None)
+        error.request_id = getattr(result, "request_id", None)
+        error.partial = _with_media(result, good)
+        error.message += "; what it was part of is paid for, and what is good of that is in `partial`"
+        error.args = (error.message,)
+        raise
+    return result
+
+
+def _with_media(result: Any, media: tuple[Media, ...]) -> Any:
+    """A result with some of its media; one that is itself a medium is the first of them."""
+    if not is_dataclass(result) or isinstance(result, type):
+        return None
+    if not hasattr(result, "more"):
+        parts = {
+            name: part for name, part in getattr(result, "parts", {}).items() if any(part is item for item in media)
+        }
+        return replace(result, media=media, **({"parts": parts} if hasattr(result, "parts") else {}))
+    first, *more = media or (replace(result, url=None, more=()),)
+    facts = {name: getattr(first, name) for name in ("data", "url", "path", "mime_type", "metadata", "name")}
+    return replace(result, **facts, more=tuple(more))
+
+
+def one_or_job(
+    setting: Setting,
+    name: str,
+    kind: JobKind,
+    request: Any,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
+) -> Flow[R]:
+    """What the vendor makes at once, or as a job that is waited for."""
+    operations = setting.provider.operations
+    if name in operations or f"start_{kind}" not in operations:
+        return (yield from one(setting, name, request))
+    from multiapi.flows import jobs
+
+    result: R = yield from jobs.finish(
+        setting, kind, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+    )
+    return result
+
+
+def video(
+    setting: Setting,
+    request: Any,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
+) -> Flow[R]:
+    """A film, which is a job with every vendor that has it."""
+    operation_of(setting.provider, "start_video")
+    return (
+        yield from one_or_job(
+            setting, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+        )
+    )
+
+
+def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
+    """A job, started and not waited for."""
+    from multiapi.flows import jobs
+
+    return (yield from jobs.start(setting, kind, request))
+
+
+def look(setting: Setting, job: Job | str, kind: JobKind | None) -> Flow[Job]:
+    """A job as it is now."""
+    from multiapi.flows import jobs
+
+    return (yield from jobs.look(setting, jobs.job_of(setting, job, kind)))
+
+
+def wait(
+    setting: Setting,
+    job: Job | str,
+    kind: JobKind | None,
+    *,
+    timeout_s: float = WAIT_S,
+    on_progress: OnProgress | None = None,
+    poll_every: PollEvery | None = None,
+) -> Flow[Job]:
+    """A job when it has ended."""
+    from multiapi.flows import jobs
+
+    known = jobs.job_of(setting, job, kind)
+    return (yield from jobs.wait(setting, known, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every))
+
+
+def download(setting: Setting, media: M, max_bytes: int) -> Flow[M]:
+    """Media with its bytes."""
+    from multiapi.flows import downloads
+
+    return (yield from downloads.download(setting, media, max_bytes=max_bytes))
+
+
+def save(setting: Setting, media: Media | str, path: str | Path, max_bytes: int) -> Flow[Path]:
+    """Media on the disk."""
+    from multiapi.flows import downloads
+
+    return (yield from downloads.save(setting, media, path, max_bytes=max_bytes))
+
+
+def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
+    """One model, asked for by itself where the vendor has that, else found in its list.
+
+    Raises:
+        NotFoundError: The vendor lists no such model.
+    """
+    if "model" in setting.provider.operations:
+        return with_deprecation(setting, (yield from one(setting, "model", model_id)))
+    listed: tuple[ModelInfo, ...] = yield from one(setting, "models")
+    found = next((info for info in listed if model_id in {info.id, *info.aliases}), None)
+    if found is None:
+        name = setting.provider.name
+        raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}", provider=name)
+    return found
+
+
+def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
+    """A batch, handed in."""
+    made: Batch = yield from one(setting, "create_batch", request)
+    now: float = yield Wait(0.0)
+    return replace(made, created_s=now)
+
+
+def models(setting: Setting, request: Any = None) -> Flow[tuple[ModelInfo, ...]]:
+    """The provider's models; what the feed of deprecations said to this client stands in them."""
+    listed: tuple[ModelInfo, ...] = yield from one(setting, "models", request)
+    return tuple(with_deprecation(setting, info) for info in listed)
+
+
+def with_deprecation(setting: Setting, info: ModelInfo) -> ModelInfo:
+    """The same with what the last feed says of it, if one was asked for."""
+    found = (setting.memory or {}).get("deprecated", {}).get(info.id)
+    if found is None:
+        return info
+    return replace(info, status=found.status, replaced_by=found.replaced_by, shutdown_at=found.shutdown_at)
+
+
+def deprecations(setting: Setting, status: Any = None, since: Any = None) -> Flow[tuple[Deprecation, ...]]:
+    """The feed; where it has not changed since this client asked last, the same objects as then."""
+    from multiapi.types.account import DeprecationsRequest
+
+    memory = {} if setting.memory is None else setting.memory
+    place = ("deprecations", str(status), str(since))
+    before: DeprecationFeed | None = memory.get(place)
+    operation = operation_of(setting.provider, "deprecations")
+    http = operation.build(DeprecationsRequest(status=status, since=since))
+    if before is not None and before.etag is not None:
+        http = replace(http, headers={**http.headers, "if-none-match": before.etag})
+    try:
+        feed: DeprecationFeed = yield from exchange(setting, operation, http)
+    except StatusError as error:
+        if before is None or error.status != 304:
+            raise
+        return before.items
+    memory[place] = feed
+    known = memory.setdefault("deprecated", {})
+    known.update((name, each) for each in feed.items for name in (each.id, *each.aliases))
+    return feed.items
+
+
+def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+    """A batch as it is now, with its results if it is done; as it was, if the vendor may not know it yet."""
+    from multiapi.flows import jobs
+
+    number = known if isinstance(known, str) else known.id
+    try:
+        found: Batch = yield from one(setting, "get_batch", known)
+    except NotFoundError as error:
+        error.job_id = number
+        unseen = None
+        if not isinstance(known, str):
+            now: float = yield Wait(0.0)
+            unseen = jobs.not_yet(known, error, now)
+        if unseen is None:
+            raise
+        return unseen
+    except MultiApiError as error:
+        error.job_id = number
+        raise
+    return replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
+
+
+def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+    """A batch of which nothing more is begun."""
+    try:
+        return (yield from one(setting, "cancel_batch", known))
+    except MultiApiError as error:
+        error.job_id = known if isinstance(known, str) else known.id
+        raise
+
+
+def search(setting: Setting) -> Flow[Any]:
+    """The search engine that AI/ML API had.
+
+    Raises:
+        UnsupportedError: Always; it says since when, and what searches today.
+    """
+    yield from ()
+    if setting.provider.capabilities.get("search_engine") == "removed":
+        raise UnsupportedError(
+            f"{setting.provider.name} withdrew its search engine (Bagoodex) on 2026-02-05; ask a model that searches in "
+            "chat instead: perplexity/sonar, perplexity/sonar-pro, or one that takes web_search_options",
+            provider=setting.provider.name,
+        )
+    raise unsupported(setting.provider.name, "search engine", "search_engine")

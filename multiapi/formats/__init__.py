@@ -1,0 +1,1 @@
+"""Wire formats that several providers share: pure functions between values and bytes."""

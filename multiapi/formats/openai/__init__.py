@@ -1,0 +1,1 @@
+"""OpenAI's format, which most providers share."""

@@ -1,0 +1,338 @@
+"""What is asked of a vendor, and what is asked instead once it has refused that: tools, JSON answers, token counts of streams.
+
+A refusal is remembered for exactly what it was about, so that it costs one request and not one per call. Nothing here sends: `plan` says what to send, `refused_part` what a refusal was about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from multiapi.errors import MultiApiError
+from multiapi.formats.schemas import object_root
+from multiapi.formats.unseen_media import with_notes
+from multiapi.http.exchange import HttpRequest
+from multiapi.negotiation import prompted_tools
+from multiapi.negotiation.json_answers import (
+    JsonAnswerFilter,
+    RootFilter,
+    as_json_answer,
+    demands_fields,
+    json_text,
+    parsed,
+    without_root,
+)
+from multiapi.negotiation.refusals import Refusal, Refusals, digest, refusal_in
+from multiapi.negotiation.stop_words import StopFilter, cut_at_stop
+from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
+from multiapi.negotiation.tool_names import NameFilter, ToolNames, renamed
+from multiapi.provider import Provider, unsupported
+from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
+
+__all__ = [
+    "DeltaFilter",
+    "Plan",
+    "Refusals",
+    "StopFilter",
+    "adjusted",
+    "cut_at_stop",
+    "plan",
+    "refused_part",
+    "without_answer",
+]
+
+
+_OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+
+
+_CAPABILITY_OF_METHOD = {"json_schema": "structured_output", "json_mode": "json_mode", "function_calling": "tools"}
+
+
+_JSON_BESIDE_TOOLS = "a JSON form beside tools"
+
+
+_JSON_FORMS = ("json_schema", "json_mode")
+
+
+class DeltaFilter(Protocol):
+    """Changes the deltas of a stream on their way."""
+
+    def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a chat request is put to one vendor.
+
+    Attributes:
+        request: What the vendor's builder gets.
+        asked: What the caller wanted, for reading the answer.
+        method: The way to structured output that was taken, if any.
+        reads_calls: Tool calls are in the text and have to be read back.
+        cuts: Stop words to be cut off on our side.
+        format: The form of the answer that the caller wanted, if any.
+        names: The names of tools that had to be changed, and the caller's.
+        root: The name under which the wanted value stands, where it had to be put into an object.
+    """
+
+    request: ChatRequest
+    asked: ChatRequest
+    method: StructuredMethod | None = None
+    reads_calls: bool = False
+    cuts: tuple[str, ...] = ()
+    format: ResponseFormat | None = None
+    names: ToolNames | None = None
+    root: str | None = None
+
+    def read(self, response: ChatResponse) -> ChatResponse:
+        """The answer as the caller expects it."""
+        response = self.attributed(response)
+        if self.asked.split_thinking:
+            response = split_thoughts(response)
+        if self.cuts:
+            response = cut_at_stop(response, self.cuts)
+        if self.reads_calls:
+            response = prompted_tools.read_prompted(response, self.asked)
+        if self.wanted is not None:
+            response = without_root(as_json_answer(response, self.wanted), self.root)
+        return response if self.names is None else self.names.back(response)
+
+    def attributed(self, response: ChatResponse) -> ChatResponse:
+        """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id."""
+        if response.reasoning is None:
+            return response
+        return replace(response, reasoning=response.reasoning._replace(model=self.asked.model))
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the way to structured output was ours to choose."""
+        return self.format is not None and self.format.method == "auto"
+
+    @property
+    def wanted(self) -> ResponseFormat | None:
+        """The form of the answer if the way to it was ours to choose: its JSON is then the text, whichever way was taken."""
+        return self.format if self.format is not None and self.format.method == "auto" else None
+
+    def filters(self) -> list[DeltaFilter]:
+        """The same for a stream."""
+        filters: list[DeltaFilter] = []
+        if self.asked.split_thinking:
+            filters.append(ThoughtFilter())
+        if self.cuts:
+            filters.append(StopFilter(self.cuts))
+        if self.reads_calls:
+            filters.append(prompted_tools.PromptedStream(self.asked))
+        if self.wanted is not None:
+            filters.append(JsonAnswerFilter(self.wanted))
+            if self.root is not None:
+                filters.append(RootFilter(self.root))
+        if self.names is not None:
+            filters.append(NameFilter(self.names))
+        return filters
+
+
+def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
+    """Choose names that vendors take, native or prompted tools, and the way to structured output.
+
+    Raises:
+        UnsupportedError: The caller insists on a way that the vendor lacks.
+    """
+    request, names = renamed(with_notes(provider, request))
+    root = None
+    wanted = request.response_format
+    if wanted is not None and wanted.schema is not None:
+        schema, root = object_root(wanted.schema)
+        if schema != wanted.schema:
+            request = replace(request, response_format=replace(wanted, schema=schema))
+    made = _plan(provider, request, refused)
+    return made if names is None and root is None else replace(made, names=names, root=root)
+
+
+def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
+    asked = request
+    cuts: tuple[str, ...] = ()
+    if provider.cuts_stop and request.stop:
+        cuts = tuple(request.stop)
+        request = replace(request, stop=None)
+    if (
+        not request.tools
+        and request.response_format is None
+        and not refused
+        and not _has_tool_history(provider, request)
+    ):
+        return Plan(request, asked, cuts=cuts)
+    prompted = request.tool_calling == "prompted" or (request.tool_calling == "auto" and not provider.native_tools)
+    method: StructuredMethod | None = None
+    wanted = request.response_format
+    in_words: ResponseFormat | None = None  # the form, if it is asked for beside prompted tools or their results
+    if wanted is not None:
+        method = _method(provider, request, wanted, refused, prompted=prompted)
+        if prompted and (request.tools or _has_tool_history(provider, request)):
+            in_words = wanted if method == "prompted" or (method == "json_mode" and wanted.method == "auto") else None
+        if in_words is None:
+            request, asked = _with_method(provider, request, asked, wanted, method)
+    if "parallel_tool_calls" in refused and request.parallel_tool_calls is not None:
+        request = replace(request, parallel_tool_calls=None)
+    if "strict" in refused:
+        request = _without_strict(request)
+    elif any(tool.strict for tool in request.tools) and f"strict#{digest_of_tools(request.tools)}" in refused:
+        request = replace(request, tools=tuple(replace(tool, strict=None) for tool in request.tools))
+    if not prompted:
+        request = _without_compulsion(request, refused)
+    if prompted and (request.tools or _has_tool_history(provider, request)):
+        told = prompted_tools.with_prompted_tools(request, in_words)
+        if in_words is not None and method == "json_mode":
+            told = replace(told, response_format=replace(in_words, method="json_mode"))
+        return Plan(told, asked, method, bool(request.tools), cuts, wanted)
+    return Plan(request, asked, method, cuts=cuts, format=wanted)
+
+
+def _has_tool_history(provider: Provider, request: ChatRequest) -> bool:
+    if provider.native_tools and request.tool_calling != "prompted":
+        return False
+    return any(message.role == "tool" or message.tool_calls for message in request.messages)
+
+
+def _method(
+    provider: Provider, request: ChatRequest, wanted: ResponseFormat, refused: frozenset[str], *, prompted: bool
+) -> StructuredMethod:
+    if wanted.method != "auto":
+        if wanted.method in {"prompted", "function_calling"} or wanted.method in provider.structured:
+            return wanted.method
+        raise unsupported(
+            provider.name, wanted.method, _CAPABILITY_OF_METHOD[wanted.method], hint="method 'auto' asks in the prompt"
+        )
+    if prompted and request.tools:
+        # A form that the vendor enforces would keep the model from writing calls.
+        return "prompted"
+    mark = f"#{digest(wanted.schema)}" if any("#" in part for part in refused) else None
+    for method in provider.structured_for(request.model):
+        if method in refused or (mark is not None and method + mark in refused):
+            continue
+        if method in _JSON_FORMS and request.tools and _JSON_BESIDE_TOOLS in refused:
+            continue
+        if wanted.schema is None and method in {"json_schema", "function_calling"}:
+            continue
+        if method == "function_calling" and (request.tools or prompted):
+            continue
+        return method
+    return "prompted"
+
+
+def _with_method(
+    provider: Provider, request: ChatRequest, asked: ChatRequest, wanted: ResponseFormat, method: StructuredMethod
+) -> tuple[ChatRequest, ChatRequest]:
+    if method == "json_schema":
+        return request, asked
+    if method == "function_calling":
+        tool = Tool(wanted.name, wanted.description, wanted.schema or {"type": "object"}, wanted.strict)
+        changes: dict[str, Any] = {"tools": (*request.tools, tool), "tool_choice": wanted.name, "response_format": None}
+        return replace(request, **changes), replace(asked, **changes)
+    if method == "json_mode" and "json_mode" in provider.structured:
+        bare = replace(wanted, method="json_mode")
+        if wanted.method == "json_mode":
+            return replace(request, response_format=bare), asked
+        return replace(prompted_tools.with_prompted_format(request), response_format=bare), asked
+    return prompted_tools.with_prompted_format(request), asked
+
+
+def _without_compulsion(request: ChatRequest, refused: frozenset[str]) -> ChatRequest:
+    """Tools without the choice that was refused: where a call was demanded, that is said in one sentence."""
+    if ("tool_choice" not in refused and "tool_choice:auto" not in refused) or not request.tools:
+        return request
+    choice = request.tool_choice
+    if choice == "none" and "tool_choice" in refused:
+        return replace(request, tools=(), tool_choice=None, parallel_tool_calls=None)
+    if choice not in {None, "auto"} and "tool_choice" in refused:
+        what = "one of the tools" if choice == "required" else f"the tool {choice}"
+        messages = prompted_tools.with_instructions(request.messages, f"Answer by calling {what}.")
+        request, choice = replace(request, messages=messages, tool_choice="auto"), "auto"
+    return replace(request, tool_choice=None) if choice == "auto" and "tool_choice:auto" in refused else request
+
+
+def _without_strict(request: ChatRequest) -> ChatRequest:
+    tools = tuple(replace(tool, strict=None) for tool in request.tools)
+    wanted = replace(request.response_format, strict=None) if request.response_format else None
+    return replace(request, tools=tools, response_format=wanted)
+
+
+def adjusted(http: HttpRequest, refused: frozenset[str]) -> HttpRequest:
+    """A request without the parts that the provider has refused before."""
+    if not refused or not isinstance(http.json, dict):
+        return http
+    body = dict(http.json)
+    for name in ("stream_options", "parallel_tool_calls"):
+        if name in refused:
+            body.pop(name, None)
+    for name, other in _OTHER_NAME.items():
+        if name in refused and other not in refused and name in body:
+            body[other] = body.pop(name)
+    return replace(http, json=body)
+
+
+def refused_part(error: MultiApiError, http: HttpRequest, used: Plan) -> str | None:
+    """Which part of the request is to be left out or said otherwise after a refusal; None if that is for the caller to decide.
+
+    See `multiapi.negotiation.refusals` for how that is found out, and `plan` for what becomes of it.
+    """
+    found = refusal_in(error, http.json)
+    if found is None:
+        return None
+    body: dict[str, Any] = http.json
+    own_method = used.method if used.is_auto else None
+    if found.is_schema:
+        return _refused_schema(found, used, own_method)
+    parts = found.parts
+    if "response_format" in parts and parts & {"tools", "tool_choice"} and used.asked.tools:
+        return _JSON_BESIDE_TOOLS if own_method in _JSON_FORMS else None
+    for part in ("parallel_tool_calls", "stream_options", "max_tokens", "max_completion_tokens", "strict"):
+        if part in parts:
+            return part
+    if "tool_choice" in parts and own_method != "function_calling":
+        return "tool_choice:auto" if body.get("tool_choice") == "auto" else "tool_choice"
+    if "response_format" in parts:
+        return own_method if own_method in _JSON_FORMS else None
+    return own_method if own_method == "function_calling" else None
+
+
+def _refused_schema(found: Refusal, used: Plan, own_method: StructuredMethod | None) -> str | None:
+    """A refused schema is refused alone: other schemas of the model are asked for as before."""
+    if own_method in _JSON_FORMS and "response_format" in found.parts and used.format is not None:
+        return f"{own_method}#{digest(used.format.schema)}"
+    if own_method == "function_calling" and used.format is not None and "tools" in found.parts:
+        return f"function_calling#{digest(used.format.schema)}"
+    tools = [tool for tool in used.request.tools if tool.strict]
+    if "tools" in found.parts and tools:
+        return f"strict#{digest_of_tools(used.request.tools)}"
+    return None
+
+
+def digest_of_tools(tools: Sequence[Tool]) -> str:
+    """A set of tools, in a few characters."""
+    return digest([[tool.name, tool.parameters, tool.raw] for tool in tools])
+
+
+def without_answer(response: ChatResponse, used: Plan) -> str | None:
+    """The way to structured output that gave nothing although it was taken, as after a refusal; None if all is well.
+
+    Only a way that was chosen here, an answer that ended by itself and is "" or {}, and a schema that does not allow that.
+    """
+    method, wanted = used.method, used.format
+    if not used.is_auto or method in {None, "prompted"} or wanted is None:
+        return None
+    if response.refusal or response.finish_reason not in {"stop", "tool_calls", "end_turn"}:
+        return None
+    calls = [call for call in response.tool_calls if call.name == wanted.name]
+    if method == "function_calling":
+        if response.invalid_tool_calls or (response.tool_calls and not calls):
+            return None
+        given = calls[0].arguments if calls else json_text(response.text) or ""
+    elif response.tool_calls or response.invalid_tool_calls:
+        return None
+    else:
+        given = response.text
+    given = given.strip()
+    if given and given != "{}" and parsed(given) != {}:
+        return None
+    return method if not given or demands_fields(wanted.schema) else None

@@ -1,0 +1,147 @@
+"""How many tokens models take, as their makers publish it; vendors' own lists mostly do not say.
+
+A name is looked up by how it begins, without the maker's prefix, longest beginning first. The figures are the makers' own for
+their own service; a vendor may offer less and then refuses longer conversations by a typed error.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from multiapi.errors import one_line
+
+if TYPE_CHECKING:
+    from multiapi.types.account import ModelInfo
+
+logger = logging.getLogger("multiapi")
+
+DEFAULT_CONTEXT_WINDOW = 32_768
+"""For models that are not known: what nearly every chat model of today takes."""
+
+_WINDOWS = {
+    "gpt-3.5-turbo": 16_385,
+    "gpt-3.5-turbo-instruct": 4_096,
+    "gpt-4": 8_192,
+    "gpt-4-32k": 32_768,
+    "gpt-4-turbo": 128_000,
+    "gpt-4-1106": 128_000,
+    "gpt-4-0125": 128_000,
+    "gpt-4o": 128_000,
+    "chatgpt-4o": 128_000,
+    "gpt-4.1": 1_047_576,
+    "gpt-4.5": 128_000,
+    "gpt-5": 400_000,
+    "gpt-oss": 131_072,
+    "o1": 200_000,
+    "o1-mini": 128_000,
+    "o1-preview": 128_000,
+    "o3": 200_000,
+    "o4-mini": 200_000,
+    "claude": 200_000,
+    "claude-2.0": 100_000,
+    "claude-instant": 100_000,
+    "gemini": 1_048_576,
+    "gemini-1.0": 32_768,
+    "gemini-pro": 32_768,
+    "gemini-1.5-pro": 2_097_152,
+    "gemma": 8_192,
+    "gemma-3": 131_072,
+    "gemma-3n": 32_768,
+    "deepseek": 65_536,
+    "deepseek-chat-v3": 131_072,
+    "deepseek-v3": 131_072,
+    "deepseek-r1": 131_072,
+    "llama-2": 4_096,
+    "llama-3": 8_192,
+    "llama-3.1": 131_072,
+    "llama-3.2": 131_072,
+    "llama-3.3": 131_072,
+    "llama-4": 131_072,
+    "meta-llama-3": 8_192,
+    "meta-llama-3.1": 131_072,
+    "mistral-7b": 32_768,
+    "mistral-large": 131_072,
+    "mistral-medium": 131_072,
+    "mistral-nemo": 131_072,
+    "mistral-small-3": 131_072,
+    "mixtral-8x7b": 32_768,
+    "mixtral-8x22b": 65_536,
+    "codestral": 32_768,
+    "qwen3": 131_072,
+    "qwen2.5-coder-32b": 131_072,
+    "grok-2": 131_072,
+    "grok-3": 131_072,
+    "grok-4": 256_000,
+    "kimi-k2": 131_072,
+    "glm-4.5": 131_072,
+    "glm-4.6": 200_000,
+    "command-r": 128_000,
+    "command-a": 256_000,
+    "minimax-m1": 1_000_000,
+    "minimax-text-01": 1_000_000,
+    "nova-micro": 128_000,
+    "nova-lite": 300_000,
+    "nova-pro": 300_000,
+    "sonar": 127_072,
+}
+_SPELLINGS = (
+    ("llama3", "llama-3"),
+    ("llama4", "llama-4"),
+    ("gpt4", "gpt-4"),
+    ("gpt-35", "gpt-3.5"),
+    ("claude3", "claude-3"),
+)
+
+LEARNED: dict[tuple[str, str], int] = {}
+"""What a vendor's own model list said in this process, by vendor and model."""
+
+
+def learn(models: Iterable[ModelInfo]) -> None:
+    """Take over what a vendor's list says; it wins over what the makers publish."""
+    for model in models:
+        if model.context_tokens:
+            for name in (model.id, *model.aliases):
+                LEARNED[model.provider, name] = model.context_tokens
+
+
+def known_context_window(provider: str, model: str) -> int | None:
+    """Tokens that a model takes, or None if nobody has said."""
+    return LEARNED.get((provider, model)) or _published(model)
+
+
+@cache
+def _published(model: str) -> int | None:
+    name = model.rpartition("/")[2].lower().replace("_", "-")
+    for other, usual in _SPELLINGS:
+        if name.startswith(other):
+            name = usual + name[len(other) :]
+    begun = max((start for start in _WINDOWS if _begins(name, start)), key=len, default=None)
+    return None if begun is None else _WINDOWS[begun]
+
+
+def _begins(name: str, start: str) -> bool:
+    """Whether a name begins with whole words of another: "o1-mini" begins with "o1", "o10" does not."""
+    return name.startswith(start) and not re.match(r"[a-z0-9.]", name[len(start) :])
+
+
+def context_window_of(provider: str, model: str) -> int:
+    """Tokens that a model takes; for one that is not known a cautious figure, with one warning."""
+    found = known_context_window(provider, model)
+    if found is not None:
+        return found
+    _warn(provider, model)
+    return DEFAULT_CONTEXT_WINDOW
+
+
+@cache
+def _warn(provider: str, model: str) -> None:
+    logger.warning(
+        "the context window of %s at %s is not known; %d tokens are assumed, set context_window to change that",
+        one_line(model),
+        provider,
+        DEFAULT_CONTEXT_WINDOW,
+    )

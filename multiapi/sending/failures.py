@@ -1,0 +1,157 @@
+"""What goes wrong on the way, as errors of ours: without the key, and without what httpx hangs on its exceptions."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from multiapi.errors import (
+    IN_FORCE,
+    ConnectionFailedError,
+    InvalidRequestError,
+    MissingApiKeyError,
+    MultiApiError,
+    RequestTimeoutError,
+    StreamInterruptedError,
+    printable,
+)
+from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.http.json import UnwritableError
+from multiapi.provider import Provider, StreamDecoder
+from multiapi.sending.limiter import LimiterTimeoutError
+from multiapi.sending.scrubbing import Scrubber
+
+if TYPE_CHECKING:
+    import httpx  # loaded with the first call
+
+_PHASES = {"ConnectTimeout": "connect", "ReadTimeout": "read", "WriteTimeout": "write", "PoolTimeout": "pool"}
+
+
+class Failures(NamedTuple):
+    """Makes the errors of one call."""
+
+    provider: Provider
+    scrubber: Scrubber
+    hint: str = ""
+
+    def in_force(self) -> None:
+        """Have the secrets of this call taken out of all texts that this thread cuts from here on."""
+        IN_FORCE.scrub = self.scrubber.beginning
+
+    def answered(self, answer: HttpResponse) -> HttpResponse:
+        """An answer as it may be read: where it is an error, without the secrets, which vendors like to repeat there."""
+        if answer.status < 400:
+            return answer
+        return answer._replace(headers=self.scrubber.headers(answer.headers), body=self.scrubber.body(answer.body))
+
+    def settled(self, error: MultiApiError) -> MultiApiError:
+        """An error as it may leave: without the key, where a vendor repeats it, and without the frames that saw the answer."""
+        error.provider = error.provider or self.provider.name
+        cause = error.__cause__ if isinstance(error.__cause__, MultiApiError) else None
+        for each in (error, cause):
+            if each is not None:
+                each.__traceback__ = each.__context__ = None
+                self._clean(each)
+        error.__cause__ = cause
+        return error
+
+    def _clean(self, error: MultiApiError) -> None:
+        facts = error.__dict__
+        for name, fact in list(facts.items()):
+            if isinstance(fact, str):
+                facts[name] = self.scrubber.text(fact)
+        if "__notes__" in facts:
+            facts["__notes__"] = [self.scrubber.text(str(note)) for note in facts["__notes__"]]
+        error.args = (error.message,)
+
+    def without_key(self, error: Exception) -> MultiApiError:
+        """The key could not be had."""
+        if isinstance(error, MultiApiError):
+            return self.settled(error)
+        return MissingApiKeyError(
+            f"{self.provider.name}: the function that gives the key failed ({type(error).__name__})",
+            provider=self.provider.name,
+        )
+
+    def unwritten(self, error: Exception) -> MultiApiError:
+        """It went wrong before anything was sent."""
+        name = self.provider.name
+        if isinstance(error, UnwritableError):
+            error.message = f"{name}: {error.message}"
+        if isinstance(error, MultiApiError):
+            return self.settled(error)
+        why = f": {error}" if isinstance(error, TypeError) else ""
+        return InvalidRequestError(
+            f"{name}: the request cannot be written ({type(error).__name__}{why})", provider=name
+        )
+
+    def on_the_way(
+        self,
+        error: Exception,
+        *,
+        request: HttpRequest,
+        deadline: float | None = None,
+        sent: httpx.Request | None = None,
+    ) -> MultiApiError:
+        """A transport's exception as one of ours, without the request that it holds."""
+        import httpx
+
+        name = self.provider.name
+        if isinstance(error, UnwritableError):
+            error.message = f"{name}: {error.message}"
+        if isinstance(error, MultiApiError):
+            return self.settled(error)
+        # Our transports note when the first byte goes out; what failed before that was never sent.
+        written = sent is None or bool(sent.extensions.get("written", True))
+        paid = written and request.method not in {"GET", "HEAD"}
+        failure: MultiApiError
+        if isinstance(error, (httpx.TimeoutException, LimiterTimeoutError)):
+            phase = _PHASES.get(type(error).__name__, "read")
+            unknown = paid and phase in {"read", "write"}
+            if deadline is not None and time.monotonic() >= deadline - 0.01:
+                phase = "total"
+            wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
+            failure = RequestTimeoutError(
+                f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
+            )
+        elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
+            return ConnectionFailedError(
+                f"{name} cannot be reached: {printable(_cause(error), 200)}{self.hint}", provider=name
+            )
+        elif isinstance(error, httpx.LocalProtocolError):
+            return InvalidRequestError(
+                f"{name}: the request holds something that HTTP forbids in a header", provider=name
+            )
+        elif isinstance(error, (httpx.HTTPError, OSError)):
+            failure = ConnectionFailedError(
+                f"the connection to {name} broke: {type(error).__name__}", provider=name, outcome_unknown=paid
+            )
+        else:
+            failure = ConnectionFailedError(
+                f"the request to {name} could not be sent: {type(error).__name__}", provider=name, outcome_unknown=paid
+            )
+        id_header = self.provider.request_id_header
+        if sent is not None and id_header is not None:
+            failure.request_id = sent.headers.get(id_header)
+        return failure
+
+    def in_a_stream(self, error: Exception, request: HttpRequest, decoder: StreamDecoder) -> MultiApiError:
+        """A transport's exception in the middle of a stream, with what had arrived."""
+        failure = self.on_the_way(error, request=request)
+        partial = decoder.partial()
+        if isinstance(failure, RequestTimeoutError):
+            failure.partial = partial
+            failure.outcome_unknown = True
+            return failure
+        return StreamInterruptedError(
+            f"{self.provider.name} broke the stream off: {failure}",
+            provider=self.provider.name,
+            partial=partial,
+            request_id=partial.request_id,
+            outcome_unknown=True,
+        )
+
+
+def _cause(error: BaseException) -> str:
+    inner = error.__cause__ or error.__context__
+    return str(inner or error) or type(error).__name__

@@ -1,0 +1,84 @@
+"""What a process keeps by setting (connections, limiters, budgets), bounded, so that changing settings do not fill its memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from multiapi.transport.holding import holding
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Kept(Generic[K, V]):
+    """One value per key: the ones used last, and beyond these whatever somebody still uses.
+
+    Args:
+        most: So many are kept although nobody uses them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._recent: OrderedDict[K, V] = OrderedDict()
+        self._used: weakref.WeakValueDictionary[K, V] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+        _ALL.add(self)
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        holding(self._lock, self._set, key, value)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._recent.clear()
+        self._used.clear()
+
+    def values(self) -> list[V]:
+        """All that are there."""
+        return list(self._used.values())
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value for a key, made if it is not there."""
+        found = self._recent.get(key)
+        if found is None:
+            return holding(self._lock, self._add, key, make)
+        try:
+            self._recent.move_to_end(key)
+        except KeyError:  # another thread has just made room
+            pass
+        return found
+
+    def _add(self, key: K, make: Callable[[], V]) -> V:
+        found = self._used.get(key)
+        if found is None:
+            found = make()
+        self._set(key, found)
+        return found
+
+    def _set(self, key: K, value: V) -> None:
+        self._used[key] = self._recent[key] = value
+        while len(self._recent) > self._most:
+            self._recent.popitem(last=False)
+
+    def after_fork(self) -> None:
+        """In a child process: a thread that is not here may have held the lock."""
+        self._lock = threading.Lock()
+
+
+_ALL: weakref.WeakSet[Kept[Any, Any]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for kept in list(_ALL):
+        kept.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

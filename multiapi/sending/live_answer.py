@@ -1,0 +1,91 @@
+"""An answer whose body is still to come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+from multiapi.errors import IN_FORCE
+from multiapi.http.exchange import HttpResponse
+from multiapi.sending.failures import Failures
+from multiapi.sending.limiter import Turn
+
+
+class LiveAnswer:
+    """Head and open body of an answer, and the settings of its request that may change while it is read."""
+
+    __slots__ = ("_response", "_turn", "deadline", "extensions", "failures", "head", "pieces")
+
+    def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None, failures: Failures) -> None:
+        self._response: Any = response
+        self._turn = turn
+        self.failures = failures
+        self.head = _head(response)
+        self.extensions = sent.extensions
+        self.deadline: float | None = sent.extensions.get("deadline")
+
+        # One iterator for reading and draining: a second one would close the connection.
+        self.pieces: Any = [response.content] if response.is_stream_consumed else response.stream
+        if getattr(response, "_request", None) is not None:
+            # A user's own client leaves the request, and so the key, on the answer.
+            response.request = httpx.Request(sent.method, sent.url)
+
+    def check_time(self) -> None:
+        """Keep to the deadline also with a transport that knows none.
+
+        Raises:
+            httpx.ReadTimeout: It has passed.
+        """
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise httpx.ReadTimeout("the time for the whole request is over")
+
+    async def async_pieces(self) -> AsyncIterator[bytes]:
+        """The body, also where a user's own client has read it already."""
+        pieces = self.pieces
+        if isinstance(pieces, list):
+            for chunk in pieces:
+                yield chunk
+        else:
+            async for chunk in pieces:
+                yield chunk
+
+    def close(self) -> None:
+        """Give the connection back, or close it, and forget what was read."""
+        response = self._left()
+        try:
+            if response is not None:
+                response.close()
+        finally:
+            self._end_turn()
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        response = self._left()
+        try:
+            if response is not None:
+                await response.aclose()
+        finally:
+            self._end_turn()
+
+    def _left(self) -> Any:
+        response, self._response, self.pieces = self._response, None, ()
+        IN_FORCE.scrub = None
+        return response
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.done()
+
+
+def _head(response: httpx.Response) -> HttpResponse:
+    raw = response.headers.raw
+    headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in raw}
+    if len(headers) != len(raw):  # some came twice: they are one, with a comma
+        headers = {}
+        for key, value in raw:
+            name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return HttpResponse(response.status_code, headers)

@@ -1,0 +1,148 @@
+"""One streamed answer while it is read: bytes in, deltas out, with the clock that the decoder lacks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from multiapi.errors import IN_FORCE, MultiApiError, RequestTimeoutError, ResponseFormatError
+from multiapi.flows.attempts import learn, note_answer
+from multiapi.http.exchange import HttpRequest
+from multiapi.money.spending import StreamCount
+from multiapi.negotiation.plan import DeltaFilter, Plan
+from multiapi.sending.bodies import INFLATED_PIECE_BYTES, inflater
+from multiapi.sending.echoes import without_key
+from multiapi.sending.settings import Settings
+from multiapi.types.chat import ChatDelta, ChatResponse
+
+if TYPE_CHECKING:
+    from multiapi.sending.live_answer import LiveAnswer
+
+logger = logging.getLogger("multiapi")
+
+STREAM = HttpRequest("POST", "/", stream=True)
+
+DRAIN_S = 0.1
+"""How long the end of a body is waited for after the vendor said that the stream is done."""
+
+MAX_DRAINED_CHUNKS = 8
+
+
+class StreamReading:
+    """Reads the body of one `LiveAnswer`."""
+
+    def __init__(self, settings: Settings, plan: Plan, live: LiveAnswer) -> None:
+        assert settings.provider.chat_stream is not None
+        self._settings = settings
+        self._head = live.head
+        self.count = StreamCount()
+        self._provider = settings.provider.name
+        self._failures = live.failures
+        self._failures.in_force()
+        self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
+        self._plan = plan
+        self._setting = settings._setting
+        self._filters: list[DeltaFilter] = plan.filters()
+        self._idle = settings.timeout.idle
+        self._last_event_at = time.monotonic()
+        self._inflater = inflater(live.head, self._provider)
+        self._extensions = live.extensions
+        # The total limit was for the beginning of the answer; from here on the limit between events holds.
+        live.extensions.pop("deadline", None)
+
+    @property
+    def done(self) -> bool:
+        """The vendor said that this was all."""
+        return self._decoder.done
+
+    def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
+        """The deltas that these bytes complete.
+
+        Raises:
+            RequestTimeoutError: Only keep-alives for longer than the idle limit; `partial` is what had arrived.
+        """
+        decoder = self._decoder
+        self._failures.in_force()
+        events = decoder.events
+        if self._inflater is None:
+            deltas = decoder.feed(chunk)
+        else:
+            pieces = self._inflater.pieces(chunk, lambda: INFLATED_PIECE_BYTES)
+            deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
+        if decoder.events != events:
+            self._last_event_at = time.monotonic()
+        elif self._idle is not None and time.monotonic() - self._last_event_at > self._idle:
+            raise RequestTimeoutError(
+                f"{self._provider}: no event for {self._idle:g} s",
+                provider=self._provider,
+                partial=decoder.partial(),
+                outcome_unknown=True,
+                phase="idle",
+            )
+        if decoder.done:
+            self._extensions["deadline"] = time.monotonic() + DRAIN_S
+            deltas = self._attributed(deltas)
+        return self._filtered(deltas) if self._filters else deltas
+
+    def close(self) -> Sequence[ChatDelta]:
+        """The end of the body."""
+        self._failures.in_force()
+        return self._filtered(self._attributed(self._decoder.close()))
+
+    def failure(self, error: Exception) -> MultiApiError | None:
+        """What to raise after a failure, with what had arrived; None if it came after the finish reason, where nothing is lost."""
+        IN_FORCE.scrub = None
+        if not isinstance(error, MultiApiError):
+            if getattr(self._decoder, "is_complete", False):
+                return None
+            error = self._failures.in_a_stream(error, STREAM, self._decoder)
+        if isinstance(error, ResponseFormatError):
+            error.outcome_unknown = True
+        error.cost = error.cost or getattr(error.partial, "cost", None)
+        error.request_id = error.request_id or getattr(error.partial, "request_id", None)
+        note_answer(self._settings.provider, self._head, error)
+        self.count.failed(error)
+        if self._plan.names is not None and isinstance(error.partial, ChatResponse):
+            error.partial = self._plan.names.back(error.partial)
+        return self._failures.settled(error)
+
+    def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
+        if not deltas or deltas[-1].response is None:
+            return deltas
+        self.count.ended(deltas[-1].response.cost)
+        learn(self._setting, self._plan, deltas[-1].response)
+        answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.scrubber.echo)
+        return [*deltas[:-1], deltas[-1]._replace(response=answer)]
+
+    def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
+        for each in self._filters:
+            deltas = each.take(deltas)
+        return deltas
+
+
+def drain(pieces: Iterator[bytes]) -> None:
+    """Read what little remains after the vendor's last word, so that the connection can be used again."""
+    try:
+        for count, _ in enumerate(pieces):
+            if count > MAX_DRAINED_CHUNKS:
+                break
+    except Exception:
+        _not_kept()
+
+
+async def async_drain(pieces: AsyncIterator[bytes]) -> None:
+    """As `drain`."""
+    try:
+        count = 0
+        async for _ in pieces:
+            count += 1
+            if count > MAX_DRAINED_CHUNKS:
+                break
+    except Exception:
+        _not_kept()
+
+
+def _not_kept() -> None:
+    logger.debug("the connection was not kept: its body did not end")

@@ -1,0 +1,58 @@
+"""One transport per process and setting, so that every model and client shares its connections."""
+
+from __future__ import annotations
+
+import httpx
+
+from multiapi.sending.kept import Kept
+from multiapi.transport.asynchronous import AsyncPooledTransport
+from multiapi.transport.blocking import PooledTransport
+from multiapi.transport.tls import DEFAULT_LIMITS, Verify
+
+_Setting = tuple[Verify, str | None, int | None, int | None, float | None]
+
+MOST = 32
+"""So many settings keep their connections while nobody uses them."""
+
+_blocking: Kept[_Setting, PooledTransport] = Kept(MOST)
+_asynchronous: Kept[_Setting, AsyncPooledTransport] = Kept(MOST)
+
+
+def _setting(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Setting:
+    return (
+        verify,
+        proxy,
+        limits.max_connections,
+        limits.max_keepalive_connections,
+        limits.keepalive_expiry,
+    )
+
+
+def shared_transport(
+    *,
+    verify: Verify = True,
+    proxy: str | None = None,
+    limits: httpx.Limits = DEFAULT_LIMITS,
+) -> PooledTransport:
+    """The process' transport for this setting, for all threads; after a fork the child opens its own connections.
+
+    It is never to be closed by one of its users.
+    """
+    return _blocking.get(
+        _setting(verify, proxy, limits), lambda: PooledTransport(verify=verify, proxy=proxy, limits=limits)
+    )
+
+
+def shared_async_transport(
+    *,
+    verify: Verify = True,
+    proxy: str | None = None,
+    limits: httpx.Limits = DEFAULT_LIMITS,
+) -> AsyncPooledTransport:
+    """The process' transport for this setting, for all event loops, each of which has its own connections in it.
+
+    It is never to be closed by one of its users: connections end with the loop, or when they were idle for too long.
+    """
+    return _asynchronous.get(
+        _setting(verify, proxy, limits), lambda: AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
+    )

@@ -1,0 +1,344 @@
+"""What a vendor says about its models, your money and your calls, in one shape for all of them; the vendor's own in `raw`.
+
+None is unknown. Nothing is 0 because a field was missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from multiapi.types.usage import Cost
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """One price of a model.
+
+    Attributes:
+        amount: In `currency`, which is None where the vendor names none.
+        what: What is paid for: input_tokens, output_tokens, image, second, call_at_least, ... or the vendor's own word.
+        per: For how many of them; None where the vendor does not say it.
+        when: The conditions, as in {"resolution": "720p"}.
+    """
+
+    amount: Decimal
+    currency: str | None
+    what: str
+    per: Decimal | None = None
+    when: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model as its vendor describes it.
+
+    Attributes:
+        kind: The vendor's own word for what it is.
+        developer: Who made it.
+        capabilities: The vendor's own words for what it can do.
+        context_tokens: How long a conversation may be.
+        active: Whether it can be used now; None where the provider does not say.
+        status: deprecated, superseded or withdrawn, where the provider says so; see `Client.deprecations`.
+        replaced_by: The model that takes its place.
+        shutdown_at: The day from which it is not there any more, as YYYY-MM-DD.
+    """
+
+    id: str
+    provider: str
+    name: str | None = None
+    kind: str | None = None
+    developer: str | None = None
+    description: str | None = None
+    capabilities: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    prices: tuple[Price, ...] = ()
+    active: bool | None = None
+    status: str | None = None
+    replaced_by: str | None = None
+    shutdown_at: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """A model that its provider has withdrawn, replaced, or will.
+
+    Attributes:
+        status: deprecated (still serves), superseded (another name of `replaced_by`), withdrawn (404), or the provider's own word.
+        deprecated_at, shutdown_at: Days, as YYYY-MM-DD.
+        reason: The provider's own word.
+    """
+
+    id: str
+    provider: str
+    aliases: tuple[str, ...] = ()
+    status: str = ""
+    deprecated_at: str | None = None
+    shutdown_at: str | None = None
+    replaced_by: str | None = None
+    reason: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprecationsRequest:
+    """Which part of the feed: some statuses, or what happened on a day or later."""
+
+    status: str | Sequence[str] | None = None
+    since: date | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprecationFeed:
+    """The entries of an answer, and the tag by which the provider knows it again."""
+
+    items: tuple[Deprecation, ...]
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsRequest:
+    """Which models; the filters are AI/ML API's, other vendors refuse them.
+
+    Attributes:
+        modalities: Of what goes in or comes out, as in "image"; `inputs` and `outputs` ask for one side.
+        details: Ask for prices, modalities and capabilities too.
+    """
+
+    ids: Sequence[str] = ()
+    types: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    modalities: Sequence[str] = ()
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    capabilities: Sequence[str] = ()
+    details: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMetrics:
+    """How fast a model was lately: percentiles (p50, p75, p90, p99) by what was measured (ttft_ms, tps, duration_ms)."""
+
+    model: str
+    endpoint: str | None
+    window_s: int | None
+    percentiles: Mapping[str, Mapping[str, float]]
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+# ------------------------------------------------------------------------------------------------ money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What is left. `amount` is None only where the vendor documents no field for it and none was found; see `raw`."""
+
+    provider: str
+    amount: Decimal | None
+    unit: str | None
+    expires: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRequest:
+    """Which time. `start` and `end`, or `period` such as "24h" or "30d"; vendors that take no time refuse both.
+
+    Attributes:
+        group_by: "day", "model" or "day,model" (AI/ML API).
+        time_zone: In which days are counted, as in "Europe/Oslo" (AI/ML API).
+        key_prefix: Of another key of the account (AI/ML API, needs a management key).
+    """
+
+    start: date | datetime | str | None = None
+    end: date | datetime | str | None = None
+    period: str | None = None
+    group_by: str | None = None
+    time_zone: str | None = None
+    key_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEntry:
+    """A part of the usage: of one model, of one day, or both."""
+
+    model: str | None = None
+    day: str | None = None
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReport:
+    """What was used in a time.
+
+    Attributes:
+        by_model: One entry per model.
+        groups: What `group_by` asked for.
+        balance: What is left, where the vendor says it here.
+    """
+
+    provider: str
+    start: str | None = None
+    end: str | None = None
+    days: int | None = None
+    requests: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cost: Cost | None = None
+    balance: Decimal | None = None
+    by_model: tuple[UsageEntry, ...] = ()
+    groups: tuple[UsageEntry, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyUsage:
+    """What was used today, and whether the account is paid for."""
+
+    provider: str
+    active: bool | None = None
+    expires: str | None = None
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: Cost | None = None
+    last_model: str | None = None
+    last_time: str | None = None
+    last_cost: Cost | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the vendor says it is."""
+
+    provider: str
+    ok: bool
+    status: str | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ------------------------------------------------------------------------------------------------ calls and keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsRequest:
+    """Which calls: a time as in `UsageRequest`, some models, a status ("succeeded", "failed"), and a page of the list."""
+
+    start: date | datetime | str | None = None
+    end: date | datetime | str | None = None
+    period: str | None = None
+    models: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    limit: int | None = None
+    offset: int | None = None
+    key_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One call.
+
+    Attributes:
+        origin: "api", or "playground" for the vendor's own page.
+        client_request_id: The id that this library sent with it.
+    """
+
+    created: str | None
+    status: str | None
+    model: str | None
+    cost: Cost | None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    request_id: str | None = None
+    inference_id: str | None = None
+    client_request_id: str | None = None
+    origin: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionsRequest:
+    """Which movements of money: `direction` "TOPUP" or "CHARGE", `kind` the vendor's type; `cursor` from the page before."""
+
+    start: date | datetime | str | None = None
+    end: date | datetime | str | None = None
+    direction: str | None = None
+    kind: str | None = None
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """One movement of money."""
+
+    created: str | None
+    direction: str | None
+    kind: str | None
+    amount: Cost | None
+    model: str | None = None
+    reference_id: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a list. `next_offset` or `next_cursor` goes into the request for the next one; both are None at the end."""
+
+    items: tuple[Any, ...]
+    total: int | None = None
+    next_offset: int | None = None
+    next_cursor: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInfo:
+    """One of the account's API keys.
+
+    Attributes:
+        prefix: Its first eight characters, by which it is named.
+        limit_usd: Above which it is refused, within `limit_period` (day, week, month, no_reset).
+        key: The whole key, only in the answer that made it. It shows itself nowhere.
+    """
+
+    prefix: str
+    name: str | None = None
+    disabled: bool | None = None
+    scopes: tuple[str, ...] | None = None
+    limit_usd: Decimal | None = None
+    limit_period: str | None = None
+    spent_this_month_usd: Decimal | None = None
+    created: str | None = None
+    updated: str | None = None
+    key: str | None = field(default=None, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange:
+    """A key to be made or changed. None leaves a setting as it is (or as the vendor has it by default)."""
+
+    prefix: str | None = None
+    name: str | None = None
+    disabled: bool | None = None
+    scopes: Sequence[str] | None = None
+    limit_usd: float | None = None
+    limit_period: str | None = None

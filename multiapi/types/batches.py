@@ -1,0 +1,64 @@
+"""Many conversations at once, at a discount, answered within a day: what is sent and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from multiapi.types.chat import ChatRequest, ChatResponse
+
+BatchState = Literal["pending", "completed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """Conversations by an id of yours, by which the answers are told apart."""
+
+    requests: Mapping[str, ChatRequest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """The answer to one of them.
+
+    Attributes:
+        outcome: succeeded, errored, canceled or expired.
+        response: The answer, if it succeeded.
+        error: The vendor's reason, if it did not.
+    """
+
+    custom_id: str
+    outcome: str
+    response: ChatResponse | None = None
+    error: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch as it was when it was looked at.
+
+    Attributes:
+        status: The vendor's word.
+        counts: How many are processing, succeeded, errored, canceled, expired.
+        results: One per conversation, in any order, once it is completed.
+        created_s, misses: As for `multiapi.types.jobs.Job`.
+    """
+
+    id: str
+    provider: str
+    status: str = ""
+    state: BatchState = "pending"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    results: tuple[BatchResult, ...] = ()
+    created: str | None = None
+    expires: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    created_s: float | None = field(default=None, repr=False, compare=False)
+    misses: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def by_id(self) -> dict[str, BatchResult]:
+        """The results by your ids."""
+        return {result.custom_id: result for result in self.results}

@@ -1,0 +1,25 @@
+"""Requests for operations that a vendor still has and does not recommend any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multiapi.types.media import Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyRequest:
+    """In the vendor's own words.
+
+    Attributes:
+        ids: What stands in the path, by name.
+        body: JSON, or the fields beside a file.
+        file: For the operations that take one.
+    """
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    file: Media | str | None = None

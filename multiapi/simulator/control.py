@@ -4,6 +4,8 @@
 - `POST /_simulator/clock` with `{"advance": 30}`; `GET`
 - `POST /_simulator/limits` with `{"vendor": "aicredits", "on": true}`, and `requests`, `window_s`, `concurrency` for other limits
 - `POST /_simulator/as-seen` with `{"as_seen": true}`, `false` or a list of names (see `as_seen.py`); `GET`
+- `GET /_simulator/counts`: requests, by status, how often each text was answered and charged, the most at once and in any minute
+- `POST /_simulator/accounts` with `{"vendor": "aimlapi", "key": "a-key", "deposit": "100"}`: open an account, or set its balance
 - `POST /_simulator/reset`
 - `GET /_simulator/state`: what was answered, balances, jobs, files
 """
@@ -32,6 +34,8 @@ def answer(simulator: "State", request: Request) -> Answer:
         "limits": _limits,
         "as-seen": _as_seen,
         "reset": _reset,
+        "counts": _counts,
+        "accounts": _accounts,
         "state": _state,
     }
     if what not in handlers:
@@ -76,7 +80,15 @@ def _faults(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
         vendor = body.get("vendor")
         if vendor is not None and vendor not in VENDORS:
             raise ValueError(f"vendor must be one of {', '.join(VENDORS)}")
-        simulator.faults.add(body["fault"], vendor=vendor, operation=body.get("operation"), times=body.get("times", 1))
+        rate = body.get("rate")
+        simulator.faults.add(
+            body["fault"],
+            vendor=vendor,
+            operation=body.get("operation"),
+            times=body.get("times", 1),
+            rate=None if rate is None else float(rate),
+            seed=int(body.get("seed", 0)),
+        )
     planned = [
         {"fault": entry.text, "vendor": entry.vendor, "operation": entry.operation, "times": entry.times}
         for entry in simulator.faults.planned
@@ -123,6 +135,23 @@ def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
 def _reset(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     simulator.reset()
     return Answer.json({"reset": True})
+
+
+def _counts(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+    return Answer.json(simulator.counts.as_json())
+
+
+def _accounts(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+    if method == "POST":
+        if body["vendor"] not in VENDORS:
+            raise ValueError(f"vendor must be one of {', '.join(VENDORS)}")
+        simulator.open_account(body["vendor"], str(body["key"]), str(body["deposit"]))
+    return Answer.json(
+        {
+            vendor: [{"key": key, "balance": balance} for key, balance, _ in simulator.charges_of(vendor)]
+            for vendor in VENDORS
+        }
+    )
 
 
 def _state(simulator: "State", method: str, body: dict[str, Any]) -> Answer:

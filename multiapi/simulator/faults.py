@@ -3,7 +3,7 @@
 Ask for a fault with the header `x-multiapi-fault` of one request, or beforehand for requests to come, with
 `simulator.faults.add("status=503; retry-after=2", vendor="aicredits", times=2)` or with
 `POST /_simulator/faults` and `{"fault": "...", "vendor": "...", "operation": "...", "times": 1}`
-(`GET` lists them, `DELETE` removes them).
+(`GET` lists them, `DELETE` removes them). With `rate=0.05, seed=1` in place of `times`, a share of the requests has it, the same ones each time.
 
 A fault is a list of steps, separated by semicolons:
 
@@ -16,7 +16,8 @@ A fault is a list of steps, separated by semicolons:
 | `retry-after=7` | this `Retry-After` header: seconds or, percent-encoded, a date |
 | `header=NAME:VALUE` | one more header |
 | `delay=0.5` | wait this many seconds before the answer |
-| `drop` | close the connection without an answer |
+| `drop` | close the connection without an answer, after the request was carried out and charged |
+| `lost` | close the connection before anything was carried out or charged |
 | `drop-body` | close the connection in the middle of the body, or of the stream |
 | `cut=3` | close the connection after 3 events of a stream |
 | `end=3` | end the stream properly after 3 events, as if there were no more to come |
@@ -40,6 +41,7 @@ A fault is a list of steps, separated by semicolons:
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from random import Random
 from urllib.parse import unquote
 
 from multiapi.simulator.exchange import DONE, Answer, Drop, Pause, Piece
@@ -57,6 +59,7 @@ _KNOWN = frozenset(
         "header",
         "delay",
         "drop",
+        "lost",
         "drop-body",
         "cut",
         "end",
@@ -134,7 +137,7 @@ class Fault:
         steps: list[Pause | Drop] = []
         if delay := self.get("delay"):
             steps.append(Pause(float(delay)))
-        if "drop" in self:
+        if "drop" in self or "lost" in self:
             steps.append(Drop())
         return steps
 
@@ -148,10 +151,14 @@ class Planned:
     vendor: str | None = None
     operation: str | None = None
     times: int | None = None
+    rate: float | None = None
+    chance: Random = field(default_factory=Random, repr=False)
 
     def suits(self, vendor: str, operation: str) -> bool:
         """Whether it is for this request."""
-        return self.vendor in (None, vendor) and self.operation in (None, operation)
+        if self.vendor not in (None, vendor) or self.operation not in (None, operation):
+            return False
+        return self.rate is None or self.chance.random() < self.rate
 
 
 @dataclass
@@ -161,10 +168,23 @@ class Faults:
     planned: list[Planned] = field(default_factory=list)
 
     def add(
-        self, fault: str, *, vendor: str | None = None, operation: str | None = None, times: int | None = 1
+        self,
+        fault: str,
+        *,
+        vendor: str | None = None,
+        operation: str | None = None,
+        times: int | None = 1,
+        rate: float | None = None,
+        seed: int = 0,
     ) -> None:
-        """Plan a fault for the next `times` requests (None: for all) of a vendor and operation (None: of any)."""
-        self.planned.append(Planned(Fault.read(fault), fault, vendor, operation, times))
+        """Plan a fault for the next `times` requests (None: for all) of a vendor and operation (None: of any).
+
+        With `rate`, a share of all requests from now on has it, chosen by chance from `seed`.
+        """
+        if rate is not None and not 0 <= rate <= 1:
+            raise FaultError(f"rate must be from 0 to 1, not {rate}")
+        left = None if rate is not None else times
+        self.planned.append(Planned(Fault.read(fault), fault, vendor, operation, left, rate, Random(seed)))
 
     def clear(self) -> None:
         """Plan nothing any more."""

@@ -1,6 +1,7 @@
 """The simulator: all of its state, and the way from a request to the vendor's answer."""
 
 import time
+from decimal import Decimal
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -123,6 +124,7 @@ class Simulator(State):
 
     def _of_vendor(self, vendor: Vendor, request: Request, started: float) -> Answer:
         key = vendor.key_of(request)
+        self.counts.begun(vendor.name, self.clock.now())
         operation: Operation | None = None
         call: Call | None = None
         fault: faults.Fault | None = None
@@ -154,8 +156,11 @@ class Simulator(State):
                 raise Refusal(int(fault.get("status") or 400), message, fault=True)
             check_labels(call)
             vendor.check(call)
-            answer = vendor.answer(call)
-            vendor.finish(answer, call)
+            if fault is not None and "lost" in fault:
+                answer = Answer(499, {})  # nobody gets it: the connection is closed before anything is carried out
+            else:
+                answer = vendor.answer(call)
+                vendor.finish(answer, call)
         except Refusal as refusal:
             if fault is not None:
                 refusal.details.setdefault("form", fault.get("form"))
@@ -167,6 +172,8 @@ class Simulator(State):
             self._break(vendor, fault, answer, request)
         if vendor.name in self.limits.in_force:
             self._count_active(vendor.name, key or "", answer)
+        charged = answer.status < 300 and call is not None and operation is not None and operation.method == "POST"
+        self.counts.ended(request, answer, call.body if call is not None else None, charged=charged)
         model = call.body.get("model", "") if call is not None and isinstance(call.body, dict) else ""
         self.answered += 1
         self.log.append(
@@ -276,6 +283,11 @@ class Simulator(State):
         """Masked key, balance and time of each account of a vendor, for the page."""
         accounts = self.vendor(vendor).accounts.values()
         return [(masked(account.key), f"{account.balance:f}", iso(account.opened_at)) for account in accounts]
+
+    def open_account(self, vendor: str, key: str, deposit: str) -> None:
+        """Open an account, or set its balance."""
+        account = self.vendor(vendor).account(key)
+        account.balance = Decimal(deposit)
 
     def unit_of(self, vendor: str) -> str:
         """The unit in which a vendor counts money."""

@@ -11,6 +11,7 @@ from itertools import count
 from multiapi.simulator import as_seen, faults
 from multiapi.simulator.clock import Clock
 from multiapi.simulator.contract import HOSTS
+from multiapi.simulator.counts import Counts
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.files import Files, StoredFile, extension
 from multiapi.simulator.jobs import Jobs
@@ -75,6 +76,7 @@ class State(ABC):
         self.jobs = Jobs()
         self.files = Files()
         self.answered = 0
+        self.counts = Counts()
         self._turns: dict[str, int] = {}
         self.cached: dict[bytes, bytes] = {}
         self._numbers = count(1)
@@ -100,6 +102,10 @@ class State(ABC):
     @abstractmethod
     def charges_of(self, vendor: str) -> list[tuple[str, str, str]]:
         """Masked key, balance and time of each account of a vendor."""
+
+    @abstractmethod
+    def open_account(self, vendor: str, key: str, deposit: str) -> None:
+        """Open an account, or top it up to this balance."""
 
     @abstractmethod
     def unit_of(self, vendor: str) -> str:

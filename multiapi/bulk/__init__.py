@@ -9,6 +9,7 @@ from multiapi.bulk.lock import FolderInUseError
 from multiapi.bulk.report import Report
 from multiapi.bulk.segments import DamagedLedgerError
 from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
+from multiapi.bulk.wrapped import RowFailedError, UnknownOutcomeError, WrappedCall
 
 __all__ = [
     "BulkJob",
@@ -21,6 +22,9 @@ __all__ = [
     "Function",
     "Report",
     "Requests",
+    "RowFailedError",
     "State",
     "Task",
+    "UnknownOutcomeError",
+    "WrappedCall",
 ]

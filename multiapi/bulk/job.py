@@ -15,7 +15,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
 from multiapi.bulk.owner import Money, Owner
@@ -28,6 +28,9 @@ from multiapi.bulk.worker import MarkingLimiter, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.units import parse_amount
+
+if TYPE_CHECKING:
+    from multiapi.bulk.wrapped import WrappedCall
 
 logger = logging.getLogger("multiapi")
 
@@ -542,6 +545,30 @@ class BulkJob:
         """Return what the ledger says now, also while another process runs the job."""
         with Ledger(self.folder, read_only=True) as ledger:
             return report_of(ledger)
+
+    def wrap(self) -> WrappedCall:
+        """Return what answers single rows, for programs with a loop of their own: from the ledger, else by a call that is written there.
+
+        with job.wrap() as call:
+            columns = await call("row 7", {"text": "good"})     # or call.sync(...), call.many([...])
+        """
+        from multiapi.bulk.wrapped import WrappedCall
+
+        return WrappedCall(self)
+
+    async def opened(self) -> tuple[Ledger, Owner, Worker]:
+        """Open ledger, owner and worker; whoever asks closes owner and ledger."""
+        facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
+        ledger = Ledger(self.folder, facts, durable=self.durable, take_over=self.take_over)
+        try:
+            if can_reconcile(self.task.provider):
+                await self._reconcile(ledger)
+            self._free(ledger, None)
+            owner = self._owner(ledger, await self._money())
+            return ledger, owner, self._worker(owner, time.monotonic())
+        except BaseException:
+            ledger.close()
+            raise
 
     def estimate(self) -> Estimate:
         """Return what the job may cost, from the first 1,000 rows and list prices. No model is asked.

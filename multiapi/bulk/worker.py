@@ -76,6 +76,7 @@ class Call:
     rows: list[tuple[Wanted, Prepared]]
     begun: float = 0.0
     left: bool = False
+    origin: Call | None = None
 
 
 CURRENT: ContextVar[Call | None] = ContextVar("multiapi_bulk_call", default=None)
@@ -255,7 +256,7 @@ class Worker:
                 )
                 failed.append((key, identity, each.position, type(error).__name__, printable(str(error), 500)))
                 continue
-            key = self._key(prepared, identity)
+            key = self.key_of(prepared, identity)
             wanted = Wanted(key, identity, each.position, prepared.body_bytes, prepared.messages, prepared.max_tokens)
             made.append((wanted, prepared))
         if failed:
@@ -276,10 +277,11 @@ class Worker:
         value = row.row.get(self.id_column) if self.id_column is not None else None
         return "" if value is None else str(value)
 
-    def _key(self, prepared: Prepared, identity: str) -> bytes:
+    def key_of(self, prepared: Prepared, identity: str) -> bytes:
+        """Return the key of a row that is ready to be sent."""
         parts = [self.task.provider.name, self.task.operation, prepared.identity, identity]
         key = key_of(parts)
-        if self.id_column is not None:
+        if self.id_column is not None or identity:
             return key
         count = self._occurrences.get(key, 0)
         self._occurrences[key] = count + 1
@@ -308,10 +310,11 @@ class Worker:
             taken.append(ready.popleft())
         return taken
 
-    def _go(self, call: Call) -> None:
+    def _go(self, call: Call) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._work(call))
         self._running[task] = call
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
@@ -319,6 +322,14 @@ class Worker:
             self.stop(f"error: {type(task.exception()).__name__}")
 
     # ------------------------------------------------------------------------------------ one call
+
+    async def carry_out(self, call: Call) -> None:
+        """Carry out a claimed call, with what a refusal makes of it, and wait for all of that."""
+        task = self._go(call)
+        waiting = {task}
+        while waiting:
+            await asyncio.wait(waiting)
+            waiting = {each for each, held in self._running.items() if held.origin is call}
 
     async def _work(self, call: Call) -> None:
         CURRENT.set(call)
@@ -356,7 +367,7 @@ class Worker:
         parts = [call.rows[:middle], call.rows[middle:]]
         made = await self.books.split(self.name, call.id, [[wanted.key for wanted, _ in part] for part in parts])
         for part, (number, own_id) in zip(parts, made, strict=True):
-            self._go(Call(number, own_id, part))
+            self._go(Call(number, own_id, part, origin=call.origin or call))
 
     async def _answered(self, call: Call, answers: Sequence[Answered]) -> None:
         ended = []

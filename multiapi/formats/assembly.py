@@ -28,7 +28,7 @@ from multiapi.types.chat import ChatDelta, ChatResponse, Citation, Reasoning, To
 from multiapi.types.limits import Limits
 from multiapi.types.media import Media, from_base64
 
-_CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _CONSTANT = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
 _CHOICE_KEYS = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
 _MESSAGE_KEYS = frozenset(
@@ -412,7 +412,7 @@ class Assembly:
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived, put together."""
         top = self._top
-        calls, invalid = self._calls.finished(cut=interrupted or self.finish_reason in _CUT_REASONS)
+        calls, invalid = self._calls.finished(cut=interrupted or self.finish_reason in CUT_REASONS)
         model = top.get("model")
         answer_id = top.get("id")
         usage = read_usage(top.get("usage"), rest_is_reasoning=self._rest_is_reasoning)

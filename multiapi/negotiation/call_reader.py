@@ -1,7 +1,8 @@
 """Finds the tool call that ends a text, while the text comes: what only shows a call is text.
 
 A call is a whole response. Thoughts may stand before it, and words; one fence may span it; nothing may stand behind it. A JSON object
-with words behind it, in a quotation, in code or in thoughts is something that the model talks about.
+with words behind it, in a quotation, in code or in thoughts is something that the model talks about; `multiapi.negotiation.surroundings`
+says what makes a quotation.
 
 Each character is looked at once, wherever the text is cut.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import NamedTuple
+
+from multiapi.negotiation.surroundings import Surroundings
 
 _MARK = re.compile(r"[`{}]")
 _BLANKS = re.compile(r"\s*")
@@ -23,8 +26,6 @@ _OPENING_TAGS = ("<think>", "<thinking>", "<thought>")
 _LABELS = frozenset({"", "json"})
 _LABEL_CHARS = 16
 _KEY_CHARS = 200
-_QUOTING = frozenset("\"'`“”„‟‘’‚‛«»‹›「」『』=([<{|>\\+-*_#$@&~/%")
-"""What stands right before an object that is quoted, assigned, listed or part of something else."""
 _BEHIND_NAME = frozenset({"arguments", "parameters", "input", "id", "type"})
 
 
@@ -35,7 +36,7 @@ class FoundCall(NamedTuple):
         words: The text before it, without the fence and the blanks in between.
         object: The object, as it was written.
         is_whole: It is closed; if not, the text breaks off inside of it.
-        follows_another: Nothing but an object of the same kind stands before it.
+        follows_another: An object of the same kind stands before it, and not in a quotation.
     """
 
     words: str
@@ -61,10 +62,10 @@ class CallReader:
         self._has_words = False
         self._has_objects = False
         # words
-        self._last = ""
-        self._line = ""
+        self._around = Surroundings()
         self._depth = 0
         self._fence = 0
+        self._has_fences = False
         # a fence that may span a call
         self._run = 0
         self._opened = 0
@@ -90,8 +91,7 @@ class CallReader:
     def found(self) -> FoundCall | None:
         """The call that ends the text, if one does."""
         if self._step == self._after_object or (self._step == self._close_fence and self._run >= self._opened):
-            follows = self._has_objects and not self._has_words
-            return FoundCall("".join(self._said), "".join(self._object), follows_another=follows)
+            return FoundCall("".join(self._said), "".join(self._object), follows_another=self._has_objects)
         is_open = self._step in (self._in_object, self._in_string)
         if is_open and not self._has_words and not self._has_objects and self._strings:
             first = self._strings[0]
@@ -159,7 +159,7 @@ class CallReader:
             self._run, self._step = 0, self._in_ticks
             return end
         if found[0] == "{":
-            if not self._fence and self._depth == 0 and self._line != ">" and not self._is_quoted():
+            if not self._fence and self._depth == 0 and not self._around.quote("".join(self._held)):
                 self._start_object(fence=0)
                 return end
             self._depth += 1
@@ -168,30 +168,23 @@ class CallReader:
         self._say(found[0])
         return end + 1
 
-    def _is_quoted(self) -> bool:
-        return self._line != "" and self._last in _QUOTING
-
     def _say(self, words: str) -> None:
         """Text, except for blanks at its end: they are held back, since a call takes them along."""
         body = words.rstrip()
         if body:
             self._release(self._held)
             self._out.append(body)
+            self._around.take(body, is_code=self._is_in_code())
             self._has_words = True
-            self._last = body[-1]
-            line = body.rfind("\n")
-            if line >= 0:
-                self._line = body[line + 1 :].lstrip()[:1]
-            elif not self._line:
-                self._line = body.lstrip()[:1]
         if len(body) < len(words):
-            blanks = words[len(body) :]
-            self._held.append(blanks)
-            if "\n" in blanks:
-                self._line = ""
+            self._held.append(words[len(body) :])
 
-    def _release(self, held: list[str]) -> None:
+    def _is_in_code(self) -> bool:
+        return bool(self._fence or self._depth)
+
+    def _release(self, held: list[str], *, is_code: bool = False) -> None:
         self._out += held
+        self._around.take("".join(held), is_code=is_code or self._is_in_code())
         held.clear()
 
     # ------------------------------------------------------------------------------------------ fences
@@ -203,7 +196,7 @@ class CallReader:
             return end
         run, ticks = self._run, "`" * self._run
         self._step = self._in_words
-        if run >= 3 and not self._fence and self._depth == 0 and self._line != ">":
+        if run >= 3 and not self._fence and self._depth == 0 and not self._is_quoted_fence():
             self._opened, self._label, self._step = run, "", self._in_label
             self._held.append(ticks)
             return end
@@ -211,6 +204,10 @@ class CallReader:
             self._fence = 0 if self._fence and run >= self._fence else self._fence or run
         self._say(ticks)
         return end
+
+    def _is_quoted_fence(self) -> bool:
+        """Whether a fence that begins here cannot span a call: it is the second one for JSON, or stands in a quotation."""
+        return self._has_fences or self._around.quote("".join(self._held))
 
     def _in_label(self, text: str, at: int) -> int:
         found = _LABEL_END.search(text, at, at + _LABEL_CHARS)
@@ -237,6 +234,7 @@ class CallReader:
 
     def _no_call_in_fence(self, label: str) -> None:
         self._fence, self._step = self._opened, self._in_words
+        self._has_fences = self._has_fences or self._label.strip().lower() in _LABELS
         opening = "".join(self._held) + label
         self._held.clear()
         self._say(opening)
@@ -321,10 +319,9 @@ class CallReader:
         self._pass_object()
 
     def _pass_object(self) -> None:
-        self._release(self._held)
-        self._release(self._object)
-        self._last = "}"
-        self._line = self._line or "{"
+        self._has_fences = self._has_fences or self._opened > 0
+        self._release(self._held, is_code=True)
+        self._release(self._object, is_code=True)
 
     # ------------------------------------------------------------------------------------------ behind the object
 
@@ -352,7 +349,7 @@ class CallReader:
     def _words_behind(self) -> None:
         self._fence = 0 if self._run >= self._opened else self._opened
         self._step = self._in_words
-        self._has_objects = True
+        self._has_objects = self._has_objects or self._strings[:1] == ["tool_calls"] or len(self._strings) > 2
         self._pass_object()
         behind = "".join(self._behind)
         self._behind.clear()

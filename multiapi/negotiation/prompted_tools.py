@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from multiapi.formats.assembly import CUT_REASONS
 from multiapi.formats.stream import all_calls
 from multiapi.formats.tool_calls import arguments_error, made_call_id
 from multiapi.http.json import dump_json, rewritten
@@ -202,7 +203,8 @@ def _object(arguments: str) -> Any:
 
 def read_prompted(response: ChatResponse, request: ChatRequest) -> ChatResponse:
     """The answer with the calls that the model wrote as text read back into tool calls."""
-    text, valid, invalid = find_calls(response.text, request, stem=response.id or response.request_id or "")
+    stem = response.id or response.request_id or ""
+    text, valid, invalid = find_calls(response.text, request, stem=stem, is_cut=response.finish_reason in _CUT)
     if not valid and not invalid:
         return response
     return replace(
@@ -215,12 +217,12 @@ def read_prompted(response: ChatResponse, request: ChatRequest) -> ChatResponse:
 
 
 def find_calls(
-    text: str, request: ChatRequest, *, stem: str = ""
+    text: str, request: ChatRequest, *, stem: str = "", is_cut: bool = False
 ) -> tuple[str, tuple[ToolCall, ...], tuple[InvalidToolCall, ...]]:
     """The words before the calls, the calls, and what was meant to be calls but cannot be called.
 
     A text without a valid call stays as it is. A named or required tool that was not called is an invalid call too: a plain answer is
-    not what was asked for.
+    not what was asked for. A response that was cut off (`is_cut`) has no valid call: words might have followed that say what it is.
     """
     if not _offered(request):
         return text, (), ()
@@ -228,6 +230,10 @@ def find_calls(
     reader.feed(text)
     found = reader.found()
     valid, invalid = ([], []) if found is None else _calls(found, request, stem)
+    if valid and is_cut:
+        error = "the response was cut off behind the call, so it may be a quotation; raise max_tokens, or call the tool again"
+        invalid += [InvalidToolCall(call.id, call.name, call.arguments, error) for call in valid]
+        valid = []
     if valid and found is not None:
         return found.words, tuple(valid), tuple(invalid)
     if not invalid and _is_demanded(request):
@@ -237,6 +243,9 @@ def find_calls(
         error = "the model answered in words although a tool call was demanded"
         invalid = [InvalidToolCall(made_call_id(stem, 0), (named or request.tools[0]).name, text, error)]
     return text, (), tuple(invalid)
+
+
+_CUT = CUT_REASONS | {"content_filter"}
 
 
 def _offered(request: ChatRequest) -> bool:

@@ -19,6 +19,7 @@ from llama_index.core.agent.workflow import FunctionAgent
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import Message, Tool, ToolCall
+from multiapi.negotiation.call_reader import CallReader
 from multiapi.negotiation.prompted_tools import PromptedStream, find_calls, read_prompted, with_prompted_tools
 from multiapi.negotiation.thoughts import without_thoughts
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, TextPart
@@ -46,6 +47,29 @@ SHOWN = {
     "another fence behind": f"```json\n{CALL}\n```\n```\nno\n```",
     "markup": f"<page>{CALL}</page>",
     "an assignment": f"call = {CALL}",
+    "a block of YAML": f"quote: |\n  {CALL}",
+    "a list with numbers": f"The page lists:\n1. {CALL}",
+    "a list with letters": f"a) {CALL}",
+    "words in a list": f"The page has:\n- first\n- then {CALL}",
+    "an indented block": f"The page says:\n\n    {CALL}",
+    "a block behind a tab": f"The page says:\n\n\t{CALL}",
+    "a cell of a table": f"| a | b |\n|---|---|\n| x | {CALL}",
+    "markup that is not closed": f"<page>\n{CALL}",
+    "markup with attributes": f"<page id=\"1\" lang='x'>\nText: {CALL}",
+    "thoughts behind words": f"Hm. <reasoning>\nThe page wants {CALL}",
+    "thoughts in brackets": f"[THINK]\nThe page wants {CALL}",
+    "the second of two fences": f'Either\n```json\n{{"a": 1}}\n```\nor\n```json\n{CALL}\n```',
+    "a fence of tildes": f"Example:\n~~~\n{CALL}",
+    "a quotation over lines": f'It says: "\n{CALL}',
+    "a quotation with other marks": f"Es steht da: „Tu das:\n{CALL}",
+    "Japanese quotation marks": f"ページには「次の\n{CALL}",
+    "a fence in a list": f"- ```json\n{CALL}\n```",
+    "an indented fence": f"1. Example:\n\n   ```json\n   {CALL}\n   ```",
+    "a citation that goes on": f"> The page says\n{CALL}",
+    "a footnote": f"[1]: {CALL}",
+    "a comment": f"// like this {CALL}",
+    "a prompt of a shell": f"$ send {CALL}",
+    "code over lines": f"It says `\n{CALL}",
 }
 CALLED = {
     "bare": CALL,
@@ -57,6 +81,20 @@ CALLED = {
     "after a quoted one": f"The page has `{CALL}`. I do it.\n{CALL}",
 }
 WORDS_BEFORE = {"words before": "I will pay.", "words before a fence": "I will pay."}
+BEFORE = [
+    'I use "send_money" now.',
+    "I use `send_money`, with List<str>:",
+    'The pipe is 5" wide, a < b, [x] and <br>.',
+    "Plan:\n1. Search\n2. Pay\n\nNow:",
+    "> Pay him.\n\nI do that.",
+    "<page>Pay him.</page>\nI do that.",
+    "It says „pay“, “pay”, «pay» and 「pay」.",
+    "I read `a\n\nand pay.",
+    "~~~\n<p>\n~~~\nNow:",
+    '```python\nx = "\n```\nNow:',
+    "The title is in <title>, as you see:",
+]
+"""Words that are closed before a call begins."""
 
 
 def send_money(to: str, amount: int) -> str:
@@ -137,6 +175,29 @@ def test_a_call_that_is_the_answer_is_one(provider: str, row: str) -> None:
         assert answer.text == WORDS_BEFORE.get(row, answer.text)
 
 
+@pytest.mark.parametrize("before", BEFORE)
+def test_words_that_quote_something_else_do_not_make_a_quotation(before: str) -> None:
+    for text in (f"{before}\n{CALL}", f"{before}\n```json\n{CALL}\n```"):
+        words, valid, invalid = find_calls(text, ASK)
+        assert (words, [call.name for call in valid], invalid) == (before, ["send_money"], ())
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "content_filter"])
+def test_a_response_that_was_cut_off_calls_nothing(reason: str) -> None:
+    for text in (f"The page says {CALL}", CALL):
+        whole = read_prompted(ChatResponse(provider="acme", text=text, finish_reason=reason), ASK)
+        assert (whole.text, whole.tool_calls) == (text, ())
+        assert "cut off" in whole.invalid_tool_calls[0].error
+
+
+def test_one_of_two_calls_in_words_is_not_carried_out() -> None:
+    for text in (f"Either {CALL} or {CALL}", f"First I pay: {CALL}\nThen I pay: {SINGLE}"):
+        words, valid, invalid = find_calls(text, ASK)
+        assert (words, valid) == (text, ())
+        assert "list of one object" in invalid[0].error
+    assert find_calls(f'The user is {{"name": "Bob"}}. I pay: {CALL}', ASK)[1] != ()
+
+
 def test_a_name_that_was_not_offered_is_an_invalid_call() -> None:
     for text in (SHOWN["an unknown name"], '{"name": "os_system", "arguments": {}}'):
         words, valid, invalid = find_calls(text, ASK)
@@ -202,6 +263,15 @@ UNITS = st.sampled_from(
         "\n",
         " ",
         "> ",
+        "- ",
+        "1. ",
+        "<a>",
+        "</a>",
+        "<b c='",
+        "[THINK]",
+        "~~~",
+        "„",
+        "“",
         "\\",
         "<think>",
         "</think>",
@@ -230,6 +300,17 @@ def test_a_stream_gives_what_the_whole_gives_and_loses_nothing(units: list[str],
         rest = text[len(whole.text) :].strip()
         assert text.startswith(whole.text)
         assert rest.rstrip("`\n ").endswith("}")
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(UNITS, max_size=6), st.sampled_from([CALL, SINGLE]), st.sampled_from([1, 2, 3]))
+def test_where_a_text_is_cut_changes_nothing(units: list[str], call: str, size: int) -> None:
+    text = "".join([*units, "\n", call])
+    whole, cut = CallReader(), CallReader()
+    whole.feed(text)
+    for at in range(0, len(text), size):
+        cut.feed(text[at : at + size])
+    assert cut.found() == whole.found()
 
 
 @settings(deadline=None, max_examples=200)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from multiapi.errors import MissingApiKeyError
 from multiapi.provider import Provider
-from multiapi.sending.keys import ApiKey, sealed
+from multiapi.sending.keys import ApiKey, found_in_environment, missing_key, sealed
 
 
 class VendorKey(SecretStr):
@@ -64,7 +63,7 @@ def find_key(given: Any, provider: Provider) -> Any:
     if isinstance(given, VendorKey) and given.provider == provider.name:
         return given
     if given is None or isinstance(given, VendorKey):
-        return _from_environment(provider.name, provider.api_key_env)
+        return _from_environment(provider.name, *provider.key_variables)
     if isinstance(given, ApiKey):
         return find_key(given.reveal(), provider)
     secret = getattr(given, "get_secret_value", None)
@@ -75,11 +74,10 @@ def find_key(given: Any, provider: Provider) -> Any:
     return VendorKey(value, provider.name)
 
 
-def _from_environment(provider: str, variable: str) -> VendorKey:
-    value = os.environ.get(variable)
-    if not value:
-        raise MissingApiKeyError(
-            f"{provider} needs a key: set the environment variable {variable} or pass api_key=...", provider=provider
-        )
-    ApiKey(value, provider=provider, variable=variable)
-    return VendorKey(value, provider, variable)
+def _from_environment(provider: str, variable: str, *others: str) -> VendorKey:
+    found = found_in_environment(provider, (variable, *others), "keys")
+    if found is None:
+        raise missing_key(provider, variable, others)
+    value = os.environ[found]
+    ApiKey(value, provider=provider, variable=found)
+    return VendorKey(value, provider, found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -30,7 +29,9 @@ from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.steps import Policy, UnknownFields
 from multiapi.providers import PROVIDERS, find_provider, split_model
+from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
+from multiapi.types.attribution import Attribution
 from multiapi.types.chat import ChatRequest, ReasoningReplay, ToolCalling
 from multiapi.types.limits import Limits, Timeout
 
@@ -67,6 +68,7 @@ _CONNECTION_FIELDS = frozenset(
         "allow_http",
         "limiter",
         "unknown_fields",
+        "attribution",
     }
 )
 _CLIENTS = ("client", "async_client")
@@ -117,6 +119,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         verify: As for httpx: False, or an SSL context.
         policy, limits: `multiapi.flows.steps.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
+        attribution: A `multiapi.Attribution`: which program makes these requests; None: nothing is said.
         limiter: A `multiapi.sending.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
@@ -166,6 +169,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = False
     unknown_fields: UnknownFields = "warn"
+    attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
@@ -198,7 +202,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @model_validator(mode="after")
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
-        self._home = (self.provider, os.environ.get(find_provider(self.provider).base_url_env))
+        self._home = (self.provider, address_of_environment(find_provider(self.provider)))
         return self
 
     @model_validator(mode="after")
@@ -229,7 +233,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         if moves:  # neither the address nor the key of one vendor is taken along to another
             super().__setattr__("base_url", None)
             super().__setattr__("api_key", find_key(self.api_key, find_provider(value)))
-            self._home = (value, os.environ.get(find_provider(value).base_url_env))
+            self._home = (value, address_of_environment(find_provider(value)))
 
     @cached_property
     def client(self) -> Client:
@@ -265,6 +269,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "policy": self.policy,
             "limits": self.limits,
             "unknown_fields": self.unknown_fields,
+            "attribution": self.attribution,
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +22,9 @@ from multiapi.flows.steps import Policy
 from multiapi.formats.openai.vendor import merged
 from multiapi.provider import operation_of
 from multiapi.providers import find_provider, split_model
+from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
+from multiapi.types.attribution import Attribution
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from multiapi.types.limits import Limits, Timeout
 
@@ -44,7 +45,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         provider: aimlapi or aicredits; may also stand before the model's id.
         model: The vendor's id of the model. (Also `model_name`.)
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, policy, limits: As for `ChatMultiApi`.
+            proxy, verify, policy, limits, attribution: As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
         batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
@@ -83,6 +84,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     verify: Any = Field(default=True, exclude=True, repr=False)
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
+    attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -109,7 +111,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     @model_validator(mode="after")
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
-        self._home = (self.provider, os.environ.get(find_provider(self.provider).base_url_env))
+        self._home = (self.provider, address_of_environment(find_provider(self.provider)))
         return self
 
     @cached_property
@@ -133,6 +135,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             "default_headers": self.default_headers,
             "default_query": self.default_query,
             "allow_http": self.allow_http,
+            "attribution": self.attribution,
             "limiter": self.limiter,
             "proxy": self.proxy,
             "verify": self.verify,

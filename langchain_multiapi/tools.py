@@ -26,6 +26,7 @@ from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Policy
 from multiapi.providers import find_provider
 from multiapi.sending.limiter import Limiter
+from multiapi.types.attribution import Attribution
 from multiapi.types.limits import Limits
 
 __all__ = [
@@ -63,7 +64,7 @@ class _Vendor(Sealed, BaseModel):
         job_timeout_s: How long a tool waits for a film, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, policy, limits: As for `ChatMultiApi`.
+            proxy, verify, policy, limits, attribution: As for `ChatMultiApi`.
     """
 
     provider: str
@@ -88,6 +89,7 @@ class _Vendor(Sealed, BaseModel):
     verify: Any = Field(default=True, exclude=True, repr=False)
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
+    attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -144,6 +146,7 @@ class _Vendor(Sealed, BaseModel):
                     verify=self.verify,
                     policy=self.policy,
                     limits=self.limits,
+                    attribution=self.attribution,
                     http_client=self.http_client,
                     http_async_client=self.http_async_client,
                 )

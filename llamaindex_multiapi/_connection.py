@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from multiapi.client.arguments import MEANINGLESS, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.formats.openai.vendor import merged
 from multiapi.providers import find_provider, split_model
-from multiapi.sending.addresses import checked_base_url
+from multiapi.sending.addresses import address_of_environment, checked_base_url
 from multiapi.sending.keys import ApiKey, sealed
 
 if TYPE_CHECKING:
@@ -65,11 +64,16 @@ class Connected:
         if not data["model"]:
             raise InvalidRequestError(f"{type(self).__name__} needs the id of a model: model=...")
         data["provider"] = provider.name
-        key = ApiKey.look_for(data.pop("api_key", None), provider=provider.name, variable=provider.api_key_env)
+        key = ApiKey.look_for(
+            data.pop("api_key", None),
+            provider=provider.name,
+            variable=provider.api_key_env,
+            others=provider.other_key_envs,
+        )
         if isinstance(key, MissingApiKeyError):
             raise key
         if data.get("base_url") is None:
-            data["base_url"] = os.environ.get(provider.base_url_env)
+            data["base_url"] = address_of_environment(provider)
         if data.get("rate_limiter") is not None:
             data["rate_limiter"] = _for_attempts(data["rate_limiter"])
         # A key of the environment is not kept but read at each call, so that it may change.
@@ -102,7 +106,7 @@ class Connected:
         if provider.name == self.__dict__.get("provider"):
             return
         super().__setattr__("provider", provider.name)
-        super().__setattr__("base_url", os.environ.get(provider.base_url_env))
+        super().__setattr__("base_url", address_of_environment(provider))
         super().__setattr__("api_key", None)
 
     # ------------------------------------------------------------------------------------ copies
@@ -192,6 +196,7 @@ class Connected:
             fields[http_client],
             _limiter_of(fields),
             fields.get("unknown_fields"),
+            fields["attribution"],
             getattr(fields["rate_limiter"], "tokens", None),
         )
         private = self.__pydantic_private__  # type: ignore[attr-defined]
@@ -216,6 +221,7 @@ class Connected:
             allow_http=fields["allow_http"],
             limiter=_limiter_of(fields),
             unknown_fields=fields.get("unknown_fields", "warn"),
+            attribution=fields["attribution"],
         )
         window = getattr(fields["rate_limiter"], "tokens", None)
         if window is not None:
@@ -305,7 +311,8 @@ def _for_attempts(limiter: Any) -> Any:
 
 def _key_of_environment(provider: str) -> Any:
     """The key as it is now, in its holder; what is wrong with it is said when a client is made."""
-    return ApiKey.look_for(None, provider=provider, variable=find_provider(provider).api_key_env)
+    found = find_provider(provider)
+    return ApiKey.look_for(None, provider=provider, variable=found.api_key_env, others=found.other_key_envs)
 
 
 def _frozen(mapping: Mapping[str, str] | None) -> Any:

@@ -101,6 +101,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     policy: Any = Field(default=None, exclude=True, repr=False)
     limits: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
+    attribution: Any = Field(default=None, exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

@@ -143,6 +143,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     limits: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
     unknown_fields: UnknownFields = Field(default="warn", exclude=True, repr=False)
+    attribution: Any = Field(default=None, exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

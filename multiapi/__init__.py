@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         UsageReport,
         UsageRequest,
     )
+    from multiapi.types.attribution import Attribution
     from multiapi.types.batches import Batch, BatchRequest, BatchResult
     from multiapi.types.jobs import Job, Progress
     from multiapi.types.legacy import LegacyRequest
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AsyncClient": "client.client",
+    "Attribution": "types.attribution",
     "Balance": "types.account",
     "Batch": "types.batches",
     "BatchRequest": "types.batches",
@@ -119,6 +121,7 @@ _HOMES = {
 __all__ = [
     "PROVIDERS",
     "AsyncClient",
+    "Attribution",
     "Balance",
     "Batch",
     "BatchRequest",

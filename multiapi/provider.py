@@ -119,6 +119,9 @@ class Provider:
         name: What users type.
         title: What the vendor calls itself.
         base_url: The API root as documented.
+        other_key_envs: Variables that other packages read the key from; looked at in this order after `api_key_env`.
+        other_base_url_envs: The same for the address.
+        attribution: Headers that say on whose behalf requests are made, by the fields of `Attribution`.
         auth_header: Header that carries the key, and what stands before it.
         chat_stream: None where the vendor documents no streaming; the whole answer is then one delta.
         operations: Everything but chat, by name.
@@ -153,6 +156,9 @@ class Provider:
     base_url_env: str
     chat: Operation[ChatRequest, ChatResponse]
     read_error: Callable[[HttpResponse], StatusError]
+    other_key_envs: tuple[str, ...] = ()
+    other_base_url_envs: tuple[str, ...] = ()
+    attribution: Mapping[str, str] = field(default_factory=dict)
     auth_header: tuple[str, str] = ("authorization", "Bearer ")
     chat_stream: StreamOperation | None = None
     operations: Mapping[str, Operation[Any, Any]] = field(default_factory=dict)
@@ -184,6 +190,16 @@ class Provider:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_provider, (self.name,)
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that the key is looked for in, the provider's own one first."""
+        return (self.api_key_env, *self.other_key_envs)
+
+    @property
+    def base_url_variables(self) -> tuple[str, ...]:
+        """The environment variables that the address is looked for in."""
+        return (self.base_url_env, *self.other_base_url_envs)
 
     def structured_for(self, model: str) -> tuple[StructuredMethod, ...]:
         """Ways to structured output with one model, best first; one that is not among them can still be named."""

@@ -18,8 +18,8 @@ hypothesis.settings.load_profile("multiapi")
 def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No key, address or proxy of the machine reaches a test, and no test what another one taught the process."""
     for provider in PROVIDERS.values():
-        monkeypatch.delenv(provider.api_key_env, raising=False)
-        monkeypatch.delenv(provider.base_url_env, raising=False)
+        for name in (*provider.key_variables, *provider.base_url_variables):
+            monkeypatch.delenv(name, raising=False)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

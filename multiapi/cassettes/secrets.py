@@ -32,7 +32,9 @@ def is_secret(name: str) -> bool:
 
 def secrets_of(interactions: Iterable[Mapping[str, Any]]) -> Scrubber:
     """What takes the secrets of these exchanges out: keys that were sent in headers or in the query, and those of the environment."""
-    scrubber = Scrubber(os.environ.get(provider.api_key_env, "") for provider in PROVIDERS.values())
+    scrubber = Scrubber(
+        os.environ.get(name, "") for provider in PROVIDERS.values() for name in provider.key_variables
+    )
     for each in interactions:
         request = each["request"]
         for name, value in request["headers"].items():

@@ -90,7 +90,7 @@ class Run:
         try:
             return Client(provider, timeout=self.timeout)
         except MissingApiKeyError:
-            if os.environ.get(provider.api_key_env):
+            if any(os.environ.get(name) for name in provider.key_variables):
                 raise
             raise MissingApiKeyError(
                 f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "

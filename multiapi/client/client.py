@@ -49,6 +49,7 @@ class Client(FlowRunner, Blocking, Calls):
         default_headers: Sent with every request.
         http_client: An `httpx.Client` to send with; it is never closed by us.
         allow_http: Permit plain http to hosts that are not this machine.
+        attribution: An `Attribution`: which program makes these requests, for providers that count that; None: nothing is said.
         unknown_fields: What is done about fields in `extra` that the provider is not known to take: "warn" once, "error", or "pass".
 
     Raises:

@@ -40,7 +40,12 @@ class ClientPair:
         **settings: Any,
     ) -> None:
         self.provider = find_provider(provider)
-        key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        key = ApiKey.look_for(
+            api_key,
+            provider=self.provider.name,
+            variable=self.provider.api_key_env,
+            others=self.provider.other_key_envs,
+        )
         api_key = None  # no frame of an error that is raised from here on has it
         if isinstance(key, MissingApiKeyError):
             raise key

@@ -10,9 +10,16 @@ from urllib.parse import urlsplit
 
 from multiapi.errors import InvalidRequestError
 from multiapi.provider import Provider
+from multiapi.sending.keys import found_in_environment
 
 if TYPE_CHECKING:
     import httpx
+
+
+def address_of_environment(provider: Provider) -> str | None:
+    """The address that the environment gives for a provider, or None."""
+    found = found_in_environment(provider.name, provider.base_url_variables, "addresses")
+    return None if found is None else os.environ[found]
 
 
 def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
@@ -21,7 +28,7 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
     Raises:
         InvalidRequestError: No address, or plain http to a host that is not this machine.
     """
-    address = given or os.environ.get(provider.base_url_env) or provider.base_url
+    address = given or address_of_environment(provider) or provider.base_url
     try:
         parts = urlsplit(address)
         host = parts.hostname

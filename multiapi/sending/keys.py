@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from multiapi.errors import MissingApiKeyError
@@ -33,20 +35,22 @@ class ApiKey:
         self._value = value
 
     @classmethod
-    def find(cls, given: Any, *, provider: str, variable: str) -> ApiKey:
-        """From an argument (text, a secret holder, a function) or the vendor's own environment variable.
+    def find(cls, given: Any, *, provider: str, variable: str, others: Sequence[str] = ()) -> ApiKey:
+        """From an argument (text, a secret holder, a function), the provider's own environment variable, or one of the others.
 
         Raises:
             MissingApiKeyError: Neither is there, or it is no key.
         """
-        found = cls.look_for(given, provider=provider, variable=variable)
+        found = cls.look_for(given, provider=provider, variable=variable, others=others)
         given = None
         if isinstance(found, MissingApiKeyError):
             raise found
         return found
 
     @classmethod
-    def look_for(cls, given: Any, *, provider: str, variable: str) -> ApiKey | MissingApiKeyError:
+    def look_for(
+        cls, given: Any, *, provider: str, variable: str, others: Sequence[str] = ()
+    ) -> ApiKey | MissingApiKeyError:
         """The same, with the error as a value: for callers whose own frame still has the argument."""
         if isinstance(given, ApiKey):
             return given
@@ -55,12 +59,10 @@ class ApiKey:
             secret = getattr(given, "get_secret_value", None)
             given = secret() if secret is not None else given
         else:
-            given, source = os.environ.get(variable), variable
-            if not given:
-                return MissingApiKeyError(
-                    f"{provider} needs a key: set the environment variable {variable} or pass api_key=...",
-                    provider=provider,
-                )
+            source = found_in_environment(provider, (variable, *others), "keys")
+            if source is None:
+                return missing_key(provider, variable, others)
+            given = os.environ[source]
         try:
             return cls(given, provider=provider, variable=source)
         except MissingApiKeyError as error:
@@ -118,6 +120,35 @@ class ApiKey:
         if self.variable is not None:
             return _from_environment, (self.provider, self.variable)
         return _from_value, (self.provider, self._value)
+
+
+def found_in_environment(provider: str, variables: Sequence[str], what: str) -> str | None:
+    """The first of these variables that holds something. Where another one holds something else, that is told once."""
+    held = [name for name in variables if os.environ.get(name)]
+    if not held:
+        return None
+    different = [name for name in held[1:] if os.environ[name] != os.environ[held[0]]]
+    if different:
+        _warn_of_difference(provider, held[0], tuple(different), what)
+    return held[0]
+
+
+@lru_cache(maxsize=64)
+def _warn_of_difference(provider: str, used: str, others: tuple[str, ...], what: str) -> None:
+    verb = "holds" if len(others) == 1 else "hold"
+    warnings.warn(
+        f"{provider}: {used} is used, and {' and '.join(others)} {verb} other {what}; remove those that are not meant",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
+def missing_key(provider: str, variable: str, others: Sequence[str] = ()) -> MissingApiKeyError:
+    """The error for a key that is nowhere; it names every variable that was looked at."""
+    message = f"{provider} needs a key: set the environment variable {variable} or pass api_key=..."
+    if others:
+        message += f" ({' and '.join(others)} {'is' if len(others) == 1 else 'are'} read as well)"
+    return MissingApiKeyError(message, provider=provider)
 
 
 def sealed(error: Exception) -> Exception:

@@ -55,6 +55,7 @@ def _headers(settings: Settings, request: HttpRequest, key: str | None) -> dict[
     headers = {"accept": "text/event-stream, application/json" if request.stream else "application/json, */*"}
     headers["accept-encoding"] = "identity" if request.stream else "gzip, deflate"
     headers["user-agent"] = USER_AGENT
+    headers.update(settings._attribution)
     headers.update(settings.default_headers)
     for name, value in request.headers.items():
         headers[name.lower()] = value

@@ -15,6 +15,7 @@ from multiapi.negotiation.refusals import Refusals
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.sending.addresses import checked_base_url
+from multiapi.sending.attribution import attribution_headers, checked_attribution
 from multiapi.sending.connection_checks import check_http_client, check_proxy, checked_headers, proxy_hint
 from multiapi.sending.failures import Failures
 from multiapi.sending.kept import Kept
@@ -23,6 +24,7 @@ from multiapi.sending.limiter import Limiter, documented_limiter
 from multiapi.sending.retry_budget import RetryBudget
 from multiapi.sending.scrubbing import Scrubber
 from multiapi.sending.waiting import waiting
+from multiapi.types.attribution import Attribution
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.limits import Limits, Timeout
 
@@ -59,6 +61,7 @@ class Settings:
         allow_http: bool = False,
         limiter: Limiter | Literal["documented"] | None = None,
         unknown_fields: UnknownFields = "warn",
+        attribution: Attribution | None = None,
     ) -> None:
         self.provider = find_provider(provider)
         if unknown_fields not in WORDS:
@@ -67,7 +70,13 @@ class Settings:
                 provider=self.provider.name,
             )
         self.unknown_fields = unknown_fields
-        key = ApiKey.look_for(api_key, provider=self.provider.name, variable=self.provider.api_key_env)
+        self.attribution = checked_attribution(attribution, self.provider)
+        key = ApiKey.look_for(
+            api_key,
+            provider=self.provider.name,
+            variable=self.provider.api_key_env,
+            others=self.provider.other_key_envs,
+        )
         api_key = None  # no frame of an error that is raised from here on has it
         if isinstance(key, MissingApiKeyError):
             raise key
@@ -90,6 +99,7 @@ class Settings:
         self._settle()
 
     def _settle(self) -> None:
+        self._attribution = attribution_headers(self.attribution, self.provider, self.base_url)
         self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None

@@ -120,7 +120,7 @@ def record_simulated(scenario: Scenario, path: Path) -> None:
 def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     """What a client makes at random, in the same order each time; nothing of the environment, nothing learned before."""
     counter = itertools.count(1)
-    variables = {each.base_url_env: "" for each in PROVIDERS.values()}
+    variables = {name: "" for each in PROVIDERS.values() for name in each.base_url_variables}
     REFUSALS.forget()
     for budget in RETRY_BUDGETS.values():
         budget.refill()
@@ -240,7 +240,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.live and options.provider is None:
         parser.error("--live needs --provider: limits are in the vendor's own unit")
-    if options.live and not os.environ.get(PROVIDERS[options.provider].api_key_env):
+    if options.live and not any(map(os.environ.get, PROVIDERS[options.provider].key_variables)):
         parser.error(f"--live needs the key in {PROVIDERS[options.provider].api_key_env}")
     return options
 

@@ -16,13 +16,13 @@ from multiapi.types.limits import Limits
 
 CONNECTION = {
     *("api_key", "base_url", "timeout", "max_retries", "policy", "limits", "default_headers", "default_query"),
-    *("http_client", "proxy", "verify", "allow_http", "limiter"),
+    *("http_client", "proxy", "verify", "allow_http", "limiter", "attribution"),
 }
 CLASSES = (ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit, MultiApiLLM, MultiApiEmbedding)
 
 
 def test_the_list_is_what_a_client_takes() -> None:
-    assert set(inspect.signature(Settings.__init__).parameters) - {"self", "provider"} == CONNECTION
+    assert set(inspect.signature(Settings.__init__).parameters) - {"self", "provider", "unknown_fields"} == CONNECTION
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -178,6 +178,14 @@ _SHARED = openai_compatible(
     base_url="https://api.aimlapi.com",
     api_key_env="AIMLAPI_API_KEY",
     base_url_env="AIMLAPI_BASE_URL",
+    other_key_envs=("AIML_API_KEY", "AIMLAPI_KEY"),
+    other_base_url_envs=("AIMLAPI_API_BASE", "AIML_API_BASE"),
+    attribution={
+        "source": "X-AIMLAPI-Source",
+        "partner": "X-AIMLAPI-Partner-ID",
+        "referer": "HTTP-Referer",
+        "title": "X-Title",
+    },
     units=("USD", "credits"),
     dialect=Dialect(
         provider="aimlapi",

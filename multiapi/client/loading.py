@@ -9,7 +9,7 @@ _NEEDED = (
     "multiapi.client.client",
     "multiapi.sending.requests",
     "multiapi.sending.live_answer",
-    "multiapi.transport",
+    "multiapi.sending.transports",
     "multiapi.providers.aimlapi.catalogue.gone",
     "multiapi.types.account",
 )

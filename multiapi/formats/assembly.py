@@ -138,8 +138,12 @@ class Assembly:
     def _take_top(self, event: Mapping[str, Any]) -> None:
         """The fields beside the choices. Those that only repeat themselves are not looked at again in events of the same form."""
         for key, value in event.items():
-            if value is not None and value != "" and key != "choices":
+            if value is None or value == "" or key == "choices":
+                continue
+            if self._top.get(key):
                 self._set_top(key, value)
+            else:
+                self._top[key] = value
         self._changing = [key for key in event if key != "choices" and not (key in _CONSTANT and self._top.get(key))]
 
     def _set_top(self, key: str, value: Any) -> None:

@@ -22,10 +22,9 @@ Formats = Mapping[str, Collection[str]]
 
 def judged_part(part: MediaPart) -> MediaPart:
     """The part with the media type of its bytes, unchecked: `fitted` checks it for the provider that it goes to."""
-    label, text = _content_of(part)
-    if text is None or part.data is None:
+    if part.data is None:
         return part
-    return part._replace(mime_type=_judge(part, _decoded(text[:_HEAD_CHARS]), label))
+    return part._replace(mime_type=_judge(part, _decoded(part.data[:_HEAD_CHARS]), None))
 
 
 def _judge(part: MediaPart, head: bytes | None, label: str | None) -> str | None:
@@ -38,29 +37,32 @@ def fitted(part: MediaPart, provider: str, formats: Formats) -> MediaPart | Text
     Raises:
         InvalidRequestError: Bytes of another kind, or of a format that the provider does not list.
     """
-    label, text = _content_of(part)
+    label, text, start = _content_of(part)
     if text is None:
         return part
-    head = _decoded(text[:_HEAD_CHARS])
+    head = _decoded(text[start : start + _HEAD_CHARS])
     found = _judge(part, head, label)
     kind = "file" if part.kind == "file" else group_of(found)
     listed = formats.get(part.kind)
     if found is None or (kind != part.kind and head is not None) or (listed is not None and found not in listed):
         if part.kind == "file" and found is not None and _is_text(found) and head is not None:
-            return _as_text(part, text, listed)
+            return _as_text(part, text[start:], listed)
         raise _refused(part, provider, found, listed)
-    return _labelled(part, found, label, text)
+    return _labelled(part, found, label)
 
 
-def _content_of(part: MediaPart) -> tuple[str | None, str | bytes | None]:
-    """What a data URL says of its kind, and the base64 text; None where there is none."""
+def _content_of(part: MediaPart) -> tuple[str | None, str | bytes | None, int]:
+    """What a data URL says of its kind, the text that holds the base64, and where it begins: a large image is not copied for a look.
+
+    The text is None where there is none.
+    """
     if part.data is not None:
-        return None, part.data
+        return None, part.data, 0
     if part.url is None or part.url[:5].lower() != "data:":
-        return None, None
-    head, comma, text = part.url.partition(",")
-    words = [word.strip().lower() for word in head[5:].split(";")]
-    return words[0] or None, text if comma and "base64" in words[1:] else None
+        return None, None, 0
+    start = part.url.find(",") + 1
+    words = [word.strip().lower() for word in part.url[5 : start - 1].split(";")] if start else [""]
+    return words[0] or None, part.url if "base64" in words[1:] else None, start
 
 
 def _decoded(text: str | bytes) -> bytes | None:
@@ -74,7 +76,7 @@ def _decoded(text: str | bytes) -> bytes | None:
     return data if len(data) >= _LEAST_BYTES else None
 
 
-def _labelled(part: MediaPart, found: str, label: str | None, text: str | bytes) -> MediaPart:
+def _labelled(part: MediaPart, found: str, label: str | None) -> MediaPart:
     name = part.filename
     if name is not None and part.kind == "file" and extension_of(found) != ".bin":
         suited = upload_name(name, found)
@@ -83,7 +85,8 @@ def _labelled(part: MediaPart, found: str, label: str | None, text: str | bytes)
         return part._replace(mime_type=found, filename=name)
     if normal(label) == found:
         return part._replace(filename=name)
-    assert isinstance(text, str)
+    assert part.url is not None
+    text = part.url[part.url.find(",") + 1 :]
     return part._replace(url=f"data:{found};base64,{text}", mime_type=found, filename=name)
 
 
@@ -94,7 +97,7 @@ def _is_text(mime_type: str) -> bool:
 def _as_text(part: MediaPart, text: str | bytes, listed: Collection[str] | None) -> MediaPart | TextPart:
     if listed is not None and "text/plain" in listed:
         label = part.url.partition(",")[0][5:].partition(";")[0] if part.url else None
-        return _labelled(part, "text/plain", label, text)
+        return _labelled(part, "text/plain", label)
     data = base64.b64decode(text)
     for encoding in ("utf-8-sig", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"):
         try:

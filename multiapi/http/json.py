@@ -46,7 +46,8 @@ def parse_json(data: bytes, *, constant: Callable[[str], Any] = _refuse_constant
     except orjson.JSONDecodeError as error:
         reason = str(error)
     else:
-        return _exactly(data) if _has_run_of_digits(data) and _LONG_NUMBER.search(data) else value
+        suspect = _RUN_OF_DIGITS in data.translate(_DIGITS) if len(data) <= _STEP else _has_run_of_digits(data)
+        return _exactly(data) if suspect and _LONG_NUMBER.search(data) else value
     if data[:3] == b"\xef\xbb\xbf":
         return parse_json(data[3:], constant=constant)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -72,8 +73,6 @@ def _no_number(_: str) -> None:
 
 def _has_run_of_digits(data: bytes) -> bool:
     """A look that is much faster than a pattern, in steps, so that nothing large is copied."""
-    if len(data) <= _STEP:
-        return _RUN_OF_DIGITS in data.translate(_DIGITS)
     overlap = len(_RUN_OF_DIGITS)
     return any(
         _RUN_OF_DIGITS in data[at : at + _STEP + overlap].translate(_DIGITS) for at in range(0, len(data), _STEP)

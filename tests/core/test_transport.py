@@ -23,7 +23,9 @@ import respx
 import vcr
 
 from multiapi.sending.transports import shared_async_transport, shared_transport
-from multiapi.transport import DEFAULT_LIMITS, AsyncPooledTransport, PooledTransport, tls_context
+from multiapi.transport.asynchronous import AsyncPooledTransport
+from multiapi.transport.blocking import PooledTransport
+from multiapi.transport.tls import DEFAULT_LIMITS, tls_context
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import multiapi.media_requests as media_requests
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from llamaindex_multiapi._messages import to_messages as of_llamaindex
 from multiapi.errors import InvalidRequestError
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
+from multiapi.types import media_requests
 from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
 from multiapi.types.legacy import LegacyRequest
 from multiapi.types.media import Media

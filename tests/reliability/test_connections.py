@@ -22,7 +22,8 @@ from multiapi.errors import (
     ResponseFormatError,
     StreamInterruptedError,
 )
-from multiapi.transport import AsyncPooledTransport, PooledTransport
+from multiapi.transport.asynchronous import AsyncPooledTransport
+from multiapi.transport.blocking import PooledTransport
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.limits import Timeout
 from tests.reliability.bodies import chat_body, good_for

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-CONTRACTS = Path(__file__).parents[1] / "simulator" / "contracts"
+CONTRACTS = Path(__file__).parents[3] / "simulator" / "contracts"
 PACKED = Path(__file__).with_name("aimlapi.json.gz")
 GONE = Path(__file__).with_name("aimlapi_gone.json")
 """What each model is that is not current any more, by itself: looked at before every call."""

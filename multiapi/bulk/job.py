@@ -117,6 +117,8 @@ class BulkJob:
         max_cost_per_row: Reserved for each row where no price is known, like "0.02 USD".
         on_progress: Called with a `BulkProgress`, about once a second.
         take_over: Take over a folder that a job on another machine had.
+        mode: "batch" uses the provider's own batches at half price (AI/ML API, Claude models); what a batch refuses is sent as calls.
+        batch_rows: Rows of a batch. An order whose answer is lost costs up to this many rows.
 
     Raises:
         InvalidRequestError: An argument cannot be right; nothing was sent.
@@ -142,6 +144,9 @@ class BulkJob:
     max_cost_per_row: str | None = None
     prices: TokenPrices | None = None
     take_over: bool = False
+    mode: Literal["calls", "batch"] = "calls"
+    batch_rows: int = 1_000
+    sleep: Callable[[float], Any] = field(default=asyncio.sleep, repr=False)
 
     def __post_init__(self) -> None:
         if self.output is not None:
@@ -159,6 +164,12 @@ class BulkJob:
             raise InvalidRequestError(f"window must be 1 or more, not {self.window}")
         if self.tries < 1:
             raise InvalidRequestError(f"tries must be 1 or more, not {self.tries}")
+        if self.mode not in ("calls", "batch"):
+            raise InvalidRequestError(f"mode must be 'calls' or 'batch', not {self.mode!r}")
+        if self.mode == "batch":
+            from multiapi.bulk.vendor_batches import check_batches
+
+            check_batches(self.task, self.batch_rows)
         self._check_head()
         provider = self.task.provider
         self._cap: int | None = None
@@ -289,7 +300,10 @@ class BulkJob:
             worker = self._worker(owner, started)
             try:
                 with self._interrupts(worker):
-                    await worker.run(self._rows())
+                    if self.mode == "batch":
+                        await self._in_batches(owner, worker)
+                    else:
+                        await worker.run(self._rows())
                 owner.stop(worker.stopped)
             finally:
                 owner.close()
@@ -330,6 +344,20 @@ class BulkJob:
         if retry in ("unknown", "all"):
             ledger.free_all(State.UNKNOWN)
         ledger.commit()
+
+    async def _in_batches(self, owner: Owner, worker: Worker) -> None:
+        """Use the provider's batches first, and single calls for what a batch refused."""
+        from multiapi.bulk.vendor_batches import DISCOUNT, BatchRun
+
+        full = owner.money.prices
+        if full is not None:
+            owner.money.prices = full.divided(DISCOUNT)
+        run = BatchRun(owner, worker, self._plain_client(), batch_rows=self.batch_rows, sleep=self.sleep)
+        freed = await run.run(self._rows())
+        owner.money.prices = full
+        if freed and not worker.stopped:
+            worker.forget_occurrences()
+            await worker.run(self._rows())
 
     def _owner(self, ledger: Ledger, money: Money) -> Owner:
         from multiapi.sending.limiter import documented_limiter

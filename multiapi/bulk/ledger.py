@@ -234,7 +234,10 @@ class Ledger:
                     (State.DONE, record.call, record.place.segment, record.place.offset, self._clock(), record.key),
                 )
         database.execute("UPDATE row SET state = ?, held = 0 WHERE state = ?", (State.FREE, State.CLAIMED))
-        database.execute("UPDATE row SET state = ? WHERE state = ?", (State.UNKNOWN, State.SENT))
+        database.execute(
+            "UPDATE row SET state = ? WHERE state = ? AND call NOT IN (SELECT id FROM call WHERE batch IS NOT NULL)",
+            (State.UNKNOWN, State.SENT),
+        )
         database.execute("INSERT OR REPLACE INTO job VALUES ('run', ?)", (str(run),))
         database.execute("COMMIT")
         return run
@@ -351,6 +354,23 @@ class Ledger:
         call = self._new_call(worker, own_id, len(keys), self._clock())
         self._db.executemany("UPDATE row SET call = ? WHERE key = ?", [(call, key) for key in keys])
         return call, own_id
+
+    def set_batch(self, call: int, batch: str | None) -> None:
+        """Note which of the provider's batches holds the rows of a call; None when it was collected."""
+        self._begin()
+        self._db.execute("UPDATE call SET batch = ? WHERE id = ?", (batch, call))
+
+    def open_batches(self) -> list[tuple[int, str]]:
+        """Return the calls whose rows are in a batch that was not collected, with its id."""
+        return [
+            (call, str(batch))
+            for call, batch in self._db.execute("SELECT id, batch FROM call WHERE batch IS NOT NULL ORDER BY id")
+        ]
+
+    def keys_of(self, call: int) -> list[bytes]:
+        """Return the keys of the rows of a call that was sent."""
+        found = self._db.execute("SELECT key FROM row WHERE call = ? AND state = ?", (call, State.SENT))
+        return [bytes(key) for (key,) in found]
 
     def sent(self, call: int) -> None:
         """Say that a call is about to leave. Commit before the first byte does."""

@@ -206,6 +206,10 @@ class Worker:
         """Calls under way."""
         return len(self._running)
 
+    def forget_occurrences(self) -> None:
+        """Count equal rows from the beginning, to read the same input again."""
+        self._occurrences.clear()
+
     def stop(self, why: str = "interrupted") -> None:
         """Claim nothing more; what is under way is waited for."""
         self.stopped = self.stopped or why
@@ -240,6 +244,17 @@ class Worker:
             raise
         finally:
             self._on_change()
+
+    async def sendable(self, rows: AsyncIterator[InputRow], count: int) -> AsyncIterator[list[tuple[Wanted, Prepared]]]:
+        """Yield the rows that may be sent, this many at once."""
+        ready: list[tuple[Wanted, Prepared]] = []
+        while chunk := [row async for row in _some(rows, CHUNK)]:
+            ready.extend(await self._looked_up(chunk))
+            while len(ready) >= count:
+                yield ready[:count]
+                ready = ready[count:]
+        if ready:
+            yield ready
 
     async def _looked_up(self, chunk: Sequence[InputRow]) -> list[tuple[Wanted, Prepared]]:
         """Return the rows of a chunk that may be sent; the others keep the state that the ledger has, or get one unsent."""

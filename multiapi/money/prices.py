@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,11 @@ class TokenPrices:
         if self.input is None or self.output is None or max_tokens is None:
             return None
         return self.input * (body_bytes + BYTES_FOR_A_MESSAGE * messages) + self.output * max_tokens
+
+    def divided(self, by: int) -> TokenPrices:
+        """Return the prices of a discount, as of batches."""
+        shares = [None if value is None else value / by for value in (self.input, self.output, self.cached)]
+        return replace(self, input=shares[0], output=shares[1], cached=shares[2])
 
     def embedding_at_most(self, body_bytes: int) -> Decimal | None:
         """Return the most that embeddings of a body of this size may cost."""

@@ -206,6 +206,10 @@ class Worker:
         """Calls under way."""
         return len(self._running)
 
+    async def close(self) -> None:
+        """Close the idle connections of this event loop, which is about to end."""
+        await self._client.aclose()
+
     def forget_occurrences(self) -> None:
         """Count equal rows from the beginning, to read the same input again."""
         self._occurrences.clear()

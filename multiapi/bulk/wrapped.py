@@ -110,6 +110,8 @@ class WrappedCall:
         return self._ledger, self._owner, self._worker
 
     async def _end(self) -> None:
+        if self._worker is not None:
+            await self._worker.close()
         if self._owner is not None:
             self._owner.close()
         if self._ledger is not None:

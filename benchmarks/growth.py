@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.core import readers
+from tests.reliability import readers
 
 MOST = 2.5
 LEAST_S = 0.02

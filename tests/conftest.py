@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import httpx
 import hypothesis
 import pytest
 
+from multiapi import AsyncClient, Client
 from multiapi.providers import PROVIDERS
 from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
+from multiapi.sending.waiting import without_waiting
+from multiapi.simulator import Simulator
+
+KEY = "simulated-key-0123456789"
 
 hypothesis.settings.register_profile("multiapi", deadline=None)  # no test is decided by elapsed time
 hypothesis.settings.load_profile("multiapi")
@@ -27,3 +35,49 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for budget in RETRY_BUDGETS.values():
         budget.refill()
     yield
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    """All vendors, whose jobs take no time."""
+    return Simulator(job_wait_s=0, job_run_s=0)
+
+
+@pytest.fixture
+def waits() -> Iterator[list[float]]:
+    """How long would have been waited; it is not."""
+    with without_waiting() as noted:
+        yield noted
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Callable[..., Client]:
+    """A client of one vendor."""
+
+    def make(vendor: str, **settings: Any) -> Client:
+        transport = settings.pop("transport", simulator.transport)
+        given = {"api_key": KEY, "base_url": simulator.base_url(vendor), **settings}
+        return Client(vendor, http_client=httpx.Client(transport=transport), **given)
+
+    return make
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request: pytest.FixtureRequest, simulator: Simulator) -> Callable[..., Any]:
+    """Call a method of a client, once in each way: `run("binobox", "image", request)`."""
+
+    def call(vendor: str, method: str, *arguments: Any, **options: Any) -> Any:
+        handler = options.pop("transport", None)
+        settings = {"api_key": KEY, "base_url": simulator.base_url(vendor), **options.pop("settings", {})}
+        if request.param == "sync":
+            client = Client(vendor, http_client=httpx.Client(transport=handler or simulator.transport), **settings)
+            return getattr(client, method)(*arguments, **options)
+
+        async def awaited() -> Any:
+            async with httpx.AsyncClient(transport=handler or simulator.async_transport) as sender:
+                made = AsyncClient(vendor, http_client=sender, **settings)
+                return await getattr(made, method)(*arguments, **options)
+
+        return asyncio.run(awaited())
+
+    return call

@@ -226,7 +226,7 @@ def test_what_is_no_picture_is_not_drawn() -> None:
 def test_what_a_field_does_not_take_is_refused_unsent(
     cli: RunCli, served: Simulator, tmp_path: Path, command: tuple[str, ...], words: str
 ) -> None:
-    from tests.media.samples import SAMPLES
+    from tests.media_samples import SAMPLES
 
     (tmp_path / "a.mp4").write_bytes(SAMPLES["mp4"].data)
     ran = cli(*command)

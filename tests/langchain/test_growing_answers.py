@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
 from multiapi.negotiation import json_answers as structured
-from tests.core.test_exact_values import calling, wire
+from tests.http.test_exact_values import calling, wire
 
 TEXT = '{"city": "Oslo", "days": [1, 2, 3], "degrees": 7}'
 VALUE = {"city": "Oslo", "days": [1, 2, 3], "degrees": 7}

@@ -1,0 +1,198 @@
+"""No reader works or holds more than its input is long: n to 2n may cost twice, in one chunk and in chunks of one unit."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests.reliability import readers
+from tests.reliability.growth import ROOT, counted_patterns, peak_of, work_of
+from tests.reliability.readers import quietly
+
+N = 40
+MOST = 2.5
+SIZES = {"langchain_multiapi._structured.AnswerParser": 400, "llamaindex_multiapi._structured.Growing": 400}
+"""Where a short input is read again with each chunk, up to a fixed length."""
+CUMULATIVE = {"llamaindex_multiapi._structured.Growing"}
+"""LlamaIndex hands over all of the text with each chunk."""
+SPARE = 1_500
+"""Work that does not grow with the input: tables that are made at the first use and the like."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patterns_are_counted() -> Iterator[None]:
+    with counted_patterns():
+        yield
+
+
+def text_inputs(units: Sequence[Any], heads: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Each unit behind nothing and behind one of the heads in turn."""
+    return [
+        pair
+        for place, unit in enumerate(units)
+        for pair in ((heads[0], unit), (heads[1 + place % (len(heads) - 1)], unit))
+    ]
+
+
+def cuts(whole: Any, unit: int) -> dict[str, list[Any]]:
+    """The input in one chunk, and in chunks of a unit."""
+    sizes = {"one chunk": len(whole), "a unit": max(1, unit)}
+    return {name: [whole[at : at + size] for at in range(0, len(whole), size)] for name, size in sizes.items()}
+
+
+def grows(read: Callable[[int], Callable[[], object]], n: int) -> str | None:
+    """What is wrong with how the work grows from n to 2n, if anything."""
+    half, whole = work_of(read(n)), work_of(read(2 * n))
+    return f"work {half} -> {whole}" if whole > MOST * half + SPARE else None
+
+
+def assert_linear(read: Callable[[int], Callable[[], object]], where: str) -> None:
+    size = SIZES.get(where.partition(",")[0], N)
+    wrong = grows(read, size)
+    if wrong is not None:  # at a small size what is constant may hide in it; the larger one decides
+        wrong = grows(read, 4 * size)
+    assert wrong is None, f"{where}: {wrong}"
+
+
+@pytest.mark.parametrize("name", [*readers.TEXT_READERS, *readers.BYTE_READERS])
+def test_work_over_text_and_bytes_grows_with_the_input(name: str) -> None:
+    feed = readers.TEXT_READERS.get(name) or readers.BYTE_READERS[name]
+    is_text = name in readers.TEXT_READERS
+    heads = readers.TEXT_HEADS if is_text else [b"", b"data: ", b'{"data": [', b"  "]
+    for head, unit in text_inputs(readers.TEXT_UNITS if is_text else readers.BYTE_UNITS, heads):
+        for cut in ["a unit" if head == heads[0] and name not in CUMULATIVE else "one chunk"]:
+
+            def read(n: int, head: Any = head, unit: Any = unit, cut: str = cut) -> Callable[[], object]:
+                return quietly(feed, cuts(head + unit * n, len(unit))[cut])
+
+            assert_linear(read, f"{name}, {head!r} + n * {unit!r} in {cut}")
+
+
+@pytest.mark.parametrize("name", [*readers.EVENT_READERS, *readers.RESPONSES_READERS, *readers.LIST_READERS])
+def test_work_over_events_and_lists_grows_with_the_input(name: str) -> None:
+    for table, units in (
+        (readers.EVENT_READERS, readers.EVENT_UNITS),
+        (readers.RESPONSES_READERS, readers.RESPONSES_UNITS),
+        (readers.LIST_READERS, readers.LIST_UNITS),
+    ):
+        if name not in table:
+            continue
+        for number, unit in enumerate(units):
+
+            def read(n: int, unit: Any = unit, table: Any = table) -> Callable[[], object]:
+                return quietly(table[name], [unit(place) for place in range(n)])
+
+            assert_linear(read, f"{name}, unit {number}: {unit(1)}")
+
+
+@pytest.mark.parametrize("name", readers.TEXT_READERS)
+def test_memory_grows_with_the_input(name: str) -> None:
+    for unit in readers.TEXT_UNITS[::4]:
+        peaks = []
+        for n in (300, 600):
+            chunks = cuts(unit * n, len(unit))["a unit"]
+            quietly(readers.TEXT_READERS[name], chunks[:10])()
+            peaks.append(peak_of(quietly(readers.TEXT_READERS[name], chunks)))
+        assert peaks[1] < MOST * peaks[0] + 20_000, f"{name}, n * {unit!r}: {peaks}"
+
+
+# ------------------------------------------------------------------------------------------------ the list is whole
+
+
+MODULES = [
+    "formats.assembly", "sending.bodies", "negotiation.call_reader", "formats.error_words", "http.json", "http.exchange", "http.sse", "formats.media",
+    "formats.messages", "negotiation.prompted_tools", "formats.responses", "formats.stream", "negotiation.json_answers", "negotiation.thoughts",
+    "formats.tool_calls", "http.vectors",
+]  # fmt: skip
+NO_READERS = {
+    "multiapi.sending.bodies.Inflater": "feeds BodyReader, and is bounded by bytes",
+    "multiapi.sending.bodies.inflater": "makes it",
+    "multiapi.http.json.dump_json": "writes",
+    "multiapi.http.exchange.path_segment": "writes",
+    "multiapi.formats.stream.all_calls": "joins two lists",
+    "multiapi.formats.stream.whole_answer": "takes an answer apart that is read",
+    "multiapi.negotiation.json_answers.demands_fields": "looks at the caller's schema",
+    "multiapi.negotiation.json_answers.Steps": "counts",
+    "multiapi.formats.tool_calls.says_something": "looks at one call",
+    "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",
+    "multiapi.formats.tool_calls.made_call_id": "looks at an id",
+    "multiapi.http.vectors.floats": "reads numbers of a fixed size",
+    "multiapi.formats.assembly.assembled": "is what parse_messages and parse_responses end in",
+    "multiapi.formats.responses.response_of": "is what parse_responses ends in",
+    "multiapi.formats.messages.message_of": "is what parse_messages ends in",
+    "multiapi.formats.media.media_in": "is what parse_images ends in",
+    "multiapi.formats.media.media_result": "is what parse_sound ends in",
+    "multiapi.formats.media.sound_body": "passes bytes on",
+    "multiapi.formats.media.entry_media": "is what parse_images ends in",
+    "multiapi.formats.media.text_media": "passes a text on",
+    "multiapi.formats.media.without_media": "goes through a value that is read",
+    "multiapi.formats.error_words.word": "looks at one word",
+    "multiapi.formats.error_words.bounded": "goes through a value that is read",
+    "multiapi.formats.error_words.numeric_status": "looks at one number",
+}
+WRITERS = ("build", "with_", "tool_instructions", "format_instructions", "messages_body", "taken_settings", "needs_text", "one_of", "media_operation", "mime_type_of_url")  # fmt: skip
+
+
+def takes_foreign_input(node: ast.stmt) -> bool:
+    """Whether a definition may be a reader: a class with a method that is fed, or a function with parameters that are no request."""
+    if isinstance(node, ast.ClassDef):
+        return any(
+            isinstance(inner, ast.FunctionDef) and inner.name in {"feed", "take", "add", "is_due", "pieces"}
+            for inner in node.body
+        )
+    return isinstance(node, ast.FunctionDef) and not node.name.startswith(WRITERS)
+
+
+def found_readers() -> set[str]:
+    found: set[str] = set()
+    for package in ("multiapi", "langchain_multiapi", "llamaindex_multiapi"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            if any(part in module.split(".") for part in ("simulator", "cassettes", "testing", "cli", "bulk")):
+                continue
+            is_listed = module.removeprefix("multiapi.") in MODULES
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                    continue
+                fed = isinstance(node, ast.ClassDef) and any(
+                    isinstance(inner, ast.FunctionDef) and inner.name in {"feed", "take"} for inner in node.body
+                )
+                if fed or (is_listed and takes_foreign_input(node)):
+                    found.add(f"{module}.{node.name}")
+    return found
+
+
+ELSEWHERE = {
+    "llamaindex_multiapi.limiter.TokenWindow": "counts tokens of requests",
+    "multiapi.formats.media.whole_or_partial": "takes media that are read",
+    "multiapi.provider.StreamDecoder": "a protocol",
+    "multiapi.formats.stream.Accumulator": "a protocol",
+    "multiapi.negotiation.tool_names.NameFilter": "looks at names of calls, one at a time",
+    "multiapi.transport.asynchronous.Wire": "hands bytes on to BodyReader",
+    "multiapi.transport.blocking.ThreadPool": "runs functions",
+    "multiapi.transport.slots.Slots": "counts connections",
+    "multiapi.negotiation.plan.DeltaFilter": "a protocol",
+    "multiapi.sending.retry_budget.RetryBudget": "counts retries",
+    "multiapi.sending.streams.StreamReading": "hands bytes on to ChatStream",
+}
+
+
+def test_every_reader_is_registered() -> None:
+    registered = {
+        name.split(" ")[0]
+        for table in (
+            readers.TEXT_READERS,
+            readers.BYTE_READERS,
+            readers.EVENT_READERS,
+            readers.RESPONSES_READERS,
+            readers.LIST_READERS,
+        )
+        for name in table
+    }
+    missing = found_readers() - registered - set(NO_READERS) - set(ELSEWHERE)
+    assert not missing, (
+        f"register them in tests/reliability/readers.py, or say why they read nothing: {sorted(missing)}"
+    )

@@ -114,6 +114,10 @@ class NotFoundError(_Facts, core.NotFoundError, ModelNotFoundError):
     """404."""
 
 
+class WithdrawnError(_Facts, core.WithdrawnError, ModelNotFoundError):
+    """The provider has withdrawn the model or the operation."""
+
+
 class RequestTooLargeError(_Facts, core.RequestTooLargeError, ModelInvalidRequestError):
     """413."""
 
@@ -185,6 +189,7 @@ _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {
         InsufficientCreditsError,
         PermissionDeniedError,
         NotFoundError,
+        WithdrawnError,
         RequestTooLargeError,
         RateLimitError,
         ServerError,

@@ -10,6 +10,7 @@ MultiApiError
 │   ├── InsufficientCreditsError   402, or the vendor's own way to say it
 │   ├── PermissionDeniedError      403
 │   ├── NotFoundError              404
+│   │   └── WithdrawnError         the provider has withdrawn the model or the operation; says what to use
 │   ├── RequestTooLargeError       413; also raised before sending, then without a status
 │   ├── RateLimitError             429
 │   └── ServerError                5xx and whatever else is no success
@@ -175,6 +176,18 @@ class PermissionDeniedError(StatusError):
 
 class NotFoundError(StatusError):
     """No such model, job or route; a job may also belong to another key."""
+
+
+class WithdrawnError(NotFoundError):
+    """The model or the operation is not offered any more.
+
+    Attributes:
+        since: The day, as YYYY-MM-DD, where it is known.
+        replaced_by: The model to use today, where the provider names one.
+    """
+
+    since: str | None = None
+    replaced_by: str | None = None
 
 
 class RequestTooLargeError(StatusError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
 from multiapi.http.exchange import HttpRequest, HttpResponse
@@ -35,6 +35,13 @@ R = TypeVar("R")
 Status = Literal["documented", "assumed", "none", "legacy", "removed"]
 
 
+class Withdrawal(NamedTuple):
+    """When an operation was withdrawn, as far as it is known, and what does the same today."""
+
+    since: str | None
+    instead: str
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Q, R]):
     """One thing a vendor does: how to ask for it and how to read the answer. Neither function sends, waits or knows a key.
@@ -43,6 +50,7 @@ class Operation(Generic[Q, R]):
         capability: The word for it in `Provider.capabilities`.
         retry: What may be repeated when it fails.
         limit: Which of `Limits` bounds its answer.
+        withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
     """
 
@@ -52,6 +60,7 @@ class Operation(Generic[Q, R]):
     retry: Retry = Retry.ANSWER
     limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes"] = "answer_bytes"
     elsewhere: str | None = None
+    withdrawn: Withdrawal | None = None
 
 
 class StreamDecoder(Protocol):

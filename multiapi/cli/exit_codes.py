@@ -7,7 +7,7 @@
 | 2 | wrong usage or a request that cannot be right | InvalidRequestError, ContextLengthError, RequestTooLargeError |
 | 3 | no key, or a wrong one | MissingApiKeyError, AuthenticationError |
 | 4 | not allowed, or no money left | PermissionDeniedError, InsufficientCreditsError |
-| 5 | not found | NotFoundError |
+| 5 | not found | NotFoundError, WithdrawnError |
 | 6 | too many requests | RateLimitError |
 | 7 | the vendor failed | ServerError |
 | 8 | no connection, or no answer in time | ConnectionFailedError, RequestTimeoutError, StreamInterruptedError |
@@ -39,6 +39,7 @@ EXIT_CODES: dict[type[Exception], int] = {
     errors.PermissionDeniedError: 4,
     errors.InsufficientCreditsError: 4,
     errors.NotFoundError: 5,
+    errors.WithdrawnError: 5,
     errors.RateLimitError: 6,
     errors.StatusError: VENDOR_FAILED,
     errors.ConnectionFailedError: 8,

@@ -497,10 +497,13 @@ class Calls:
         return made.cancel_batch(setting, batch)
 
     @called
-    def legacy(setting: Setting, name: str, request: LegacyRequest | None = None) -> Flow[dict[str, Any]]:
-        """An operation that the vendor still describes but does not recommend: assistants, threads, runs, files, old routes.
+    def legacy(setting: Setting, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
+        """An operation that the provider still describes but does not recommend (assistants, threads, runs, files, old routes), or has withdrawn.
 
         The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
+
+        Raises:
+            WithdrawnError: It answers 404; the message says since when, and what to use.
         """
         return made.one(setting, name, request)
 

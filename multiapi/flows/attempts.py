@@ -15,6 +15,7 @@ from multiapi.errors import (
     RequestTimeoutError,
     ResponseFormatError,
     StatusError,
+    WithdrawnError,
     place,
     printable,
     status_error_class,
@@ -26,7 +27,7 @@ from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json
 from multiapi.http.retry_after import retry_after_s
 from multiapi.negotiation.plan import Plan, without_answer
-from multiapi.provider import Operation, Provider, Retry, check_prefix, names
+from multiapi.provider import Operation, Provider, Retry, Withdrawal, check_prefix, names
 from multiapi.types.chat import ChatResponse
 
 T = TypeVar("T")
@@ -84,6 +85,36 @@ def warn_of_model(setting: Setting, model: Any) -> None:
     )
 
 
+def withdrawn(
+    setting: Setting, http: HttpRequest, error: MultiApiError, operation: Withdrawal | None = None
+) -> MultiApiError:
+    """The error as it is, or as `WithdrawnError` where it refuses a model or an operation that is known to be withdrawn."""
+    if not isinstance(error, StatusError) or isinstance(error, WithdrawnError):
+        return error
+    body = http.json if isinstance(http.json, dict) else {}
+    model, name = body.get("model"), setting.provider.name
+    is_gone = isinstance(error, NotFoundError) or error.status == 410
+    if isinstance(model, str) and (is_gone or (error.status == 400 and model in error.message)):
+        feed = {} if setting.memory is None else setting.memory.get("deprecated", {})
+        look_up = setting.provider.deprecation_of
+        found = feed.get(model) or (None if look_up is None else look_up(model))
+        if found is not None and found.status == "withdrawn":
+            since = found.shutdown_at or found.deprecated_at
+            made = error.as_class(WithdrawnError, since=since, replaced_by=found.replaced_by)
+            instead = f"use {found.replaced_by}" if found.replaced_by else "models() lists those there are"
+            made.add(f"{name} has withdrawn the model {printable(model, 120)}{_since(since)}: {instead}")
+            return made
+    if operation is not None and is_gone:
+        made = error.as_class(WithdrawnError, since=operation.since)
+        made.add(f"{name} has withdrawn this operation{_since(operation.since)}: {operation.instead}")
+        return made
+    return error
+
+
+def _since(day: str | None) -> str:
+    return f" (since {day})" if day else ""
+
+
 def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) -> Flow[T]:
     """Send what was built, and again after each failure worth it."""
     attempt = 0
@@ -94,7 +125,7 @@ def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) 
             return read(setting, operation, response)
         except MultiApiError as error:
             failure = error
-        yield from again(setting, operation.retry, http, failure, attempt)
+        yield from again(setting, operation.retry, http, failure, attempt, gone=operation.withdrawn)
 
 
 def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
@@ -194,7 +225,15 @@ def redirected(provider: Provider, response: HttpResponse) -> StatusError:
     )
 
 
-def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError, attempt: int) -> Flow[None]:
+def again(
+    setting: Setting,
+    kind: Retry,
+    http: HttpRequest,
+    error: MultiApiError,
+    attempt: int,
+    *,
+    gone: Withdrawal | None = None,
+) -> Flow[None]:
     """Wait before the next attempt, or raise the error if there is to be none."""
     error.attempts = attempt
     error.provider = error.provider or setting.provider.name
@@ -219,6 +258,7 @@ def again(setting: Setting, kind: Retry, http: HttpRequest, error: MultiApiError
             )
             return
         reason = refused
+    error = withdrawn(setting, http, error, gone)
     error.not_repeated = reason
     add_hints(setting.provider, http, error)
     logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)

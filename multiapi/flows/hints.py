@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from multiapi.errors import InvalidRequestError, MultiApiError, NotFoundError, StatusError, one_line
+from multiapi.errors import InvalidRequestError, MultiApiError, NotFoundError, StatusError, WithdrawnError, one_line
 from multiapi.formats.model_facts import effort_outcome
 from multiapi.http.exchange import HttpRequest
 from multiapi.negotiation.refusals import named_setting, refusal_in
@@ -49,6 +49,8 @@ def _hints(provider: Provider, http: HttpRequest, error: StatusError) -> Iterato
         yield f"{provider.title} may not have this endpoint: use chat"
         return
     if not isinstance(model, str):
+        return
+    if isinstance(error, WithdrawnError):
         return
     if isinstance(error, NotFoundError):
         if _NO_SOURCE.search(error.message) and "deprecations" in provider.operations:

@@ -85,7 +85,7 @@ def test_the_providers_own_word_and_details_are_there_for_scripts(cli: RunCli, s
     body = '{"error": {"type": "guardrail_violation", "code": "blocked_keyword", "message": "no", "details": ["a"]}}'
     served.faults.add(f"status=400; body={body}", vendor="aicredits", times=2)
     ran = cli("chat", "-p", "aicredits", "--json", "--no-stream", "hello")
-    assert ran.code == 12
+    assert ran.code == 14
     assert (
         ran.json["error"] | {"code": "blocked_keyword", "details": ["a"], "type": "ContentFilterError"}
         == ran.json["error"]

@@ -3,7 +3,7 @@
 They are described but superseded, hidden or announced for retirement, so there are no types for them: ids, body and query go in as
 they are documented, and the body of the answer comes back. A 404 means that the vendor does not offer the route any more.
 
-Facts and sources: multiapi/simulator/contracts/aimlapi.yaml, operations with `x-status: legacy`.
+Facts and sources: multiapi/simulator/contracts/aimlapi.yaml, operations with `x-status: legacy` and `removed`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from multiapi.errors import InvalidRequestError
 from multiapi.formats.openai.vendor import parse_object
 from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse, path_segment
-from multiapi.provider import Operation, Retry
+from multiapi.provider import Operation, Retry, Withdrawal
 from multiapi.types.legacy import LegacyRequest
 from multiapi.types.media import needs_bytes
 from multiapi.types.media_fields import UNKNOWN, fitting
@@ -57,14 +57,60 @@ ROUTES: Mapping[str, tuple[str, str]] = {
     "upload_music_reference": ("POST", "/v2/generate/audio/minimax/upload"),
     "generate_music_01": ("POST", "/v2/generate/audio/minimax/generate"),
     "transcribe_sync": ("POST", "/v1/stt"),
+    # Withdrawn, as they were documented last:
+    "bagoodex_links": ("GET", "/v1/bagoodex/links"),
+    "bagoodex_images": ("GET", "/v1/bagoodex/images"),
+    "bagoodex_videos": ("GET", "/v1/bagoodex/videos"),
+    "bagoodex_weather": ("GET", "/v1/bagoodex/weather"),
+    "bagoodex_local_map": ("GET", "/v1/bagoodex/local-map"),
+    "bagoodex_knowledge": ("GET", "/v1/bagoodex/knowledge"),
+    "get_balance_legacy": ("GET", "/v1/billing/balance"),
+    "create_completion": ("POST", "/v1/completions"),
+    "suno_v1_generate": ("POST", "/v1/generate"),
+    "suno_v1_custom": ("POST", "/v1/generate/custom-mode"),
+    "suno_v1_extend": ("POST", "/v1/extend"),
+    "suno_v1_get": ("GET", "/v1"),
+    "suno_v2_create_clip": ("POST", "/v2/generate/audio/suno-ai/clip"),
+    "suno_v2_get_clip": ("GET", "/v2/generate/audio/suno-ai/clip"),
+    "suno_v2_list_clips": ("GET", "/v2/generate/audio/suno-ai/clips"),
+    "suno_v2_create_lyric": ("POST", "/v2/generate/audio/suno-ai/lyric"),
+    "suno_v2_get_lyric": ("GET", "/v2/generate/audio/suno-ai/lyric"),
+    "luma_v1_create": ("POST", "/v1/luma-ai/generations"),
+    "luma_v1_list": ("GET", "/v1/luma-ai/generations"),
+    "luma_v1_extend": ("POST", "/v1/luma-ai/generations/{taskId}/extend"),
+    "luma_v1_get": ("GET", "/v1/luma-ai/generation"),
+    "luma_v1_upload": ("POST", "/v1/luma-ai/generations/file-upload"),
+    "luma_v2_list_generations": ("GET", "/v2/generate/video/luma-ai/generations"),
+    "create_key_old": ("POST", "/api-keys"),
+    "list_keys_old": ("GET", "/api-keys"),
+    "disable_key_old": ("PUT", "/api-keys/{id}/disable"),
+    "enable_key_old": ("PUT", "/api-keys/{id}/enable"),
 }
 """Method and path by the name of the operation; ids in braces are those of `LegacyRequest.ids`."""
+
+_SEARCH = Withdrawal("2026-02-05", "models with web_search_options in a chat search today")
+_SONGS = "music() makes songs today"
+_VIDEOS = "video() makes videos today"
+_KEYS = "create_key, keys and update_key do it today"
+
+WITHDRAWN: Mapping[str, Withdrawal] = {
+    "create_image_with_url": Withdrawal("2026-08-21", "image() takes what models need, an address too"),
+    "get_balance_legacy": Withdrawal("2026-04-15", "balance() says it today"),
+    "create_completion": Withdrawal("2026-08-21", "chat() is asked today"),
+    **{name: _SEARCH for name in ROUTES if name.startswith("bagoodex_")},
+    **{name: Withdrawal(None, _SONGS) for name in ROUTES if name.startswith("suno_v1_")},
+    **{name: Withdrawal("2025-02-26", _SONGS) for name in ROUTES if name.startswith("suno_v2_")},
+    **{name: Withdrawal(None, _VIDEOS) for name in ROUTES if name.startswith("luma_")},
+    **{name: Withdrawal(None, _KEYS) for name in ROUTES if name.endswith("_old")},
+}
+"""Since when each is withdrawn, as far as the contract knows it, and what to use; its 404 is a `WithdrawnError`."""
 
 _BY_FORM = {
     "upload_file": ("file", "assistants"),
     "upload_music_reference": ("file", "song"),
     "transcribe_sync": ("audio", None),
 }
+_WITHOUT_BODY = frozenset({"create_key_old", "disable_key_old", "enable_key_old"})
 _TAKEN = {
     "upload_file": ("document", "text", "image", "audio", "video", "mesh", "file", UNKNOWN),
     "upload_music_reference": ("audio",),
@@ -91,10 +137,14 @@ def build(request: LegacyRequest | None, *, name: str) -> HttpRequest:
         path = template.format(**{each: path_segment(str(wanted.ids[each])) for each in needed})
     except ValueError as error:
         raise InvalidRequestError(f"aimlapi: {error} is no id", provider=_NAME) from None
-    query = tuple((key, str(value)) for key, value in wanted.query.items())
+    query = tuple(
+        (key, str(each))
+        for key, value in wanted.query.items()
+        for each in (value if isinstance(value, (list, tuple)) else (value,))
+    )
     if wanted.file is not None:
         return _with_file(wanted, name, method, path, query)
-    body = dict(wanted.body) if method == "POST" else None
+    body = None if method not in {"POST", "PUT"} or (name in _WITHOUT_BODY and not wanted.body) else dict(wanted.body)
     headers = {"openai-beta": "assistants=v2"} if path.startswith(("/assistants", "/threads")) else {}
     return HttpRequest(method, path, json=body, query=query, headers=headers)
 
@@ -115,9 +165,13 @@ def _with_file(
     return HttpRequest(method, path, query=query, form=form, files=(part,))
 
 
-def parse(response: HttpResponse) -> dict[str, Any]:
+def parse(response: HttpResponse) -> Any:
     """The body as it is; a job that failed is a state and no error."""
+    if not response.body.strip():  # as the old operations on keys answer
+        return {}
     body = response.json(provider=_NAME)
+    if isinstance(body, list):
+        return body
     if isinstance(body, dict) and isinstance(body.get("status"), str) and ("id" in body or "generation_id" in body):
         return body
     return parse_object(response, _NAME)
@@ -130,6 +184,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         parse,
         Retry.READ if method == "GET" else Retry.JOB,
         limit="media_answer_bytes",
+        withdrawn=WITHDRAWN.get(name),
     )
     for name, (method, _) in ROUTES.items()
 }

@@ -87,8 +87,10 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}
 
     def check(self, call: Call) -> None:
-        """What the catalogue says of the model."""
+        """What the catalogue says of the model; one that is withdrawn is a 404 unless the simulator serves those."""
         if isinstance(call.body, dict) and "model" in call.body:
+            if call.body["model"] in _withdrawn(self.contract) and not self.simulator.withdrawn:
+                raise Refusal(404, f"Model {call.body['model']} not found", bare=True)
             check_model(call)
         if call.operation.id == "createChatCompletion":
             check_documents(call.body)
@@ -355,6 +357,13 @@ def _deprecations(contract: Contract) -> list[dict[str, Any]]:
             }
     ordered = sorted(found.values(), key=lambda entry: str(entry["id"]))
     return sorted(ordered, key=lambda entry: entry["deprecated_at"] or "", reverse=True)
+
+
+@cache
+def _withdrawn(contract: Contract) -> frozenset[str]:
+    """All names of models that answer 404."""
+    gone = [entry for entry in _deprecations(contract) if entry["status"] == "withdrawn"]
+    return frozenset(name for entry in gone for name in (entry["id"], *entry["aliases"]))
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:

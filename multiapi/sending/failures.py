@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import is_dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from multiapi.errors import (
     IN_FORCE,
@@ -18,6 +19,7 @@ from multiapi.errors import (
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.json import UnwritableError
 from multiapi.provider import Provider, StreamDecoder
+from multiapi.sending.echoes import scrubbed, without_key
 from multiapi.sending.limiter import LimiterTimeoutError
 from multiapi.sending.scrubbing import Scrubber
 
@@ -60,9 +62,22 @@ class Failures(NamedTuple):
         for name, fact in list(facts.items()):
             if isinstance(fact, str):
                 facts[name] = self.scrubber.text(fact)
+            elif name != "__notes__":
+                facts[name] = self._cleaned(fact)
         if "__notes__" in facts:
             facts["__notes__"] = [self.scrubber.text(str(note)) for note in facts["__notes__"]]
         error.args = (error.message,)
+
+    def _cleaned(self, fact: Any) -> Any:
+        """What an error has beside words: what was paid for, the provider's own form of it, other errors."""
+        if isinstance(fact, MultiApiError):
+            return self.settled(fact)
+        if isinstance(fact, list | tuple) and any(isinstance(each, MultiApiError) for each in fact):
+            return type(fact)(map(self._cleaned, fact))
+        is_list = type(fact) is list and not any(is_dataclass(each) for each in fact)
+        if is_list or (type(fact) is dict and all(type(name) is str for name in fact)):
+            return scrubbed(fact, self.scrubber.text)
+        return without_key(fact, self.scrubber.echo)
 
     def without_key(self, error: Exception) -> MultiApiError:
         """The key could not be had."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import httpx
@@ -12,6 +15,8 @@ from llama_index.core.base.llms.types import ChatMessage
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import ChatRequest, Client, EmbedRequest, Message
+from multiapi.errors import MultiApiError
+from multiapi.types.media_requests import ImageRequest, VideoRequest
 
 KEY = "sk-test-0123456789abcdef"
 ECHO = {"auth": f"Bearer {KEY}", "seen": [{"key": KEY}], KEY: 1}
@@ -89,3 +94,99 @@ def test_a_deep_echo_costs_no_answer(depth: int) -> None:
     while isinstance(found, list):
         (found,) = found
     assert KEY not in found
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(50)).decode()
+OPERATIONS: dict[str, tuple[dict[str, Any], Callable[[Client], Any]]] = {
+    "models": ({"data": [{"id": "m", "debug": ECHO, "owned_by": KEY}]}, lambda client: client.models()),
+    "balance": ({"data": {"balance": 1, "debug": ECHO}}, lambda client: client.balance()),
+    "image": (
+        {"data": [{"b64_json": PNG, "debug": ECHO}], "meta": ECHO},
+        lambda client: client.image(ImageRequest(model="m", prompt="x")),
+    ),
+    "job": (
+        {"id": "j", "generation_id": "j", "status": "queued", "meta": ECHO},
+        lambda client: client.start_video(VideoRequest(model="m", prompt="x")),
+    ),
+    "vectors": (
+        {"data": [{"embedding": [0.5], "debug": ECHO}], "model": KEY},
+        lambda client: client.embed(EmbedRequest(model="m", texts=["x"])),
+    ),
+    "chat": (
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "debug": {"response": f"Bearer {KEY}", "content": [KEY]},
+                    "message": {"content": "ok", "trace": ECHO},
+                }
+            ]
+        },
+        lambda client: client.chat(REQUEST),
+    ),
+}
+
+
+def everything(value: Any) -> str:
+    """What a result holds, also where its repr does not show it."""
+    if is_dataclass(value):
+        return repr(value) + "".join(everything(getattr(value, each.name)) for each in fields(value))
+    return "".join(map(everything, value)) if isinstance(value, list | tuple) else repr(value)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("provider", ["aimlapi", "aicredits", "binobox", "bineric"])
+def test_no_result_of_any_operation_shows_the_key(provider: str, operation: str) -> None:
+    body, call = OPERATIONS[operation]
+    headers = {name: KEY for name in ("x-echo", "x-request-id", "request-id", "x-inference-id")}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, json={**body, "note": ECHO, KEY: [KEY]}))
+    client = Client(provider, api_key=KEY, http_client=httpx.Client(transport=wire))
+    try:
+        result = call(client)
+    except MultiApiError as error:  # not sold here, or not in this form
+        assert KEY not in f"{error!r} {vars(error)} {everything(error.partial)}"
+        return
+    assert KEY not in everything(result)
+
+
+def test_a_body_keeps_what_the_model_said() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"key": KEY})}}
+    message = {"role": "assistant", "content": f"it is {KEY}", "reasoning_content": KEY, "tool_calls": [call]}
+    body = {"choices": [{"index": 0, "message": message, "note": KEY}], "debug": KEY}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    answer = Client("aimlapi", api_key=KEY, http_client=httpx.Client(transport=wire)).chat(REQUEST)
+    choice = answer.raw["choices"][0]
+    assert choice["message"] == message
+    assert KEY not in choice["note"] + answer.raw["debug"]
+    assert json.loads(answer.tool_calls[0].arguments) == {"key": KEY}
+
+
+STARTED = f'data: {{"choices":[{{"delta":{{"content":"hi"}}}}],"debug":"{KEY}"}}\n\n'
+ENDS = {
+    "an error": f'data: {{"error":{{"message":"no: {KEY}","details":{{"seen":"{KEY}"}}}}}}\n\n',
+    "no JSON": 'data: {"cho',
+    "another form": "data: 5\n\n",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("unstreamed", [True, False])
+def test_what_had_arrived_before_an_error_does_not_show_it(end: str, unstreamed: bool) -> None:
+    head = {"content-type": "text/event-stream"}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, headers=head, text=STARTED + ENDS[end]))
+    client = Client("aicredits", api_key=KEY, max_retries=0, http_client=httpx.Client(transport=wire))
+    with pytest.raises(MultiApiError) as caught:
+        client.chat(REQUEST) if unstreamed else list(client.chat_stream(REQUEST))
+    error = caught.value
+    assert error.partial is not None
+    assert KEY not in f"{error!r} {vars(error)} {everything(error.partial)}"
+    assert error.partial.text == "hi"
+
+
+def test_an_error_in_a_success_does_not_show_it_in_its_details() -> None:
+    body = {"error": {"message": "no", "code": KEY, "details": [{"auth": KEY}], KEY: KEY}}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    with pytest.raises(MultiApiError) as caught:
+        Client("aicredits", api_key=KEY, max_retries=0, http_client=httpx.Client(transport=wire)).chat(REQUEST)
+    assert KEY not in f"{caught.value!r} {vars(caught.value)}"

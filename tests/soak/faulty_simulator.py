@@ -77,7 +77,7 @@ class FaultySimulator(Simulator):
         self.broken: defaultdict[str, list[str]] = defaultdict(list)
         self.slowed: defaultdict[str, list[str]] = defaultdict(list)
         self.job_marks: dict[str, str] = {}
-        self.counts: defaultdict[str, int] = defaultdict(int)
+        self.tally: defaultdict[str, int] = defaultdict(int)
         self.starts: defaultdict[str, int] = defaultdict(int)
         self._counting = threading.Lock()
 
@@ -120,14 +120,14 @@ class FaultySimulator(Simulator):
         if not marks:
             return super().answer(request)
         with self._counting:
-            self.counts["requests"] += 1
+            self.tally["requests"] += 1
             for mark in marks:
                 self.seen[mark] += 1
                 self.sent[mark] += request.method == "POST"
             chance = random.Random(f"{self.seed}:{marks[0]}:{self.seen[marks[0]]}")
             fault = self._chosen(request, chance) if chance.random() < self.share else None
             if fault is not None:
-                self.counts["faults"] += 1
+                self.tally["faults"] += 1
                 for mark in marks:
                     (self.slowed if fault in HARMLESS_ONES else self.broken)[mark].append(fault)
         if fault is None:
@@ -189,7 +189,7 @@ class FaultySimulator(Simulator):
                     "done_twice": self.twice,
                     "done": sum(self.done.values()),
                     "starts": dict(self.starts),
-                    "counts": dict(self.counts),
+                    "counts": dict(self.tally),
                 }
             )
 

@@ -6,6 +6,7 @@ import logging
 import warnings
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from multiapi.errors import (
@@ -21,7 +22,7 @@ from multiapi.errors import (
     status_error_class,
 )
 from multiapi.flows.hints import add_hints
-from multiapi.flows.steps import Flow, Setting, Sleep
+from multiapi.flows.steps import Flow, Setting, Sleep, Work
 from multiapi.formats.answer_facts import request_id
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json
@@ -29,6 +30,7 @@ from multiapi.http.retry_after import retry_after_s
 from multiapi.negotiation.plan import Plan, without_answer
 from multiapi.provider import Operation, Provider, Retry, Withdrawal, check_prefix, names
 from multiapi.types.chat import ChatResponse
+from multiapi.types.media_fields import lies_on_disk, read_from_disk
 
 T = TypeVar("T")
 
@@ -48,6 +50,8 @@ _BACKOFF_MAX_S = 8.0
 def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
     """Build, send, read; and again after each failure worth it."""
     warn_of_model(setting, getattr(request, "model", ""))
+    if lies_on_disk(request):
+        request = yield Work(partial(read_from_disk, request))
     http = operation.build(request)
     if operation.limit != http.limit:
         http = replace(http, limit=operation.limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import errno
+import io
 import os
 import secrets
 import stat
@@ -199,9 +200,26 @@ class Media:
         return bundle
 
 
-def source_of(value: Media | str) -> Media:
-    """What users pass as a picture, sound or document: `Media`, or an address or data URL as text."""
-    return value if isinstance(value, Media) else Media.from_url(value)
+def source_of(value: Any, *, name: str = "media") -> Media:
+    """What users pass as an image, sound or document: `Media`, bytes, a path, or an address or data URL as text.
+
+    Raises:
+        InvalidRequestError: It is none of these, empty, or a file that cannot be read.
+    """
+    if isinstance(value, Media):
+        return value
+    if isinstance(value, str):
+        return Media.from_url(value)
+    if isinstance(value, io.BytesIO):
+        value = value.getvalue()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return Media.from_bytes(bytes(value))
+    if isinstance(value, os.PathLike):
+        try:
+            return Media.from_path(Path(value))
+        except (OSError, TypeError, ValueError) as error:
+            raise InvalidRequestError(f"{name}: {printable(str(value), 200)} cannot be read: {error}") from None
+    raise InvalidRequestError(f"{name} must be a Media, bytes, a path or an address, not {type(value).__name__}")
 
 
 def from_base64(text: Any, *, provider: str, mime_type: str | None = None) -> Media:

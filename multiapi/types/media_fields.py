@@ -5,8 +5,10 @@ The kinds stand beside the fields, in `multiapi.types.media_requests`. What a pr
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import fields, replace
+import os
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from multiapi.errors import InvalidRequestError
@@ -41,21 +43,64 @@ def settings_of(request: Any, provider: str) -> dict[str, Any]:
         kinds = item.metadata.get("takes")
         if kinds and item.name in settings:
             given = settings[item.name]
-            settings[item.name] = (
-                [fitting(each, kinds, provider, item.name) for each in given]
-                if isinstance(given, (list, tuple))
-                else fitting(given, kinds, provider, item.name)
-            )
+            takes_one, takes_many = str(item.type).startswith("Source"), "Sequence[" in str(item.type)
+            if isinstance(given, (list, tuple)) and takes_many:
+                settings[item.name] = [fitting(each, kinds, provider, item.name) for each in given]
+            else:
+                media = fitting(given, kinds, provider, item.name)
+                settings[item.name] = media if takes_one else [media]
     return settings
 
 
-def fitting(source: Media | str, kinds: Collection[str], provider: str, name: str) -> Media:
+def lies_on_disk(request: Any) -> bool:
+    """Whether a file has to be read for a request."""
+    return any(_is_on_disk(each) for _, given in _given(request) for each in _listed(given))
+
+
+def read_from_disk(request: Any) -> Any:
+    """The request with the bytes of its files. What cannot be read stays as it is, and is refused by whoever builds the request."""
+    held = {
+        name: [_read(each) for each in given] if isinstance(given, (list, tuple)) else _read(given)
+        for name, given in _given(request)
+    }
+    return replace(request, **held)
+
+
+def _given(request: Any) -> Iterator[tuple[str, Any]]:
+    if is_dataclass(request) and not isinstance(request, type):
+        for item in fields(request):
+            if "takes" in item.metadata:
+                yield item.name, getattr(request, item.name)
+
+
+def _listed(given: Any) -> Any:
+    return given if isinstance(given, (list, tuple)) else (given,)
+
+
+def _is_on_disk(source: Any) -> bool:
+    if isinstance(source, Media):
+        return source.data is None and source.path is not None
+    return isinstance(source, os.PathLike)
+
+
+def _read(source: Any) -> Any:
+    if not _is_on_disk(source):
+        return source
+    with suppress(InvalidRequestError, OSError):
+        return replace(source, data=source.read()) if isinstance(source, Media) else source_of(source)
+    return source
+
+
+def fitting(source: Any, kinds: Collection[str], provider: str, name: str) -> Media:
     """Media for a field, its kind judged by what the field takes. What lies at an address is not looked at.
 
     Raises:
         InvalidRequestError: It is of another kind.
     """
-    media = source_of(source)
+    try:
+        media = source_of(source, name=f"`{name}`")
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{provider}: {error.message}", provider=provider) from None
     if media.data is None and media.path is None:
         return media
     found = judged(media.data, said=media.mime_type, name=media.name, expected=tuple(kinds)[:1])

@@ -2,19 +2,22 @@
 
 One form for all vendors and models. None is not asked for and not sent; a setting that a vendor or model lacks is refused before
 anything is sent. `extra` is in the vendor's own names and is merged in last, deeply. A picture, sound or document is given as
-`Media`, or as an http(s) address or data URL.
+`Media`, as bytes, as the path of a file, or as an http(s) address or data URL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from io import BytesIO
+from os import PathLike
 from typing import Any
 
 from multiapi.types.media import Media
 from multiapi.types.media_fields import UNKNOWN, takes
 
-Source = Media | str
+Source = Media | str | bytes | bytearray | memoryview | BytesIO | PathLike[str]
+"""An image, recording or document: `Media`, its bytes, the path of a file, or an address or data URL as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +37,14 @@ class MediaRequest:
     def settings(self) -> dict[str, Any]:
         """What is set, without model, extra and headers."""
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _ENVELOPE}
-        return {name: value for name, value in values.items() if value is not None and value not in _EMPTY}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and not (isinstance(value, (str, tuple, list)) and not value)
+        }
 
 
 _ENVELOPE = frozenset({"model", "extra", "headers"})
-_EMPTY: tuple[Any, ...] = ("", (), [])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,18 +52,23 @@ def sent_calls(draw: st.DrawFn) -> Sent:
     """Calls in one form of many."""
     ids = draw(st.sampled_from(["unique", "shared", "missing", "empty", "changing"]))
     index = draw(st.sampled_from(["right", "missing", "zero", "pairs"]))
+    is_right = index == "right"
+    written = draw(st.sampled_from(["number", "number", "text", "decimal"]))
     form = {
         "ids": ids,
         "ids_in": draw(st.sampled_from(["first", "all"])),
         "index": index,
+        "written": written,
         "name": draw(st.sampled_from(_ways_of_naming(ids, index))),
-        "mixed": draw(st.booleans()) if index == "right" else False,
+        "mixed": draw(st.booleans()) if is_right else False,
         "zeros": draw(st.booleans()),
     }
     if ids == "unique" and index == "missing" and form["ids_in"] == "all" and form["name"] != "pieces":
         form["mixed"] = draw(st.booleans())
+    if ids == "unique" and is_right and form["name"] == "apart":
+        form["ids_in"] = draw(st.sampled_from(["first", "all", "second"]))
     count = draw(st.integers(1, 4))
-    told_apart = index == "right" or ids == "unique"
+    told_apart = is_right or ids == "unique"
     names = [draw(st.sampled_from(NAMES)) for _ in range(count)]
     arguments = [draw(st.just({}) | st.dictionaries(_WORDS, _VALUES, max_size=3)) for _ in range(count)]
     texts = [
@@ -73,6 +78,7 @@ def sent_calls(draw: st.DrawFn) -> Sent:
         for value in arguments
     ]
     rows = [_fragments(draw, form, number, names[number], texts[number]) for number in range(count)]
+    sizes = [len(row) for row in rows]
     order: list[int] = []
     fragments: list[dict[str, Any]] = []
     while any(rows):
@@ -90,7 +96,10 @@ def sent_calls(draw: st.DrawFn) -> Sent:
     return Sent(
         [names[number] for number in order],
         [arguments[number] for number in order],
-        [due[ids](number) if ids in due else None for number in order],
+        [
+            due[ids](number) if ids in due and (form["ids_in"] != "second" or sizes[number] > 1) else None
+            for number in order
+        ],
         _body(wholes),
         _events(draw, fragments),
         form,
@@ -116,18 +125,22 @@ def _id(form: dict[str, Any], number: int, position: int) -> dict[str, Any]:
         return {"id": _first_id(number) if position == 0 else f"c{number}.{position}"}
     if kind == "missing" or (position > 0 and form["ids_in"] == "first"):
         return {}
+    if form["ids_in"] == "second" and position != 1:
+        return {}
     return {"id": {"unique": _first_id(number), "shared": _first_id(0), "empty": ""}[kind]}
 
 
 def _index(form: dict[str, Any], number: int) -> dict[str, Any]:
     if form["index"] == "missing":
         return {}
-    return {"index": {"right": number, "zero": 0, "pairs": number // 2}[form["index"]]}
+    place = {"right": number, "zero": 0, "pairs": number // 2}[form["index"]]
+    return {"index": {"number": place, "text": str(place), "decimal": float(place)}[form["written"]]}
 
 
 def _whole(form: dict[str, Any], number: int, name: str, text: str) -> dict[str, Any]:
     function = {"name": name, "arguments": text}
-    return {**_id(form, number, 0), **_index(form, number), "type": "function", "function": function}
+    position = 1 if form["ids_in"] == "second" else 0
+    return {**_id(form, number, position), **_index(form, number), "type": "function", "function": function}
 
 
 def _fragments(draw: st.DrawFn, form: dict[str, Any], number: int, name: str, text: str) -> list[dict[str, Any]]:

@@ -181,7 +181,7 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
         rest = total - inputs - outputs
         if rest > 0 and all(is_filler(place) for place, _ in details):
             reasoning, outputs = rest, outputs + rest
-    if total is None and inputs is not None and outputs is not None:
+    if inputs is not None and outputs is not None and (total is None or total < inputs + outputs):
         total = inputs + outputs
     return Usage(
         inputs,
@@ -194,6 +194,16 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
         _at_most(counts.get("audio_out"), outputs),
         body,
     )
+
+
+def has_total(usage: Mapping[str, Any]) -> bool:
+    """Whether counts say what they sum up to."""
+    return any(usage.get(name) for name in _TOTAL)
+
+
+def has_counts(usage: Mapping[str, Any]) -> bool:
+    """Whether there are counts of the input or output as a whole."""
+    return any(usage.get(name) for name in (*_INPUT, *_OUTPUT))
 
 
 def name_of_answer(headers: Mapping[str, str]) -> str | None:

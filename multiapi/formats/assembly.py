@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi.errors import ResponseFormatError, ResponseTooLargeError
+from multiapi.errors import ResponseFormatError, ResponseTooLargeError, printable
 from multiapi.formats.answer_facts import (
     ReadCost,
     facts_beside,
+    has_counts,
+    has_total,
     is_filler,
     kind_of,
     list_at,
@@ -21,8 +23,9 @@ from multiapi.formats.answer_facts import (
     request_id,
     who_answered,
 )
+from multiapi.formats.error_words import read_error_words
 from multiapi.formats.growing import GrowingFields
-from multiapi.formats.tool_calls import ToolCallAssembly, joined_calls, says_something
+from multiapi.formats.tool_calls import ToolCallAssembly, index_of, joined_calls, says_something
 from multiapi.http.exchange import HttpResponse
 from multiapi.types.chat import ChatDelta, ChatResponse, Citation, Reasoning, ToolCallDelta
 from multiapi.types.limits import Limits
@@ -55,6 +58,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _JOINED_THOUGHTS = frozenset({"text", "summary", "thinking", "data"})
 _READ_ELSEWHERE = frozenset({"output", "output_text", "content", "stop_reason"})
 """Where other protocols have their content."""
+_PART_CALLS = frozenset({"tool_use", "tool_call", "function_call"})
+"""Types of parts of a content that call a tool."""
 _JOINED_AUDIO = frozenset({"data", "transcript"})
 _LIMITS = Limits()
 
@@ -79,6 +84,8 @@ class Assembly:
         self.finish_reason: str | None = None
         self.finished = False
         """The vendor gave a finish reason, or said that the stream is done."""
+        self.answered = False
+        """A choice has come, with whatever in it."""
         self._read_cost = read_cost
         self._rest_is_reasoning = rest_is_reasoning
         self._limits = limits or _LIMITS
@@ -92,13 +99,18 @@ class Assembly:
         self._details: dict[Any, GrowingFields] = {}
         self._refusal: list[str] = []
         self._calls = ToolCallAssembly(self._limits.tool_calls)
-        self._is_legacy_call = False
-        """Calls come in `function_call`, as they did before there were several."""
+        self._is_legacy_call = self._is_part_call = False
+        """Calls come in `function_call`, as they did before there were several; or among the parts of the content."""
         self._citations: dict[tuple[Any, ...], Citation] = {}
         self._media: list[Media] = []
         self._audio = GrowingFields(_JOINED_AUDIO)
         self._logprobs: list[Any] = []
         self._others: dict[int, Assembly] = {}
+        self._first: int | None = None
+        """The number of the choice that is the answer: 0, or that with which a server begins that counts in its own way."""
+        self._speaks_in_deltas = False
+        self._is_filled = False
+        """A message behind deltas was read; it repeats what they said, and so does each that follows it."""
         self._surrogate = ""
         self._whole = False
         self._of_choice = GrowingFields()
@@ -123,14 +135,23 @@ class Assembly:
             return None
         if len(choices) > self._limits.choices:
             raise self._too_many("choices", self._limits.choices)
+        if self._whole and len(choices) > 1:
+            choices = _numbered(choices)
         found: ChatDelta | None = None
         for choice in choices:
             if type(choice) is not dict:
                 continue
+            self.answered = True
             index = choice.get("index") or 0
-            if index != 0:
-                self._other(index).add_choice(choice)
-                continue
+            if index != 0 or self._first:
+                index = index_of(index) if type(index) is not int else index
+                if self._first is None and len(choices) == 1:
+                    self._first = index or 0
+                if index is None or index != (self._first or 0):
+                    self._other(index).add_choice(choice)
+                    continue
+            elif self._first is None:
+                self._first = 0
             delta = self.add_choice(choice)
             found = delta if found is None else found if delta is None else _joined(found, delta)
         return found
@@ -164,8 +185,9 @@ class Assembly:
         """
         choices = body.get("choices")
         if not isinstance(choices, list) or not any(isinstance(choice, dict) for choice in choices):
+            said = printable(read_error_words(body).message, 300).strip()
             raise ResponseFormatError(
-                f"{self.provider} answered without choices (choices is {kind_of(choices)}; fields: {', '.join(map(str, body)) or 'none'})",
+                f"{self.provider} answered without choices{f', but with {said!r}' if said else ''} (choices is {kind_of(choices)}; fields: {', '.join(map(str, body)) or 'none'})",
                 provider=self.provider,
             )
         first = next(choice for choice in choices if isinstance(choice, dict))
@@ -211,6 +233,12 @@ class Assembly:
         message = choice.get("delta")
         if self._whole or not message or "message" in choice:
             message = self._message(choice)
+        else:
+            self._speaks_in_deltas = True
+        if "tool_calls" in choice and (
+            message is None or (type(message) is dict and is_filler(message.get("tool_calls")))
+        ):
+            message = {**(message or {}), "tool_calls": choice["tool_calls"]}
         logprobs = choice.get("logprobs")
         if logprobs:
             if is_filler(logprobs):
@@ -221,23 +249,53 @@ class Assembly:
             text = choice.get("text")
             if isinstance(text, str) and text and _says_nothing(message):
                 message = {"content": text}
-        if type(message) is not dict:
-            return None
-        return self._add_message(message, logprobs)
+        delta = self._add_message(message, logprobs) if type(message) is dict else None
+        if reason and not self._whole and (rest := self._calls.rest()):
+            delta = ChatDelta(tool_calls=rest) if delta is None else _joined(delta, ChatDelta(tool_calls=rest))
+        return delta
+
+    def rest(self) -> ChatDelta | None:
+        """What is to be told at the end of a stream that nothing else told."""
+        rest = self._calls.rest()
+        return ChatDelta(tool_calls=rest) if rest else None
 
     def _message(self, choice: Mapping[str, Any]) -> Any:
         """The message of a choice: `message` in a whole answer, `delta` in a stream, the other where that says nothing.
 
-        In a stream a whole message may repeat beside an empty delta what has been said already.
+        In a stream a whole message may repeat at the end what deltas have said already: only the rest of it is read.
         """
         delta, message = choice.get("delta"), choice.get("message")
         if self._whole:
             if delta is None:
                 return message
             return delta if _says_nothing(message) and not _says_nothing(delta) else message or delta
-        if type(delta) is dict and (self._text or self._calls.slots):
-            return delta
-        return message if _says_nothing(delta) and not _says_nothing(message) else delta or message
+        if _says_nothing(message) or not _says_nothing(delta):
+            self._speaks_in_deltas = self._speaks_in_deltas or bool(delta)
+            return delta or message
+        return self._unsaid(message) if self._speaks_in_deltas and message else message
+
+    def _unsaid(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What a whole message says that the deltas before it did not."""
+        if self._is_filled:
+            return {}
+        self._is_filled = True
+        found, text = dict(message), "".join(self._text)
+        content = found.get("content")
+        if text and not (type(content) is str and content.startswith(text)):
+            found.pop("content", None)
+        elif text and type(content) is str:
+            found["content"] = content[len(text) :]
+        said = (
+            (self._calls.slots, ("tool_calls", "function_call")),
+            (self._reasoning or self._details, (*_THOUGHTS, "reasoning_details", "thinking_blocks")),
+            (self._refusal, ("refusal",)),
+            (self._media, ("images",)),
+            (self._audio.result(), ("audio",)),
+        )
+        for held, names in said:
+            for name in names if held else ():
+                found.pop(name, None)
+        return found
 
     def _add_message(self, message: dict[str, Any], logprobs: Any) -> ChatDelta | None:
         text = reasoning = refusal = ""
@@ -251,8 +309,10 @@ class Assembly:
                 if type(value) is str:
                     text = value + text
                 else:
-                    content, reasoning = self._read_parts(value, reasoning)
+                    content, reasoning, in_parts = self._read_parts(value, reasoning)
                     text = content + text
+                    if in_parts and self._are_calls(message):
+                        calls += self._read_calls(in_parts)
             elif key in _THOUGHTS:
                 found = _reasoning_text(value)
                 if key == "reasoning" and reasoning:
@@ -307,12 +367,13 @@ class Assembly:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text
 
-    def _read_parts(self, parts: Any, reasoning: str) -> tuple[str, str]:
-        """Content as a list: text parts joined, thinking parts apart, pictures kept."""
+    def _read_parts(self, parts: Any, reasoning: str) -> tuple[str, str, list[dict[str, Any]]]:
+        """Content as a list: text parts joined, thinking parts and calls apart, pictures kept."""
         if isinstance(parts, dict):
             parts = [parts]
         if not isinstance(parts, list):
-            return str(parts), reasoning
+            return str(parts), reasoning, []
+        calls: list[dict[str, Any]] = []
         self._parts += len(parts)
         if self._parts > self._limits.parts:
             raise self._too_many("parts of content", self._limits.parts)
@@ -337,9 +398,12 @@ class Assembly:
                 texts.append(part["text"])
                 if part.get("annotations"):
                     self._read_citations(part["annotations"])
+            elif part.get("type") in _PART_CALLS:
+                if says_something(part):
+                    calls.append(part)
             elif part.get("type") not in ("text", "output_text") and not is_filler(part):
                 self._of_message.add("content_parts", [part])
-        return "".join(texts), "".join(thoughts)
+        return "".join(texts), "".join(thoughts), calls
 
     def _read_details(self, details: Any) -> str:
         """Signed reasoning parts, put together by kind and index: text is joined, the last signature stays."""
@@ -411,6 +475,14 @@ class Assembly:
             )
         return self._is_legacy_call
 
+    def _are_calls(self, message: Mapping[str, Any]) -> bool:
+        """Whether calls among the parts of a content are the only ones; beside calls in `tool_calls` they say the same again."""
+        if not self._is_part_call:
+            self._is_part_call = not self._calls.slots and not any(
+                isinstance(call, dict) and says_something(call) for call in list_at(message, "tool_calls")
+            )
+        return self._is_part_call
+
     # ---------------------------------------------------------------------------------------- result
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
@@ -448,7 +520,9 @@ class Assembly:
             media.append(sound)
         reasoning = "".join(self._reasoning)
         model_name = str(model) if model else ""
-        details = tuple(detail.result() for detail in self._details.values())
+        details = tuple(
+            kept for detail in self._details.values() if not is_filler(_unlabelled(kept := detail.result()))
+        )
         of_message, of_choice = self._of_message.result(), self._of_choice.result()
         answered_by, served_by = who_answered(self.headers, top)
         beside = facts_beside(self.headers, usage.details if usage is not None else None)
@@ -573,6 +647,20 @@ def _says_nothing(message: Any) -> bool:
     )
 
 
+def _numbered(choices: list[Any]) -> list[Any]:
+    """The choices of a whole answer, by their order where none has a number."""
+    if any(isinstance(choice, dict) and index_of(choice.get("index")) is not None for choice in choices):
+        return choices
+    return [
+        {**choice, "index": number} if isinstance(choice, dict) else choice for number, choice in enumerate(choices)
+    ]
+
+
+def _unlabelled(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """A detail of thoughts without what only says of which kind it is, and where it stands."""
+    return {name: value for name, value in detail.items() if name not in {"type", "index", "format"}}
+
+
 def _more_counts(held: Any, value: Any) -> Any:
     """Counts of a further event; a null or a zero in it takes none away."""
     if not isinstance(value, dict) or is_filler(value):
@@ -580,6 +668,10 @@ def _more_counts(held: Any, value: Any) -> Any:
     if not isinstance(held, dict) or is_filler(held):
         return value
     more = {name: count for name, count in value.items() if not is_filler(count) and (count or name not in held)}
+    if has_counts(more) and not has_total(more):
+        held = {
+            name: count for name, count in held.items() if not has_total({name: count})
+        }  # it is of the former counts
     return {**held, **more}
 
 

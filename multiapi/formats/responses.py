@@ -260,7 +260,7 @@ class ResponsesAssembly:
         limits: Limits | None = None,
     ) -> None:
         self.provider = provider
-        self.finished = False
+        self.finished = self.answered = False
         self._inner = Assembly(provider, headers=headers, read_cost=read_cost, limits=limits)
         self._head = HttpResponse(200, headers or {}, limits=limits)
         self._read_cost = read_cost
@@ -274,6 +274,7 @@ class ResponsesAssembly:
             StatusError: The vendor reports that it failed.
         """
         kind = event.get("type")
+        self.answered = self.answered or str(kind).startswith("response.")
         if kind in _PIECES:
             return self._add({_PIECES[kind]: event.get("delta")})
         if kind == "response.output_item.added":
@@ -296,6 +297,10 @@ class ResponsesAssembly:
         elif "meta" in event or "usage" in event:
             self._inner.add({name: value for name, value in event.items() if name != "choices"})
         return None
+
+    def rest(self) -> ChatDelta | None:
+        """The ids of calls for which none came."""
+        return self._inner.rest()
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived. With the vendor's last word it is that whole answer, read as if it had come in one piece."""

@@ -32,7 +32,16 @@ class Accumulator(Protocol):
     @property
     def finished(self) -> bool: ...
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything came that belongs to an answer."""
+        ...
+
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None: ...
+
+    def rest(self) -> ChatDelta | None:
+        """What is to be told at the end that nothing told before."""
+        ...
 
     def response(self, *, interrupted: bool = False) -> ChatResponse: ...
 
@@ -217,7 +226,12 @@ class ChatStream:
         return self._fragments > _FRAGMENTS and self._fragments % _FRAGMENTS != 0
 
     def _finish(self, deltas: list[ChatDelta]) -> None:
+        if not self._accumulator.answered:
+            raise self._no_answer(self._excerpt)
         self.done = True
+        rest = self._accumulator.rest()
+        if rest is not None:
+            deltas.append(rest)
         deltas.append(ChatDelta(response=self._accumulator.response()))
 
     def _whole(self, body: bytes) -> list[ChatDelta]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,11 @@ from multiapi.types.chat import InvalidToolCall, ToolCall, ToolCallDelta
 
 _NO_IDS = frozenset({"", "null", "none", "None", "undefined"})
 _NO_ARGUMENTS = frozenset({"", "null", "{}"})
-_CALL_KEYS = frozenset({"id", "type", "function", "custom", "index", "name", "arguments"})
+_ARGUMENTS = ("arguments", "input")
+_OTHER_ARGUMENTS = ("parameters", "args")
+"""Where the arguments are if a call has none of the above, as models write it that saw calls of other families."""
+_CALL_KEYS = frozenset({"id", "type", "function", "custom", "index", "name", *_ARGUMENTS, *_OTHER_ARGUMENTS})
+_BLANKS = " \t\r\n"
 _MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 
@@ -35,6 +40,7 @@ class _Slot:
         "id",
         "index",
         "is_held",
+        "is_told",
         "name",
         "number",
     )
@@ -47,13 +53,19 @@ class _Slot:
         self.name = ""
         self.arguments: list[str] = []
         self.extra: dict[str, Any] | None = None
+        self.is_told = False
+        """Whether the id was handed on: it waits for the vendor's as long as there is nothing but the name."""
         self.is_held: bool | None = None
         """Whether pieces are held back, because what came is text inside of JSON; None until it is known."""
         self._scanned = self._depth = 0
         self._inside = self._escaped = self._closed = False
 
     def take(self, piece: str) -> str:
-        """Keep a piece of the arguments; what may be handed on of them."""
+        """Keep a piece of the arguments; what may be handed on of them. Blanks ahead of them say nothing."""
+        if not self.arguments:
+            piece = piece.lstrip(_BLANKS)
+            if not piece:
+                return ""
         self.arguments.append(piece)
         if self.is_held is None:
             start = piece.lstrip()[:1]
@@ -122,12 +134,18 @@ class ToolCallAssembly:
                     found.append(delta)
         return joined_calls(found) if len(found) > 1 else tuple(found)
 
+    def rest(self) -> tuple[ToolCallDelta, ...]:
+        """The ids of calls for which the vendor gave none and nothing came but the name."""
+        untold = [slot for slot in self.slots if not slot.is_told]
+        for slot in untold:
+            slot.is_told = True
+        return tuple(ToolCallDelta(slot.number, slot.id) for slot in untold)
+
     def _add(self, fragment: dict[str, Any], answer_id: str, whole: bool) -> ToolCallDelta | None:
         name, arguments = _said(fragment)
         given = fragment.get("id")
         given_id = str(given) if given is not None and str(given) not in _NO_IDS else None
-        index = fragment.get("index")
-        index = index if type(index) is int else None
+        index = index_of(fragment.get("index"))
         slot = self._goes_on_with(given_id, index, name)
         is_new = slot is None
         if not name and given_id is None and arguments in _NO_ARGUMENTS:
@@ -139,6 +157,10 @@ class ToolCallAssembly:
             slot = self._begun(given_id, index, answer_id)
         elif given_id is not None:
             self._slot_of_id.setdefault(given_id, slot)
+            if not slot.is_told and given_id not in self._ids:
+                self._ids.discard(slot.id)
+                self._ids.add(given_id)
+                slot.id = slot.given_id = given_id
         self._last = slot
         if arguments == "null" and not slot.arguments:
             arguments = ""
@@ -154,8 +176,11 @@ class ToolCallAssembly:
                 if key not in _CALL_KEYS and not is_filler(value):
                     slot.extra = slot.extra or {}
                     slot.extra[key] = value
-        if is_new or added_name or arguments:
-            return ToolCallDelta(slot.number, slot.id if is_new else None, added_name or None, arguments)
+        id = None
+        if not slot.is_told and (whole or given_id is not None or slot.arguments):
+            slot.is_told, id = True, slot.id
+        if is_new or added_name or arguments or id:
+            return ToolCallDelta(slot.number, id, added_name or None, arguments)
         return None
 
     def _begun(self, given_id: str | None, index: int | None, answer_id: str) -> _Slot:
@@ -252,6 +277,9 @@ class ToolCallAssembly:
 def _said(fragment: Mapping[str, Any]) -> tuple[str, str]:
     """Name and arguments of a fragment, in the first place where they are."""
     function = fragment.get("function")
+    if type(function) is str and function[:1] == "{":
+        with suppress(ValueError):
+            function = parse_text(function)
     if type(function) is dict and "custom" not in fragment and "name" not in fragment:
         name, arguments = function.get("name"), function.get("arguments")
         if type(arguments) is str and (name is None or type(name) is str) and arguments not in _NO_ARGUMENTS:
@@ -262,11 +290,26 @@ def _said(fragment: Mapping[str, Any]) -> tuple[str, str]:
         value = place.get("name")
         if not name and value:
             name = value if isinstance(value, str) else str(value)
-        for key in ("arguments", "input"):
+        for key in _ARGUMENTS:
             value = place.get(key)
             if arguments in _NO_ARGUMENTS and value is not None and (value != "" or not arguments):
                 arguments = value if isinstance(value, str) else dump_json(value).decode()
+    if not arguments and name:
+        others = (place[key] for place in places for key in _OTHER_ARGUMENTS if key in place)
+        found = next((value for value in others if type(value) is dict and "properties" not in value), None)
+        arguments = "" if found is None else dump_json(found).decode()
     return name, arguments
+
+
+def index_of(value: Any) -> int | None:
+    """The place of a call or a choice, also where a server wrote it as text or as a decimal; None if it has none."""
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return None
 
 
 def says_something(call: Mapping[str, Any]) -> bool:

@@ -172,13 +172,15 @@ _REFUSING = re.compile(
     r"|(?:not|n't|never|cannot|can't)(?: be| being| currently| yet)? (?:support|recogni[sz]e|allow|permit|accept|tak|use[ds]?\b|combin|implement|enabl"
     r"|available|compatible|valid|known|set\b|specified|work)\w*"
     r"|extra (?:inputs?|fields?|parameters?|arguments?)|no endpoints found|instead of populating|(?:only|just) (?:supports?|allowed|accepts?|takes?|available)"
-    r"|must (?:not|be (?:'?\"?`?auto|removed|omitted|unset|left))|no such (?:parameter|field|argument|option)|not found in"
+    r"|only [^.;,]{0,40}?(?:supported|allowed|accepted|available|permitted)|requires? --"
+    r"|must (?:not|be (?:one of )?[\[('\"`]*(?:auto|text|json_object|none\b|removed|omitted|unset|left))|no such (?:parameter|field|argument|option)|not found in"
+    r"|不支持|不允许|不能|无法|无效|未知|暂未|[仅只](?:支持|能|允许)|必须(?:为|是)"
 )
 _VALUES = re.compile(
     r"\b(?:at least|at most|too (?:large|small|big|high|low|long|many|few)|(?:greater|less|larger|smaller|more|fewer) than|range|maximum|minimum"
     r"|exceed\w*|between|positive|integer|whole number|limit was reached)\b|[<>]=?"
 )
-_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+|(?<=[。；！？])|\n+")
 _REACH = 160
 """How far a refusing word may stand from the part, in characters."""
 

@@ -61,6 +61,7 @@ ROWS = [
     Row("the cache beside the input", openai(12, 5, 117, **cached(100)), (112, 5, 117, 100, None, None)),
     Row("Gemini", {"promptTokenCount": 9, "candidatesTokenCount": 4, "thoughtsTokenCount": 20, "cachedContentTokenCount": 2, "totalTokenCount": 33}, (9, 24, 33, 2, None, 20)),
     Row("text and fractions", {"prompt_tokens": "3", "completion_tokens": 2.0}, (3, 2, 5, None, None, None)),
+    Row("a total that is below its parts", openai(50, 33, 51), (50, 33, 83, None, None, None)),
     Row("a total that says more, which means nothing here", openai(32, 10, 89), (32, 10, 89, None, None, None)),
 ]  # fmt: skip
 
@@ -183,6 +184,18 @@ def test_no_part_is_above_its_whole(usage: dict[str, Any]) -> None:
         assert part is None or found.input_tokens is None or part <= found.input_tokens
     for part in (found.reasoning_tokens, found.audio_output_tokens):
         assert part is None or found.output_tokens is None or part <= found.output_tokens
+    if found.input_tokens is not None and found.output_tokens is not None:
+        assert found.total_tokens is not None
+        assert found.total_tokens >= found.input_tokens + found.output_tokens
+
+
+def test_a_total_of_the_first_event_is_not_that_of_the_last() -> None:
+    first = {"choices": [{"delta": {"content": "ok"}}], "usage": openai(50, 1)}
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"completion_tokens": 33}}
+    client = Client("aimlapi", **clients({}, [first, last]))
+    answer = list(client.chat_stream(REQUEST))[-1].response
+    assert answer is not None
+    assert numbers(answer.usage) == (50, 33, 83, None, None, None)
 
 
 NOT_READ = {
@@ -243,7 +256,7 @@ def test_every_count_of_the_contracts_is_read_or_left_out_knowingly(vendor: str)
         for name in reversed(place):
             value = {name: value}
         whole = {"prompt_tokens": 100, "completion_tokens": 100}
-        if len(place) == 1 and place[0] in {"input_tokens", "output_tokens"}:
+        if len(place) == 1 and place[0] in {"input_tokens", "output_tokens", "total_tokens"}:
             whole = {}
         found = read_usage({**whole, **value})
         assert (found is not None and 7 in found[:-1]) or place[-1] in NOT_READ, place

@@ -309,7 +309,7 @@ def test_a_refusal_for_content_has_a_class(provider: str, way: str) -> None:
         False,
         1,
     )
-    assert exit_code(error) == 12
+    assert exit_code(error) == 14
     assert "refused for its content" in failure_text(error)
 
 

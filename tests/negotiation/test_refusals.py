@@ -144,6 +144,11 @@ REAL: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
         {"tool_choice": "auto"},
     ),
     ("tool_choice", FORCED, {"message": "Invalid value", "param": "tool_choice"}, {"tool_choice": "auto"}),
+    ("tool_choice", FORCED, "tool_choice: only auto is supported", {"tool_choice": "auto"}),
+    ("tool_choice", FORCED, 'tool_choice="required" requires --enable-auto-tool-choice', {"tool_choice": "auto"}),
+    ("tool_choice", FORCED, "tool_choice 参数在思考模式下只支持 auto。", {"tool_choice": "auto"}),
+    ("tool_choice", FORCED, "thinking模式下tool_choice不支持required", {"tool_choice": "auto"}),
+    ("parallel_tool_calls", PARALLEL, "模型不支持 parallel_tool_calls 参数", {}),
 ]
 
 
@@ -179,6 +184,9 @@ METHODS_REFUSED = [
     "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
     "structured outputs are not supported by this model",
     "json mode is not available for this model",
+    "'response_format.type' must be 'json_object' or 'text'",
+    "response_format.type 只支持 text 和 json_object",
+    "模型不支持 response_format 参数",
     {"message": "no", "param": "response_format"},
 ]
 

@@ -110,8 +110,7 @@ def error_inside(body: Any) -> Any:
     """The error that a body reports although the status is a success, or None."""
     if not isinstance(body, dict):
         return None
-    error = body.get("error")
-    if error and not is_filler(error):
+    if is_error(body.get("error")):
         return body
     if body.get("success") is False:
         return body
@@ -122,9 +121,34 @@ def error_inside(body: Any) -> Any:
     choices = body.get("choices")
     if isinstance(choices, list):
         for choice in choices:
-            if isinstance(choice, dict) and choice.get("error") and not is_filler(choice["error"]):
+            if isinstance(choice, dict) and is_error(choice.get("error")):
                 return {"error": choice["error"]}
     return None
+
+
+_ALL_IS_WELL = frozenset({"", "0", "200", "ok", "success", "none", "null", "false"})
+
+
+def is_error(value: Any) -> bool:
+    """Whether what stands in the place of an error is one: gateways fill it with zeros, or with words such as "success"."""
+    if not value or is_filler(value):
+        return False
+    said = value.values() if isinstance(value, dict) else [value]
+    return not all(is_filler(each) or each is False or str(each).strip().lower() in _ALL_IS_WELL for each in said)
+
+
+def error_instead(body: Mapping[str, Any]) -> Any:
+    """The error that a body without choices is by its status or its code, wherever it has them; None if it says no such thing."""
+    choices = body.get("choices")
+    if isinstance(choices, list) and any(isinstance(choice, dict) for choice in choices):
+        return None
+    if numeric_status(body) is None and meaning_of(_codes_beside(body)) is None:
+        return None
+    return body if read_error_words(body).message.strip() else None
+
+
+def _codes_beside(body: Mapping[str, Any]) -> list[str]:
+    return [code for name in ("code", "error_code", "errorCode") if isinstance(code := body.get(name), str)]
 
 
 def status_inside(body: Any, default: int = 500) -> int:
@@ -142,7 +166,7 @@ def read_event_error(event: str, value: Any, head: HttpResponse, *, provider: st
     if event == "error":
         body = value
     elif isinstance(value, dict):
-        body = error_inside(value)
+        body = error_inside(value) or (None if value.get("choices") else error_instead(value))
     else:
         return None
     if body is None:
@@ -182,6 +206,9 @@ def parse_chat(
         if comes_as_events(response):
             return read_at_once(response, partial(chat_stream_decoder, **facts))
     body = parse_object(response, provider)
+    failure = error_instead(body)
+    if failure is not None:
+        raise error_from_body(failure, response, provider, status=status_inside(failure))
     assembly = Assembly(headers=response.headers, limits=response.limits, **facts)
     try:
         assembly.add_body(body)

@@ -335,6 +335,15 @@ class EitherAssembly:
         """Whether the answer is complete."""
         return self._inner.finished
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything of an answer has come."""
+        return self._inner.answered
+
+    def rest(self) -> ChatDelta | None:
+        """What is to be told at the end."""
+        return self._inner.rest()
+
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         """What has arrived."""
         return self._inner.response(interrupted=interrupted)

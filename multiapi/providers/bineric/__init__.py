@@ -165,17 +165,21 @@ def read_cost(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Cost | No
     return None if amount is None else Cost(amount, None, balance)
 
 
+_ANSWERS = frozenset({"text", "response", "choices"})
+
+
 class BinericAssembly:
     """Events with `text` (a piece) or `response` (the whole, which wins); a body with `response`, or in OpenAI's form."""
 
     def __init__(self, head: HttpResponse) -> None:
         self.provider = "bineric"
-        self.finished = False
+        self.finished = self.answered = False
         self._limits = head.limits
         self._inner = self._begun(head.headers)
         self._pieces = ""
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        self.answered = self.answered or not _ANSWERS.isdisjoint(event)
         whole = event.get("response")
         if isinstance(whole, str) and whole:
             rest = whole[len(self._pieces) :] if whole.startswith(self._pieces) else None
@@ -198,6 +202,9 @@ class BinericAssembly:
 
     def _begun(self, headers: Mapping[str, str]) -> Assembly:
         return Assembly("bineric", headers=headers, read_cost=read_cost, limits=self._limits)
+
+    def rest(self) -> ChatDelta | None:
+        return self._inner.rest()
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
         return self._inner.response(interrupted=interrupted)

@@ -138,7 +138,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "chat": lambda c: c.chat(ChatRequest(model="m", messages=[Message("user", "hi")])),
     "stream": lambda c: list(c.chat_stream(ChatRequest(model="m", messages=[Message("user", "hi")]))),
     "embed": lambda c: c.embed(EmbedRequest(model="m", texts=["a"])),
-    "image": lambda c: c.image(ImageRequest(model="dall-e-3", prompt="x")),
+    "image": lambda c: c.image(ImageRequest(model="flux/schnell", prompt="x")),
     "speech": lambda c: c.speech(SpeechRequest(model="openai/tts-1", text="x", voice="alloy")),
     "video": lambda c: c.video(VideoRequest(model="alibaba/wan-2-6-t2v", prompt="x")),
     "responses": lambda c: c.responses(ChatRequest(model="openai/gpt-4o", messages=[Message("user", "hi")])),

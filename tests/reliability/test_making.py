@@ -270,7 +270,7 @@ NO_MEDIA: tuple[Any, ...] = (
     {},
     True,
 )
-NO_LIST: tuple[Any, ...] = (None, [], [None], [[]], [{}], [17], "x", {"b64_json": PNG64}, 17)
+NO_LIST: tuple[Any, ...] = (None, [], [None], [[]], [{}], [17], "x", {"b64_json": "not base64!"}, 17)
 
 
 @every(PICTURES)
@@ -278,7 +278,7 @@ def test_case_097_pictures_that_are_none(order: Order, way: Maker, tmp_path: Pat
     bodies = [order.answer(text) for text in NO_MEDIA]
     if order.vendor != "bineric":
         bodies += [{"data": entries} for entries in NO_LIST]
-        bodies += [{"data": [{"b64_json": PNG64}, None]}, {}, {"data": [{"url": "file:///etc/passwd"}]}]
+        bodies += [{"data": [{"b64_json": PNG64}, {"b64_json": "!!!"}]}, {}, {"data": [{"url": "file:///etc/passwd"}]}]
     with Workshop(order) as shop, touched() as watch:
         for count, body in enumerate(bodies, 1):
             shop._start = [body]

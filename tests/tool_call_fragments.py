@@ -78,7 +78,6 @@ def sent_calls(draw: st.DrawFn) -> Sent:
         for value in arguments
     ]
     rows = [_fragments(draw, form, number, names[number], texts[number]) for number in range(count)]
-    sizes = [len(row) for row in rows]
     order: list[int] = []
     fragments: list[dict[str, Any]] = []
     while any(rows):
@@ -96,10 +95,7 @@ def sent_calls(draw: st.DrawFn) -> Sent:
     return Sent(
         [names[number] for number in order],
         [arguments[number] for number in order],
-        [
-            due[ids](number) if ids in due and (form["ids_in"] != "second" or sizes[number] > 1) else None
-            for number in order
-        ],
+        [due[ids](number) if ids in due else None for number in order],
         _body(wholes),
         _events(draw, fragments),
         form,
@@ -152,6 +148,7 @@ def _fragments(draw: st.DrawFn, form: dict[str, Any], number: int, name: str, te
         text = text[size:]
     parts: list[dict[str, Any]]
     if form["name"] == "apart" or not pieces:
+        pieces = pieces or ([""] if form["ids_in"] == "second" else [])
         parts = [{"name": name, "arguments": ""}, *({"arguments": piece} for piece in pieces)]
     elif form["name"] == "every":
         parts = [{"name": name, "arguments": piece} for piece in pieces]

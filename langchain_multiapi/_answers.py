@@ -169,11 +169,13 @@ _NOT_TOLD = frozenset({"object", "output_version"})  # the second is LangChain's
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
 
 
-def from_cost(cost: Cost) -> dict[str, str | None]:
+def from_cost(cost: Cost) -> dict[str, str | bool | None]:
     """Amounts as decimal text: nothing is rounded, and it can be written as JSON."""
-    told: dict[str, str | None] = {"amount": str(cost.amount), "unit": cost.unit}
+    told: dict[str, str | bool | None] = {"amount": str(cost.amount), "unit": cost.unit}
     if cost.balance is not None:
         told["balance"] = str(cost.balance)
+    if not cost.complete:
+        told["complete"] = False
     return told
 
 

@@ -26,7 +26,8 @@ def cost_of(message: Any) -> Cost | None:
         return None
     try:
         balance = told.get("balance")
-        return Cost(Decimal(str(told["amount"])), told.get("unit"), None if balance is None else Decimal(str(balance)))
+        left = None if balance is None else Decimal(str(balance))
+        return Cost(Decimal(str(told["amount"])), told.get("unit"), left, told.get("complete") is not False)
     except (KeyError, InvalidOperation):
         return None
 

@@ -147,6 +147,7 @@ class Provider:
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         settle_base_url: Brings a configured address into the form that paths are appended to.
+        routers: Models that choose another one, for which the provider charges once more than it tells in the answer.
         deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
         request_id_header: Header in which the vendor takes an id of ours.
         max_concurrency: Calls the vendor lets run at once.
@@ -184,6 +185,7 @@ class Provider:
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     operation_paths: tuple[str, ...] = ("/chat/completions",)
     settle_base_url: Callable[[str], str] = str
+    routers: frozenset[str] = frozenset()
     deprecation_of: Callable[[str], Any] | None = None
     request_id_header: str | None = None
     max_concurrency: int | None = None

@@ -125,6 +125,7 @@ def _plain_media(media: Media) -> dict[str, Any]:
 def money(cost: Cost) -> str:
     """An amount in the vendor's unit, with what is left where it says so."""
     text = amount(cost.amount, cost.unit)
+    text = text if cost.complete else f"at least {text}"
     return text if cost.balance is None else f"{text}, {amount(cost.balance, None)} left"
 
 

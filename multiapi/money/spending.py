@@ -30,6 +30,7 @@ class Spending:
     Attributes:
         totals: The sum for each unit; None is the unit of providers that name none.
         calls: How many paid calls there were.
+        incomplete: How many of them cost more than was told, as with models that choose another one; totals are then the least.
         unpriced: How many of them came without a cost: not told, or the call failed or was left and may have been charged.
     """
 
@@ -39,6 +40,7 @@ class Spending:
         self.totals: dict[str | None, Decimal] = {}
         self.calls = 0
         self.unpriced = 0
+        self.incomplete = 0
 
     def __repr__(self) -> str:
         spent = ", ".join(f"{amount} {unit or '(no unit)'}" for unit, amount in self.totals.items())
@@ -51,6 +53,7 @@ class Spending:
             if cost is None:
                 self.unpriced += 1
             else:
+                self.incomplete += not cost.complete
                 self.totals[cost.unit] = self.totals.get(cost.unit, Decimal(0)) + cost.amount
 
     def count_job(self, provider: str, job_id: str, cost: Cost | None) -> None:
@@ -92,6 +95,12 @@ def tell_unpriced(spending: Spending) -> None:
         logger.warning(
             "%d of %d paid calls told no cost, so the sum is too low; see docs/guides/money.md",
             spending.unpriced,
+            spending.calls,
+        )
+    if spending.incomplete:
+        logger.warning(
+            "%d of %d paid calls cost more than they told, so the sum is the least; see docs/guides/money.md",
+            spending.incomplete,
             spending.calls,
         )
 

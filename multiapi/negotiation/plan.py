@@ -74,6 +74,7 @@ class Plan:
         format: The form of the answer that the caller wanted, if any.
         names: The names of tools that had to be changed, and the caller's.
         root: The name under which the wanted value stands, where it had to be put into an object.
+        costs_more: The call is known to be charged for once more than its response tells.
     """
 
     request: ChatRequest
@@ -84,6 +85,7 @@ class Plan:
     format: ResponseFormat | None = None
     names: ToolNames | None = None
     root: str | None = None
+    costs_more: bool = False
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
@@ -99,7 +101,12 @@ class Plan:
         return response if self.names is None else self.names.back(response)
 
     def attributed(self, response: ChatResponse) -> ChatResponse:
-        """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id."""
+        """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id.
+
+        A cost that is known to be a part of what is charged says so.
+        """
+        if self.costs_more and response.cost is not None:
+            response = replace(response, cost=response.cost._replace(complete=False))
         if response.reasoning is None:
             return response
         return replace(response, reasoning=response.reasoning._replace(model=self.asked.model))
@@ -146,7 +153,10 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         if schema != wanted.schema:
             request = replace(request, response_format=replace(wanted, schema=schema))
     made = _plan(provider, request, refused)
-    return made if names is None and root is None else replace(made, names=names, root=root)
+    costs_more = request.model in provider.routers
+    if names is None and root is None and not costs_more:
+        return made
+    return replace(made, names=names, root=root, costs_more=costs_more)
 
 
 def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:

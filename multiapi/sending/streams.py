@@ -111,9 +111,10 @@ class StreamReading:
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         if not deltas or deltas[-1].response is None:
             return deltas
-        self.count.ended(deltas[-1].response.cost)
+        answer = self._plan.attributed(deltas[-1].response)
+        self.count.ended(answer.cost)
         learn(self._setting, self._plan, deltas[-1].response)
-        answer = without_key(self._plan.attributed(deltas[-1].response), self._failures.scrubber.echo)
+        answer = without_key(answer, self._failures.scrubber.echo)
         return [*deltas[:-1], deltas[-1]._replace(response=answer)]
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:

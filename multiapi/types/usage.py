@@ -24,9 +24,15 @@ class Usage(NamedTuple):
 class Cost(NamedTuple):
     """What a call cost. `unit` is "USD", "INR", "diamonds", "credits" or None where the vendor does not say it; never converted.
 
-    `balance` is what remains, where the vendor says it with the answer.
+    `balance` is what remains, where the provider says it with the answer. `complete` is False where the call is known to be charged for
+    once more than that, as with models that choose another one: `amount` is then the least that it cost.
     """
 
     amount: Decimal
     unit: str | None
     balance: Decimal | None = None
+    complete: bool = True
+
+    def __repr__(self) -> str:
+        told = f"amount={self.amount!r}, unit={self.unit!r}, balance={self.balance!r}"
+        return f"Cost({told})" if self.complete else f"Cost({told}, complete=False)"

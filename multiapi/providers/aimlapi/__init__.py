@@ -226,6 +226,7 @@ _SHARED = openai_compatible(
         "/logs",
     ),
     settle_base_url=settle_base_url,
+    routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,
     known_fields=known_fields,
     request_id_header="x-client-request-id",

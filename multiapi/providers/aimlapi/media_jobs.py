@@ -114,7 +114,9 @@ def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
 
 def _file_of(item: Any, usual: str) -> Media | None:
     url = item.get("url") if isinstance(item, dict) else item
-    if not url or (isinstance(url, str) and url.lower().startswith("none.")):  # "None.mp3": seen for what failed
+    if not url or (
+        isinstance(url, str) and url.lower().startswith(("none.", "data:"))
+    ):  # None.mp3: seen for what failed; data: is read elsewhere
         return None
     facts = (
         {name: value for name, value in item.items() if name != "url" and value is not None}

@@ -21,8 +21,7 @@ from time import sleep
 
 from PIL import Image
 
-from multiapi import ChatRequest, Client, ImageRequest, Message, SpeechRequest, VideoRequest
-from multiapi.providers.default_models import DEFAULT_MODELS
+from multiapi import PROVIDERS, ChatRequest, Client, ImageRequest, Message, SpeechRequest, VideoRequest
 from multiapi.simulator.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,12 +56,12 @@ def picture_simulator() -> None:
     Thread(target=server.run, daemon=True).start()
     while not server.started:
         sleep(0.01)
-    clients = {name: Client(name, api_key="demo-key-1", base_url=server.base_url(name)) for name in DEFAULT_MODELS}
+    clients = {name: Client(name, api_key="demo-key-1", base_url=server.base_url(name)) for name in PROVIDERS}
     for name, client in clients.items():
         client.chat(
-            ChatRequest(model=DEFAULT_MODELS[name]["chat"], messages=[Message("user", "What is an embedding?")])
+            ChatRequest(model=PROVIDERS[name].default_models["chat"], messages=[Message("user", "What is an embedding?")])
         )
-    binobox, models = clients["binobox"], DEFAULT_MODELS["binobox"]
+    binobox, models = clients["binobox"], PROVIDERS["binobox"].default_models
     binobox.image(ImageRequest(model=models["image"], prompt="a red house by the sea"))
     binobox.speech(SpeechRequest(model=models["speech"], text="Hello from the harbour."))
     binobox.video(VideoRequest(model=models["video"], prompt="a cat on a roof", duration_s=4))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from multiapi.provider import Provider
+from multiapi.providers import find_provider
 from multiapi.sending.keys import ApiKey, found_in_environment, missing_key, sealed
 
 
@@ -39,19 +40,33 @@ class VendorKey(SecretStr):
 class Sealed:
     """Comes before LangChain's class in the bases: what its constructor complains about is raised without the arguments, which are in
     the frames, and for a while in the inputs, of pydantic's errors, and hold the key.
+
+    A provider that was given as an object is held beside the fields, of which `provider` is its name.
     """
 
-    if not TYPE_CHECKING:
+    if TYPE_CHECKING:
+        provider: str
+        _vendor: Provider | None
+    else:
 
         def __init__(self, *args: Any, **arguments: Any) -> None:
+            given = arguments.get("provider")
             try:
                 super().__init__(*args, **arguments)
             except Exception as error:
                 failure = sealed(error)
             else:
+                if isinstance(given, Provider):
+                    self._vendor = given
                 return
             args, arguments = (), {}
             raise failure
+
+    @property
+    def vendor(self) -> Provider:
+        """The provider: the object that was given, else the one of this name."""
+        held = self._vendor
+        return held if held is not None and held.name == self.provider else find_provider(self.provider)
 
 
 def find_key(given: Any, provider: Provider) -> Any:

@@ -28,6 +28,7 @@ from multiapi._version import __version__
 from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.steps import Policy, UnknownFields
+from multiapi.provider import Provider
 from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
@@ -88,7 +89,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
     `api_key` or the vendor's own environment variable, and go to that vendor only.
 
     Args:
-        provider: bineric, binom_router, aimlapi, aicredits or binobox; may also stand before the model's id.
+        provider: bineric, binom_router, aimlapi, aicredits or binobox, a registered name, or a `multiapi.Provider`; a name may also
+            stand before the model's id. The field holds the name, `vendor` the provider.
         model: The vendor's id of the model, passed on unchanged. (Also `model_name`.)
         api_key: Text, `SecretStr`, or a function (sync or async) that gives it. None: the vendor's environment variable.
         base_url: The vendor's API root. None: the vendor's environment variable, else as documented.
@@ -117,10 +119,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
         allow_http: Permit plain http to hosts that are not this machine.
         proxy: Address of a proxy.
         verify: As for httpx: False, or an SSL context.
-        policy, limits: `multiapi.flows.steps.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
+        policy, limits: `multiapi.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         attribution: A `multiapi.Attribution`: which program makes these requests; None: nothing is said.
-        limiter: A `multiapi.sending.limiter.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
+        limiter: A `multiapi.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
 
@@ -177,6 +179,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
+    _vendor: Provider | None = PrivateAttr(default=None)
 
     # ------------------------------------------------------------------------------------ making one
 
@@ -202,7 +205,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @model_validator(mode="after")
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
-        self._home = (self.provider, address_of_environment(find_provider(self.provider)))
+        self._home = (self.provider, address_of_environment(self.vendor))
         return self
 
     @model_validator(mode="after")
@@ -220,40 +223,43 @@ class ChatMultiApi(Sealed, BaseChatModel):
     def _resolve_model_profile(self) -> ModelProfile:
         from langchain_multiapi.profiles import find_profile
 
-        return find_profile(self.provider, self.model)
+        return find_profile(self.vendor, self.model)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CONNECTION_FIELDS:
             for client in _CLIENTS:
                 self.__dict__.pop(client, None)
             if name == "api_key":
-                value = find_key(value, find_provider(self.provider))
-        moves = name == "provider" and value != self.provider
+                value = find_key(value, self.vendor)
+        moves = False
+        if name == "provider":
+            vendor = find_provider(value)
+            moves, value, self._vendor = vendor.name != self.provider, vendor.name, vendor
         super().__setattr__(name, value)
         if moves:  # neither the address nor the key of one vendor is taken along to another
             super().__setattr__("base_url", None)
-            super().__setattr__("api_key", find_key(self.api_key, find_provider(value)))
-            self._home = (value, address_of_environment(find_provider(value)))
+            super().__setattr__("api_key", find_key(self.api_key, self.vendor))
+            self._home = (value, address_of_environment(self.vendor))
 
     @cached_property
     def client(self) -> Client:
         """The core's client that this model calls, also for what LangChain has no class for."""
         from multiapi.client.client import Client
 
-        return Client(self.provider, **self._connection(), http_client=self.http_client)
+        return Client(self.vendor, **self._connection(), http_client=self.http_client)
 
     @cached_property
     def async_client(self) -> AsyncClient:
         """The same, awaited."""
         from multiapi.client.client import AsyncClient
 
-        return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
+        return AsyncClient(self.vendor, **self._connection(), http_client=self.http_async_client)
 
     def _connection(self) -> dict[str, Any]:
         timeout = Timeout.of(self.timeout)
         if self.stream_chunk_timeout is not None:
             timeout = replace(timeout, idle=self.stream_chunk_timeout)
-        key = find_key(self.api_key, find_provider(self.provider))
+        key = find_key(self.api_key, self.vendor)
         home, address = self._home
         return {
             "api_key": key.to_core() if isinstance(key, VendorKey) else key,
@@ -402,7 +408,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, call: dict[str, Any]
     ) -> ChatRequest:
-        provider = find_provider(self.provider)
+        provider = self.vendor
         _blocks.register(provider.name)
         request = to_request(self.__dict__, provider, messages, stop, call)
         return replace(request, streaming="auto") if self.streaming == "auto" else request
@@ -538,7 +544,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        return {"api_key": find_provider(self.provider).api_key_env}
+        return {"api_key": self.vendor.api_key_env}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -20,8 +20,8 @@ from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiEr
 from multiapi.flows.embeddings import added_cost, added_usage, batches
 from multiapi.flows.steps import Policy
 from multiapi.formats.openai.vendor import merged
-from multiapi.provider import operation_of
-from multiapi.providers import find_provider, split_model
+from multiapi.provider import Provider, operation_of
+from multiapi.providers import split_model
 from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
@@ -42,7 +42,8 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     of one length. When one batch fails, `EmbeddingBatchError.done` holds the vectors of the others.
 
     Args:
-        provider: aimlapi or aicredits; may also stand before the model's id.
+        provider: aimlapi, aicredits, the registered name of another provider, or a `multiapi.Provider`; a name may also stand before the
+            model's id.
         model: The vendor's id of the model. (Also `model_name`.)
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
             proxy, verify, policy, limits, attribution: As for `ChatMultiApi`.
@@ -89,6 +90,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
+    _vendor: Provider | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -111,21 +113,21 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     @model_validator(mode="after")
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
-        self._home = (self.provider, address_of_environment(find_provider(self.provider)))
+        self._home = (self.provider, address_of_environment(self.vendor))
         return self
 
     @cached_property
     def client(self) -> Client:
         """The core's client that these embeddings call."""
-        return Client(self.provider, **self._connection(), http_client=self.http_client)
+        return Client(self.vendor, **self._connection(), http_client=self.http_client)
 
     @cached_property
     def async_client(self) -> AsyncClient:
         """The same, awaited."""
-        return AsyncClient(self.provider, **self._connection(), http_client=self.http_async_client)
+        return AsyncClient(self.vendor, **self._connection(), http_client=self.http_async_client)
 
     def _connection(self) -> dict[str, Any]:
-        key = find_key(self.api_key, find_provider(self.provider))
+        key = find_key(self.api_key, self.vendor)
         home, address = self._home
         return {
             "api_key": key.to_core() if isinstance(key, VendorKey) else key,

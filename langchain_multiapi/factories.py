@@ -1,27 +1,8 @@
-"""Models by one string, as LangChain's own factories make them for the vendors that it knows."""
+"""Make the providers known to LangChain's own factories, which make models from one string."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from langchain_multiapi.chat_models import ChatMultiApi
-from langchain_multiapi.embeddings import MultiApiEmbeddings
-
-
-def init_multiapi_chat_model(model: str, *, provider: str | None = None, **kwargs: Any) -> ChatMultiApi:
-    """A chat model from "aimlapi:openai/gpt-4o", or from a model's id and its provider.
-
-    What else is given goes to `ChatMultiApi`. For switching at run time, give the result to `configurable_fields` or `configurable_alternatives`.
-    """
-    return ChatMultiApi(model=model, provider=provider or "", **kwargs)
-
-
-def init_multiapi_embeddings(model: str, *, provider: str | None = None, **kwargs: Any) -> MultiApiEmbeddings:
-    """Embeddings from "aimlapi:openai/text-embedding-3-small", or from a model's id and its provider.
-
-    What else is given goes to `MultiApiEmbeddings`.
-    """
-    return MultiApiEmbeddings(model=model, provider=provider or "", **kwargs)
 
 
 def register_with_langchain() -> tuple[str, ...]:
@@ -33,16 +14,17 @@ def register_with_langchain() -> tuple[str, ...]:
     Returns:
         The names of the vendors that chat models can be made of now.
     """
-    from multiapi.providers import PROVIDERS
+    from multiapi.providers import known_providers
 
     chat = _table("langchain.chat_models.base")
     embeddings = _table("langchain.embeddings.base")
-    for provider in PROVIDERS.values():
+    known = known_providers()
+    for provider in known.values():
         if chat is not None:
             chat.setdefault(provider.name, _entry("ChatMultiApi", provider.name))
         if embeddings is not None and "embed" in provider.operations:
             embeddings.setdefault(provider.name, _entry("MultiApiEmbeddings", provider.name))
-    return tuple(name for name in PROVIDERS if chat is not None and name in chat)
+    return tuple(name for name in known if chat is not None and name in chat)
 
 
 def _table(module: str) -> dict[str, Any] | None:

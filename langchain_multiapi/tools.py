@@ -24,6 +24,7 @@ from multiapi.client.pair import ClientPair
 from multiapi.errors import MultiApiError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Policy
+from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
@@ -56,7 +57,7 @@ class _Vendor(Sealed, BaseModel):
     """Whose tools they are, and what they may touch.
 
     Args:
-        provider: bineric, binom_router, aimlapi, aicredits or binobox.
+        provider: bineric, binom_router, aimlapi, aicredits or binobox, a registered name, or a `multiapi.Provider`.
         input_dir: Files may be read below this folder, and nowhere else. None: none may be read.
         output_dir: What is made is written into this folder under names made here. None: it is only in the artifacts.
         options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
@@ -95,6 +96,7 @@ class _Vendor(Sealed, BaseModel):
 
     _toolbox: Toolbox | None = PrivateAttr(default=None)
     _clients: ClientPair | None = PrivateAttr(default=None)
+    _vendor: Provider | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -114,7 +116,7 @@ class _Vendor(Sealed, BaseModel):
         if self._toolbox is None:
             with langchain_errors():
                 self._toolbox = Toolbox(
-                    find_provider(self.provider),
+                    self.vendor,
                     input_dir=self.input_dir,
                     output_dir=self.output_dir,
                     models=self._models(),
@@ -133,7 +135,7 @@ class _Vendor(Sealed, BaseModel):
             key = self.api_key
             with langchain_errors():
                 self._clients = ClientPair(
-                    self.provider,
+                    self.vendor,
                     api_key=key.to_core() if isinstance(key, VendorKey) else key,
                     base_url=self.base_url,
                     timeout=self.timeout,
@@ -155,10 +157,12 @@ class _Vendor(Sealed, BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         held = {**state["__dict__"], "http_client": None, "http_async_client": None}
-        return {**state, "__dict__": held, "__pydantic_private__": None}
+        return {**state, "__dict__": held, "__pydantic_private__": {"_vendor": self.vendor}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__({**state, "__pydantic_private__": {"_toolbox": None, "_clients": None}})
+        super().__setstate__(
+            {**state, "__pydantic_private__": {**state["__pydantic_private__"], "_toolbox": None, "_clients": None}}
+        )
 
 
 class MultiApiTool(_Vendor, BaseTool):
@@ -166,7 +170,7 @@ class MultiApiTool(_Vendor, BaseTool):
 
     Args:
         provider: The vendor.
-        model: The vendor's model, where it shall not be the usual one of `multiapi.providers.default_models`.
+        model: The vendor's model, where it shall not be the usual one of `Provider.default_models`.
 
     Raises:
         UnsupportedError: The vendor does not have it; the message names those that have.
@@ -187,7 +191,7 @@ class MultiApiTool(_Vendor, BaseTool):
             with langchain_errors():
                 provider = find_provider(values["provider"])
                 (tool,) = Toolbox(provider).tools([cls.tool_name])
-                values = {"args_schema": arguments_model(tool, provider.name), **values}
+                values = {"args_schema": arguments_model(tool, provider), **values}
         return values
 
     def _models(self) -> Mapping[str, str]:
@@ -200,7 +204,7 @@ class MultiApiTool(_Vendor, BaseTool):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         # A class that was made here cannot travel; it is made again.
-        self.__dict__["args_schema"] = arguments_model(TOOLS[self.tool_name], self.provider)
+        self.__dict__["args_schema"] = arguments_model(TOOLS[self.tool_name], self.vendor)
 
     def _run(self, **arguments: Any) -> tuple[str, Any]:
         tool, box = TOOLS[self.tool_name], self.toolbox
@@ -385,7 +389,7 @@ class MultiApiToolkit(_Vendor, BaseToolkit):
         Raises:
             UnsupportedError: One of `include` needs what the vendor lacks.
         """
-        settings = {name: getattr(self, name) for name in _Vendor.model_fields}
+        settings = {**{name: getattr(self, name) for name in _Vendor.model_fields}, "provider": self.vendor}
         with langchain_errors():
             chosen = self.toolbox.tools(self.include)
         tools: list[BaseTool] = []

@@ -6,19 +6,18 @@ import copy
 import pickle
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from multiapi.client.arguments import MEANINGLESS, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.formats.openai.vendor import merged
+from multiapi.provider import Provider
 from multiapi.providers import find_provider, split_model
 from multiapi.sending.addresses import address_of_environment, checked_base_url
 from multiapi.sending.keys import ApiKey, sealed
 
 if TYPE_CHECKING:
     from multiapi.client.client import AsyncClient, Client
-    from multiapi.provider import Provider
 
 _SHARED = frozenset(
     {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "limiter", "verify", "timeout"}
@@ -46,6 +45,9 @@ class Connected:
     pickles and assignments have no old client to hold on to. Making one is cheap; connections belong to the process or loop.
     """
 
+    if TYPE_CHECKING:
+        _vendor: Provider | None
+
     def __init__(self, *model: str, **data: Any) -> None:
         try:
             self._settle(_with_model(type(self).__name__, model, data))
@@ -61,6 +63,7 @@ class Connected:
         if unknown:
             _find_places(unknown, data, type(self))
         provider, data["model"] = split_model(self._given(data, "model"), self._given(data, "provider") or None)
+        given_object = isinstance(data.get("provider"), Provider)
         if not data["model"]:
             raise InvalidRequestError(f"{type(self).__name__} needs the id of a model: model=...")
         data["provider"] = provider.name
@@ -78,13 +81,21 @@ class Connected:
             data["rate_limiter"] = _for_attempts(data["rate_limiter"])
         # A key of the environment is not kept but read at each call, so that it may change.
         super().__init__(**data, api_key=key if key.variable is None else None)  # type: ignore[call-arg]
+        if given_object:
+            self._vendor = provider
         if data["base_url"] is not None:
-            _check_address(provider.name, data["base_url"], self.__dict__["allow_http"])
+            checked_base_url(provider, data["base_url"], allow_http=self.__dict__["allow_http"])
 
     def _given(self, data: Mapping[str, Any], name: str) -> Any:
         """A setting, or what a subclass has instead."""
         default = type(self).model_fields[name].default  # type: ignore[attr-defined]
         return data.get(name) or (default if isinstance(default, str) else "")
+
+    @property
+    def vendor(self) -> Provider:
+        """The provider: the object that was given, else the one of this name."""
+        name, held = self.__dict__["provider"], self.__pydantic_private__["_vendor"]  # type: ignore[attr-defined]
+        return held if held is not None and held.name == name else find_provider(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _FOLLOWED:
@@ -94,7 +105,7 @@ class Connected:
         elif name == "rate_limiter":
             value = _for_attempts(value)
         elif name == "model" and self.__dict__.get("model") is not None:
-            provider, value = split_model(value, self.__dict__["provider"])
+            provider, value = split_model(value, self.vendor)
             self._move_to(provider)
         elif name == "provider":
             self._move_to(find_provider(value))
@@ -103,6 +114,7 @@ class Connected:
 
     def _move_to(self, provider: Provider) -> None:
         """Another vendor: neither the key nor the address of the old one is taken along."""
+        self._vendor = provider
         if provider.name == self.__dict__.get("provider"):
             return
         super().__setattr__("provider", provider.name)
@@ -131,13 +143,14 @@ class Connected:
         limiter = fields.get("rate_limiter")
         if limiter is not None and not _pickles(limiter):
             fields["rate_limiter"] = _Rebuilt(type(limiter), limiter.model_dump())
-        return {"__dict__": fields}
+        return {"__dict__": fields, "vendor": self.__pydantic_private__["_vendor"]}  # type: ignore[attr-defined]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         fields = dict(state["__dict__"])
         if isinstance(fields.get("rate_limiter"), _Rebuilt):
             fields["rate_limiter"] = fields["rate_limiter"].make()
         super().__init__(**fields)
+        self._vendor = state.get("vendor")
 
     # ------------------------------------------------------------------------------------ clients
 
@@ -173,7 +186,7 @@ class Connected:
 
     def _made(self, slot: str, http_client: str, options: dict[str, Any]) -> Any:
         fields = self.__dict__
-        provider = fields["provider"]
+        provider = self.vendor
         key = fields["api_key"]
         timeout = options.pop("timeout", None) or fields["timeout"]
         query = options.pop("extra_query", None)
@@ -243,12 +256,6 @@ class _Rebuilt:
         return self.kind(**self.settings)
 
 
-@lru_cache(maxsize=256)
-def _check_address(provider: str, address: str, allow_http: bool) -> None:
-    """Once per address; what is wrong with one is said each time, because errors are not kept."""
-    checked_base_url(find_provider(provider), address, allow_http=allow_http)
-
-
 def _with_model(kind: str, model: tuple[str, ...], data: dict[str, Any]) -> dict[str, Any]:
     """The settings with the model among them, which alone may stand first and without its name."""
     if len(model) > 1 or (model and "model" in data):
@@ -309,10 +316,9 @@ def _for_attempts(limiter: Any) -> Any:
     return limiter if shared is None else shared()
 
 
-def _key_of_environment(provider: str) -> Any:
+def _key_of_environment(provider: Provider) -> Any:
     """The key as it is now, in its holder; what is wrong with it is said when a client is made."""
-    found = find_provider(provider)
-    return ApiKey.look_for(None, provider=provider, variable=found.api_key_env, others=found.other_key_envs)
+    return ApiKey.look_for(None, provider=provider.name, variable=provider.api_key_env, others=provider.other_key_envs)
 
 
 def _frozen(mapping: Mapping[str, str] | None) -> Any:

@@ -20,7 +20,7 @@ from llamaindex_multiapi._connection import Connected
 from llamaindex_multiapi._steps import Step, Steps, awaited, done
 from multiapi.errors import EmbeddingBatchError, MultiApiError
 from multiapi.flows.embeddings import MAX_BATCH_TEXTS
-from multiapi.providers import find_provider
+from multiapi.provider import Provider
 from multiapi.sending.keys import sealed
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from multiapi.types.usage import Usage
@@ -65,7 +65,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     ones are on the error (`EmbeddingBatchError.done`, by position of the text) and in the cache.
 
     Args:
-        provider: One of aimlapi, aicredits; may also stand before the model, with a colon.
+        provider: One of aimlapi, aicredits, a registered name, or a `multiapi.Provider`; a name may also stand before the model, with a
+            colon.
         model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
         dimensions: The length of the vectors, where the model lets one choose.
         input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
@@ -108,6 +109,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
 
     _sync: Any = PrivateAttr(default=None)
     _async: Any = PrivateAttr(default=None)
+    _vendor: Provider | None = PrivateAttr(default=None)
     _last_usage: Usage | None = PrivateAttr(default=None)
 
     def __init__(self, *model: str, **data: Any) -> None:
@@ -122,7 +124,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         else:
             self.model_name = self.model
             if "embed_batch_size" not in self.model_fields_set:
-                self.__dict__["embed_batch_size"] = find_provider(self.provider).embed_batch_size or MAX_BATCH_TEXTS
+                self.__dict__["embed_batch_size"] = self.vendor.embed_batch_size or MAX_BATCH_TEXTS
             return
         data = {}
         raise failure

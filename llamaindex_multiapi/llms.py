@@ -31,6 +31,7 @@ from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.client.loading import loaded
 from multiapi.flows.steps import UnknownFields
+from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of, learn
 from multiapi.types.chat import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
 
@@ -63,7 +64,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     arguments that nobody knows go into `extra_body`, with a warning.
 
     Args:
-        provider: One of bineric, binom_router, aimlapi, aicredits, binobox; may also stand before the model, with a colon.
+        provider: One of bineric, binom_router, aimlapi, aicredits, binobox, a registered name, or a `multiapi.Provider`; a name may also
+            stand before the model, with a colon. The field holds the name, `vendor` the provider.
         model: The vendor's id of the model, passed on unchanged; may stand first without its name.
         api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, read at
             each call. Never shown, dumped or logged; pickled only if it was given here.
@@ -91,7 +93,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
         max_retries: At most so many repetitions of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
-        limiter: The core's own, `multiapi.sending.limiter.Limiter`, or "documented" for the caps that the vendor documents.
+        limiter: The core's own, `multiapi.Limiter`, or "documented" for the caps that the vendor documents.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
 
@@ -150,6 +152,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
 
     _sync: Any = PrivateAttr(default=None)
     _async: Any = PrivateAttr(default=None)
+    _vendor: Provider | None = PrivateAttr(default=None)
 
     @classmethod
     def class_name(cls) -> str:
@@ -158,7 +161,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     @property
     def metadata(self) -> LLMMetadata:
         return LLMMetadata(
-            context_window=self.context_window or context_window_of(self.provider, self.model),
+            context_window=self.context_window or context_window_of(self.vendor, self.model),
             num_output=self.max_tokens or -1,
             is_chat_model=True,
             is_function_calling_model=self.is_function_calling_model,
@@ -173,7 +176,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
             "provider": self.provider,
             "model": self.model,
             "model_name": self.model,
-            "context_window": self.context_window or context_window_of(self.provider, self.model),
+            "context_window": self.context_window or context_window_of(self.vendor, self.model),
             "num_output": self.max_tokens or -1,
             "is_chat_model": True,
             "is_function_calling_model": self.is_function_calling_model,

@@ -26,7 +26,6 @@ from multiapi.flows import operations as media_flows
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Flow, Setting
 from multiapi.provider import Provider
-from multiapi.providers.default_models import default_model
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media, megabytes
 from multiapi.types.media_requests import OcrRequest, TranscriptionRequest
@@ -43,7 +42,7 @@ class _Reader(BasePydanticReader):
 
     Args:
         provider: The vendor.
-        model: The vendor's model; None: the usual one of `multiapi.providers.default_models`.
+        model: The vendor's model; None: the usual one of `Provider.default_models`.
         extra: Further fields in the vendor's own names.
         max_file_bytes: Larger files are refused before they are read.
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
@@ -164,7 +163,7 @@ class MultiApiTranscriptReader(_Reader):
 
     def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
         request = TranscriptionRequest(
-            model=self.model or default_model(self.provider, "transcribe"),
+            model=self.model or setting.provider.default_model("transcribe"),
             audio=media,
             language=self.language,
             diarize=self.diarize,
@@ -210,7 +209,10 @@ class MultiApiOcrReader(_Reader):
 
     def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
         request = OcrRequest(
-            model=self.model or default_model(self.provider, "ocr"), document=media, pages=self.pages, extra=self.extra
+            model=self.model or setting.provider.default_model("ocr"),
+            document=media,
+            pages=self.pages,
+            extra=self.extra,
         )
         return media_flows.one(setting, "ocr", request)
 

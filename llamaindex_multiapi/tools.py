@@ -36,7 +36,7 @@ class MultiApiToolSpec(BaseToolSpec):
     Each is a method as well, `spec.generate_image(prompt="a cat")` and awaited `spec.agenerate_image(prompt="a cat")`.
 
     Args:
-        provider: bineric, binom_router, aimlapi, aicredits or binobox.
+        provider: bineric, binom_router, aimlapi, aicredits or binobox, a registered name, or a `multiapi.Provider`.
         include: Which tools, by name. None: all that the vendor has.
         input_dir: Files may be read below this folder, and nowhere else. None: none may be read.
         output_dir: What is made is written into this folder under names made here.
@@ -107,7 +107,7 @@ class MultiApiToolSpec(BaseToolSpec):
         return super().to_tool_list(spec_functions, {**metadata, **(func_to_metadata_mapping or {})})
 
     def _metadata(self, tool: AgentTool) -> ToolMetadata:
-        provider = self.clients.provider.name
+        provider = self.clients.provider
         words = ", ".join(
             f"{each.name}: {getattr(each.type, '__name__', each.type)}" for each in tool.parameters(provider)
         )
@@ -163,7 +163,7 @@ def _add_method(tool: AgentTool) -> None:
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     chosen = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
-        for each in tool.parameters("")
+        for each in tool.parameters()
     ]
     both: list[tuple[Any, str]] = [(method, tool.name), (amethod, f"a{tool.name}")]
     for made, name in both:

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
 from multiapi.http.exchange import HttpRequest, HttpResponse
@@ -120,7 +121,7 @@ class LateOperations(Mapping[str, Operation[Any, Any]]):
         return len(self._all())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Provider:
     """One vendor.
 
@@ -157,6 +158,11 @@ class Provider:
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
         max_body_bytes: The largest body that is taken; a larger one is refused before a connection is made.
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
+        default_models: The model of a call ("chat", "image", "speech", ...) where tools, readers and the command line are given none: one that
+            the provider's own documentation uses in its examples.
+        default_voice: The voice of tools and the command line, for a provider that wants one to be named.
+        context_windows: How many tokens models take, by the beginning of their ids, where that is not what their makers publish.
+        hidden_tool_parameters: What a tool of agents does not offer because the provider has no field for it, by the tool's name.
     """
 
     name: str
@@ -195,6 +201,10 @@ class Provider:
     read_cost: Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None] | None = None
     announces_per_minute: bool = False
     max_body_bytes: int | None = None
+    default_models: Mapping[str, str] = field(default_factory=dict)
+    default_voice: str | None = None
+    context_windows: Mapping[str, int] = field(default_factory=dict)
+    hidden_tool_parameters: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Provider {self.name}>"
@@ -212,6 +222,25 @@ class Provider:
         """The environment variables that the address is looked for in."""
         return (self.base_url_env, *self.other_base_url_envs)
 
+    def __copy__(self) -> Provider:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Provider:
+        return self
+
+    def default_model(self, call: str) -> str:
+        """Return the model for a call of a client, as in "image" or "speech".
+
+        Raises:
+            InvalidRequestError: There is none for this call; it has to be named.
+        """
+        found = self.default_models.get(call)
+        if found is None:
+            raise InvalidRequestError(
+                f"{self.name}: name a model for {call}; there is no default model", provider=self.name
+            )
+        return found
+
     def structured_for(self, model: str) -> tuple[StructuredMethod, ...]:
         """Ways to structured output with one model, best first; one that is not among them can still be named."""
         return self.structured if self.structured_by_model is None else self.structured_by_model(model)
@@ -223,6 +252,9 @@ class Provider:
 
 PROVIDERS: dict[str, Provider] = {}
 """All providers by name: the five of this package, filled in by `multiapi.providers`, and what `register` added."""
+
+_HANDED_OVER: WeakValueDictionary[str, Provider] = WeakValueDictionary()
+"""Providers that were given as objects and are in use: copies, pickles and dumps of what holds one know its name alone."""
 
 
 def register(provider: Provider) -> Provider:
@@ -241,12 +273,15 @@ def register(provider: Provider) -> Provider:
 def find_provider(name: str | Provider) -> Provider:
     """Return the provider of this name: one of this package, a registered one, or one that an installed package adds.
 
+    A `Provider` is returned as it is; its name is known from then on, for as long as something in this process holds it.
+
     Raises:
         InvalidRequestError: Nothing is known by this name; the message lists the names.
     """
     if isinstance(name, Provider):
+        _HANDED_OVER[name.name] = name
         return name
-    found = PROVIDERS.get(name) or _added().get(name)
+    found = PROVIDERS.get(name) or _added().get(name) or _HANDED_OVER.get(name)
     if found is None:
         raise InvalidRequestError(f"unknown provider {name!r}; it must be one of {_known()}")
     return found
@@ -258,19 +293,17 @@ def split_model(model: str, provider: str | Provider | None) -> tuple[Provider, 
     The prefix is cut off only if it is the name of a provider: ids hold colons themselves.
     """
     prefix, colon, rest = model.partition(":")
-    if (
-        colon
-        and (prefix in PROVIDERS or prefix in _added())
-        and (provider is None or find_provider(provider).name == prefix)
-    ):
-        return find_provider(prefix), rest
     if provider is not None:
-        check_prefix(model, find_provider(provider))
-    if provider is None:
-        raise InvalidRequestError(
-            f"no provider for model {model!r}: pass provider=... or write the model as 'PROVIDER:{model}' ({_known()})"
-        )
-    return find_provider(provider), model
+        found = find_provider(provider)
+        if colon and prefix == found.name:
+            return found, rest
+        check_prefix(model, found)
+        return found, model
+    if colon and _is_known(prefix):
+        return find_provider(prefix), rest
+    raise InvalidRequestError(
+        f"no provider for model {model!r}: pass provider=... or write the model as 'PROVIDER:{model}' ({_known()})"
+    )
 
 
 def check_prefix(model: str, provider: Provider) -> None:
@@ -280,12 +313,21 @@ def check_prefix(model: str, provider: Provider) -> None:
         InvalidRequestError: It does; the message says how to ask the other provider.
     """
     prefix, colon, _ = model.partition(":")
-    if colon and prefix != provider.name and (prefix in PROVIDERS or prefix in _added()):
+    if colon and prefix != provider.name and _is_known(prefix):
         raise InvalidRequestError(
             f"{provider.name}: the model {model!r} is one of {prefix}; make a client or model of that provider, or use LangChain's "
             "`configurable_alternatives` or `init_chat_model` to choose between them",
             provider=provider.name,
         )
+
+
+def known_providers() -> dict[str, Provider]:
+    """Return every provider that has a name here: of this package, registered, or of an installed package."""
+    return {**_added(), **PROVIDERS}
+
+
+def _is_known(name: str) -> bool:
+    return name in PROVIDERS or name in _added() or name in _HANDED_OVER
 
 
 def _known() -> str:
@@ -367,7 +409,8 @@ def unsupported(provider: str, what: str, capability: str | None = None, *, hint
     """The error for what a vendor lacks, with the vendors that have it."""
     message = f"{provider} has no {what}"
     if capability is not None:
-        having = [other.name for other in PROVIDERS.values() if other.name != provider and other.has(capability)]
+        known = known_providers().values()
+        having = [other.name for other in known if other.name != provider and other.has(capability)]
         message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no vendor has"
     if hint:
         message += f"; {hint}"

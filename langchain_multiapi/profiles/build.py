@@ -6,6 +6,7 @@ Needs the extra `simulator` (PyYAML). A test compares what is committed with wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import orjson
 
 from multiapi.provider import Provider
 from multiapi.providers import PROVIDERS
-from multiapi.providers.aimlapi import catalogue
 
 FOLDER = Path(__file__).parent
 
@@ -40,8 +40,8 @@ def vendor_profile(provider: Provider) -> dict[str, Any]:
     return profile
 
 
-def aimlapi_models(base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the schemas of the vendor's chat models take."""
+def catalogue_models(catalogue: Any, base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the schemas of a provider's chat models take, for a provider of which this package has a catalogue."""
     for entry in catalogue.models("text", None):
         model = catalogue.text_model(entry.id)
         if model is None or model.responses_only:
@@ -72,17 +72,17 @@ def aimlapi_models(base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
         yield entry.id, profile
 
 
-def bineric_models(base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The chat models that the vendor's page lists, with its tags."""
-    for model in _contract("bineric")["x-known-models"]["models"]:
+def known_models(contract: dict[str, Any], base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The chat models that the provider's page lists, with its tags."""
+    for model in contract["x-known-models"]["models"]:
         if model["kind"] == "chat":
             vision = "vision" in model["tags"]
             yield model["id"], {**base, "image_inputs": vision, "image_url_inputs": False, "image_tool_message": vision}
 
 
-def example_models(vendor: str, base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The chat models in the example of a vendor's list."""
-    for item in _contract(vendor)["paths"].values():
+def example_models(contract: dict[str, Any], base: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The chat models in the example of a provider's list."""
+    for item in contract["paths"].values():
         operation = item.get("get", {})
         if operation.get("operationId") == "listModels":
             for example in operation["responses"]["200"]["content"]["application/json"]["examples"].values():
@@ -94,12 +94,13 @@ def example_models(vendor: str, base: dict[str, Any]) -> Iterator[tuple[str, dic
 def table(provider: Provider) -> dict[str, Any]:
     """The table of one vendor; models that can do the same share one entry."""
     base = vendor_profile(provider)
-    if provider.name == "aimlapi":
-        models = dict(aimlapi_models(base))
-    elif provider.name == "bineric":
-        models = dict(bineric_models(base))
+    contract = _contract(provider.name)
+    if files("multiapi.providers").joinpath(provider.name, "catalogue").is_dir():
+        models = dict(catalogue_models(import_module(f"multiapi.providers.{provider.name}.catalogue"), base))
+    elif "x-known-models" in contract:
+        models = dict(known_models(contract, base))
     else:
-        models = dict(example_models(provider.name, base))
+        models = dict(example_models(contract, base))
     sets: list[dict[str, Any]] = []
     for profile in models.values():
         if profile not in sets:

@@ -12,7 +12,6 @@ from multiapi.agent_tools.tool import ToolAnswer
 from multiapi.errors import InvalidRequestError, MultiApiError, printable
 from multiapi.flows import address_checks, downloads
 from multiapi.flows.steps import Flow, Setting, Work
-from multiapi.providers.default_models import default_model
 from multiapi.types.media import Media, megabytes, new_name
 from multiapi.types.media_kinds import mime_type_of_name
 from multiapi.types.usage import Cost
@@ -68,7 +67,7 @@ class Bench:
         fixed = dict(self.box.options.get(call, {}))
         model = self.box.models.get(call) or fixed.pop("model", None)
         if model is None:
-            model = default_model(self.provider, usual or call)
+            model = self.setting.provider.default_model(usual or call)
         chosen = {name: value for name, value in wanted.items() if value not in ("", 0, None, [], ())}
         return make(model=model, **{**chosen, **fixed})
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
 from multiapi.flows.steps import Flow
-from multiapi.provider import Provider
+from multiapi.provider import Provider, find_provider
 from multiapi.types.media import Media
 
 
@@ -54,22 +54,20 @@ class AgentTool:
 
     Attributes:
         needs: The operation that the vendor must have, one of these.
-        hidden: What a vendor has no field for, by vendor.
     """
 
     name: str
     flow: Callable[..., Flow[ToolAnswer]]
     needs: tuple[str, ...]
-    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
         """What the tool does, as the model reads it."""
         return " ".join((self.flow.__doc__ or "").split())
 
-    def parameters(self, provider: str) -> tuple[Parameter, ...]:
-        """What the model may choose with this vendor."""
-        left_out = self.hidden.get(provider, frozenset())
+    def parameters(self, provider: str | Provider = "") -> tuple[Parameter, ...]:
+        """Return what the model may choose with this provider; without one, all that there is to choose."""
+        left_out = find_provider(provider).hidden_tool_parameters.get(self.name, ()) if provider else ()
         return tuple(parameter for parameter in _parameters(self.flow) if parameter.name not in left_out)
 
     def fits(self, provider: Provider) -> bool:
@@ -86,7 +84,7 @@ def _parameters(flow: Callable[..., Any]) -> tuple[Parameter, ...]:
     )
 
 
-def arguments_model(tool: AgentTool, provider: str) -> Any:
+def arguments_model(tool: AgentTool, provider: str | Provider) -> Any:
     """A pydantic model of what a model may choose, with a plain schema (no references, no unions) for weak vendors."""
     from pydantic import ConfigDict, Field, create_model
 

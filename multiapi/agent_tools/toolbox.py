@@ -87,7 +87,7 @@ class Toolbox:
             UnsupportedError: The vendor does not have it.
             InvalidRequestError: An argument that the tool does not have.
         """
-        known = {parameter.name for parameter in tool.parameters(self.provider.name)}
+        known = {parameter.name for parameter in tool.parameters(self.provider)}
         unknown = set(arguments) - known
         if unknown:
             raise InvalidRequestError(f"{tool.name} has no argument {names(unknown)}; it has {names(known)}")

@@ -11,8 +11,7 @@ from multiapi.errors import JobTimeoutError, printable
 from multiapi.flows import jobs
 from multiapi.flows import operations as media_flows
 from multiapi.flows.steps import Flow
-from multiapi.providers.default_models import DEFAULT_VOICES
-from multiapi.types.account import Balance, Health, ModelInfo, ModelsRequest, UsageReport, UsageRequest
+from multiapi.types.account import Balance, Health, ModelInfo, UsageReport, UsageRequest
 from multiapi.types.jobs import Job
 from multiapi.types.media import Media, from_base64
 from multiapi.types.media_requests import (
@@ -71,7 +70,7 @@ def text_to_speech(
     voice: Annotated[str, "Name of a voice. Leave it out unless the user wants a certain one."] = "",
 ) -> Flow[ToolAnswer]:
     """Read a text aloud. Returns the name of the audio file."""
-    wanted = voice or DEFAULT_VOICES.get(bench.provider, "")
+    wanted = voice or bench.setting.provider.default_voice or ""
     request = bench.request(SpeechRequest, "speech", text=text, voice=wanted)
     result: MediaResult = yield from media_flows.one(bench.setting, "speech", request)
     return (yield from bench.made(result.media, "recording", result.cost, result))
@@ -242,8 +241,7 @@ def list_models(
     contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
 ) -> Flow[ToolAnswer]:
     """List the vendor's models with their prices. Returns one line for each."""
-    wanted = ModelsRequest() if bench.provider == "aimlapi" else None
-    listed: tuple[ModelInfo, ...] = yield from media_flows.one(bench.setting, "models", wanted)
+    listed: tuple[ModelInfo, ...] = yield from media_flows.one(bench.setting, "models")
     word = contains.strip().lower()
     found = [
         info
@@ -298,25 +296,16 @@ def health(bench: Bench) -> Flow[ToolAnswer]:
     )
 
 
-_NO_RATIO = {"bineric": frozenset({"aspect_ratio"})}
-_NO_MUSIC_DETAILS = {"binobox": frozenset({"lyrics"})}
-_NO_FIRST_FRAME = {"binobox": frozenset({"image"})}
-
 TOOLS: Mapping[str, AgentTool] = {
     tool.name: tool
     for tool in (
-        AgentTool("generate_image", generate_image, ("image",), _NO_RATIO),
+        AgentTool("generate_image", generate_image, ("image",)),
         AgentTool("edit_image", edit_image, ("edit_image",)),
         AgentTool("text_to_speech", text_to_speech, ("speech",)),
-        AgentTool(
-            "transcribe_audio",
-            transcribe_audio,
-            ("transcribe", "start_transcription"),
-            {"bineric": frozenset({"language"})},
-        ),
-        AgentTool("generate_music", generate_music, ("music", "start_music"), _NO_MUSIC_DETAILS),
-        AgentTool("generate_video", generate_video, ("start_video",), _NO_FIRST_FRAME),
-        AgentTool("start_video", start_video, ("start_video",), _NO_FIRST_FRAME),
+        AgentTool("transcribe_audio", transcribe_audio, ("transcribe", "start_transcription")),
+        AgentTool("generate_music", generate_music, ("music", "start_music")),
+        AgentTool("generate_video", generate_video, ("start_video",)),
+        AgentTool("start_video", start_video, ("start_video",)),
         AgentTool("check_job", check_job, ("poll_video",)),
         AgentTool("read_document", read_document, ("ocr",)),
         AgentTool("generate_3d_model", generate_3d_model, ("mesh",)),
@@ -324,9 +313,7 @@ TOOLS: Mapping[str, AgentTool] = {
         AgentTool("file_to_base64", file_to_base64, ("file_to_base64",)),
         AgentTool("decode_base64", decode_base64, ("decode_base64",)),
         AgentTool("list_models", list_models, ("models",)),
-        AgentTool(
-            "usage_report", usage_report, ("usage",), {name: frozenset({"days"}) for name in ("binobox", "bineric")}
-        ),
+        AgentTool("usage_report", usage_report, ("usage",)),
         AgentTool("balance", balance, ("balance",)),
         AgentTool("health", health, ("health",)),
     )

@@ -12,21 +12,22 @@ import typer
 
 from multiapi.cli.exit_codes import SUMMARY
 from multiapi.cli.run import PROVIDER_VARIABLE, Run
-from multiapi.providers import PROVIDERS
-from multiapi.providers.default_models import DEFAULT_MODELS
+from multiapi.providers import PROVIDERS, known_providers
 
 # ------------------------------------------------------------------------------------------------ common options
 
 
 def provider_names(incomplete: str) -> list[str]:
     """Vendors, for the shell's completion."""
-    return [name for name in PROVIDERS if name.startswith(incomplete)]
+    return [name for name in known_providers() if name.startswith(incomplete)]
 
 
 def model_names(incomplete: str) -> list[str]:
     """Vendors and their usual models, for the shell's completion."""
     known = [
-        f"{provider}:{model}" for provider, models in DEFAULT_MODELS.items() for model in dict.fromkeys(models.values())
+        f"{provider.name}:{model}"
+        for provider in known_providers().values()
+        for model in dict.fromkeys(provider.default_models.values())
     ]
     return [name for name in known if name.startswith(incomplete)]
 

@@ -32,7 +32,6 @@ from multiapi.cli.results import destination_of, save, text_destination, write_t
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.providers.default_models import DEFAULT_VOICES
 
 
 def image(
@@ -108,7 +107,7 @@ def speech(
     request = SpeechRequest(
         model=run.model(client, "speech", "speech"),
         text=spoken,
-        voice=voice or DEFAULT_VOICES.get(client.provider.name),
+        voice=voice or client.provider.default_voice,
         language=language,
         speed=speed,
         output_format=output_format,

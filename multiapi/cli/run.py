@@ -24,7 +24,6 @@ from multiapi.errors import (
 )
 from multiapi.provider import Provider, operation_of
 from multiapi.providers import PROVIDERS, find_provider, split_model
-from multiapi.providers.default_models import DEFAULT_MODELS
 from multiapi.types.jobs import Job
 
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
@@ -132,7 +131,7 @@ class Run:
             operation_of(provider, operation)
         if self.model_given is not None:
             return self.model_given
-        usual = DEFAULT_MODELS.get(provider.name, {}).get(call)
+        usual = provider.default_models.get(call)
         if usual is not None:
             return usual
         raise InvalidRequestError(

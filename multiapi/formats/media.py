@@ -16,7 +16,7 @@ from multiapi.formats.answer_facts import (
     request_id,
     text_at,
 )
-from multiapi.formats.openai.vendor import parse_object
+from multiapi.formats.openai.answers import parse_object
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import dump_json
 from multiapi.provider import Operation, Retry

@@ -22,6 +22,7 @@ BINOM_ROUTER = openai_compatible(
     dialect=Dialect(provider="binom_router", stream_usage=True),
     units=("credits",),
     read_cost=partial(usage_cost, unit="credits"),
+    default_models={"chat": "gpt-4o"},
     capabilities={
         "chat": "documented",
         "streaming": "documented",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from multiapi.errors import one_line
+from multiapi.provider import Provider, find_provider
 
 if TYPE_CHECKING:
     from multiapi.types.account import ModelInfo
@@ -108,9 +109,10 @@ def learn(models: Iterable[ModelInfo]) -> None:
                 LEARNED[model.provider, name] = model.context_tokens
 
 
-def known_context_window(provider: str, model: str) -> int | None:
-    """Tokens that a model takes, or None if nobody has said."""
-    return LEARNED.get((provider, model)) or _published(model)
+def known_context_window(provider: str | Provider, model: str) -> int | None:
+    """Tokens that a model takes, or None if nobody has said: as the provider lists it, as its `Provider` says, or as its maker publishes it."""
+    vendor = find_provider(provider)
+    return LEARNED.get((vendor.name, model)) or _longest_beginning(model, vendor.context_windows) or _published(model)
 
 
 @cache
@@ -119,8 +121,12 @@ def _published(model: str) -> int | None:
     for other, usual in _SPELLINGS:
         if name.startswith(other):
             name = usual + name[len(other) :]
-    begun = max((start for start in _WINDOWS if _begins(name, start)), key=len, default=None)
-    return None if begun is None else _WINDOWS[begun]
+    return _longest_beginning(name, _WINDOWS)
+
+
+def _longest_beginning(name: str, windows: Mapping[str, int]) -> int | None:
+    begun = max((start for start in windows if _begins(name, start)), key=len, default=None)
+    return None if begun is None else windows[begun]
 
 
 def _begins(name: str, start: str) -> bool:
@@ -128,12 +134,12 @@ def _begins(name: str, start: str) -> bool:
     return name.startswith(start) and not re.match(r"[a-z0-9.]", name[len(start) :])
 
 
-def context_window_of(provider: str, model: str) -> int:
+def context_window_of(provider: str | Provider, model: str) -> int:
     """Tokens that a model takes; for one that is not known a cautious figure, with one warning."""
     found = known_context_window(provider, model)
     if found is not None:
         return found
-    _warn(provider, model)
+    _warn(find_provider(provider).name, model)
     return DEFAULT_CONTEXT_WINDOW
 
 

@@ -1,56 +1,5 @@
 """Values that users make and get."""
 
-from multiapi.types.chat import (
-    CHAT_SETTINGS,
-    ChatDelta,
-    ChatRequest,
-    ChatResponse,
-    Citation,
-    InvalidToolCall,
-    MediaKind,
-    MediaPart,
-    Message,
-    Part,
-    RawPart,
-    Reasoning,
-    ReasoningReplay,
-    ResponseFormat,
-    StructuredMethod,
-    TextPart,
-    Tool,
-    ToolCall,
-    ToolCallDelta,
-    ToolCalling,
-)
-from multiapi.types.embeddings import EmbedRequest, EmbedResponse
-from multiapi.types.limits import Limits, Timeout
-from multiapi.types.usage import Cost, Usage
+from multiapi._exports import exports
 
-__all__ = [
-    "CHAT_SETTINGS",
-    "ChatDelta",
-    "ChatRequest",
-    "ChatResponse",
-    "Citation",
-    "Cost",
-    "EmbedRequest",
-    "EmbedResponse",
-    "InvalidToolCall",
-    "Limits",
-    "MediaKind",
-    "MediaPart",
-    "Message",
-    "Part",
-    "RawPart",
-    "Reasoning",
-    "ReasoningReplay",
-    "ResponseFormat",
-    "StructuredMethod",
-    "TextPart",
-    "Timeout",
-    "Tool",
-    "ToolCall",
-    "ToolCallDelta",
-    "ToolCalling",
-    "Usage",
-]
+__getattr__, __dir__, __all__ = exports(globals())

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from multiapi.cli.commands import app
 from multiapi.cli.exit_codes import EXIT_CODES, exit_code
 from multiapi.client.client import Client
 from multiapi.providers import PROVIDERS
-from multiapi.providers.default_models import DEFAULT_MODELS
 from multiapi.simulator import Simulator
 from tests.cli.conftest import COMMAND, RunCli
 
@@ -164,7 +164,7 @@ def test_who_has_it_is_told(cli: RunCli) -> None:
 
 
 def test_no_usual_model_lists_some(cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DEFAULT_MODELS, "binobox", {})  # type: ignore[index]
+    monkeypatch.setitem(PROVIDERS, "binobox", replace(PROVIDERS["binobox"], default_models={}))
     ran = cli("chat", "-p", "binobox", "--simulator", "hello")
     assert ran.code == 2
     assert ran.error == (

@@ -32,7 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("multiapi.types",),
     ("multiapi.simulator",),
     ("multiapi.transport",),
-    ("multiapi.errors", "multiapi._version"),
+    ("multiapi.errors", "multiapi._exports", "multiapi._version"),
 )
 """The rooms from the top down, as in the `layers` contract of pyproject.toml: an import may only go down."""
 
@@ -87,11 +87,11 @@ def _imports() -> Iterator[Import]:
 
 
 def entries() -> list[str]:
-    """Return what a reader sees in `multiapi/`: files and folders."""
+    """Return what a reader sees in `multiapi/`: modules and folders. A stub and a marker are no modules of their own."""
     return sorted(
         path.name
         for path in (ROOT / "multiapi").iterdir()
-        if not path.name.startswith((".", "__pycache__")) and (path.is_file() or any(path.rglob("*.py")))
+        if not path.name.startswith((".", "__pycache__")) and (path.suffix == ".py" or any(path.rglob("*.py")))
     )
 
 

@@ -29,7 +29,7 @@ from langchain_core.exceptions import (
 from langchain_core.load import dumps, load, loads
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
-from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, init_multiapi_chat_model
+from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
 
@@ -845,7 +845,7 @@ def test_c39_pictures_of_tools_follow_in_a_user_message() -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_c40_models_are_made_by_our_factory_and_by_langchains_once_registered(vendor: str) -> None:
-    model = init_multiapi_chat_model(f"{vendor}:some/model:free", api_key="k", temperature=0.5)
+    model = ChatMultiApi(model=f"{vendor}:some/model:free", api_key="k", temperature=0.5)
     assert (model.provider, model.model, model.temperature) == (vendor, "some/model:free", 0.5)
     program = (
         "from langchain.chat_models import init_chat_model\n"

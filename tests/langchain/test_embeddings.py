@@ -17,7 +17,7 @@ from langchain_core.exceptions import ModelError, ModelInvalidRequestError, Mode
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from langchain_multiapi import MultiApiEmbeddings, init_multiapi_embeddings
+from langchain_multiapi import MultiApiEmbeddings
 from langchain_multiapi.errors import EmbeddingBatchError
 from multiapi.simulator import Simulator
 
@@ -214,7 +214,7 @@ async def test_a_vector_store_finds_what_is_near(vendor: str) -> None:
 
 
 def test_they_are_made_copied_and_shown_without_the_key() -> None:
-    embeddings = init_multiapi_embeddings("aimlapi:e-1", api_key="sk-very-secret", chunk_size=7, request_timeout=3)
+    embeddings = MultiApiEmbeddings(model="aimlapi:e-1", api_key="sk-very-secret", chunk_size=7, request_timeout=3)
     assert (embeddings.provider, embeddings.model, embeddings.batch_size, embeddings.timeout) == (
         "aimlapi",
         "e-1",

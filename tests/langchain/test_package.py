@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage
 
 import langchain_multiapi
-from langchain_multiapi import ChatMultiApi, init_multiapi_chat_model, register_with_langchain
+from langchain_multiapi import ChatMultiApi, register_with_langchain
 from langchain_multiapi.profiles import find_profile
 
 from .wire import Server, whole
@@ -70,7 +70,7 @@ def test_a_vendor_of_another_package_has_a_profile_and_blocks(monkeypatch: pytes
     monkeypatch.setattr(provider, "_added", lambda: {"acme": acme})
     assert find_profile("acme", "m") == {"text_inputs": True, "text_outputs": True}
     server = Server(whole({"content": "4", "reasoning_content": "hm"}))
-    model = init_multiapi_chat_model("acme:m", api_key="k", **server.clients())
+    model = ChatMultiApi(model="acme:m", api_key="k", **server.clients())
     assert model.invoke("?").text == "4"
     message = AIMessage("4", additional_kwargs={"refusal": "no"}, response_metadata={"model_provider": "acme"})
     assert "no" in str(message.content_blocks[1])
@@ -86,7 +86,7 @@ def test_a_model_that_was_pickled_in_another_process_makes_blocks_too(monkeypatc
 
     added = {"acme": replace(providers.AIMLAPI, name="acme", api_key_env="ACME_API_KEY")}
     monkeypatch.setattr(provider, "_added", lambda: added)
-    pickled = pickle.dumps(init_multiapi_chat_model("acme:m", api_key="k"))
+    pickled = pickle.dumps(ChatMultiApi(model="acme:m", api_key="k"))
     PROVIDER_TRANSLATORS.pop("acme", None)
     model = pickle.loads(pickled)
     model.http_client = Server(whole({"content": "4", "refusal": "no"})).clients()["http_client"]

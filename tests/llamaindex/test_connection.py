@@ -52,8 +52,8 @@ def test_b03_c26_r05_each_vendor_has_variables_of_its_own(name: str, monkeypatch
 def test_r05_the_vendor_may_stand_before_the_model() -> None:
     llm = MultiApiLLM(model="aicredits:anthropic/claude-sonnet-4.6", api_key=KEY)
     assert (llm.provider, llm.model) == ("aicredits", "anthropic/claude-sonnet-4.6")
-    llm.model = "aimlapi:openai/gpt-4o"
-    assert (llm.provider, llm.model) == ("aicredits", "aimlapi:openai/gpt-4o")
+    with pytest.raises(InvalidRequestError, match="is one of aimlapi"):
+        llm.model = "aimlapi:openai/gpt-4o"
     llm.model = "aicredits:openai/gpt-4o"
     assert (llm.provider, llm.model) == ("aicredits", "openai/gpt-4o")
     assert MultiApiLLM(provider="aimlapi", model="llama3:8b", api_key=KEY).model == "llama3:8b"

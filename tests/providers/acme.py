@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -12,6 +13,11 @@ import yaml
 from multiapi.simulator.embeddings import embed
 from multiapi.simulator.model import replies
 from multiapi.simulator.vendors import chat_format
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+"""One pixel."""
 
 
 class AcmeServer:
@@ -37,7 +43,8 @@ class AcmeServer:
         content = self.document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         if wrong := self.violation(content["schema"], body):
             return refused(400, wrong, "invalid_request_error")
-        return self.embeddings(body) if path == "/embeddings" else self.chat(body)
+        answers = {"/embeddings": self.embeddings, "/images/generations": self.images}
+        return answers.get(path, self.chat)(body)
 
     def violation(self, schema: dict[str, Any], value: Any) -> str | None:
         validator = jsonschema_rs.validator_for({**schema, "components": self.document["components"]})
@@ -57,6 +64,10 @@ class AcmeServer:
     def embeddings(self, body: dict[str, Any]) -> httpx.Response:
         data = [{"index": index, "embedding": list(embed(text, 64))} for index, text in enumerate(body["input"])]
         return self.checked("/embeddings", {"object": "list", "data": data, "model": body["model"]})
+
+    def images(self, body: dict[str, Any]) -> httpx.Response:
+        image = base64.b64encode(PNG).decode()
+        return self.checked("/images/generations", {"created": 1_700_000_000, "data": [{"b64_json": image}]})
 
     def checked(self, path: str, answer: dict[str, Any]) -> httpx.Response:
         content = self.document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import runpy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
-from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM
+from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit
+from llamaindex_multiapi import FallbackLLM, MultiApiEmbedding, MultiApiLLM, MultiApiOcrReader, MultiApiToolSpec
 from multiapi import PROVIDERS, Client, EmbedRequest
+from multiapi import provider as registry
 from multiapi.errors import InvalidRequestError
 from multiapi.provider import Provider
 from multiapi.providers import find_provider, split_model
@@ -68,3 +72,82 @@ def test_it_embeds_through_everything(acme: Provider) -> None:
     assert [len(vector) for vector in core.vectors] == [64, 64, 64]
     assert MultiApiEmbeddings(**settings).embed_documents(texts) == core.vectors
     assert MultiApiEmbedding(**settings).get_text_embedding_batch(texts) == core.vectors
+
+
+# ------------------------------------------------------------------------------------------------ as an object
+
+
+@pytest.fixture
+def handed(acme: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """Acme as a program makes it for itself: no entry point, no registration."""
+    monkeypatch.setattr(registry, "_added", cache(dict))
+    return replace(acme)
+
+
+def held(of: Any) -> list[Provider]:
+    """The provider of something, of its copies and of its pickle."""
+    return [each.vendor for each in (of, copy.copy(of), copy.deepcopy(of), pickle.loads(pickle.dumps(of)))]
+
+
+def test_an_object_goes_into_models_and_embeddings_of_both_frameworks(handed: Provider) -> None:
+    settings: dict[str, Any] = {**connections("acme", handed), "provider": handed}
+    for made in (ChatMultiApi(**settings), MultiApiLLM(**settings)):
+        assert (made.provider, made.model) == ("acme", "acme-large")
+        assert held(made) == [handed] * 4
+    for embeds in (MultiApiEmbeddings(**settings), MultiApiEmbedding(**settings)):
+        assert held(embeds) == [handed] * 4
+    assert ChatMultiApi(**settings).invoke("Say hello in three words.").text == "hello in three words"
+    llm = MultiApiLLM(**settings)
+    assert llm.complete("Say hello in three words.").text == "hello in three words"
+    assert FallbackLLM(llms=[llm]).complete("Say hello in three words.").text == "hello in three words"
+    assert llm.metadata.context_window == 128_000
+    assert ChatMultiApi(**settings).profile["max_input_tokens"] == 128_000  # type: ignore[index]
+
+
+def test_an_object_goes_into_tools_and_readers(handed: Provider) -> None:
+    settings = {name: value for name, value in connections("acme", handed).items() if name not in {"provider", "model"}}
+    (tool,) = MultiApiToolkit(provider=handed, **settings).get_tools()
+    answer = tool.invoke({"type": "tool_call", "id": "1", "name": tool.name, "args": {"prompt": "a cat"}})
+    assert answer.artifact.mime_type == "image/png"
+    assert pickle.loads(pickle.dumps(tool)).vendor is handed
+    spec = MultiApiToolSpec(handed, **settings)
+    assert spec.generate_image(prompt="a cat").media[0].mime_type == "image/png"
+    assert MultiApiOcrReader(handed, **settings).provider == "acme"
+
+
+def test_what_is_dumped_names_it(handed: Provider) -> None:
+    settings = {**connections("acme", handed), "provider": handed}
+    assert ChatMultiApi(**settings).model_dump()["provider"] == "acme"
+    llm = MultiApiLLM(**settings)
+    assert llm.to_dict()["provider"] == "acme"
+    assert MultiApiLLM.from_dict({**llm.to_dict(), "api_key": "k"}).vendor is handed
+
+
+def test_a_changed_provider_of_this_package_stays_the_changed_one() -> None:
+    changed = replace(PROVIDERS["aicredits"], embed_batch_size=2)
+    model = ChatMultiApi(provider=changed, model="m", api_key="k")
+    assert model.client.provider is changed
+    assert copy.deepcopy(model).client.provider is changed
+    assert MultiApiLLM(provider=changed, model="m", api_key="k").vendor is changed
+    assert ChatMultiApi(provider="aicredits", model="m", api_key="k").client.provider is PROVIDERS["aicredits"]
+
+
+def test_a_model_moves_to_an_object_and_back(handed: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", "k")
+    for made in (ChatMultiApi(provider="aimlapi", model="m", api_key="k"), MultiApiLLM(provider="aimlapi", model="m")):
+        made.provider = handed  # type: ignore[assignment]
+        assert (made.provider, made.vendor) == ("acme", handed)
+        made.provider = "aimlapi"
+        assert made.vendor is PROVIDERS["aimlapi"]
+
+
+def test_its_object_is_forgotten_with_the_last_that_holds_it(handed: Provider) -> None:
+    import gc
+
+    other = replace(handed, name="acme_too")
+    model = ChatMultiApi(provider=other, model="m", api_key="k")
+    assert find_provider("acme_too") is other
+    del model, other
+    gc.collect()
+    with pytest.raises(InvalidRequestError, match="unknown provider 'acme_too'"):
+        find_provider("acme_too")

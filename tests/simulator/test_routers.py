@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import ChatRequest, Client, LogsRequest, Message
+from multiapi import ChatRequest, Client, Message
 from multiapi.simulator import Clock, Simulator
 from multiapi.simulator.vendors.aimlapi import JUDGEMENT_USD, ROUTERS
+from multiapi.types import LogsRequest
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -79,10 +79,10 @@ __all__ = [
 def openai_compatible(
     *,
     name: str,
-    title: str,
     base_url: str,
-    api_key_env: str,
-    base_url_env: str,
+    title: str = "",
+    api_key_env: str = "",
+    base_url_env: str = "",
     dialect: Dialect | None = None,
     build_body: Callable[[ChatRequest, Dialect], dict[str, Any]] = chat_body,
     read_vendor_error: Callable[[HttpResponse], StatusError] | None = None,
@@ -91,17 +91,30 @@ def openai_compatible(
     chat_path: str = "/chat/completions",
     embed_path: str | None = None,
     embed_batch: Callable[[EmbedRequest], dict[str, Any]] = embed_body,
+    image_path: str | None = None,
     operations: Mapping[str, Operation[Any, Any]] | str | None = None,
     streaming: bool = True,
     capabilities: Mapping[str, Status] | None = None,
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted"),
     **facts: Any,
 ) -> Provider:
-    """A vendor that speaks the shared format; only what differs is given.
+    """Return a provider that speaks the shared format; only what differs is given.
 
-    `rest_is_reasoning`: what a total counts beyond input and output are thoughts, where nothing else is said of them. `operations` may be the name of a module that has them as `OPERATIONS`; it is imported when one of them is first used.
+    Args:
+        name: What users type.
+        base_url: The API root as documented.
+        title: What the provider calls itself; the name unless it is given.
+        api_key_env, base_url_env: The environment variables of the key and of another address; NAME_API_KEY and NAME_BASE_URL unless they
+            are given.
+        embed_path, image_path: Where embeddings and images are made, for a provider that has them.
+        rest_is_reasoning: What a total counts beyond input and output are thoughts, where nothing else is said of them.
+        operations: Further operations by name, or the name of a module that has them as `OPERATIONS`; it is imported when one of them is
+            first used.
+        capabilities: What the provider has. Unless they are given: chat, tools, structured output, and what the other arguments say.
+        facts: Further fields of `Provider`.
     """
     used = dialect or Dialect(provider=name)
+    variable = name.upper().replace("-", "_")
 
     def build(request: ChatRequest) -> HttpRequest:
         return HttpRequest("POST", chat_path, json=build_body(request, used), headers=request.headers)
@@ -123,19 +136,27 @@ def openai_compatible(
         known["embed"] = Operation(
             "embed", build_embed, partial(parse_embed, provider=name, read_cost=read_cost), limit="embeddings_bytes"
         )
+    if image_path is not None:
+        from multiapi.formats.openai.images import image_operation
+
+        known["image"] = image_operation(image_path, provider=name, read_cost=read_cost)
+    if capabilities is None:
+        has = {"streaming": streaming, "embeddings": embed_path is not None, "image": image_path is not None}
+        always: tuple[str, ...] = ("chat", "tools", "structured_output", "json_mode")
+        capabilities = dict.fromkeys([*always, *(each for each, there in has.items() if there)], "documented")
     return Provider(
         name=name,
-        title=title,
+        title=title or name,
         base_url=base_url,
-        api_key_env=api_key_env,
-        base_url_env=base_url_env,
+        api_key_env=api_key_env or f"{variable}_API_KEY",
+        base_url_env=base_url_env or f"{variable}_BASE_URL",
         chat=Operation("chat", build, partial(parse_chat, **reading), Retry.ANSWER),
         chat_stream=StreamOperation(build_stream, partial(chat_stream_decoder, **reading)) if streaming else None,
         operations=LateOperations(operations, known)
         if isinstance(operations, str)
         else {**(operations or {}), **known},
         read_error=read_vendor_error or partial(read_error, provider=name),
-        capabilities=capabilities or {},
+        capabilities=capabilities,
         structured=structured,
         read_cost=read_cost,
         **facts,

@@ -71,6 +71,14 @@ AICREDITS = openai_compatible(
     max_body_bytes=10_000_000,
     embed_batch_size=64,
     announces_per_minute=True,
+    default_models={
+        "chat": "openai/gpt-4o-mini",
+        "embed": "openai/text-embedding-3-small",
+        "image": "dall-e-3",
+        "speech": "openai/tts-1",
+        "transcribe": "openai/whisper-1",
+    },
+    default_voice="alloy",
     operations="multiapi.providers.aicredits.operations",
     capabilities={
         "chat": "documented",

@@ -276,6 +276,17 @@ BINERIC = Provider(
     cuts_stop=True,
     structured=("prompted",),
     media_urls=False,
+    default_models={
+        "chat": "gpt-4",
+        "image": "stability-ai",
+        "speech": "text-to-speech",
+        "transcribe": "speech-to-text",
+    },
+    hidden_tool_parameters={
+        "generate_image": {"aspect_ratio"},
+        "transcribe_audio": {"language"},
+        "usage_report": {"days"},
+    },
     capabilities={
         "chat": "documented",
         "streaming": "assumed",

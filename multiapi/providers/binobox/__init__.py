@@ -92,6 +92,19 @@ BINOBOX = openai_compatible(
     structured=("prompted",),
     requests_per_minute=60,
     rate_limit_wait_s=5.0,
+    default_models={
+        "chat": "gemini-3.1-flash-lite",
+        "image": "imagen-4-fast-generate",
+        "speech": "gemini-3.1-flash-tts",
+        "music": "lyria-3-clip",
+        "video": "veo-3-lite-generate",
+    },
+    hidden_tool_parameters={
+        "generate_music": {"lyrics"},
+        "generate_video": {"image"},
+        "start_video": {"image"},
+        "usage_report": {"days"},
+    },
     operations="multiapi.providers.binobox.operations",
     capabilities={
         "chat": "documented",

@@ -1,0 +1,30 @@
+from llamaindex_multiapi.embeddings import (
+    EmbeddingUsageEvent as EmbeddingUsageEvent,
+)
+from llamaindex_multiapi.embeddings import (
+    MultiApiEmbedding as MultiApiEmbedding,
+)
+from llamaindex_multiapi.fallback import (
+    FallbackLLM as FallbackLLM,
+)
+from llamaindex_multiapi.limiter import (
+    AdaptiveRateLimiter as AdaptiveRateLimiter,
+)
+from llamaindex_multiapi.llms import (
+    MultiApiLLM as MultiApiLLM,
+)
+from llamaindex_multiapi.readers import (
+    MultiApiOcrReader as MultiApiOcrReader,
+)
+from llamaindex_multiapi.readers import (
+    MultiApiTranscriptReader as MultiApiTranscriptReader,
+)
+from llamaindex_multiapi.register import (
+    register as register,
+)
+from llamaindex_multiapi.store import (
+    EmbeddingStore as EmbeddingStore,
+)
+from llamaindex_multiapi.tools import (
+    MultiApiToolSpec as MultiApiToolSpec,
+)

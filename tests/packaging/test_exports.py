@@ -1,0 +1,95 @@
+"""What each package offers: listed once, seen by type checkers, loaded when it is asked for, and there for a star import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import langchain_multiapi
+import llamaindex_multiapi
+import multiapi
+import multiapi.types
+from multiapi import errors
+
+PACKAGES = [multiapi, multiapi.types, langchain_multiapi, llamaindex_multiapi]
+ROOT = Path(multiapi.__file__).parents[1]
+
+
+def run(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_every_name_is_there(package: ModuleType) -> None:
+    names = package.__all__
+    assert len(names) == len(set(names)) > 5
+    for name in names:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        package.no_such_thing  # noqa: B018
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_type_checkers_see_the_same_names(package: ModuleType) -> None:
+    """A name of a stub is defined in the module that the stub takes it from, so that type checkers and the program agree."""
+    stub = ast.parse(Path(str(package.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
+    told = {}
+    for line in stub.body:
+        assert isinstance(line, ast.ImportFrom)
+        for each in line.names:
+            assert each.name == each.asname, "written so, a name counts as public"
+            told[each.name] = str(line.module)
+    assert told.keys() >= set(package.__all__)
+    assert not [name for name, module in told.items() if name not in defined(module)]
+
+
+def defined(module: str) -> set[str]:
+    found = set()
+    for node in ast.parse(ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {each.id for each in targets if isinstance(each, ast.Name)}
+    return found
+
+
+def test_the_core_exports_what_the_documentation_uses() -> None:
+    wanted = {
+        name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.MultiApiError)
+    }
+    wanted |= {"Policy", "Limiter", "Timeout", "Limits", "Provider", "openai_compatible", "register", "read_structured"}
+    assert wanted <= set(multiapi.__all__)
+
+
+def test_rare_requests_stay_in_types() -> None:
+    rare = {"LegacyRequest", "LogsRequest", "TransactionsRequest", "KeyChange"}
+    assert rare <= set(multiapi.types.__all__)
+    assert not rare & set(multiapi.__all__)
+
+
+@pytest.mark.parametrize("package", ["multiapi", "langchain_multiapi", "llamaindex_multiapi"])
+def test_a_star_import_works(package: str) -> None:
+    run(f"from {package} import *")
+
+
+def test_a_star_import_works_without_the_extra_agents() -> None:
+    out = run(
+        "import sys; sys.modules['langchain'] = None\n"
+        "from langchain_multiapi import *\n"
+        "import langchain_multiapi\n"
+        "assert 'VendorFailover' not in langchain_multiapi.__all__ and 'ChatMultiApi' in langchain_multiapi.__all__\n"
+        "try:\n    langchain_multiapi.VendorFailover\nexcept ImportError as error:\n    print(error)\n"
+    )
+    assert "pip install 'multiapi[agents]'" in out
+
+
+def test_importing_loads_no_client() -> None:
+    run("import sys, multiapi\nassert 'multiapi.client.client' not in sys.modules\nassert 'httpx' not in sys.modules")

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -393,7 +396,45 @@ def main() -> int:
         return report(console, names, chosen.docs or default_documents(), list(names))
     with simulated(*(["--as-seen"] if chosen.as_seen else [])) as origin:
         console.print(f"On the simulator at {origin}: no vendor is asked and nothing is spent.\n")
-        return report(console, chosen.provider or list(PROVIDERS), chosen.docs or default_documents(), list(PROVIDERS))
+        code = report(console, chosen.provider or list(PROVIDERS), chosen.docs or default_documents(), list(PROVIDERS))
+        return code or (0 if chosen.provider or chosen.as_seen else killed_and_resumed(console, origin))
+
+
+JOB = """
+import sys
+from multiapi.bulk import BulkJob, Chat
+rows = [{"n": number, "text": f"Say the number {number}."} for number in range(200)]
+task = Chat("aimlapi:openai/gpt-4o", prompt="{text}", max_tokens=20)
+print(BulkJob(rows, sys.argv[1], task, id="n", window=8).run())
+"""
+
+
+def killed_and_resumed(console: Console, origin: str) -> int:
+    """A bulk job of 200 rows, killed half-way and started again; what was paid for is counted by the simulator."""
+    console.rule("[bold]Bulk[/] · 200 rows, killed half-way and resumed")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", JOB, f"{folder}/out.jsonl"]
+        before = counts(origin)["requests"]
+        first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while first.poll() is None and counts(origin)["requests"] - before < 100:
+            time.sleep(0.005)
+        first.kill()
+        first.wait()
+        console.print(f"killed after {counts(origin)['requests'] - before} requests", highlight=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        console.print(done.stdout.strip() or done.stderr.strip(), markup=False, highlight=False)
+    answered = [
+        times for text, times in counts(origin)["answered"].items() if "Say the number" in text and len(text) < 100
+    ]
+    twice = sum(times - 1 for times in answered)
+    console.print(f"the simulator answered {len(answered)} of the 200 texts, {twice} of them twice", highlight=False)
+    return 0 if done.returncode == 0 and twice == 0 else 1
+
+
+def counts(origin: str) -> Any:
+    """What the simulator counted."""
+    with urllib.request.urlopen(f"{origin}/_simulator/counts") as answer:
+        return json.load(answer)
 
 
 def report(console: Console, names: list[str], folders: list[Path], available: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +35,7 @@ class Failures(NamedTuple):
 
     provider: Provider
     scrubber: Scrubber
-    hint: str = ""
+    hint: Callable[[], str] = str
 
     def in_force(self) -> None:
         """Have the secrets of this call taken out of all texts that this thread cuts from here on."""
@@ -131,7 +132,7 @@ class Failures(NamedTuple):
             )
         elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
             return ConnectionFailedError(
-                f"{name} cannot be reached: {printable(_cause(error), 200)}{self.hint}", provider=name
+                f"{name} cannot be reached: {printable(_cause(error), 200)}{self.hint()}", provider=name
             )
         elif isinstance(error, httpx.LocalProtocolError):
             return InvalidRequestError(

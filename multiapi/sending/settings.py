@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
@@ -109,7 +110,7 @@ class Settings:
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
         self._failures = Failures(
-            self.provider, Scrubber(set_by_user, keys=fixed), proxy_hint(self.proxy, self.http_client)
+            self.provider, Scrubber(set_by_user, keys=fixed), partial(proxy_hint, self.proxy, self.http_client)
         )
 
     def __repr__(self) -> str:

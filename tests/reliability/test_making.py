@@ -288,6 +288,16 @@ def test_case_097_pictures_that_are_none(order: Order, way: Maker, tmp_path: Pat
     assert left_in(tmp_path) == []
 
 
+@every([order for order in PICTURES if order.vendor != "bineric"])
+@pytest.mark.parametrize("data", [{"b64_json": PNG64}, [{"b64_json": PNG64}, None]], ids=["no list", "beside nothing"])
+def test_case_097_what_is_there_is_kept(order: Order, way: Maker, data: Any, tmp_path: Path) -> None:
+    with Workshop(order, start=[{"data": data}]) as shop:
+        made = way.make(order, shop.url, tmp_path).good()
+    assert made.path is not None
+    assert made.path.read_bytes() == PNG
+    assert shop.posts == 1
+
+
 @every([order for order in SPEECHES if order.vendor in {"binobox", "bineric"}])
 def test_case_097_speech_that_is_none(order: Order, way: Maker, tmp_path: Path) -> None:
     bodies = [order.answer(text) for text in NO_MEDIA]

@@ -279,22 +279,18 @@ class ChatMultiApi(Sealed, BaseChatModel):
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:
-        """The vendor's models as it lists them now, with prices where it says them.
+        """The vendor's models as it lists them now, with prices where it says them. Profiles know their context windows from then on.
 
         Raises:
             UnsupportedError: The vendor has no list.
         """
         with langchain_errors():
-            from multiapi.types.account import ModelsRequest
-
-            return tuple(self.client.call("models", ModelsRequest()))
+            return self.client.models()
 
     async def alist_models(self) -> tuple[ModelInfo, ...]:
         """As `list_models`, awaited."""
         with langchain_errors():
-            from multiapi.types.account import ModelsRequest
-
-            return tuple(await self.async_client.call("models", ModelsRequest()))
+            return await self.async_client.models()
 
     def close(self) -> None:
         """Close the idle connections, which all models of this process share; all of them stay usable. Clients of yours are left alone."""

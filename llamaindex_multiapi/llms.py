@@ -32,7 +32,7 @@ from llamaindex_multiapi._views import Views
 from multiapi.client.loading import loaded
 from multiapi.flows.steps import UnknownFields
 from multiapi.provider import Provider
-from multiapi.providers.context_windows import context_window_of, learn
+from multiapi.providers.context_windows import context_window_of
 from multiapi.types.chat import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
@@ -190,15 +190,11 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         Raises:
             UnsupportedError: The vendor has no such list.
         """
-        found = self._client({}).models()
-        learn(found)
-        return found
+        return self._client({}).models()
 
     async def alist_models(self) -> tuple[ModelInfo, ...]:
         """As `list_models`."""
-        found = await self._async_client({}).models()
-        learn(found)
-        return found
+        return await self._async_client({}).models()
 
     def _call(self, messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
         return to_call(self.model, self.__dict__, messages, options)

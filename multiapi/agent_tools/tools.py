@@ -36,6 +36,7 @@ from multiapi.types.media_results import (
 )
 
 MAX_LISTED_MODELS = 40
+MAX_LISTED_PRICES = 6
 
 
 # The docstrings are what models read.
@@ -241,12 +242,12 @@ def list_models(
     contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
 ) -> Flow[ToolAnswer]:
     """List the vendor's models with their prices. Returns one line for each."""
-    listed: tuple[ModelInfo, ...] = yield from media_flows.one(bench.setting, "models")
+    listed: tuple[ModelInfo, ...] = yield from media_flows.models(bench.setting)
     word = contains.strip().lower()
     found = [
         info
         for info in listed
-        if word in f"{info.id} {info.kind} {' '.join([*info.capabilities, *info.outputs])}".lower()
+        if info.is_offered and word in f"{info.id} {info.kind} {' '.join([*info.capabilities, *info.outputs])}".lower()
     ]
     lines = [_model_line(info) for info in found[:MAX_LISTED_MODELS]]
     if len(found) > len(lines):
@@ -257,7 +258,7 @@ def list_models(
 def _model_line(info: ModelInfo) -> str:
     prices = "; ".join(
         f"{plain(price.amount)} {price.currency or ''} for {price.what}{f' per {plain(price.per)}' if price.per else ''}"
-        for price in info.prices[:3]
+        for price in info.prices[:MAX_LISTED_PRICES]
     )
     kind = f" ({info.kind})" if info.kind else ""
     return " ".join(f"{info.id}{kind}{f': {prices}' if prices else ''}".split())

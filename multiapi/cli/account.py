@@ -38,14 +38,25 @@ def models(
         _deprecations(run, client, words or [], limit)
         return
     listed = client.models()
-    found = [info for info in listed if _matches(info, words or []) and info.active is not False]
+    found = [info for info in listed if _matches(info, words or []) and info.is_offered]
     shown = found if limit is None else found[:limit]
     if run.json:
         output.write_json(
             {"provider": client.provider.name, "models": shown, "found": len(found), "listed": len(listed)}
         )
         return
-    rows = [(info.id, info.kind, info.context_tokens, [_price(each) for each in info.prices[:2]]) for info in shown]
+    kinds: dict[str, list[Any]] = {}
+    for info in shown:
+        kinds.setdefault(info.id, []).append(info)
+    rows = [
+        (
+            name,
+            ", ".join(dict.fromkeys(str(each.kind) for each in same if each.kind)) or None,
+            next((each.context_tokens for each in same if each.context_tokens), None),
+            list(dict.fromkeys(_price(price) for each in same for price in each.prices[:2])),
+        )
+        for name, same in kinds.items()
+    ]
     output.write(output.table(rows, ("model", "kind", "context", "price"), right=("context",)))
     run.note(f"{len(shown)} of {len(listed)} models of {client.provider.name}")
 

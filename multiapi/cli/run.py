@@ -146,7 +146,7 @@ class Run:
             listed = client.models()
         except MultiApiError:
             return ""
-        listed = tuple(info for info in listed if info.active is not False)
+        listed = tuple(info for info in listed if info.is_offered)
         more = ", ..." if len(listed) > SHOWN_MODELS else ""
         return f". It has {', '.join(info.id for info in listed[:SHOWN_MODELS])}{more}"
 

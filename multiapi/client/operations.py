@@ -349,21 +349,27 @@ class Calls:
     # ------------------------------------------------------------------------------------ models, money, keys
 
     @called
-    def models(setting: Setting, request: ModelsRequest | None = None) -> Flow[tuple[ModelInfo, ...]]:
+    def models(
+        setting: Setting, request: ModelsRequest | None = None, *, kind: str | None = None
+    ) -> Flow[tuple[ModelInfo, ...]]:
         """The vendor's models, with prices and limits as far as it says them.
 
-        Without a request all of them. Prices are in the currency that the vendor names, per what it names.
+        Without a request all of them. Prices are in the currency that the vendor names, per what it names. AI/ML API has a row for each
+        kind of call that takes a model, so one id may be there more than once: tell them apart by `id` and `kind`.
+
+        Args:
+            kind: Only rows of this kind, in the provider's word or a part of it, as in "image".
         """
-        return made.models(setting, request)
+        return made.models(setting, request, kind)
 
     @called
-    def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
-        """One model by its id or alias.
+    def model(setting: Setting, model_id: str, *, kind: str | None = None) -> Flow[ModelInfo]:
+        """One model by its id or alias; `kind` chooses where one id has several rows.
 
         Raises:
             NotFoundError: The vendor has no such model.
         """
-        return made.model(setting, model_id)
+        return made.model(setting, model_id, kind)
 
     @called
     def deprecations(

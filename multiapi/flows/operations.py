@@ -159,19 +159,19 @@ def save(setting: Setting, media: Media | str, path: str | Path, max_bytes: int)
     return (yield from downloads.save(setting, media, path, max_bytes=max_bytes))
 
 
-def model(setting: Setting, model_id: str) -> Flow[ModelInfo]:
-    """One model, asked for by itself where the vendor has that, else found in its list.
+def model(setting: Setting, model_id: str, kind: str | None = None) -> Flow[ModelInfo]:
+    """One model, asked for by itself where the provider has that, else found in its list. Of one id there may be several kinds.
 
     Raises:
-        NotFoundError: The vendor lists no such model.
+        NotFoundError: The provider lists no such model.
     """
-    if "model" in setting.provider.operations:
+    if "model" in setting.provider.operations and kind is None:
         return with_deprecation(setting, (yield from one(setting, "model", model_id)))
-    listed: tuple[ModelInfo, ...] = yield from one(setting, "models")
+    listed: tuple[ModelInfo, ...] = yield from models(setting, None, kind)
     found = next((info for info in listed if model_id in {info.id, *info.aliases}), None)
     if found is None:
-        name = setting.provider.name
-        raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}", provider=name)
+        name, of_kind = setting.provider.name, "" if kind is None else f" of the kind {printable(kind, 60)!r}"
+        raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}{of_kind}", provider=name)
     return found
 
 
@@ -182,10 +182,16 @@ def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
     return replace(made, created_s=now)
 
 
-def models(setting: Setting, request: Any = None) -> Flow[tuple[ModelInfo, ...]]:
-    """The provider's models; what the feed of deprecations said to this client stands in them."""
+def models(setting: Setting, request: Any = None, kind: str | None = None) -> Flow[tuple[ModelInfo, ...]]:
+    """The provider's models; what the feed of deprecations said to this client stands in them.
+
+    The context windows in it are known to the process from then on.
+    """
+    from multiapi.providers import context_windows
+
     listed: tuple[ModelInfo, ...] = yield from one(setting, "models", request)
-    return tuple(with_deprecation(setting, info) for info in listed)
+    context_windows.learn(listed)
+    return tuple(with_deprecation(setting, info) for info in listed if kind is None or info.is_of(kind))
 
 
 def with_deprecation(setting: Setting, info: ModelInfo) -> ModelInfo:

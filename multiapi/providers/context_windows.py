@@ -97,6 +97,7 @@ _SPELLINGS = (
     ("claude3", "claude-3"),
 )
 
+MAX_LEARNED = 20_000
 LEARNED: dict[tuple[str, str], int] = {}
 """What a vendor's own model list said in this process, by vendor and model."""
 
@@ -106,7 +107,8 @@ def learn(models: Iterable[ModelInfo]) -> None:
     for model in models:
         if model.context_tokens:
             for name in (model.id, *model.aliases):
-                LEARNED[model.provider, name] = model.context_tokens
+                if len(LEARNED) < MAX_LEARNED or (model.provider, name) in LEARNED:
+                    LEARNED[model.provider, name] = model.context_tokens
 
 
 def known_context_window(provider: str | Provider, model: str) -> int | None:

@@ -68,6 +68,15 @@ class ModelInfo:
     shutdown_at: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether it is there to be chosen: not inactive, not withdrawn, and not another name of its replacement."""
+        return self.active is not False and self.status not in {"withdrawn", "superseded"}
+
+    def is_of(self, kind: str) -> bool:
+        """Whether it is of a kind, by the provider's word or a part of it: "image" is in "openai/image-generations"."""
+        return kind.lower() in (self.kind or "").lower()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deprecation:

@@ -86,16 +86,3 @@ def test_b16_the_score_page_is_of_this_kit() -> None:
     listed = set(re.findall(r"^- `(test_\w+)`", page, re.MULTILINE))
     assert len(listed) > 20
     assert listed <= {name for cls in (Ours, OurEmbedding) for name in dir(cls)}
-
-
-def _test_names() -> set[str]:
-    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "llamaindex_multiapi" / "testing").glob("*.py")]
-    here = [file for file in files if "langchain" not in file.parts]
-    return {name for file in here for name in re.findall(r"def (test_\w+)", file.read_text())}
-
-
-@pytest.mark.parametrize(("letter", "count"), [("b", 16), ("c", 42), ("r", 60)])
-def test_b16_every_claim_complaint_and_feature_has_a_test(letter: str, count: int) -> None:
-    """b: the claims; c: the complaints of LlamaIndex's users; r: the rows of the feature table."""
-    named = {found for name in _test_names() for found in re.findall(rf"(?<=_){letter}\d\d(?=_)", name)}
-    assert {f"{letter}{number:02}" for number in range(1, count + 1)} <= named

@@ -17,7 +17,7 @@ from multiapi.formats.answer_facts import token_details, untranslated
 from multiapi.http.json import parse_text
 from multiapi.types.chat import ChatDelta, ChatResponse, Citation, InvalidToolCall, ToolCallDelta
 from multiapi.types.media import Media
-from multiapi.types.usage import Cost, Usage
+from multiapi.types.usage import Usage
 
 OnTruncated = Literal["invalid", "raise", "keep"]
 
@@ -156,7 +156,7 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
     if counts:
         metadata["token_usage"] = counts
     if response.cost is not None:
-        metadata["cost"] = from_cost(response.cost)
+        metadata["cost"] = response.cost.to_dict()
     if include_headers:
         metadata["headers"] = {name: value for name, value in response.headers.items() if name not in _PRIVATE_HEADERS}
     return metadata
@@ -167,16 +167,6 @@ _OWN_EXTRAS = frozenset(
 )
 _NOT_TOLD = frozenset({"object", "output_version"})  # the second is LangChain's word for the form of its own content
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
-
-
-def from_cost(cost: Cost) -> dict[str, str | bool | None]:
-    """Amounts as decimal text: nothing is rounded, and it can be written as JSON."""
-    told: dict[str, str | bool | None] = {"amount": str(cost.amount), "unit": cost.unit}
-    if cost.balance is not None:
-        told["balance"] = str(cost.balance)
-    if not cost.complete:
-        told["complete"] = False
-    return told
 
 
 def from_usage(usage: Usage | None) -> UsageMetadata | None:

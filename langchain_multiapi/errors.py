@@ -174,6 +174,10 @@ class JobTimeoutError(_Facts, core.JobTimeoutError, ModelTimeoutError):
     """We gave up waiting; the job goes on."""
 
 
+class BudgetExceededError(_Facts, core.BudgetExceededError, ModelError):
+    """The call does not fit into a budget, or the budget of a `SpendGuard` is used up; nothing was sent. Never retryable."""
+
+
 class RefusalError(_Facts, ModelRefusalError):
     """The model refused to answer where an answer of a given form was asked for."""
 
@@ -187,6 +191,7 @@ _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {
         ContentFilterError,
         AuthenticationError,
         InsufficientCreditsError,
+        BudgetExceededError,
         PermissionDeniedError,
         NotFoundError,
         WithdrawnError,

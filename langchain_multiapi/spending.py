@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -14,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from multiapi.errors import is_doubtful
-from multiapi.money.spending import Spending, counted_by, tell_unpriced
+from multiapi.money.spending import Spending, opened, tell_unpriced
 from multiapi.providers import PROVIDERS
 from multiapi.types.usage import Cost
 
@@ -22,14 +21,7 @@ from multiapi.types.usage import Cost
 def cost_of(message: Any) -> Cost | None:
     """What a message cost, as the vendor said it; None if it did not."""
     told = message.response_metadata.get("cost") if isinstance(message, AIMessage) else None
-    if not isinstance(told, Mapping):
-        return None
-    try:
-        balance = told.get("balance")
-        left = None if balance is None else Decimal(str(balance))
-        return Cost(Decimal(str(told["amount"])), told.get("unit"), left, told.get("complete") is not False)
-    except (KeyError, InvalidOperation):
-        return None
+    return Cost.from_dict(told) if isinstance(told, Mapping) else None
 
 
 def is_cached(message: Any) -> bool:
@@ -56,7 +48,6 @@ class SpendTracker(Spending, BaseCallbackHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cached = 0
         self._hears_core = False
 
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002
@@ -64,8 +55,7 @@ class SpendTracker(Spending, BaseCallbackHandler):
             first = generations[0] if generations else None
             message = first.message if isinstance(first, ChatGeneration) else None
             if is_cached(message):
-                with self._lock:
-                    self.cached += 1
+                self.count_cached()
             elif not (self._hears_core and _is_ours(message)):
                 self.count(cost_of(message))
 
@@ -73,10 +63,12 @@ class SpendTracker(Spending, BaseCallbackHandler):
         if self._hears_core:
             return
         cost = getattr(error, "cost", None)
-        if (
-            cost is not None or is_doubtful(error) or not isinstance(error, Exception)
-        ):  # the last: it was left, or cancelled
+        if cost is not None:
             self.count(cost)
+        elif is_doubtful(error):
+            self.count_doubtful()
+        elif not isinstance(error, Exception):  # it was left, or cancelled
+            self.count(None)
 
     def on_tool_end(self, output: Any, **kwargs: Any) -> None:  # noqa: ARG002
         made = getattr(output, "artifact", None)
@@ -107,7 +99,7 @@ def track_spending() -> Iterator[SpendTracker]:
     tracker._hears_core = True
     token = _TRACKER.set(tracker)
     try:
-        with counted_by(tracker):
+        with opened(tracker):
             yield tracker
     finally:
         _TRACKER.reset(token)

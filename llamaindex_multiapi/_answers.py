@@ -107,12 +107,7 @@ def facts_of(answer: Answer) -> dict[str, Any]:
         "latency_ms": answer.metadata.get("latency_ms"),
     }
     if answer.cost is not None:
-        cost = answer.cost
-        facts["cost"] = {"amount": str(cost.amount), "unit": cost.unit}
-        if cost.balance is not None:
-            facts["cost"]["balance"] = str(cost.balance)
-        if not cost.complete:
-            facts["cost"]["complete"] = False
+        facts["cost"] = answer.cost.to_dict()
     if answer.invalid_tool_calls:
         facts["invalid_tool_calls"] = [call._asdict() for call in answer.invalid_tool_calls]
     return {name: value for name, value in facts.items() if value is not None}

@@ -179,7 +179,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
                 texts=len(response.vectors),
                 prompt_tokens=usage.input_tokens,
                 total_tokens=usage.total_tokens,
-                cost=None if cost is None else {"amount": str(cost.amount), "unit": cost.unit},
+                cost=None if cost is None else cost._replace(balance=None).to_dict(),
                 request_id=response.request_id,
             )
         )

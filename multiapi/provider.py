@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from importlib import import_module
@@ -53,6 +54,7 @@ class Operation(Generic[Q, R]):
         limit: Which of `Limits` bounds its answer.
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
+        free: Nothing is charged for it, although it is no reading.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Operation(Generic[Q, R]):
     limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes"] = "answer_bytes"
     elsewhere: str | None = None
     withdrawn: Withdrawal | None = None
+    free: bool = False
 
 
 class StreamDecoder(Protocol):
@@ -155,6 +158,8 @@ class Provider:
         requests_per_minute: The documented rate.
         read_cost: What a call cost, from its body and headers, for answers that cannot be read otherwise.
         units: Units in which the provider counts money; None is a provider that names none. Empty: not known.
+        tells_cost: Paid answers are documented to say what they cost; elsewhere it is estimated from usage and prices, where they are known.
+        batch_share: What part of the list price is charged for what is done in a batch; None is not known.
         embed_batch_size: Texts that go into one embedding request unless the caller says otherwise; None: as many as the package allows.
         max_body_bytes: The largest body that is taken; a larger one is refused before a connection is made.
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
@@ -197,6 +202,8 @@ class Provider:
     max_concurrency: int | None = None
     requests_per_minute: int | None = None
     units: tuple[str | None, ...] = ()
+    tells_cost: bool = True
+    batch_share: Decimal | None = None
     embed_batch_size: int | None = None
     read_cost: Callable[[Mapping[str, Any], Mapping[str, str]], Cost | None] | None = None
     announces_per_minute: bool = False

@@ -153,7 +153,7 @@ def cost_words(cost: Cost | None) -> str:
         return ""
     unit = f" {cost.unit}" if cost.unit else ""
     left = f"; {plain(cost.balance)}{unit} remain" if cost.balance is not None else ""
-    return f" It cost {plain(cost.amount)}{unit}{left}."
+    return f" It cost {cost.about}{plain(cost.amount)}{unit}{left}."
 
 
 def plain(amount: Decimal | None) -> str:

@@ -313,7 +313,7 @@ def shares(cost: Cost | None, sizes: Sequence[int]) -> list[Cost | None]:
     nano = int(cost.amount * 1_000_000_000)
     parts = [nano * size // total for size in sizes]
     parts[0] += nano - sum(parts)
-    return [Cost(Decimal(part) / 1_000_000_000, cost.unit) for part in parts]
+    return [Cost(Decimal(part) / 1_000_000_000, cost.unit, basis=cost.basis) for part in parts]
 
 
 class Requests(Task):

@@ -92,6 +92,9 @@ def plain(value: Any) -> Any:
         return _plain_media(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value) if item.name not in LEFT_OUT}
+    if isinstance(value, Cost):
+        usual = {("complete", True), ("basis", "charged")}
+        return {name: plain(item) for name, item in value._asdict().items() if (name, item) not in usual}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return plain(value._asdict())
     if isinstance(value, Mapping):
@@ -124,8 +127,7 @@ def _plain_media(media: Media) -> dict[str, Any]:
 
 def money(cost: Cost) -> str:
     """An amount in the vendor's unit, with what is left where it says so."""
-    text = amount(cost.amount, cost.unit)
-    text = text if cost.complete else f"at least {text}"
+    text = cost.about + amount(cost.amount, cost.unit)
     return text if cost.balance is None else f"{text}, {amount(cost.balance, None)} left"
 
 

@@ -11,6 +11,7 @@ import functools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from multiapi.client.operations import Awaited, Blocking, Calls
@@ -109,7 +110,7 @@ class Client(FlowRunner, Blocking, Calls):
             yield from rest
         finally:
             if reading is not None:
-                reading.count.left()
+                reading.left()
             live.close()
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
@@ -147,8 +148,9 @@ class Client(FlowRunner, Blocking, Calls):
 
         if len(step.flows) == 1 or step.max_concurrency == 1:
             return [outcome(flow) for flow in step.flows]
+        contexts = [copy_context() for _ in step.flows]  # who adds up, and what has to be fitted into, hold there too
         with ThreadPoolExecutor(min(step.max_concurrency, len(step.flows))) as pool:
-            return list(pool.map(outcome, step.flows))
+            return list(pool.map(lambda context, flow: context.run(outcome, flow), contexts, step.flows))
 
     async def _resolved(self, key: Any) -> str | None:
         key.close()
@@ -239,7 +241,7 @@ class AsyncClient(FlowRunner, Awaited, Calls):
                 yield delta
         finally:
             if reading is not None:
-                reading.count.left()
+                reading.left()
             await live.aclose()
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:

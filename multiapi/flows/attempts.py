@@ -21,6 +21,7 @@ from multiapi.errors import (
     printable,
     status_error_class,
 )
+from multiapi.flows.charges import begin
 from multiapi.flows.hints import add_hints
 from multiapi.flows.steps import Flow, Setting, Sleep, Work
 from multiapi.formats.answer_facts import request_id
@@ -57,7 +58,7 @@ def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T
         http = replace(http, limit=operation.limit)
     if operation.elsewhere is not None:
         return (yield from _at_either(setting, operation, http, operation.elsewhere))
-    return (yield from exchange(setting, operation, http))
+    return (yield from exchange(setting, operation, http, request))
 
 
 class ModelDeprecatedWarning(UserWarning):
@@ -119,17 +120,22 @@ def _since(day: str | None) -> str:
     return f" (since {day})" if day else ""
 
 
-def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest) -> Flow[T]:
+def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, request: Any = None) -> Flow[T]:
     """Send what was built, and again after each failure worth it."""
     attempt = 0
     while True:
         attempt += 1
+        charge = yield from begin(setting, operation, http, request)
         try:
             response = yield http
-            return read(setting, operation, response)
+            return charge.paid(read(setting, operation, response))
         except MultiApiError as error:
             failure = error
-        yield from again(setting, operation.retry, http, failure, attempt, gone=operation.withdrawn)
+        except BaseException as error:
+            charge.interrupted(error)
+            raise
+        with charge.failing(failure):
+            yield from again(setting, operation.retry, http, failure, attempt, gone=operation.withdrawn)
 
 
 def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:

@@ -21,6 +21,7 @@ from multiapi.flows.attempts import (
     refusal,
     warn_of_model,
 )
+from multiapi.flows.charges import begin
 from multiapi.flows.hints import warn_of_ignored
 from multiapi.flows.steps import Flow, Setting
 from multiapi.flows.unknown_fields import check_fields
@@ -41,19 +42,24 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
         http = adjusted(operation.build(used.request), stepped.refused)
+        charge = yield from begin(setting, operation, http, used.request)
         try:
             response = yield http
-            answer = read(setting, operation, response)
+            answer = charge.paid(used.attributed(read(setting, operation, response)))
             stepped.succeeded()
             learn(setting, used, answer)
             return used.read(answer)
         except MultiApiError as error:
             failure = error
-        if stepped.down(failure, http, used):
-            attempt -= 1
-        else:
-            note_wall(setting, failure)
-            yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
+        except BaseException as error:
+            charge.interrupted(error)
+            raise
+        with charge.failing(failure):
+            if stepped.down(failure, http, used):
+                attempt -= 1
+            else:
+                note_wall(setting, failure)
+                yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
 
 
 def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
@@ -68,18 +74,23 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
         http = replace(adjusted(operation.build(used.request), stepped.refused), stream=True)
+        charge = yield from begin(setting, None, http, used.request)
         try:
             response = yield http
             if 200 <= response.status < 300:
                 stepped.succeeded()
-                return response, used
+                return response, replace(used, charge=charge)
             raise refusal(setting, response)
         except MultiApiError as error:
             failure = error
-        if stepped.down(failure, http, used):
-            attempt -= 1
-        else:
-            yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
+        except BaseException as error:
+            charge.interrupted(error)
+            raise
+        with charge.failing(failure):
+            if stepped.down(failure, http, used):
+                attempt -= 1
+            else:
+                yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
 
 
 def streams_inside(setting: Setting, request: ChatRequest) -> bool:

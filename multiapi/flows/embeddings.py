@@ -124,7 +124,9 @@ class _EmbeddingRun:
             while not (isinstance(step, HttpRequest) and (self.is_over or self.is_held_up)):
                 try:
                     outcome = yield step
-                except MultiApiError as error:
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
                     step = flow.throw(error)
                 else:
                     step = flow.send(outcome)

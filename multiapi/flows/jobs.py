@@ -23,6 +23,7 @@ from multiapi.errors import (
 )
 from multiapi.flows.address_checks import check_media, refuses
 from multiapi.flows.attempts import call, read
+from multiapi.flows.charges import job_ended
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.formats.jobs import _is_id
 from multiapi.provider import operation_of
@@ -313,6 +314,7 @@ def _updated(job: Job, seen: Job) -> Job:
 
 def _settled(setting: Setting, job: Job, *, asked: int) -> Job:
     """The job, if it is as it should be; its failure, and a completed one that made nothing, is an error."""
+    job_ended(job)
     if job.state == "failed":
         back = job.refunded
         refund = f"; {format(back.amount.normalize(), 'f')} {back.unit or ''} came back".rstrip() if back else ""

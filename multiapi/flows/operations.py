@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from multiapi.errors import AddressRefusedError, MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
 from multiapi.flows.attempts import call, exchange
+from multiapi.flows.charges import batch_ended
 from multiapi.flows.steps import Flow, Setting, Wait
+from multiapi.money.prices import PRICE_BOOK
 from multiapi.provider import operation_of, unsupported
 
 if TYPE_CHECKING:
@@ -191,6 +193,8 @@ def models(setting: Setting, request: Any = None, kind: str | None = None) -> Fl
 
     listed: tuple[ModelInfo, ...] = yield from one(setting, "models", request)
     context_windows.learn(listed)
+    if request is None:
+        PRICE_BOOK.learn(setting.provider.name, listed)
     return tuple(with_deprecation(setting, info) for info in listed if kind is None or info.is_of(kind))
 
 
@@ -244,7 +248,9 @@ def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
     except MultiApiError as error:
         error.job_id = number
         raise
-    return replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
+    found = replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
+    batch_ended(setting.provider, found)
+    return found
 
 
 def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from multiapi.money.budget import Budget
 from multiapi.negotiation.refusals import Refusals
 from multiapi.provider import Provider
 from multiapi.types.limits import Limits
@@ -80,3 +81,5 @@ class Setting(NamedTuple):
     memory: dict[Any, Any] | None = None
     """What this client has learnt and nobody else needs: paths that answered, lists with their tags, warnings that were given."""
     unknown_fields: UnknownFields = "warn"
+    budget: Budget | None = None
+    """What calls have to fit into, with the budgets that are applied around them."""

@@ -2,6 +2,8 @@
 
 from multiapi.errors import BudgetExceededError
 from multiapi.money.budget import Budget, Hold
+from multiapi.money.prices import price_list_age, set_prices
+from multiapi.money.spending import Spending, track_spending
 from multiapi.money.units import UNITS, parse_amount
 
 __all__ = [
@@ -9,5 +11,9 @@ __all__ = [
     "Budget",
     "BudgetExceededError",
     "Hold",
+    "Spending",
     "parse_amount",
+    "price_list_age",
+    "set_prices",
+    "track_spending",
 ]

@@ -5,16 +5,32 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from multiapi.errors import BudgetExceededError, InvalidRequestError, UnsupportedError
 from multiapi.money.units import check_unit, parse_amount, written
 
+if TYPE_CHECKING:
+    from multiapi.types.usage import Cost
+
 PERIODS_S = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
 MAX_KINDS = 1_000
 """How many kinds of calls (provider, operation, model) a budget remembers the costs of."""
+
+
+_APPLIED: ContextVar[tuple[Budget, ...]] = ContextVar("multiapi_budgets", default=())
+
+
+def in_force(own: Budget | None) -> tuple[Budget, ...]:
+    """Return the budgets that a call has to fit into: the client's own, and those that are applied around it."""
+    applied = _APPLIED.get()
+    if own is None or any(each is own for each in applied):
+        return applied
+    return (own, *applied)
 
 
 class Seen:
@@ -66,6 +82,15 @@ class Hold:
         """The call was not charged."""
         self._budget._end(self, "released", None)
 
+    def end(self, cost: Cost | None) -> None:
+        """The call was charged; a cost in another unit than the budget's is not known."""
+        self.settle(cost.amount if cost is not None and cost.unit == self._budget.unit else None)
+
+    def expect(self, cost: Cost | None) -> None:
+        """Hold as much as the provider expects of a job that it has begun."""
+        if cost is not None and cost.unit == self._budget.unit:
+            self._budget._hold_instead(self, cost.amount)
+
 
 class Budget:
     """How much may be spent, for as many clients, models, tools and jobs as share it.
@@ -76,6 +101,8 @@ class Budget:
     Before a call is sent, the most that it can cost is reserved: input size and `max_tokens` times the list price. Where no price is
     computable, mean and spread of what such calls have cost are reserved instead, and the cap may be passed by one call for each call
     under way; `exact` says which it was. What a failed call may have been charged stays taken (`doubtful`).
+
+    It stands for itself: a copy is the same budget, and it does not go into another process, where it could not be kept.
 
     Args:
         amount: Like "20 USD", in the provider's own unit. A bare number has no unit, as with Bineric.
@@ -191,7 +218,30 @@ class Budget:
                 parts.append("not exact: no price list for some calls")
         return f"Budget({', '.join(parts)})"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a budget is not shared with other processes: give the other process a budget of its own")
+
     # ------------------------------------------------------------------------------------ attaching
+
+    @classmethod
+    def of(cls, given: Budget | str | Decimal | float | None) -> Budget | None:
+        """Return a budget as people give it: one that is there, or an amount like "20 USD"."""
+        return given if given is None or isinstance(given, Budget) else cls(given)
+
+    @contextmanager
+    def applied(self) -> Iterator[Self]:
+        """Apply to every paid call inside of the `with`, also in tasks and threads that take the context along."""
+        token = _APPLIED.set((*_APPLIED.get(), self))
+        try:
+            yield self
+        finally:
+            _APPLIED.reset(token)
 
     def attach(self, provider: Any, units: Iterable[str | None]) -> None:
         """Check that the provider counts in the unit of this budget.
@@ -200,7 +250,7 @@ class Budget:
             InvalidRequestError: It counts in another one; the message names it.
         """
         known = tuple(units)
-        if self.unit in known:
+        if not known or self.unit in known:
             return
         name = getattr(provider, "name", provider)
         theirs = " or ".join("no unit (write a bare number)" if each is None else str(each) for each in known)
@@ -212,13 +262,21 @@ class Budget:
 
     # ------------------------------------------------------------------------------------ reserving and settling
 
-    def reserve(self, bound: Decimal | None, kind: tuple[str, ...] = (), *, priced: bool = True) -> Hold:
+    def reserve(
+        self,
+        bound: Decimal | None,
+        kind: tuple[str, ...] = (),
+        *,
+        priced: bool = True,
+        at_least: Decimal = Decimal(0),
+    ) -> Hold:
         """Hold what a call may cost at most.
 
         Args:
             bound: The most that it can cost; None where that cannot be computed.
             kind: Provider, operation and model: calls of one kind are expected to cost alike.
             priced: Whether its cost will be known afterwards.
+            at_least: What it costs in any case, for calls without a bound.
 
         Raises:
             BudgetExceededError: It does not fit.
@@ -238,7 +296,7 @@ class Budget:
                 seen = self._seen.get(kind)
                 bound = self.max_cost_per_call
                 if bound is None:
-                    bound = seen.bound() if seen is not None else Decimal(0)
+                    bound = max(seen.bound() if seen is not None else Decimal(0), at_least)
             taken = self._taken()
             if taken + bound > self.amount or taken >= self.amount:
                 self._refused += 1
@@ -248,6 +306,12 @@ class Budget:
             self._exact = self._exact and computed
             self._reserved += bound
             return Hold(self, kind, bound, computed=computed)
+
+    def _hold_instead(self, hold: Hold, amount: Decimal) -> None:
+        with self._lock:
+            if hold._open:
+                self._reserved += amount - hold.amount
+                hold.amount = amount
 
     def add(self, cost: Decimal) -> None:
         """Count what was spent without a reservation."""

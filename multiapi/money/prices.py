@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from multiapi.http.json import parse_json
+from multiapi.money.units import parse_amount
 
 if TYPE_CHECKING:
     from multiapi.types.account import ModelInfo, Price
     from multiapi.types.usage import Usage
+
+ASK_AGAIN_S = 3600.0
+"""How long a list of prices is young enough for a budget."""
 
 MAX_MODELS = 5_000
 """How many models of one provider are kept."""
@@ -71,6 +78,33 @@ class TokenPrices:
         return total
 
 
+@cache
+def _shipped() -> dict[str, Any]:
+    """The dated copy of what the documents show."""
+    from importlib.resources import files
+
+    return parse_json(files("multiapi.money").joinpath("price_lists.json").read_bytes())  # type: ignore[no-any-return]
+
+
+@cache
+def shipped_prices(provider: str) -> dict[str, tuple[Price, ...]]:
+    """Return the prices that stand in the documents of a provider, by model."""
+    from multiapi.types.account import Price
+
+    return {
+        model: tuple(
+            Price(
+                amount=Decimal(each["amount"]),
+                currency=each["currency"],
+                what=each["what"],
+                per=None if each.get("per") is None else Decimal(each["per"]),
+            )
+            for each in rows
+        )
+        for model, rows in _shipped().get(provider, {}).get("models", {}).items()
+    }
+
+
 _NAMES = {"input_tokens": "input", "output_tokens": "output", "cached_input_tokens": "cached"}
 
 
@@ -106,18 +140,39 @@ class PriceBook:
         self._clock = clock
         self._lock = threading.Lock()
         self._lists: dict[str, tuple[float, dict[str, tuple[Price, ...]]]] = {}
+        self._given: dict[tuple[str, str], tuple[Price, ...]] = {}
+        self._longest: dict[tuple[str, str], int] = {}
+        self._asked: dict[str, Reading] = {}
+
+    def set(self, provider: str, model: str, prices: tuple[Price, ...]) -> None:
+        """Keep prices that the user gave; they go before those of a list."""
+        with self._lock:
+            self._given[provider, model] = prices
+
+    def all(self, provider: str) -> dict[str, tuple[Price, ...]]:
+        """Return all prices of a provider that are known, by model."""
+        with self._lock:
+            found = self._lists.get(provider)
+            given = {model: held for (name, model), held in self._given.items() if name == provider}
+        return {**shipped_prices(provider), **({} if found is None else found[1]), **given}
 
     def learn(self, provider: str, models: Iterable[ModelInfo]) -> None:
         """Keep the prices of a list; it replaces an earlier one."""
+        models = tuple(models)[:MAX_MODELS]
+        longest = {
+            (provider, name): info.max_output_tokens
+            for info in models
+            if info.max_output_tokens
+            for name in (info.id, *info.aliases)
+        }
         held: dict[str, tuple[Price, ...]] = {}
         for info in models:
-            if len(held) >= MAX_MODELS:
-                break
             if info.prices:
                 for name in (info.id, *info.aliases):
                     held.setdefault(name, info.prices)
         with self._lock:
             self._lists[provider] = (self._clock(), held)
+            self._longest = {key: most for key, most in self._longest.items() if key[0] != provider} | longest
 
     def age_s(self, provider: str) -> float | None:
         """Return how old the list of a provider is, in seconds; None if none was read."""
@@ -128,13 +183,98 @@ class PriceBook:
     def prices(self, provider: str, model: str) -> tuple[Price, ...]:
         """Return all prices of a model that are known."""
         with self._lock:
+            given = self._given.get((provider, model))
             found = self._lists.get(provider)
-        return () if found is None else found[1].get(model, ())
+        if given is not None:
+            return given
+        listed = None if found is None else found[1].get(model)
+        return shipped_prices(provider).get(model, ()) if listed is None else listed
+
+    def max_output_tokens(self, provider: str, model: str) -> int | None:
+        """Return how long an answer of the model can be, if the list said it."""
+        with self._lock:
+            return self._longest.get((provider, model))
 
     def tokens(self, provider: str, model: str, unit: str | None = None) -> TokenPrices | None:
         """Return what tokens of a model cost, in this unit or in the one of the list."""
-        return token_prices(self.prices(provider, model), unit=unit)
+        found = token_prices(self.prices(provider, model), unit=unit)
+        return token_prices(shipped_prices(provider).get(model, ()), unit=unit) if found is None else found
+
+    def at_least(self, provider: str, model: str, unit: str | None) -> Decimal | None:
+        """Return what a call of the model costs in any case, if the list says it."""
+        found = [
+            each.amount
+            for each in self.prices(provider, model)
+            if each.what == "call_at_least" and each.currency == unit and not each.when
+        ]
+        return min(found, default=None)
+
+    def reading(self, provider: str) -> Reading | None:
+        """Return the turn to read the list of a provider, or somebody else's that is under way; None if it is young enough."""
+        with self._lock:
+            asked = self._asked.get(provider)
+            if asked is not None and (not asked.done.is_set() or self._clock() - asked.began_s < ASK_AGAIN_S):
+                return None if asked.done.is_set() else asked
+            mine = Reading(self._clock())
+            self._asked[provider] = mine
+            return replace(mine, is_mine=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of a list of prices, for all calls that want it at the same time."""
+
+    began_s: float
+    done: threading.Event = field(default_factory=threading.Event)
+    is_mine: bool = False
 
 
 PRICE_BOOK = PriceBook()
 """The list of this process."""
+
+
+def set_prices(
+    provider: str,
+    model: str,
+    *,
+    input: str | None = None,
+    output: str | None = None,
+    per: int = 1_000_000,
+) -> None:
+    """Say what tokens of a model cost, where the provider has no list or another one for you.
+
+        set_prices("binom_router", "gpt-4o", input="2.5 credits", output="10 credits")
+
+    Args:
+        per: For how many tokens.
+
+    Raises:
+        InvalidRequestError: An amount or its unit is not valid.
+    """
+    from multiapi.types.account import Price
+
+    prices = tuple(
+        Price(amount=number, currency=unit, what=what, per=Decimal(per))
+        for what, amount in (("input_tokens", input), ("output_tokens", output))
+        if amount is not None
+        for number, unit in [parse_amount(amount)]
+    )
+    PRICE_BOOK.set(provider, model, prices)
+
+
+def prices(provider: str, model: str | None = None) -> Mapping[str, tuple[Price, ...]]:
+    """Return what is known of a provider's prices, by model: the list that this process read last, else the shipped copy.
+
+    `price_list_age(provider)` says how old it is. `client.models()` reads the list.
+    """
+    found = PRICE_BOOK.all(provider)
+    return found if model is None else {model: found[model]} if model in found else {}
+
+
+def price_list_age(provider: str) -> str:
+    """Return how old the prices of a provider are, in words: "read 12 s ago", "documents of 2026-11-21", or "no prices known"."""
+    age = PRICE_BOOK.age_s(provider)
+    if age is not None:
+        return f"read {age:.0f} s ago"
+    shipped = _shipped().get(provider)
+    return f"documents of {shipped['as_of']}" if shipped else "no prices known"

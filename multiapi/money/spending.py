@@ -1,4 +1,4 @@
-"""What calls cost, added up: every paid call of the core, whoever makes it, as chat, embeddings, media, tools and finished jobs.
+"""What calls cost, added up: every paid call of the core, whoever makes it, as chat, embeddings, media, tools, jobs and batches.
 
 with track_spending() as spent:
     ...
@@ -9,72 +9,174 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any
+from weakref import WeakSet
 
-from multiapi.errors import MultiApiError, is_doubtful
+from multiapi.money.units import UNITS
 from multiapi.types.usage import Cost
+
+__all__ = ["UNITS", "Spending", "counted_by", "listeners", "opened", "tell_unpriced", "track_spending"]
 
 logger = logging.getLogger("multiapi")
 
-UNITS: tuple[str | None, ...] = ("USD", "INR", "diamonds", "credits", None)
-"""The units in which providers tell costs; None is that of a provider that names none."""
+Sums = dict[str | None, Decimal]
+
+
+def _add(sums: Sums, cost: Cost) -> None:
+    sums[cost.unit] = sums.get(cost.unit, Decimal(0)) + cost.amount
 
 
 class Spending:
     """Adds up what calls cost, per unit; units are never converted. Safe to share between threads and tasks.
 
     Attributes:
-        totals: The sum for each unit; None is the unit of providers that name none.
+        totals: What the providers said that they charged, for each unit; None is the unit of providers that name none.
+        estimated: Usage times list price, where the provider does not say what it charged. Never part of `totals`.
+        at_least: Lower bounds, where no more is known. Never part of `totals`.
         calls: How many paid calls there were.
         incomplete: How many of them cost more than was told, as with models that choose another one; totals are then the least.
-        unpriced: How many of them came without a cost: not told, or the call failed or was left and may have been charged.
+        unpriced: How many of them came without a cost, not even an estimated one; the sums are too low by these.
+        doubtful: How many of those failed and may have been charged.
+        cached: How many answers came out of a cache, for nothing.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: set[tuple[str, str]] = set()
-        self.totals: dict[str | None, Decimal] = {}
+        self._under_way: dict[tuple[str, str], Cost | None] = {}
+        self.totals: Sums = {}
+        self.estimated: Sums = {}
+        self.at_least: Sums = {}
         self.calls = 0
         self.unpriced = 0
         self.incomplete = 0
+        self.doubtful = 0
+        self.cached = 0
+
+    @property
+    def by_basis(self) -> Mapping[str, Sums]:
+        """The sums by `Cost.basis`."""
+        return {"charged": self.totals, "estimated": self.estimated, "at_least": self.at_least}
+
+    @property
+    def held(self) -> Sums:
+        """What jobs that still run are expected to cost, where the provider says it; it is in no other sum."""
+        sums: Sums = {}
+        with self._lock:
+            for cost in self._under_way.values():
+                if cost is not None:
+                    _add(sums, cost)
+        return sums
+
+    @property
+    def under_way(self) -> int:
+        """How many jobs and batches were started and have not ended, as far as anybody has looked."""
+        with self._lock:
+            return len(self._under_way)
 
     def __repr__(self) -> str:
-        spent = ", ".join(f"{amount} {unit or '(no unit)'}" for unit, amount in self.totals.items())
-        return f"{type(self).__name__}({spent or 'nothing'} in {self.calls} calls)"
+        words = {"charged": "", "estimated": "estimated ", "at_least": "at least "}
+        spent = ", ".join(
+            f"{words[basis]}{amount} {unit or '(no unit)'}"
+            for basis, sums in self.by_basis.items()
+            for unit, amount in sums.items()
+        )
+        more = f", {self.doubtful} doubtful" if self.doubtful else ""
+        return f"{type(self).__name__}({spent or 'nothing'} in {self.calls} calls{more})"
 
     def count(self, cost: Cost | None) -> None:
-        """One more paid call."""
+        """Count one more paid call."""
         with self._lock:
             self.calls += 1
             if cost is None:
                 self.unpriced += 1
             else:
                 self.incomplete += not cost.complete
-                self.totals[cost.unit] = self.totals.get(cost.unit, Decimal(0)) + cost.amount
+                _add({"estimated": self.estimated, "at_least": self.at_least}.get(cost.basis, self.totals), cost)
 
-    def count_job(self, provider: str, job_id: str, cost: Cost | None) -> None:
-        """A job that has ended, once however often it is looked at."""
+    def count_doubtful(self) -> None:
+        """Count a call that failed and may have been charged."""
         with self._lock:
+            self.calls += 1
+            self.unpriced += 1
+            self.doubtful += 1
+
+    def count_cached(self) -> None:
+        """Count an answer that came out of a cache."""
+        with self._lock:
+            self.cached += 1
+
+    def hold_job(self, provider: str, job_id: str, expected: Cost | None) -> None:
+        """Note a job that was started: it is charged when it has ended."""
+        with self._lock:
+            if (provider, job_id) not in self._jobs:
+                self._under_way[provider, job_id] = expected
+
+    def count_job(self, provider: str, job_id: str, cost: Cost | None, *, charged: bool = True) -> None:
+        """Count a job that has ended, once however often it is looked at."""
+        with self._lock:
+            self._under_way.pop((provider, job_id), None)
             known = (provider, job_id) in self._jobs
             self._jobs.add((provider, job_id))
-        if not known:
+        if charged and not known:
             self.count(cost)
 
 
-_HEARD_BY: ContextVar[tuple[Spending, ...]] = ContextVar("multiapi_spending", default=())
+_HEARD_BY: ContextVar[tuple[Spending, ...] | None] = ContextVar("multiapi_spending", default=None)
+
+_OPEN: dict[int, tuple[tuple[Spending, ...], WeakSet[threading.Thread]]] = {}
+"""The trackers that are open in this process: the chain of each, and the threads that ran when it was opened."""
+
+_LOCK = threading.Lock()
+
+
+def listeners() -> tuple[Spending, ...]:
+    """Return those who add up here.
+
+    A thread that was started without the context of its parent belongs to the tracker that is open, if there is exactly one (or one
+    inside of the other) and the thread began while it was open. Where several are open, hand the context over: see
+    `contextvars.copy_context`.
+    """
+    found = _HEARD_BY.get()
+    if found is not None:
+        return found
+    if not _OPEN:
+        return ()
+    with _LOCK:
+        opened_by = list(_OPEN.values())
+    if not opened_by:
+        return ()
+    chain, before = max(opened_by, key=lambda each: len(each[0]))
+    if threading.current_thread() in before or any(each[-1] not in chain for each, _ in opened_by):
+        return ()
+    return chain
 
 
 @contextmanager
 def counted_by(spending: Spending) -> Iterator[None]:
     """Count every paid call inside of the `with`, also in tasks and threads that take the context along."""
-    token = _HEARD_BY.set((*_HEARD_BY.get(), spending))
+    token = _HEARD_BY.set((*listeners(), spending))
     try:
         yield
     finally:
+        _HEARD_BY.reset(token)
+
+
+@contextmanager
+def opened(spending: Spending) -> Iterator[None]:
+    """As `counted_by`, and also in threads that are started inside of it without its context."""
+    chain = (*(_HEARD_BY.get() or ()), spending)
+    token = _HEARD_BY.set(chain)
+    with _LOCK:
+        _OPEN[id(spending)] = (chain, WeakSet(threading.enumerate()))
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _OPEN.pop(id(spending), None)
         _HEARD_BY.reset(token)
 
 
@@ -83,7 +185,7 @@ def track_spending() -> Iterator[Spending]:
     """Add up what every call inside of the `with` costs. A cost that nobody tells is in `unpriced`, and in the log."""
     spending = Spending()
     try:
-        with counted_by(spending):
+        with opened(spending):
             yield spending
     finally:
         tell_unpriced(spending)
@@ -103,63 +205,3 @@ def tell_unpriced(spending: Spending) -> None:
             spending.incomplete,
             spending.calls,
         )
-
-
-def note_result(result: Any) -> None:
-    """A call has ended well."""
-    listeners = _HEARD_BY.get()
-    if not listeners:
-        return
-    result = getattr(result, "value", result) if type(result).__name__ == "ToolAnswer" else result
-    if not (
-        hasattr(result, "cost") and hasattr(result, "model")
-    ):  # it is free; a report of usage names costs, but no model
-        return
-    job_id = result.id if hasattr(result, "estimated_cost") else getattr(result, "job_id", None)
-    if hasattr(result, "estimated_cost") and result.state == "pending":  # a job is charged when it is done
-        return
-    for spending in listeners:
-        if job_id:
-            spending.count_job(result.provider, job_id, result.cost)
-        else:
-            spending.count(result.cost)
-
-
-def note_failure(error: MultiApiError) -> None:
-    """A call has failed: it counts where it was charged, or may have been."""
-    charged = error.cost is not None or is_doubtful(error)
-    if not charged:
-        return
-    for spending in _HEARD_BY.get():
-        if error.job_id:
-            spending.count_job(error.provider or "", error.job_id, error.cost)
-        else:
-            spending.count(error.cost)
-
-
-class StreamCount:
-    """Counts one streamed answer, once: at its end, at its failure, or when it is left."""
-
-    def __init__(self) -> None:
-        self._listeners = _HEARD_BY.get()
-        self._open = True
-
-    def _count(self, cost: Cost | None) -> None:
-        if self._open:
-            self._open = False
-            for spending in self._listeners:
-                spending.count(cost)
-
-    def ended(self, cost: Cost | None) -> None:
-        """The whole answer is there."""
-        self._count(cost)
-
-    def failed(self, error: MultiApiError) -> None:
-        """It broke off; a refusal before the first piece is free."""
-        if error.cost is not None or is_doubtful(error):
-            self._count(error.cost)
-        self._open = False
-
-    def left(self) -> None:
-        """Nobody reads on: the provider charges for it and cannot say how much any more."""
-        self._count(None)

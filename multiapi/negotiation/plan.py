@@ -6,7 +6,7 @@ A refusal is remembered for exactly what it was about, so that it costs one requ
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from multiapi.errors import MultiApiError
@@ -75,6 +75,7 @@ class Plan:
         names: The names of tools that had to be changed, and the caller's.
         root: The name under which the wanted value stands, where it had to be put into an object.
         costs_more: The call is known to be charged for once more than its response tells.
+        charge: What is held for a stream that has begun, until its end is known; see `multiapi.flows.charges`.
     """
 
     request: ChatRequest
@@ -86,6 +87,7 @@ class Plan:
     names: ToolNames | None = None
     root: str | None = None
     costs_more: bool = False
+    charge: Any = field(default=None, repr=False, compare=False)
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""

@@ -21,6 +21,7 @@ BINOM_ROUTER = openai_compatible(
     base_url_env="BINOM_ROUTER_BASE_URL",
     dialect=Dialect(provider="binom_router", stream_usage=True),
     units=("credits",),
+    tells_cost=False,
     read_cost=partial(usage_cost, unit="credits"),
     default_models={"chat": "gpt-4o"},
     capabilities={

@@ -16,7 +16,6 @@ from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.flows import attempts, chat
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.money.spending import note_failure, note_result
 from multiapi.negotiation.plan import Plan
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import Disk, opens_sockets, pin_address
@@ -98,14 +97,8 @@ class FlowRunner(Settings, ABC):
         raise failure
 
     async def _counted(self, flow: Flow[T]) -> T:
-        """Run a flow of a caller to its end, and let those who add up know what it cost."""
-        try:
-            result = await self._run(flow, self._deadline())
-        except MultiApiError as error:
-            note_failure(error)
-            raise
-        note_result(result)
-        return result
+        """Run a flow of a caller to its end."""
+        return await self._run(flow, self._deadline())
 
     async def _outcome(self, flow: Flow[Any], deadline: float | None) -> Any:
         """The result of a flow, or its error as a value."""
@@ -123,11 +116,7 @@ class FlowRunner(Settings, ABC):
     async def _opened(self, request: ChatRequest) -> tuple[LiveAnswer, Plan]:
         """A streamed answer that has begun."""
         opened: list[LiveAnswer] = []
-        try:
-            _, plan = await self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
-        except MultiApiError as error:
-            note_failure(error)
-            raise
+        _, plan = await self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
         return opened[-1], plan
 
     async def _send(

@@ -12,6 +12,7 @@ from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.flows.embeddings import texts_per_request
 from multiapi.flows.steps import Policy, Setting, Sleep, UnknownFields
 from multiapi.flows.unknown_fields import WORDS
+from multiapi.money.budget import Budget
 from multiapi.negotiation.refusals import Refusals
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
@@ -63,8 +64,12 @@ class Settings:
         limiter: Limiter | Literal["documented"] | None = None,
         unknown_fields: UnknownFields = "warn",
         attribution: Attribution | None = None,
+        budget: Budget | str | None = None,
     ) -> None:
         self.provider = find_provider(provider)
+        self.budget = Budget.of(budget)
+        if self.budget is not None:
+            self.budget.attach(self.provider.name, self.provider.units)
         if unknown_fields not in WORDS:
             raise InvalidRequestError(
                 f"{self.provider.name}: unknown_fields must be one of {', '.join(WORDS)}, not {unknown_fields!r}",
@@ -105,7 +110,7 @@ class Settings:
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
         self._setting = Setting(
-            self.provider, self.base_url, self.policy, REFUSALS, self.limits, {}, self.unknown_fields
+            self.provider, self.base_url, self.policy, REFUSALS, self.limits, {}, self.unknown_fields, self.budget
         )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from multiapi.errors import IN_FORCE, MultiApiError, RequestTimeoutError, ResponseFormatError
 from multiapi.flows.attempts import learn, note_answer
 from multiapi.http.exchange import HttpRequest
-from multiapi.money.spending import StreamCount
 from multiapi.negotiation.plan import DeltaFilter, Plan
 from multiapi.sending.bodies import INFLATED_PIECE_BYTES, inflater
 from multiapi.sending.echoes import without_key
@@ -37,7 +36,7 @@ class StreamReading:
         assert settings.provider.chat_stream is not None
         self._settings = settings
         self._head = live.head
-        self.count = StreamCount()
+        self._charge = plan.charge
         self._provider = settings.provider.name
         self._failures = live.failures
         self._failures.in_force()
@@ -103,7 +102,7 @@ class StreamReading:
         error.cost = error.cost or getattr(error.partial, "cost", None)
         error.request_id = error.request_id or getattr(error.partial, "request_id", None)
         note_answer(self._settings.provider, self._head, error)
-        self.count.failed(error)
+        self._charge.failed(error)
         if self._plan.names is not None and isinstance(error.partial, ChatResponse):
             error.partial = self._plan.names.back(error.partial)
         return self._failures.settled(error)
@@ -111,11 +110,14 @@ class StreamReading:
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         if not deltas or deltas[-1].response is None:
             return deltas
-        answer = self._plan.attributed(deltas[-1].response)
-        self.count.ended(answer.cost)
-        learn(self._setting, self._plan, deltas[-1].response)
-        answer = without_key(answer, self._failures.scrubber.echo)
+        response = self._charge.paid(self._plan.attributed(deltas[-1].response))
+        learn(self._setting, self._plan, response)
+        answer = without_key(response, self._failures.scrubber.echo)
         return [*deltas[:-1], deltas[-1]._replace(response=answer)]
+
+    def left(self) -> None:
+        """Nobody reads on; nothing happens after an end or a failure."""
+        self._charge.left(self._decoder.partial)
 
     def _filtered(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         for each in self._filters:

@@ -22,7 +22,7 @@ from langchain_core.messages import (
     content,
 )
 
-from langchain_multiapi._answers import from_cost, from_response, from_usage, spoiler
+from langchain_multiapi._answers import from_response, from_usage, spoiler
 from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._messages import to_messages, to_part
 from langchain_multiapi._requests import to_tool_choice, to_tools
@@ -412,7 +412,7 @@ def test_counts_that_are_not_told_are_no_counts() -> None:
 
 
 def test_money_is_not_rounded() -> None:
-    assert from_cost(Cost(Decimal("0.000000000123456789"), "USD"))["amount"] == "1.23456789E-10"
+    assert Cost(Decimal("0.000000000123456789"), "USD").to_dict()["amount"] == "1.23456789E-10"
     assert Decimal("1.23456789E-10") == Decimal("0.000000000123456789")
 
 

@@ -47,6 +47,7 @@ AICREDITS = openai_compatible(
     dialect=Dialect(provider="aicredits", stream_usage=True, schemas=SCHEMAS),
     structured_by_model=structured_by_model,
     units=("INR",),
+    tells_cost=False,
     read_cost=partial(usage_cost, unit="INR"),
     rest_is_reasoning=True,
     chat_path="/v1/chat/completions",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -187,6 +188,7 @@ _SHARED = openai_compatible(
         "title": "X-Title",
     },
     units=("USD", "credits"),
+    batch_share=Decimal("0.5"),
     dialect=Dialect(
         provider="aimlapi",
         media=frozenset({"image", "audio", "file", "video"}),

@@ -104,6 +104,26 @@ WITHDRAWN: Mapping[str, Withdrawal] = {
     **{name: Withdrawal(None, _KEYS) for name in ROUTES if name.endswith("_old")},
 }
 """Since when each is withdrawn, as far as the contract knows it, and what to use; its 404 is a `WithdrawnError`."""
+_PAID = frozenset(
+    {
+        "create_run",
+        "create_thread_and_run",
+        "submit_tool_outputs",
+        "create_completion",
+        "create_image_with_url",
+        "create_video_legacy",
+        "generate_music_01",
+        "luma_v1_create",
+        "luma_v1_extend",
+        "suno_v1_custom",
+        "suno_v1_extend",
+        "suno_v1_generate",
+        "suno_v2_create_clip",
+        "suno_v2_create_lyric",
+        "transcribe_sync",
+    }
+)
+"""Those that make something; the others keep or remove what there is."""
 
 _BY_FORM = {
     "upload_file": ("file", "assistants"),
@@ -185,6 +205,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         Retry.READ if method == "GET" else Retry.JOB,
         limit="media_answer_bytes",
         withdrawn=WITHDRAWN.get(name),
+        free=name not in _PAID,
     )
     for name, (method, _) in ROUTES.items()
 }

@@ -201,6 +201,6 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     ),
     "create_batch": Operation("create_batch", build_batch, parse_batch, Retry.JOB),
     "get_batch": Operation("get_batch", build_get_batch, parse_batch_state, Retry.READ, limit="media_answer_bytes"),
-    "cancel_batch": Operation("cancel_batch", build_cancel_batch, parse_batch, Retry.JOB),
+    "cancel_batch": Operation("cancel_batch", build_cancel_batch, parse_batch, Retry.JOB, free=True),
     "moderate": Operation("moderate", build_moderation, parse_moderation, Retry.ANSWER),
 }

@@ -459,9 +459,14 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "daily_usage": read_operation("daily_usage", get("/monitoring/daily-usage"), parse_daily_usage),
     "balance": read_operation("balance", get("/monitoring/balance"), parse_balance),
     "file_to_base64": Operation(
-        "file_to_base64", build_file_to_base64, parse_file_to_base64, Retry.ANSWER, limit="media_answer_bytes"
+        "file_to_base64",
+        build_file_to_base64,
+        parse_file_to_base64,
+        Retry.ANSWER,
+        limit="media_answer_bytes",
+        free=True,
     ),
     "decode_base64": Operation(
-        "decode_base64", build_decode_base64, parse_decoded, Retry.ANSWER, limit="media_answer_bytes"
+        "decode_base64", build_decode_base64, parse_decoded, Retry.ANSWER, limit="media_answer_bytes", free=True
     ),
 }

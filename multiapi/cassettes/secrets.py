@@ -13,12 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from multiapi.providers import PROVIDERS
-from multiapi.sending.scrubbing import MASK, Scrubber
+from multiapi.sending.scrubbing import MASK, SECRET_NAMES, Scrubber
 
-SECRET_NAMES = re.compile(
-    r"auth|key|token|secret|passw|cookie|credential|signature|session|^sig$|^pwd$|^sid$", re.IGNORECASE
-)
-"""Names of headers and query parameters whose values are nobody's business."""
 _NOT_SECRET = frozenset({"max_tokens", "idempotency-key"})
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _MOST_INFLATED = 256_000_000

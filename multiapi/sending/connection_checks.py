@@ -37,6 +37,8 @@ def checked_headers(headers: Mapping[str, str], provider: str) -> dict[str, str]
             what = f"must be text, not {type(value).__name__}"
         elif _CONTROL.search(value):
             what = "has a control character in its value; remove it"
+        elif not value.isascii():
+            what = "has a character in its value that is not ASCII; encode it"
         if what is not None:
             raise InvalidRequestError(f"{provider}: the header {printable(str(name), 60)!r} {what}", provider=provider)
     return {name.lower(): value for name, value in headers.items()}

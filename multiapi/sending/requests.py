@@ -13,6 +13,7 @@ from multiapi.errors import RequestTooLargeError
 from multiapi.http.exchange import HttpRequest
 from multiapi.http.json import dump_json
 from multiapi.sending.addresses import joined, origin_of, parsed_url
+from multiapi.sending.connection_checks import checked_headers
 from multiapi.sending.settings import Settings
 from multiapi.types.media import megabytes
 
@@ -57,8 +58,7 @@ def _headers(settings: Settings, request: HttpRequest, key: str | None) -> dict[
     headers["user-agent"] = USER_AGENT
     headers.update(settings._attribution)
     headers.update(settings.default_headers)
-    for name, value in request.headers.items():
-        headers[name.lower()] = value
+    headers.update(checked_headers(request.headers, settings.provider.name))
     id_header = settings.provider.request_id_header
     if id_header is not None and request.method != "GET" and id_header not in headers:
         headers[id_header] = uuid4().hex

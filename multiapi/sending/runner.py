@@ -161,6 +161,7 @@ class FlowRunner(Settings, ABC):
         except Exception as error:
             return failures.without_key(error)
         failures.scrubber.add_key(key)
+        failures.scrubber.add_headers(request.headers)
         try:
             sent = httpx_request(self, request, key, deadline)
         except Exception as error:

@@ -13,6 +13,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 MASK = "**********"
+SECRET_NAMES = re.compile(
+    r"auth|key|token|secret|passw|cookie|credential|signature|session|^sig$|^pwd$|^sid$", re.IGNORECASE
+)
+"""Names of headers and query parameters whose values are nobody's business."""
 SHORTEST_SCRUBBED = 8
 """A shorter secret is none but a placeholder, and would take syllables out of sentences. As much may remain of a longer one."""
 _BEARER = re.compile(r"([Bb]earer\s+)(?!\*)[A-Za-z0-9._~+/=-]{8,}")
@@ -130,6 +134,12 @@ class Scrubber:
         for each in dict.fromkeys((value, value.rpartition(" ")[2])):  # "Bearer secret" holds a secret
             if len(each) >= SHORTEST_SCRUBBED:
                 self._hidden += (_hidden(each),)
+
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        """The values of headers whose names speak of a secret."""
+        for name, value in headers.items():
+            if SECRET_NAMES.search(name):
+                self.add(value)
 
     def add_key(self, key: object) -> None:
         """One more secret, which is a key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -41,6 +42,37 @@ def test_control_characters_are_refused_in_every_value(make: Any, number: int) -
 def test_names_that_are_none_are_refused(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="name"):
         Client("aimlapi", api_key="k", default_headers={name: "x"})
+
+
+REFUSED = [
+    *((name, "x") for name in sorted(FRAMING)),
+    ("x-own", "a\x0bb"),
+    ("x-own", "a\r\nb: c"),
+    ("x-own", "\u00e4"),
+    ("a b", "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_headers_of_one_request_are_looked_at_like_those_of_all(name: str, value: str, streamed: bool) -> None:
+    with HostileServer(answer(chat_body())) as server:
+        client = Client("aimlapi", api_key="k", base_url=server.url)
+        asked = replace(request(), headers={name.title(): value})
+        with pytest.raises(InvalidRequestError, match="aimlapi: the header"):
+            list(client.chat_stream(asked)) if streamed else client.chat(asked)
+        assert server.requests == []
+
+
+def test_a_secret_in_the_headers_of_one_request_is_in_no_error() -> None:
+    def echo(sent: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"error": {"message": str(dict(sent.headers))}})
+
+    client = Client("aimlapi", api_key="k", http_client=httpx.Client(transport=httpx.MockTransport(echo)))
+    with pytest.raises(InvalidRequestError) as caught:
+        client.chat(replace(request(), headers={"x-gateway-token": "gateway-secret-1", "x-team": "a-team-of-ours"}))
+    assert "gateway-secret" not in f"{caught.value} {vars(caught.value)}"
+    assert "a-team-of-ours" in str(caught.value)
 
 
 def test_what_a_server_sees_is_framed_once() -> None:

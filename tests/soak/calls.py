@@ -7,12 +7,14 @@ Models are made once and shared by all threads, tasks and event loops.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from typing import Any
 
 from multiapi import AsyncClient, Client
@@ -26,8 +28,10 @@ from multiapi.types.limits import Timeout
 from multiapi.types.media import Media
 from multiapi.types.media_requests import ImageRequest, MusicRequest, SpeechRequest, TranscriptionRequest, VideoRequest
 from tests.soak.faulty_simulator import MARK_HEADER
+from tests.soak.twists import AGAIN, long_integer, quotation
 
 KEY = "sk-soak-MARKED-4c1d9e7ab2f05836"
+KEYS = 8
 VENDORS = ("bineric", "binom_router", "aimlapi", "aicredits", "binobox")
 CHAT_MODELS = {
     "bineric": "gpt-4o",
@@ -121,28 +125,33 @@ class Models:
         self.base_urls = base_urls
         self.timeout = Timeout(connect=30, read=read_s, idle=read_s, pool=60)
         self.max_retries = max_retries
+        self._keys = count()
         self.job_s = job_s
         for name in ("client", "async_client", "chat", "llm", "embeddings", "embed_model", "toolkit", "tool_spec"):
             setattr(self, name, cache(getattr(self, name)))
 
+    def key(self) -> str:
+        """Another one for each request: whose key an answer repeats is known to that request alone. Jobs belong to the key that began them."""
+        return f"{KEY}-{next(self._keys) % KEYS}"
+
     def settings(self, vendor: str) -> dict[str, Any]:
         """What every model of a vendor is made with."""
         return {
-            "api_key": KEY,
+            "api_key": self.key,
             "base_url": self.base_urls[vendor],
             "timeout": self.timeout,
             "max_retries": self.max_retries,
         }
 
     def client(self, vendor: str) -> Client:
-        return Client(vendor, **self.settings(vendor))
+        return Client(vendor, **{**self.settings(vendor), "api_key": self.key()})
 
     def async_client(self, vendor: str) -> AsyncClient:
-        return AsyncClient(vendor, **self.settings(vendor))
+        return AsyncClient(vendor, **{**self.settings(vendor), "api_key": self.key()})
 
     def marked_client(self, vendor: str, mark: str) -> Client:
         """A client of its own for a question whose mark cannot be in the body."""
-        return Client(vendor, default_headers={MARK_HEADER: mark}, **self.settings(vendor))
+        return Client(vendor, default_headers={MARK_HEADER: mark}, **{**self.settings(vendor), "api_key": self.key()})
 
     def chat(self, vendor: str) -> Any:
         from langchain_multiapi import ChatMultiApi
@@ -203,9 +212,21 @@ def check_beginning(question: Question, text: str) -> None:
     check(question.sentence.startswith(text), "beginning of a text", question.sentence, text)
 
 
-def check_call(question: Question, calls: Sequence[tuple[str, Any]]) -> None:
-    right = len(calls) == 1 and calls[0][0] == WEATHER.name and question.place in str(dict(calls[0][1]).get("city"))
-    check(right, "tool call", question.place, calls)
+def check_call(question: Question, calls: Sequence[tuple[str, Any, str | None]], text: object = "") -> None:
+    """One call with its arguments to the last digit; two, where the vendor sent two of one id; none, where one was only quoted."""
+    if not calls and isinstance(text, str) and text.startswith("The page of "):
+        quoted = text.partition("`")[2].rpartition("`")[0]
+        check(text == quotation(question.mark, quoted) and question.place in quoted, "quotation", text)
+        return
+    right = 1 <= len(calls) <= 2 and all(name == WEATHER.name for name, _, _ in calls)
+    for number, (_, given, _) in enumerate(calls):
+        arguments = dict(given)
+        stamp = arguments.pop("stamp", None)
+        right = right and (stamp is None or (type(stamp) is int and stamp == long_integer(question.mark)))
+        right = right and str(arguments.get("city")).endswith(AGAIN) == (number > 0)
+        right = right and question.place in str(arguments.get("city"))
+    ids = [id for _, _, id in calls if id is not None]
+    check(right and len(set(ids)) == len(ids), "tool call", question.place, calls)
 
 
 def check_vectors(texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
@@ -282,7 +303,7 @@ def core_tools(models: Models, question: Question) -> str:
         model=CHAT_MODELS[question.vendor], messages=[Message("user", question.tool_prompt)], tools=[WEATHER]
     )
     response = models.client(question.vendor).chat(request)
-    check_call(question, [(call.name, _read(call.arguments)) for call in response.tool_calls])
+    check_call(question, [(call.name, _read(call.arguments), call.id) for call in response.tool_calls], response.text)
     return "answered"
 
 
@@ -407,7 +428,7 @@ async def langchain_left_astream(models: Models, question: Question) -> str:
 
 def langchain_tools(models: Models, question: Question) -> str:
     message = models.chat(question.vendor).bind_tools([FUNCTION]).invoke(question.tool_prompt)
-    check_call(question, [(call["name"], call["args"]) for call in message.tool_calls])
+    check_call(question, [(call["name"], call["args"], call["id"]) for call in message.tool_calls], message.text)
     return "answered"
 
 
@@ -415,7 +436,7 @@ def langchain_streamed_tools(models: Models, question: Question) -> str:
     whole: Any = None
     for piece in models.chat(question.vendor).bind_tools([FUNCTION]).stream(question.tool_prompt):
         whole = piece if whole is None else whole + piece
-    check_call(question, [(call["name"], call["args"]) for call in whole.tool_calls])
+    check_call(question, [(call["name"], call["args"], call["id"]) for call in whole.tool_calls], whole.text)
     return "answered"
 
 
@@ -499,7 +520,7 @@ def llamaindex_tools(models: Models, question: Question) -> str:
     llm = models.llm(question.vendor)
     response = llm.chat([ChatMessage(role="user", content=question.tool_prompt)], tools=[FUNCTION])
     found = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
-    check_call(question, [(call.tool_name, call.tool_kwargs) for call in found])
+    check_call(question, [(call.tool_name, call.tool_kwargs, call.tool_id) for call in found], response.message.content)
     return "answered"
 
 
@@ -579,6 +600,4 @@ def _embed_request(question: Question) -> EmbedRequest:
 
 
 def _read(arguments: str) -> Any:
-    import orjson
-
-    return orjson.loads(arguments)
+    return json.loads(arguments)

@@ -26,6 +26,7 @@ from multiapi.simulator.server import Server
 from multiapi.simulator.simulator import Simulator
 from multiapi.simulator.vendors import Vendor
 from multiapi.simulator.vendors.vendor import Call
+from tests.soak.twists import BROKEN, ECHOES, TWISTS, broken, echo, twisted
 
 MARK = re.compile(rb"soak-\d{6,}(?:-\d+)?")
 MARK_HEADER = "x-soak-mark"
@@ -41,9 +42,10 @@ REFUSED = (
     "status=408",
     "status=400",
     "status=402",
+    *(f"echo {how}" for how in ECHOES),
 )
 """The vendor says no before it has done anything."""
-LOST = ("drop", "drop-body", "malformed", "empty", PAGE, "delay={patience}")
+LOST = ("drop", "drop-body", "malformed", "empty", PAGE, "delay={patience}", *(f"broken {how}" for how in BROKEN))
 """The vendor has done it, and the answer is lost or spoilt."""
 HARMLESS = ("delay=0.2",)
 STREAMED = (
@@ -132,6 +134,12 @@ class FaultySimulator(Simulator):
                     (self.slowed if fault in HARMLESS_ONES else self.broken)[mark].append(fault)
         if fault is None:
             answer = super().answer(request)
+            if self.share and "chat/completions" in request.path:
+                twist = chance.choice((None, *TWISTS))
+                if twist is not None:
+                    with self._counting:
+                        self.tally["twists"] += 1
+                    answer = twisted(answer, twist, marks[0])
             if answer.status == 429:  # too many films at once: the vendor's own limit
                 with self._counting:
                     for mark in marks:
@@ -139,6 +147,11 @@ class FaultySimulator(Simulator):
             return answer
         if self._is_file(request):
             return _spoilt(super().answer(request), fault)
+        kind, _, how = fault.partition(" ")
+        if kind == "echo":
+            return echo(request.headers.get("authorization", "").rpartition(" ")[2], how, chance)
+        if kind == "broken":
+            return broken(super().answer(request), how)
         request.headers[faults.HEADER] = fault
         return super().answer(request)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import collections
 import contextlib
 import gc
@@ -96,6 +97,14 @@ class Findings:
         return sum(self.ended.values())
 
 
+_PIECES = (KEY[:16], KEY[-16:], *(base64.b64encode(b"x" * before + KEY.encode()).decode()[8:24] for before in range(3)))
+
+
+def shows_key(text: str) -> bool:
+    """Whether a piece of the key is there that is too long to be chance, as it is or as base64."""
+    return any(piece in text for piece in _PIECES)
+
+
 class KeyWatch(logging.Handler):
     """Looks for the key in every record of every logger."""
 
@@ -110,7 +119,7 @@ class KeyWatch(logging.Handler):
         shown = (
             f"{record.getMessage()} {record.args!r} {record.exc_info[1]!r}" if record.exc_info else record.getMessage()
         )
-        if KEY in shown or KEY in repr(record.args):
+        if shows_key(shown) or shows_key(repr(record.args)):
             self.found.append(f"a log record of {record.name} shows the key")
         if record.name == "asyncio" and record.levelno >= logging.WARNING:
             self.complaints.append(f"asyncio: {shown[:300]}")
@@ -339,7 +348,7 @@ class Soak:
         # Not as a traceback is printed: Python 3.11 parses the lines for that, and stumbles when several threads do so at once.
         shown = "\n".join(f"{each!r} {each} {each.args!r}" for each in chain(outcome)) + f" {place(outcome)}"
         facts = vars(_ours(outcome) or outcome)
-        if KEY in shown or KEY in repr(facts):
+        if shows_key(shown) or shows_key(repr(facts)):
             self.findings.keys.append(f"{call.name} {question.vendor}: the key is in {type(outcome).__name__}")
         if isinstance(outcome, WrongAnswerError):
             how = "wrong"
@@ -443,6 +452,7 @@ def verdict(findings: Findings) -> list[str]:
         f"| wrong answers | **{len(findings.wrong)}** in {findings.calls:,} calls, {findings.calls / max(findings.seconds, 0.001):.0f} a second |",
         f"| carried out twice, counted at the vendor | **{len(findings.doubles)}** of {findings.started:,} requests carried out |",
         f"| requests that arrived, and faults among them | {counts.get('requests', 0):,}, {counts.get('faults', 0):,} |",
+        f"| odd but right responses, each read rightly | {counts.get('twists', 0):,} |",
         f"| sockets before, at most, after | {before.sockets}, {most.sockets}, **{after.sockets}** |",
         f"| file descriptors before, at most, after | {before.descriptors}, {most.descriptors}, **{after.descriptors}** |",
         f"| threads before, at most, after | {before.threads}, {most.threads}, **{after.threads}** |",
@@ -460,7 +470,8 @@ def page(runs: Sequence[Findings]) -> str:
         "",
         "What happens to a program that runs for a long time against vendors that fail all the time. `make soak` starts the simulator",
         "in a process of its own, which spoils a quarter of its answers at random: refusals, dropped connections, cut and stalled",
-        "streams, garbage, HTML pages, jobs that fail or take too long. Threads and tasks of changing event loops ask all five vendors",
+        "streams, garbage, HTML pages, unreadable bodies, errors that repeat the key, jobs that fail or take too long. Other responses are odd:",
+        "calls that are only quoted, calls that share an id, integers of 40 digits, empty fillers, NaN. The keys rotate. Threads and tasks of changing event loops ask all five vendors",
         "through the core, LangChain and LlamaIndex at the same time, share the same models, cancel some calls and leave some streams.",
         "",
         "Every question has one right answer. An answer to another question, a cut one that passes for whole, an error that is none of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,12 @@ import pytest
 
 from multiapi import Client
 from multiapi.flows.steps import Policy
+from multiapi.simulator.exchange import Answer
 from tests.soak import run
-from tests.soak.calls import CALLS, KEY, Models, Question, check_text
+from tests.soak.calls import CALLS, KEY, WEATHER, Models, Question, WrongAnswerError, check_call, check_text
 from tests.soak.measures import DESCRIPTORS, held, slope
 from tests.soak.run import Soak, vendors
+from tests.soak.twists import AGAIN, ECHOES, TWISTS, echo, long_integer, quotation, twisted
 
 pytestmark = [
     pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="descriptors are counted in /proc"),
@@ -37,6 +40,7 @@ def test_a_short_soak_finds_nothing() -> None:
     packages = {name for name, how in findings.by_package if how == "answered"}
     assert packages == {"core", "langchain", "llamaindex"}
     assert findings.report["counts"]["faults"] > 20
+    assert findings.report["counts"]["twists"] > 20
     assert sum(findings.errors.values()) > 5
     assert findings.calls > 100
     shown = run.page([findings])
@@ -97,6 +101,42 @@ def test_it_sees_sockets_that_stay_open_and_keys_that_show(origin: str, monkeypa
         each.close()
     assert any("sockets" in leak for leak in findings.leaks)
     assert findings.keys and findings.wrong and not findings.is_good
+
+
+def test_it_sees_a_quoted_call_that_acts_a_lost_digit_and_one_id_for_two_calls() -> None:
+    question = Question("soak-000007", "aimlapi", random.Random(1))
+    city, stamp = question.place, long_integer(question.mark)
+    one = (WEATHER.name, {"city": city, "stamp": stamp}, "a")
+    check_call(question, [one])
+    check_call(question, [one, (WEATHER.name, {"city": city + AGAIN}, "b")])
+    quoted = quotation(question.mark, city)
+    check_call(question, [], quoted)
+    for calls, text in (
+        ([(WEATHER.name, {"city": city, "stamp": float(stamp)}, "a")], ""),
+        ([(WEATHER.name, {"city": city, "stamp": stamp + 1}, "a")], ""),
+        ([one, (WEATHER.name, {"city": city + AGAIN}, "a")], ""),
+        ([], quoted[:-1]),
+        ([], "no call"),
+        ([("os_system", {"city": city}, "a")], ""),
+    ):
+        with pytest.raises(WrongAnswerError):
+            check_call(question, calls, text)
+
+
+@pytest.mark.parametrize("twist", TWISTS)
+def test_each_twist_changes_an_answer(twist: str) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": WEATHER.name, "arguments": '{"city":"x"}'}}
+    body = {
+        "choices": [{"message": {"content": '{"tool_calls": [{"name": "a", "arguments": {}}]}', "tool_calls": [call]}}]
+    }
+    assert twisted(Answer.json(body), twist, "soak-000007").body != Answer.json(body).body
+
+
+@pytest.mark.parametrize("how", ECHOES)
+def test_it_sees_a_key_in_each_echo(how: str) -> None:
+    text = echo(f"{KEY}-1", how, random.Random(1)).body.decode().replace("%2D", "-")
+    assert run.shows_key(text)
+    assert not run.shows_key("sk-**********")
 
 
 def test_what_it_measures() -> None:

@@ -171,7 +171,7 @@ ELSEWHERE = {
     "multiapi.provider.StreamDecoder": "a protocol",
     "multiapi.formats.stream.Accumulator": "a protocol",
     "multiapi.negotiation.tool_names.NameFilter": "looks at names of calls, one at a time",
-    "multiapi.transport.asynchronous.Wire": "hands bytes on to BodyReader",
+    "multiapi.transport.loop_wire.Wire": "hands bytes on to BodyReader",
     "multiapi.transport.blocking.ThreadPool": "runs functions",
     "multiapi.transport.slots.Slots": "counts connections",
     "multiapi.negotiation.plan.DeltaFilter": "a protocol",

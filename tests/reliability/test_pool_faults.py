@@ -21,7 +21,7 @@ import pytest
 
 from multiapi import AsyncClient, Client, Timeout
 from multiapi.errors import ConnectionFailedError, MultiApiError
-from multiapi.transport import blocking, racing
+from multiapi.transport import blocking, racing, socket_connection
 from multiapi.transport.asynchronous import AsyncResponseBody
 from multiapi.transport.blocking import PooledTransport
 from multiapi.transport.tls import DEFAULT_LIMITS
@@ -96,8 +96,8 @@ def collected_body() -> None:
     lease = blocking.Lease(pool, (b"http", b"host", 80))
     pool.take(lease)
     assert counts(pool) == (1, 1)
-    connection = blocking.SocketConnection(None, True)  # type: ignore[arg-type]
-    body = blocking.ResponseBody(connection, None, b"", None)  # type: ignore[arg-type]
+    connection = socket_connection.SocketConnection(None, True)  # type: ignore[arg-type]
+    body = socket_connection.ResponseBody(connection, None, b"", None)  # type: ignore[arg-type]
     body.lease = lease
     lock, pool._lock = pool._lock, Refusing()  # type: ignore[assignment]
     body.__del__()

@@ -124,6 +124,7 @@ class ResponseReader:
 
     __slots__ = (
         "_buffer",
+        "_is_tunnel",
         "_left",
         "_mode",
         "_no_body",
@@ -135,7 +136,8 @@ class ResponseReader:
     def __init__(self, method: bytes = b"POST") -> None:
         self.complete = False
         self.reusable = True
-        self._no_body = method == b"HEAD"
+        self._is_tunnel = method == b"CONNECT"
+        self._no_body = method in (b"HEAD", b"CONNECT")
         self._mode = -1
         self._left = 0
         self._received = 0
@@ -207,6 +209,11 @@ class ResponseReader:
         return ResponseHead(b"HTTP/1." + status_line[1], status, status_line[3] or b"", headers, rest)
 
     def _frame(self, status: int, minor_version: bytes, framing: dict[bytes, list[bytes]]) -> None:
+        if (
+            self._is_tunnel and status < 300
+        ):  # RFC 9112, section 6.3, rule 2: what follows is the tunnel, whatever is announced
+            self.complete = True
+            return
         connection = b",".join(framing.get(b"connection", ())).lower()
         if minor_version == b"0" or b"close" in connection.replace(b" ", b"").split(b","):
             self.reusable = False

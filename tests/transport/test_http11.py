@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from multiapi.transport.http11 import ResponseReader, request_head
 from multiapi.transport.slots import Slots
-from multiapi.transport.wire import ResponseReader, request_head
 
 Outcome = tuple[int, bytes] | str
 

@@ -1,0 +1,141 @@
+"""All that is used here of httpx, httpcore and asyncio although they do not promise it. Nothing else may reach behind an underscore of theirs.
+
+- `HTTPTransport._pool`, `AsyncHTTPTransport._pool` of httpx: our pool takes their place, so that what records or mocks httpx' transports
+  sees our requests.
+- `HTTPConnection._connection`, `AsyncHTTPConnection._connection` and `_request_lock` of httpcore: our sockets take their place, so that what
+  mocks httpcore's connections sees them.
+- `_ssl_protocol`, `_transport`, `_sock`, `_closed` of asyncio's transports: a socket whose event loop was closed before it is closed without it.
+
+`missing` tries the first two before they are relied upon; where it finds something, requests go through httpx' own pool instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from functools import lru_cache
+from typing import Any, cast
+
+import httpcore
+import httpx
+
+from multiapi.transport.tls import NO_CONTEXT
+
+
+class _NoLock:
+    """In place of httpcore's lock: our pool gives a connection to one request at a time."""
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+
+_NO_LOCK = _NoLock()
+
+
+def put_pool(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport, pool: Any) -> None:
+    """Have a transport of httpx send with this pool."""
+    transport._pool = pool
+
+
+class HeldConnection(httpcore.HTTPConnection):
+    """httpcore's connection, as which mocking libraries know it, with a connection of ours inside."""
+
+    def __init__(self, origin: httpcore.Origin, connection: Any) -> None:
+        super().__init__(origin)
+        self._connection = connection
+
+
+class AsyncHeldConnection(httpcore.AsyncHTTPConnection):
+    """The same for event loops."""
+
+    def __init__(self, origin: httpcore.Origin, connection: Any) -> None:
+        super().__init__(origin)
+        self._request_lock = cast("Any", _NO_LOCK)
+        self._connection = connection
+
+
+def bury(transport: asyncio.Transport) -> None:
+    """Close the socket of an event loop that was closed before it: too late for the loop to do it, or to complain."""
+    inner: Any = transport
+    while (below := getattr(getattr(inner, "_ssl_protocol", None), "_transport", None)) is not None:
+        with contextlib.suppress(AttributeError):
+            inner._closed = True
+        inner = below
+    with warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("ignore", ResourceWarning)
+        opened = getattr(inner, "_sock", None)
+        if opened is not None:
+            inner._sock = None
+            opened.close()
+
+
+# ------------------------------------------------------------------------------------------------ whether it is there
+
+
+class _Probe:
+    """A pool or a connection that answers without a network."""
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:  # noqa: ARG002
+        return httpcore.Response(299)
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:  # noqa: ARG002
+        return httpcore.Response(299)
+
+    def is_idle(self) -> bool:
+        return True
+
+    def has_expired(self) -> bool:
+        return False
+
+
+def _status(coroutine: Any) -> Any:
+    """What a coroutine that does not wait gives."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise RuntimeError("it waits")
+
+
+@lru_cache(maxsize=1)
+def missing() -> str | None:
+    """What is not as it was when this was written; None if all of it is."""
+    origin = httpcore.Origin(b"http", b"probe.invalid", 80)
+    asked = httpcore.Request("GET", "http://probe.invalid/")
+    plain = httpx.Request("GET", "http://probe.invalid/")
+    probe: Any = _Probe()
+
+    def blocking_pool() -> Any:
+        transport = httpx.HTTPTransport(verify=NO_CONTEXT, trust_env=False)
+        put_pool(transport, probe)
+        return transport.handle_request(plain).status_code
+
+    def awaited_pool() -> Any:
+        transport = httpx.AsyncHTTPTransport(verify=NO_CONTEXT, trust_env=False)
+        put_pool(transport, probe)
+        return _status(transport.handle_async_request(plain)).status_code
+
+    def blocking_connection() -> Any:
+        held = HeldConnection(origin, probe)
+        return held.handle_request(asked).status if held.is_idle() and not held.has_expired() else 0
+
+    def awaited_connection() -> Any:
+        held = AsyncHeldConnection(origin, probe)
+        return _status(held.handle_async_request(asked)).status if held.is_idle() and not held.has_expired() else 0
+
+    for name, attempt in (
+        ("httpx.HTTPTransport._pool", blocking_pool),
+        ("httpx.AsyncHTTPTransport._pool", awaited_pool),
+        ("httpcore.HTTPConnection._connection", blocking_connection),
+        ("httpcore.AsyncHTTPConnection._connection", awaited_connection),
+    ):
+        try:
+            works = attempt() == 299
+        except Exception:
+            works = False
+        if not works:
+            return name
+    return None

@@ -70,6 +70,12 @@ _CONNECTION_FIELDS = frozenset(
         "limiter",
         "unknown_fields",
         "attribution",
+        "proxy",
+        "verify",
+        "trust_env",
+        "engine",
+        "policy",
+        "limits",
     }
 )
 _CLIENTS = ("client", "async_client")
@@ -115,10 +121,12 @@ class ChatMultiApi(Sealed, BaseChatModel):
         default_headers, default_query: Sent with every request; not shown and not serialized.
         model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
         disabled_params: Parameters that are never sent, as {"parallel_tool_calls": None}.
-        http_client, http_async_client: An `httpx.Client` and `httpx.AsyncClient` to send with; never closed here.
+        http_client, http_async_client: An `httpx.Client` and `httpx.AsyncClient`, or those of httpx2, to send with; never closed here.
         allow_http: Permit plain http to hosts that are not this machine.
-        proxy: Address of a proxy.
+        proxy: Address of a proxy, as in http://user:password@host:port. None: as HTTPS_PROXY and NO_PROXY say.
         verify: As for httpx: False, or an SSL context.
+        trust_env: Whether the variables for proxies and certificates count.
+        engine: What sends the requests: "multiapi", "httpx" or "httpx2".
         policy, limits: `multiapi.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         attribution: A `multiapi.Attribution`: which program makes these requests; None: nothing is said.
@@ -175,6 +183,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
+    trust_env: bool = Field(default=True, exclude=True, repr=False)
+    engine: str | None = Field(default=None, exclude=True, repr=False)
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
@@ -272,6 +282,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "limiter": self.limiter,
             "proxy": self.proxy,
             "verify": self.verify,
+            "trust_env": self.trust_env,
+            "engine": self.engine,
             "policy": self.policy,
             "limits": self.limits,
             "unknown_fields": self.unknown_fields,

@@ -46,7 +46,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             model's id.
         model: The vendor's id of the model. (Also `model_name`.)
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, policy, limits, attribution: As for `ChatMultiApi`.
+            proxy, verify, trust_env, engine, policy, limits, attribution: As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
         batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
@@ -83,6 +83,8 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
+    trust_env: bool = Field(default=True, exclude=True, repr=False)
+    engine: str | None = Field(default=None, exclude=True, repr=False)
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
     attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
@@ -141,6 +143,8 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             "limiter": self.limiter,
             "proxy": self.proxy,
             "verify": self.verify,
+            "trust_env": self.trust_env,
+            "engine": self.engine,
             "policy": self.policy,
             "limits": self.limits,
         }

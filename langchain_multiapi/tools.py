@@ -65,7 +65,7 @@ class _Vendor(Sealed, BaseModel):
         job_timeout_s: How long a tool waits for a film, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, policy, limits, attribution: As for `ChatMultiApi`.
+            proxy, verify, trust_env, engine, policy, limits, attribution: As for `ChatMultiApi`.
     """
 
     provider: str
@@ -88,6 +88,8 @@ class _Vendor(Sealed, BaseModel):
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
+    trust_env: bool = Field(default=True, exclude=True, repr=False)
+    engine: str | None = Field(default=None, exclude=True, repr=False)
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
     attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
@@ -146,6 +148,8 @@ class _Vendor(Sealed, BaseModel):
                     limiter=self.limiter,
                     proxy=self.proxy,
                     verify=self.verify,
+                    trust_env=self.trust_env,
+                    engine=self.engine,
                     policy=self.policy,
                     limits=self.limits,
                     attribution=self.attribution,

@@ -137,6 +137,8 @@ class BulkJob:
     limits: Any = None
     default_headers: Mapping[str, str] | None = field(default=None, repr=False)
     http_client: Any = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    trust_env: bool = True
     ledger_dir: str | Path | None = None
     durable: Literal["process", "power"] = "process"
     on_progress: Callable[[BulkProgress], None] | None = field(default=None, repr=False)
@@ -242,6 +244,10 @@ class BulkJob:
         check_key(self.api_key)
         if self.http_client is not None:
             raise InvalidRequestError("with engine='ray' each worker makes its own client; leave http_client=... out")
+        if self.proxy is not None or not self.trust_env:
+            raise InvalidRequestError(
+                "with engine='ray' each worker reads HTTPS_PROXY and NO_PROXY of its own; leave proxy=... out"
+            )
         if workers < 1:
             raise InvalidRequestError(f"workers must be 1 or more, not {workers}")
         facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
@@ -335,6 +341,8 @@ class BulkJob:
             base_url=self.base_url,
             timeout=self.timeout,
             http_client=self.http_client,
+            proxy=self.proxy,
+            trust_env=self.trust_env,
         )
 
     def _free(self, ledger: Ledger, retry: str | None) -> None:
@@ -379,6 +387,8 @@ class BulkJob:
                 limits=self.limits,
                 default_headers=self.default_headers,
                 http_client=self.http_client,
+                proxy=self.proxy,
+                trust_env=self.trust_env,
                 policy=Policy(max_retries=2),
                 limiter=limiter,  # type: ignore[arg-type]
             )

@@ -117,7 +117,8 @@ def _job(run: Run, source: Path, target: Path, task: Any, **settings: Any) -> Bu
             "http_client": httpx.AsyncClient(transport=Simulator().async_transport),
         }
     on_progress = None if run.quiet or run.json else _progress
-    return BulkJob(source, target, task, timeout=run.timeout, on_progress=on_progress, **settings)
+    network: dict[str, Any] = {"timeout": run.timeout, "proxy": run.proxy, "trust_env": not run.no_proxy}
+    return BulkJob(source, target, task, on_progress=on_progress, **network, **settings)
 
 
 def _progress(progress: BulkProgress) -> None:

@@ -56,6 +56,21 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option(help="How long an answer may be silent, in seconds.", min=0.001, rich_help_panel="Common options"),
 ]
+ProxyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="ADDRESS",
+        help="Go through this proxy, as in http://127.0.0.1:8080. Else as HTTPS_PROXY and NO_PROXY say.",
+        rich_help_panel="Common options",
+    ),
+]
+NoProxyOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-proxy", help="Go through no proxy, whatever the environment says.", rich_help_panel="Common options"
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, nothing else.", rich_help_panel="Common options")
 ]
@@ -79,6 +94,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "provider": (ProviderOption, None),
     "model": (ModelOption, None),
     "timeout": (TimeoutOption, None),
+    "proxy": (ProxyOption, None),
+    "no_proxy": (NoProxyOption, False),
     "json": (JsonOption, False),
     "quiet": (QuietOption, False),
     "simulator": (SimulatorOption, False),
@@ -115,6 +132,8 @@ def add_command(app: typer.Typer, function: Callable[..., None], *, without: Col
             provider_given=given["provider"],
             model_given=given["model"],
             timeout=given["timeout"],
+            proxy=given["proxy"],
+            no_proxy=given["no_proxy"],
             json=given["json"],
             quiet=given["quiet"],
             simulated=given["simulator"],

@@ -44,6 +44,8 @@ class Run:
     provider_given: str | None = None
     model_given: str | None = None
     timeout: float | None = None
+    proxy: str | None = field(default=None, repr=False)
+    no_proxy: bool = False
     json: bool = False
     quiet: bool = False
     simulated: bool = False
@@ -87,7 +89,7 @@ class Run:
         if self.simulated:
             return self._simulated(provider)
         try:
-            return Client(provider, timeout=self.timeout)
+            return Client(provider, timeout=self.timeout, proxy=self.proxy, trust_env=not self.no_proxy)
         except MissingApiKeyError:
             if any(os.environ.get(name) for name in provider.key_variables):
                 raise

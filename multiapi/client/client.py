@@ -21,6 +21,7 @@ from multiapi.flows.steps import Flow, Parallel
 from multiapi.formats.stream import whole_answer
 from multiapi.provider import operation_of
 from multiapi.sending.bodies import BodyReader
+from multiapi.sending.engines import transmission, transports_of
 from multiapi.sending.limiter import Limiter, Turn
 from multiapi.sending.runner import FlowRunner, at_once
 from multiapi.sending.streams import StreamReading, async_drain, drain
@@ -48,7 +49,11 @@ class Client(FlowRunner, Blocking, Calls):
         policy: More of the same; see `multiapi.flows.steps.Policy`.
         limits: How much is read at most.
         default_headers: Sent with every request.
-        http_client: An `httpx.Client` to send with; it is never closed by us.
+        http_client: An `httpx.Client` or `httpx2.Client` to send with; it is never closed by us.
+        proxy: Address of a proxy, as in http://user:password@host:port.
+        verify: False, a file with roots, or an SSL context; True uses those of certifi.
+        trust_env: Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR count.
+        engine: What sends the requests: "multiapi", "httpx" or "httpx2". None: MULTIAPI_ENGINE, else "multiapi".
         allow_http: Permit plain http to hosts that are not this machine.
         attribution: An `Attribution`: which program makes these requests, for providers that count that; None: nothing is said.
         unknown_fields: What is done about fields in `extra` that the provider is not known to take: "warn" once, "error", or "pass".
@@ -64,9 +69,8 @@ class Client(FlowRunner, Blocking, Calls):
         A client that was given as `http_client` is left alone.
         """
         if self.http_client is None:
-            from multiapi.sending.transports import shared_transport
-
-            shared_transport(verify=self.verify, proxy=self.proxy).close()
+            for transport in transports_of(self):
+                transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +105,7 @@ class Client(FlowRunner, Blocking, Calls):
                 rest = () if failure else reading.close()
             else:
                 failure, rest = None, ()
-                if self.http_client is None:  # only our transport stops waiting when it is told to
+                if self.keeps_deadlines:  # only our transport stops waiting when it is told to
                     drain(pieces)
             if failure is not None:
                 chunk = pieces = reading = None  # they may hold the key, if the vendor repeated it
@@ -162,11 +166,7 @@ class Client(FlowRunner, Blocking, Calls):
         return limiter.acquire(deadline)
 
     async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
-        if self.http_client is not None:
-            return self.http_client.send(sent, stream=True, follow_redirects=False, **options)  # type: ignore[no-any-return]
-        from multiapi.sending.transports import shared_transport
-
-        return shared_transport(verify=self.verify, proxy=self.proxy).handle_request(sent)
+        return transmission(self, sent, **options)()  # type: ignore[no-any-return]
 
     async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
         for chunk in live.pieces:
@@ -183,14 +183,13 @@ class AsyncClient(FlowRunner, Awaited, Calls):
     async function.
     """
 
-    _awaits = True
+    awaits = True
 
     async def aclose(self) -> None:
         """Close the idle connections of this event loop, as `Client.close` does."""
         if self.http_client is None:
-            from multiapi.sending.transports import shared_async_transport
-
-            await shared_async_transport(verify=self.verify, proxy=self.proxy).aclose()
+            for transport in transports_of(self):
+                await transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -231,7 +230,7 @@ class AsyncClient(FlowRunner, Awaited, Calls):
                 rest = () if failure else reading.close()
             else:
                 failure, rest = None, ()
-                if self.http_client is None:
+                if self.keeps_deadlines:
                     await async_drain(pieces)
             if failure is not None:
                 chunk = pieces = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
@@ -289,11 +288,7 @@ class AsyncClient(FlowRunner, Awaited, Calls):
         return await limiter.aacquire(deadline)
 
     async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
-        if self.http_client is not None:
-            return await self.http_client.send(sent, stream=True, follow_redirects=False, **options)  # type: ignore[no-any-return]
-        from multiapi.sending.transports import shared_async_transport
-
-        return await shared_async_transport(verify=self.verify, proxy=self.proxy).handle_async_request(sent)
+        return await transmission(self, sent, **options)()  # type: ignore[no-any-return]
 
     async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
         async for chunk in live.async_pieces():

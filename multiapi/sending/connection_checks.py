@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from multiapi.errors import InvalidRequestError, printable
 
@@ -48,54 +48,74 @@ def check_http_client(http_client: Any, provider: str, *, awaits: bool) -> None:
     """Whether requests can be sent with a user's own client.
 
     Raises:
-        InvalidRequestError: It is no HTTP client, or one of the other kind.
+        InvalidRequestError: It is no client of httpx or httpx2, or one of the other kind.
     """
     if http_client is None:
         return
-    wanted = "httpx.AsyncClient" if awaits else "httpx.Client"
-    send = getattr(http_client, "send", None)
-    if not callable(send):
-        raise InvalidRequestError(
-            f"{provider}: http_client must be an {wanted}, not {type(http_client).__name__}", provider=provider
-        )
-    if inspect.iscoroutinefunction(send) != awaits and type(http_client).__module__.partition(".")[0] == "httpx":
-        raise InvalidRequestError(
-            f"{provider}: http_client must be an {wanted} here, not an httpx.{type(http_client).__name__}",
-            provider=provider,
-        )
+    wanted, other = ("AsyncClient", "Client") if awaits else ("Client", "AsyncClient")
+    names = f"an httpx.{wanted} or an httpx2.{wanted}"
+    if _is_one(http_client, wanted):
+        return
+    kind = type(http_client)
+    given = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    if isinstance(http_client, type):
+        given = f"the class {http_client.__name__} itself"
+    hint = ""
+    if _is_one(http_client, other):
+        hint = "; async calls take http_async_client=..., blocking ones http_client=..."
+    raise InvalidRequestError(f"{provider}: http_client must be {names}, not {given}{hint}", provider=provider)
 
 
-def check_proxy(proxy: Any, provider: str) -> None:
+def _is_one(http_client: Any, name: str) -> bool:
+    """Whether this is a client of that name; a package that was not imported yet can have made none."""
+    modules = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
+    return any(module is not None and isinstance(http_client, getattr(module, name)) for module in modules)
+
+
+def check_proxy(proxy: Any, provider: str, source: str = "proxy") -> None:
     """Whether connections can be made through a proxy.
 
     Raises:
-        InvalidRequestError: The address is none, of an unknown kind, or of one whose package is not installed.
+        InvalidRequestError: The address is none, of an unknown kind, or of one whose package is not installed. It is not shown.
     """
     if proxy is None:
         return
-    address = proxy if isinstance(proxy, str) else str(getattr(proxy, "url", proxy))
+    from multiapi.transport.proxies import Proxy
+
+    if not isinstance(proxy, str):
+        raise InvalidRequestError(
+            f"{provider}: {source} must be an address like http://127.0.0.1:8080, not {type(proxy).__name__}",
+            provider=provider,
+        )
     try:
-        parts = urlsplit(address)
-        has_host = bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        parts, has_host = urlsplit(""), False
-    if parts.scheme not in {"http", "https", "socks5", "socks5h"} or not has_host:
+        made = Proxy.of(proxy)
+    except ValueError as error:
+        why = str(error)
+    else:
+        why = ""
+    if why:
         raise InvalidRequestError(
-            f"{provider}: proxy must be an address like http://127.0.0.1:8080, with http, https, socks5 or socks5h, not "
-            f"one with {printable(parts.scheme, 20) or 'no scheme'!r}",
+            f"{provider}: {source} must be an address like http://127.0.0.1:8080; the one that was given {why}",
             provider=provider,
         )
-    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+    if made.is_socks and find_spec("socksio") is None:
         raise InvalidRequestError(
-            f'{provider}: a {parts.scheme} proxy needs the package socksio: pip install "httpx[socks]"',
+            f'{provider}: a {made.scheme} proxy needs the package socksio: pip install "httpx[socks]"',
             provider=provider,
         )
 
 
-def proxy_hint(proxy: Any, http_client: Any) -> str:
-    """What to say when a provider cannot be reached while the environment names a proxy that was not asked for."""
-    if proxy is not None or http_client is not None:
+def passwords_of(proxy: str | None) -> list[str]:
+    """What of a proxy's address is a secret."""
+    if proxy is None:
+        return []
+    password = urlsplit(proxy).password
+    return [password, unquote(password)] if password else []
+
+
+def ignored_proxy(proxy: Any, http_client: Any, *, trust_env: bool) -> str:
+    """What to say when a provider cannot be reached while the environment names a proxy that is not to be read."""
+    if proxy is not None or http_client is not None or trust_env:
         return ""
     found = next((name for name in PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())), None)
-    return "" if found is None else f"; {found} of the environment is not read: pass proxy=... to go through it"
+    return "" if found is None else f"; {found} of the environment is not read, because of trust_env=False"

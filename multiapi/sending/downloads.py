@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from multiapi.http.exchange import HttpResponse
 from multiapi.sending.bodies import BodyReader
+from multiapi.sending.engines import proxy_for
 from multiapi.sending.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ class Disk:
             raise
 
 
-def opens_sockets(http_client: Any) -> bool:
-    """Whether a user's own client goes to the network, as far as can be seen."""
-    import httpx
+def needs_pin(settings: Settings, sent: httpx.Request) -> bool:
+    """Whether what sends the request connects without looking at addresses, as far as can be seen. Our own engine looks."""
+    if settings.http_client is not None:
+        from multiapi.transport.internals import opens_sockets
 
-    transport = getattr(http_client, "_transport", None)
-    return transport is None or isinstance(transport, (httpx.HTTPTransport, httpx.AsyncHTTPTransport))
+        return opens_sockets(settings.http_client)
+    if not settings.keeps_deadlines:
+        return True
+    proxy = proxy_for(settings, sent)
+    return proxy is not None and proxy.startswith("socks")
 
 
 def pin_address(step: Fetch, sent: httpx.Request) -> None:

@@ -21,6 +21,7 @@ from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.json import UnwritableError
 from multiapi.provider import Provider, StreamDecoder
 from multiapi.sending.echoes import scrubbed, without_key
+from multiapi.sending.engines import was_written
 from multiapi.sending.limiter import LimiterTimeoutError
 from multiapi.sending.scrubbing import Scrubber
 
@@ -110,19 +111,19 @@ class Failures(NamedTuple):
         sent: httpx.Request | None = None,
     ) -> MultiApiError:
         """A transport's exception as one of ours, without the request that it holds."""
-        import httpx
-
         name = self.provider.name
+        kinds = _kinds(error)
         if isinstance(error, UnwritableError):
             error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
             return self.settled(error)
-        # Our transports note when the first byte goes out; what failed before that was never sent.
-        written = sent is None or bool(sent.extensions.get("written", True))
-        paid = written and request.method not in {"GET", "HEAD"}
+        # What failed before the first byte went out was never sent.
+        paid = was_written(sent) and request.method not in {"GET", "HEAD"}
         failure: MultiApiError
-        if isinstance(error, (httpx.TimeoutException, LimiterTimeoutError)):
+        if "TimeoutException" in kinds or isinstance(error, LimiterTimeoutError):
             phase = _PHASES.get(type(error).__name__, "read")
+            if phase in {"read", "write"} and kinds and not was_written(sent):
+                phase = "connect"  # a proxy was waited for
             unknown = paid and phase in {"read", "write"}
             if deadline is not None and time.monotonic() >= deadline - 0.01:
                 phase = "total"
@@ -130,26 +131,31 @@ class Failures(NamedTuple):
             failure = RequestTimeoutError(
                 f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
             )
-        elif isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError)):
+        elif kinds & {"ConnectError", "UnsupportedProtocol", "ProxyError"}:
             return ConnectionFailedError(
-                f"{name} cannot be reached: {printable(_cause(error), 200)}{self.hint()}", provider=name
+                f"{name} cannot be reached{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}", provider=name
             )
-        elif isinstance(error, httpx.LocalProtocolError):
+        elif "LocalProtocolError" in kinds:
             return InvalidRequestError(
                 f"{name}: the request holds something that HTTP forbids in a header", provider=name
             )
-        elif isinstance(error, (httpx.HTTPError, OSError)):
+        elif "HTTPError" in kinds or isinstance(error, OSError):
             failure = ConnectionFailedError(
                 f"the connection to {name} broke: {type(error).__name__}", provider=name, outcome_unknown=paid
             )
         else:
             failure = ConnectionFailedError(
-                f"the request to {name} could not be sent: {type(error).__name__}", provider=name, outcome_unknown=paid
+                f"the request to {name} could not be sent: {_what(error)}", provider=name, outcome_unknown=paid
             )
         id_header = self.provider.request_id_header
         if sent is not None and id_header is not None:
             failure.request_id = sent.headers.get(id_header)
         return failure
+
+    @staticmethod
+    def _way(sent: httpx.Request | None) -> str:
+        through = None if sent is None else sent.extensions.get("through")
+        return "" if through is None else f" through the proxy {through}"
 
     def in_a_stream(self, error: Exception, request: HttpRequest, decoder: StreamDecoder) -> MultiApiError:
         """A transport's exception in the middle of a stream, with what had arrived."""
@@ -166,6 +172,22 @@ class Failures(NamedTuple):
             request_id=partial.request_id,
             outcome_unknown=True,
         )
+
+
+def _kinds(error: Exception) -> set[str]:
+    """The classes of httpx or httpx2 that an exception is of, by name: they are the same in both."""
+    return {each.__name__ for each in type(error).__mro__ if each.__module__.partition(".")[0] in {"httpx", "httpx2"}}
+
+
+def _what(error: Exception) -> str:
+    """What went wrong outside of the network: its kind, and what can be done where that is known."""
+    kind = type(error).__name__
+    text = str(error)
+    if isinstance(error, RuntimeError) and "no running event loop" in text:
+        return f"{kind}: async calls need asyncio; under trio pass http_async_client=httpx.AsyncClient()"
+    if isinstance(error, ImportError):
+        return f"{kind}: {printable(text, 200)}"
+    return kind
 
 
 def _cause(error: BaseException) -> str:

@@ -44,6 +44,10 @@ class Kept(Generic[K, V]):
         """All that are there."""
         return list(self._used.values())
 
+    def items(self) -> list[tuple[K, V]]:
+        """All that are there, with their keys."""
+        return list(self._used.items())
+
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The value for a key, made if it is not there."""
         found = self._recent.get(key)

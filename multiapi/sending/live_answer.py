@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -19,7 +20,15 @@ class LiveAnswer:
 
     __slots__ = ("_response", "_turn", "deadline", "extensions", "failures", "head", "pieces")
 
-    def __init__(self, response: httpx.Response, sent: httpx.Request, turn: Turn | None, failures: Failures) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        sent: httpx.Request,
+        turn: Turn | None,
+        failures: Failures,
+        *,
+        given_by_user: bool = False,
+    ) -> None:
         self._response: Any = response
         self._turn = turn
         self.failures = failures
@@ -29,9 +38,9 @@ class LiveAnswer:
 
         # One iterator for reading and draining: a second one would close the connection.
         self.pieces: Any = [response.content] if response.is_stream_consumed else response.stream
-        if getattr(response, "_request", None) is not None:
-            # A user's own client leaves the request, and so the key, on the answer.
-            response.request = httpx.Request(sent.method, sent.url)
+        if given_by_user:  # their client leaves the request, and so the key, on the answer
+            with suppress(RuntimeError, AttributeError):
+                response.request = type(response.request)(sent.method, str(sent.url))
 
     def check_time(self) -> None:
         """Keep to the deadline also with a transport that knows none.

@@ -14,6 +14,7 @@ from multiapi.http.exchange import HttpRequest
 from multiapi.http.json import dump_json
 from multiapi.sending.addresses import joined, origin_of, parsed_url
 from multiapi.sending.connection_checks import checked_headers
+from multiapi.sending.engines import new_trace
 from multiapi.sending.settings import Settings
 from multiapi.types.media import megabytes
 
@@ -107,10 +108,11 @@ def _extensions(settings: Settings, read: float | None, deadline: float | None) 
     """The time limits of one request. Our transports keep to the deadline by themselves; others get it as shorter waits."""
     timeout = settings.timeout
     waits = {"connect": timeout.connect, "read": read, "write": timeout.write, "pool": timeout.pool}
-    ours = {"written": False} if settings.http_client is None else {}  # a user's own transport does not tell
+    keeps_deadlines = settings.keeps_deadlines
+    note: dict[str, Any] = {"written": False} if keeps_deadlines else {"trace": new_trace(settings.awaits)}
     if deadline is None:
-        return {"timeout": waits, **ours}
-    if settings.http_client is not None:
+        return {"timeout": waits, **note}
+    if not keeps_deadlines:
         left = max(deadline - time.monotonic(), 0.001)
         waits = {name: left if wait is None else min(wait, left) for name, wait in waits.items()}
-    return {"timeout": waits, "deadline": deadline, **ours}
+    return {"timeout": waits, "deadline": deadline, **note}

@@ -18,7 +18,7 @@ from multiapi.flows.steps import Flow, Parallel, Sleep, Wait, Work
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.negotiation.plan import Plan
 from multiapi.sending.bodies import BodyReader
-from multiapi.sending.downloads import Disk, opens_sockets, pin_address
+from multiapi.sending.downloads import Disk, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Limiter, Turn
@@ -179,7 +179,7 @@ class FlowRunner(Settings, ABC):
             if not isinstance(error, Exception):
                 raise
             return failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
-        live = LiveAnswer(response, sent, turn, failures)
+        live = LiveAnswer(response, sent, turn, failures, given_by_user=self.http_client is not None)
         if live.head.status >= 500:
             live.head = live.head._replace(after_s=time.monotonic() - begun)
         if turn is not None:
@@ -193,13 +193,10 @@ class FlowRunner(Settings, ABC):
         disk = Disk(step)
         try:
             sent = file_request(self, step, deadline)
-            if self.http_client is None:
-                response = await self._transmit(sent)
-            else:
-                if step.check_address is not None and opens_sockets(self.http_client):
-                    await self._work(lambda: pin_address(step, sent))
-                response = await self._transmit(sent, auth=None)
-            live = LiveAnswer(response, sent, None, failures)
+            if step.check_address is not None and needs_pin(self, sent):
+                await self._work(lambda: pin_address(step, sent))
+            response = await self._transmit(sent, **({} if self.http_client is None else {"auth": None}))
+            live = LiveAnswer(response, sent, None, failures, given_by_user=self.http_client is not None)
             try:
                 reader = disk.reader(live.head, self)
                 if not 300 <= live.head.status < 400:

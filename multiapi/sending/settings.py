@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.flows.embeddings import texts_per_request
@@ -18,7 +18,14 @@ from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.sending.addresses import checked_base_url
 from multiapi.sending.attribution import attribution_headers, checked_attribution
-from multiapi.sending.connection_checks import check_http_client, check_proxy, checked_headers, proxy_hint
+from multiapi.sending.connection_checks import (
+    check_http_client,
+    check_proxy,
+    checked_headers,
+    ignored_proxy,
+    passwords_of,
+)
+from multiapi.sending.engines import OWN, checked_engine, engine_in_use
 from multiapi.sending.failures import Failures
 from multiapi.sending.kept import Kept
 from multiapi.sending.keys import ApiKey
@@ -30,20 +37,24 @@ from multiapi.types.attribution import Attribution
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.limits import Limits, Timeout
 
+if TYPE_CHECKING:
+    from multiapi.transport.proxies import ProxyRules
+
 REFUSALS = Refusals()
 """What vendors refused, for the life of the process."""
 
 RETRY_BUDGETS: Kept[str, RetryBudget] = Kept(64)
 """One per vendor address."""
 
-_NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client"})
+_NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client", "environment_proxies"})
 """What a pickle or a copy goes without."""
 
 
 class Settings:
     """The settings of a client, and what follows from them."""
 
-    _awaits = False
+    awaits = False
+    """Whether it is awaited."""
 
     def __init__(
         self,
@@ -65,6 +76,8 @@ class Settings:
         unknown_fields: UnknownFields = "warn",
         attribution: Attribution | None = None,
         budget: Budget | str | None = None,
+        trust_env: bool = True,
+        engine: str | None = None,
     ) -> None:
         self.provider = find_provider(provider)
         self.budget = Budget.of(budget)
@@ -97,11 +110,13 @@ class Settings:
             self.policy = replace(self.policy, max_retries=max_retries)
         self.default_headers = checked_headers(default_headers or {}, self.provider.name)
         self.default_query = tuple((default_query or {}).items())
-        check_http_client(http_client, self.provider.name, awaits=self._awaits)
+        check_http_client(http_client, self.provider.name, awaits=self.awaits)
         check_proxy(proxy, self.provider.name)
         self.http_client = http_client
         self.proxy = proxy
         self.verify = verify
+        self.trust_env = trust_env
+        self.engine = checked_engine(engine, self.provider.name)
         self._settle()
 
     def _settle(self) -> None:
@@ -114,8 +129,11 @@ class Settings:
         )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]
+        set_by_user += passwords_of(self.proxy)
         self._failures = Failures(
-            self.provider, Scrubber(set_by_user, keys=fixed), partial(proxy_hint, self.proxy, self.http_client)
+            self.provider,
+            Scrubber(set_by_user, keys=fixed),
+            partial(ignored_proxy, self.proxy, self.http_client, trust_env=self.trust_env),
         )
 
     def __repr__(self) -> str:
@@ -128,6 +146,27 @@ class Settings:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, http_client=None)
         self._settle()
+
+    @cached_property
+    def environment_proxies(self) -> ProxyRules:
+        """Which proxy the environment wants for which address, as it is when the first request is sent."""
+        from multiapi.transport.proxies import environment_rules
+
+        return environment_rules()
+
+    @property
+    def tls(self) -> Any:
+        """What certificates are checked against: `verify`, and the environment only where it is trusted."""
+        if self.trust_env or self.verify is not True:
+            return self.verify
+        from multiapi.transport.tls import tls_context
+
+        return tls_context(trust_env=False)
+
+    @property
+    def keeps_deadlines(self) -> bool:
+        """Whether what sends the requests keeps to their deadline within every wait."""
+        return self.http_client is None and engine_in_use(self.engine) == OWN
 
     def texts_per_request(self, request: EmbedRequest) -> int:
         """How many texts of this request for embeddings are sent at once, by what is known of the model."""

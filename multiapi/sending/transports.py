@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from multiapi.sending.kept import Kept
@@ -56,3 +58,13 @@ def shared_async_transport(
     return _asynchronous.get(
         _setting(verify, proxy, limits), lambda: AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
     )
+
+
+def transports_with(
+    verify: Verify, proxies: list[str | None] | None, *, awaits: bool
+) -> list[PooledTransport | AsyncPooledTransport]:
+    """Those that there are for this setting; `proxies` are the ones that count, None being all."""
+    kept: Kept[_Setting, Any] = _asynchronous if awaits else _blocking
+    return [
+        made for setting, made in kept.items() if setting[0] == verify and (proxies is None or setting[1] in proxies)
+    ]

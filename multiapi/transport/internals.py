@@ -4,6 +4,8 @@
   sees our requests.
 - `HTTPConnection._connection`, `AsyncHTTPConnection._connection` and `_request_lock` of httpcore: our sockets take their place, so that what
   mocks httpcore's connections sees them.
+- `Client._transport`, `AsyncClient._transport` of httpx and httpx2: whether a user's client connects by itself, such that a file's address has
+  to be looked at before.
 - `_ssl_protocol`, `_transport`, `_sock`, `_closed` of asyncio's transports: a socket whose event loop was closed before it is closed without it.
 
 `missing` tries the first two before they are relied upon; where it finds something, requests go through httpx' own pool instead.
@@ -69,6 +71,13 @@ def bury(transport: asyncio.Transport) -> None:
         if opened is not None:
             inner._sock = None
             opened.close()
+
+
+def opens_sockets(client: Any) -> bool:
+    """Whether a client of httpx or httpx2 goes to the network, as far as can be seen."""
+    transport = getattr(client, "_transport", None)
+    kinds = {each.__name__ for each in type(transport).__mro__}
+    return transport is None or bool(kinds & {"HTTPTransport", "AsyncHTTPTransport"})
 
 
 # ------------------------------------------------------------------------------------------------ whether it is there

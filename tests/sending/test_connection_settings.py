@@ -16,7 +16,7 @@ from multiapi.types.limits import Limits
 
 CONNECTION = {
     *("api_key", "base_url", "timeout", "max_retries", "policy", "limits", "default_headers", "default_query"),
-    *("http_client", "proxy", "verify", "allow_http", "limiter", "attribution"),
+    *("http_client", "proxy", "verify", "trust_env", "engine", "allow_http", "limiter", "attribution"),
 }
 CLASSES = (ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit, MultiApiLLM, MultiApiEmbedding)
 
@@ -40,6 +40,8 @@ GIVEN: dict[str, Any] = {
     "default_query": {"a": "b"},
     "proxy": "http://127.0.0.1:8",
     "verify": False,
+    "trust_env": False,
+    "engine": "httpx",
     "allow_http": True,
     "limiter": None,
 }
@@ -78,6 +80,7 @@ def test_they_arrive_at_the_clients(kind: str) -> None:
         assert client.policy == POLICY
         assert client.limits == LIMITS
         assert (client.proxy, client.verify, client.default_query) == ("http://127.0.0.1:8", False, (("a", "b"),))
+        assert (client.trust_env, client.engine) == (False, "httpx")
         assert client.default_headers["x-mine"] == "1"
 
 

@@ -125,12 +125,14 @@ def test_what_failed_before_the_first_byte_was_never_sent(error: Any, monkeypatc
     assert "charged" not in str(caught.value)
 
 
-def test_a_proxy_of_the_environment_that_is_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:PASSWORD@127.0.0.1:1")
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_proxy_of_the_environment_is_named(trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:PASSWORD@127.0.0.1:1")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
-    with pytest.raises(ConnectionFailedError, match=r"HTTPS_PROXY .* pass proxy=") as caught:
-        Client("aimlapi", api_key="k", base_url=url, max_retries=0).chat(request())
+    words = r"through the proxy http://127\.0\.0\.1:1\b" if trusted else "HTTP_PROXY .* trust_env=False"
+    with pytest.raises(ConnectionFailedError, match=words) as caught:
+        Client("aimlapi", api_key="k", base_url=url, max_retries=0, trust_env=trusted).chat(request())
     assert "PASSWORD" not in str(caught.value)
     assert PROVIDERS["aimlapi"].name in str(caught.value)

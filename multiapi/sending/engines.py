@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext, suppress
 from functools import lru_cache, partial
@@ -75,6 +76,10 @@ def engine_in_use(name: str) -> str:
         stacklevel=2,
     )
     return HTTPX
+
+
+_LEFT: deque[Any] = deque()
+"""Transports that nobody needs any more; the next call closes them."""
 
 
 class Trace:
@@ -202,6 +207,9 @@ def _foreign(engine: str, settings: Settings, sent: httpx.Request, proxy: str | 
         make = module.AsyncHTTPTransport if settings.awaits else module.HTTPTransport
         return make(verify=tls_context(settings.tls), limits=limits, proxy=proxy, trust_env=False)
 
+    while _LEFT:
+        with suppress(IndexError):
+            _LEFT.popleft().close()
     request = as_httpx2(sent) if engine == HTTPX2 else sent
     if not settings.awaits:
         key = (engine, False, None, settings.tls, proxy, os.getpid())
@@ -224,8 +232,7 @@ class _OfThreads:
         return response
 
     def __del__(self) -> None:
-        with suppress(Exception):
-            self._transport.close()
+        _LEFT.append(self._transport)  # to close it takes a lock, which the collector must not
 
 
 class _OfLoop:

@@ -133,7 +133,8 @@ class Failures(NamedTuple):
             )
         elif kinds & {"ConnectError", "UnsupportedProtocol", "ProxyError"}:
             return ConnectionFailedError(
-                f"{name} cannot be reached{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}", provider=name
+                f"{name} cannot be reached{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}",
+                provider=name,
             )
         elif "LocalProtocolError" in kinds:
             return InvalidRequestError(

@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import httpcore
 import httpx
@@ -25,9 +25,6 @@ from multiapi.transport.proxies import Proxy, check_behind_proxy
 from multiapi.transport.racing import connect
 from multiapi.transport.readiness import readiness
 from multiapi.transport.tls import TlsInTls, Verify, tls_context
-
-if TYPE_CHECKING:
-    from multiapi.transport.blocking import Lease
 
 READ_BYTES = 64 * 1024
 LARGE_READ_BYTES = 512 * 1024
@@ -220,6 +217,15 @@ def _tunnel(proxy: Proxy, opened: Opened, host: str, port: int, until: float | N
             reader.end()
         head = reader.head(data)
     proxy.check_answer(head, host, port)
+
+
+class Lease(Protocol):
+    """The right to a connection of a pool."""
+
+    connection: Any
+
+    def end(self, connection: Any) -> None:
+        """Give it back."""
 
 
 class ResponseBody(httpx.SyncByteStream):

@@ -125,10 +125,24 @@ def collected_async_body() -> None:
     assert closed == [1, 2]
 
 
+def collected_transport() -> None:
+    from multiapi.sending import engines
+
+    class Locked:
+        def close(self) -> None:
+            pytest.fail("a lock is taken")
+
+    made = engines._OfThreads(Locked())
+    made.__del__()
+    assert type(engines._LEFT.pop()) is Locked
+    made._transport = httpx.HTTPTransport()
+
+
 COLLECTED: dict[str, Callable[[], None]] = {
     "ResponseBody": collected_body,
     "SocketConnection": collected_body,
     "AsyncResponseBody": collected_async_body,
+    "_OfThreads": collected_transport,
 }
 
 

@@ -104,7 +104,7 @@ def test_every_tool_of_every_vendor(
     assert text and len(text) < 20_000
     assert "base64," not in text and KEY not in text and str(folders["output_dir"]) not in text
     for media in artifact if isinstance(artifact, list) else [artifact]:
-        if isinstance(media, Media) and name not in {"file_to_base64"}:
+        if isinstance(media, Media) and name != "file_to_base64":
             assert media.path is not None and media.path.parent == folders["output_dir"]
             assert media.path.name in text
             assert media.read()

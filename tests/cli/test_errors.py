@@ -111,8 +111,10 @@ def test_a_missing_key_says_what_to_do(cli: RunCli) -> None:
         ran = cli("chat", "-p", provider.name, "hello")
         assert (ran.code, ran.error) == (
             3,
-            f"error: {provider.name} needs a key: set the environment variable {provider.api_key_env}, "
-            "or try it without one: --simulator",
+            (
+                f"error: {provider.name} needs a key: set the environment variable {provider.api_key_env}, "
+                "or try it without one: --simulator"
+            ),
         )
 
 

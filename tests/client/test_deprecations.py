@@ -92,7 +92,7 @@ def test_the_warning_names_the_replacement_of_the_last_feed() -> None:
     mine = Client("aimlapi", api_key="any-key-1234", http_client=http)
     mine.deprecations()
     wanted = "is deprecated since 2026-11-01, and is gone from 2026-12-31 on; use openai/gpt-6"
-    with pytest.warns(ModelDeprecatedWarning, match=wanted), pytest.raises(Exception):  # noqa: B017, PT011
+    with pytest.warns(ModelDeprecatedWarning, match=wanted), pytest.raises(Exception):  # noqa: B017
         mine.image(ImageRequest(model="openai/gpt-4o", prompt="x"))
 
 

@@ -42,7 +42,7 @@ def requests_of(operation: Operation) -> Iterator[LegacyRequest]:
         if each.place == "query" and each.required:
             value: Any = each.schema.get("enum", ["11111111-2222-4333-8444-555555555555"])[0]
             query[each.name] = [value, value] if each.schema.get("type") == "array" else value
-    ids = {name: "1" for name in re.findall(r"{(\w+)}", operation.path)}
+    ids = dict.fromkeys(re.findall(r"{(\w+)}", operation.path), "1")
     bodies = [body for _, _, body in operation.request_examples()] or [{}]
     for body in bodies:
         (one,) = body if isinstance(body, list) else [body]

@@ -169,8 +169,8 @@ _COUNTS = st.none() | st.integers(0, 400)
     st.fixed_dictionaries(
         {},
         optional={
-            **{name: _COUNTS for name in ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens")},
-            **{name: _COUNTS for name in ("cached_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "reasoning_tokens")},
+            **dict.fromkeys(("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens"), _COUNTS),
+            **dict.fromkeys(("cached_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "reasoning_tokens"), _COUNTS),
             "prompt_tokens_details": st.none() | st.fixed_dictionaries({}, optional={"cached_tokens": _COUNTS, "cache_write_tokens": _COUNTS, "audio_tokens": _COUNTS}),
             "completion_tokens_details": st.none() | st.fixed_dictionaries({}, optional={"reasoning_tokens": _COUNTS, "audio_tokens": _COUNTS}),
         },

@@ -216,7 +216,7 @@ def test_a_conversation_in_which_nobody_says_anything_is_refused() -> None:
 def marked(framework: str, wire: Wire) -> dict[str, Any]:
     """Send a conversation with a mark at every place; the body."""
     if framework == "core":
-        part = lambda text: [TextPart(text, MARK)]  # noqa: E731
+        part = lambda text: [TextPart(text, MARK)]
         request = ChatRequest(
             model=wire.settings()["model"],
             tools=[Tool("look", "d", LOOK["function"]["parameters"], cache_control=MARK)],  # type: ignore[index]
@@ -259,7 +259,7 @@ def marked(framework: str, wire: Wire) -> dict[str, Any]:
         point = CachePoint(cache_control=CacheControl(type="ephemeral"))
         on = framework == "messages of LlamaIndex"
         told = {"cache_control": MARK} if on else {}
-        blocks = lambda text, *more: [TextBlock(text=text), *more, *(() if on else (point,))]  # noqa: E731
+        blocks = lambda text, *more: [TextBlock(text=text), *more, *(() if on else (point,))]
         used = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={})
         MultiApiLLM(**wire.settings()).chat(
             [

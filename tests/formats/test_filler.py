@@ -221,7 +221,7 @@ FORMS: list[tuple[str, str, dict[str, Any], Callable[..., dict[str, Any]]]] = [
     ("bineric", "chat", {"response": "Hello", "usage": {**USAGE, "total_cost": 0.1}}, bineric),
 ]
 PICKS = st.functions(
-    like=lambda name: None,  # noqa: ARG005
+    like=lambda name: None,
     returns=st.sampled_from([None, "before", "behind"]),
     pure=True,
 )

@@ -474,6 +474,6 @@ def _only_our_errors(read: Callable[[], Any], kind: type | None = None) -> None:
     try:
         result = read()
     except MultiApiError as error:
-        assert str(error), "an error without words"  # noqa: PT017
+        assert str(error), "an error without words"
     else:
         assert kind is None or isinstance(result, kind)

@@ -168,8 +168,19 @@ def test_vectors_come_out_as_they_went_in(given_vectors: list[list[float]], cuts
 
 
 PIECES = st.sampled_from(
-    [b'"embedding"', b'"embed', b'ding"', b":", b" ", b"[", b"]", b'"', b"\\", b",", b"{", b"}"]
-    + [
+    [
+        b'"embedding"',
+        b'"embed',
+        b'ding"',
+        b":",
+        b" ",
+        b"[",
+        b"]",
+        b'"',
+        b"\\",
+        b",",
+        b"{",
+        b"}",
         b"0.25," * 20,
         b"[" + b"0.25," * 20 + b"1]",
         b'"' + packed(HALVES).encode() + b'"',
@@ -204,8 +215,13 @@ def test_vectors_are_taken_out_of_the_body() -> None:
 
 @pytest.mark.parametrize(
     "flood",
-    [b'"embedding"' + b" " * 1_000_000, b'{"embedding": [' + b"1," * 1_000_000, b'"embedding"' * 200_000]
-    + [b'"embedding":"' * 200_000, b'"embedding": ' * 200_000],
+    [
+        b'"embedding"' + b" " * 1000000,
+        b'{"embedding": [' + b"1," * 1000000,
+        b'"embedding"' * 200000,
+        b'"embedding":"' * 200000,
+        b'"embedding": ' * 200000,
+    ],
 )
 def test_a_flood_that_is_no_vector_costs_no_more_than_its_bytes(flood: bytes) -> None:
     def seconds(body: bytes) -> float:
@@ -243,7 +259,7 @@ def test_what_else_a_vendor_says_is_as_it_was() -> None:
     assert answer.raw == more
 
 
-@pytest.mark.parametrize("vector", [[1] + HALVES, [1, 0, 1], list(range(40)), HALVES + [1]])
+@pytest.mark.parametrize("vector", [[1, *HALVES], [1, 0, 1], list(range(40)), [*HALVES, 1]])
 def test_whole_numbers_are_numbers_as_all_others(vector: list[float], as_a_whole: Callable[[bytes], Any]) -> None:
     body = orjson.dumps({"data": [entry(0, vector)]})
     for answer in (outcome(body), as_a_whole(body)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_the_same_events_wherever_the_bytes_are_cut(newline: bytes) -> None:
 @given(st.lists(st.integers(0, len(BODY)), max_size=8))
 def test_the_same_events_in_random_pieces(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(BODY)]
-    assert decode(*(BODY[a:b] for a, b in zip(edges, edges[1:], strict=False))) == EVENTS
+    assert decode(*(BODY[a:b] for a, b in itertools.pairwise(edges))) == EVENTS
 
 
 @given(st.binary(max_size=300))
@@ -62,5 +64,5 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, max_size=30).map(b"".join), st.lists(st.integers(0, 60), max_size=4))
 def test_any_lines_in_any_pieces_are_the_same_as_byte_by_byte(body: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
-    pieces = [body[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
     assert decode(*pieces) == decode(*(body[i : i + 1] for i in range(len(body))))

@@ -23,7 +23,7 @@ def test_what_is_committed_is_what_the_build_makes(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_profiles_have_known_keys_of_the_right_type(name: str) -> None:
-    hints = {key: hint for key, hint in ModelProfile.__annotations__.items()}
+    hints = dict(ModelProfile.__annotations__.items())
     for model in (*listed_models(name), "never-heard-of"):
         for key, value in find_profile(name, model).items():
             assert key in hints, key

@@ -238,7 +238,7 @@ class Person(BaseModel):
 
     name: str = Field(title="Full name", description="as in the passport")
     nickname: str | None = None
-    children: list["Person"] = []
+    children: list[Person] = []
 
 
 DEFINITIONS = Person.model_json_schema()["$defs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import pickle
 from typing import Any
@@ -103,7 +104,7 @@ def test_deltas_join_to_the_text(text: list[str], thoughts: list[str]) -> None:
     assert items[-1].message.content == "".join(text)
     assert "".join(item.additional_kwargs.get("thinking_delta", "") for item in items) == "".join(thoughts)
     contents = [item.message.content or "" for item in items]
-    assert all(later.startswith(earlier) for earlier, later in zip(contents, contents[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(contents))
 
 
 @given(

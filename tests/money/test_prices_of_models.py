@@ -69,7 +69,7 @@ WORDS = st.sampled_from(["token", "provided", "generated", "cached", "text", "au
     st.lists(
         st.fixed_dictionaries(
             {"price": st.sampled_from([0, 0.5, "1.25", 3])},
-            optional={name: WORDS for name in ("name", "origin", "measure", "content", "unit", "per", "type")},
+            optional=dict.fromkeys(("name", "origin", "measure", "content", "unit", "per", "type"), WORDS),
         ),
         max_size=6,
     )

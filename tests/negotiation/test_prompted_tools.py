@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import httpx
@@ -149,7 +150,7 @@ TEXTS = [
 @given(st.sampled_from(TEXTS), st.lists(st.integers(0, 60), max_size=6))
 def test_a_stream_shows_text_and_no_call_wherever_it_is_cut(text: str, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    pieces = [ChatDelta(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [ChatDelta(text[a:b]) for a, b in itertools.pairwise(edges)]
     whole = ChatResponse(provider="bineric", id="r1", text=text)
     shown = PromptedStream(ASK).take([*pieces, ChatDelta(response=whole)])
     response = shown[-1].response

@@ -161,7 +161,7 @@ def test_one_more_request_without_the_thing_and_nothing_else_changed(
         status, inner = said if isinstance(said, tuple) else (400, said)
         inner = inner if isinstance(inner, dict) else {"message": inner}
         said = (status, {"message": "Provider returned error", "metadata": {"raw": json.dumps({"error": inner})}})
-    refused = lambda body: said if thing in body and body[thing] not in ("auto",) else None  # noqa: E731
+    refused = lambda body: said if thing in body and body[thing] != "auto" else None
     server = Server(refused)
     server.ask(**fields)
     first, second = server.sent
@@ -223,7 +223,7 @@ def test_a_refused_pair_is_remembered_as_a_pair(said: str) -> None:
     for _ in range(2):
         assert server.ask(**both).text == '{"city":"Oslo"}'
     assert ["response_format" in body for body in server.sent] == [True, False, False]
-    assert [body["tools"] for body in server.sent][0] == server.sent[1]["tools"]
+    assert next(body["tools"] for body in server.sent) == server.sent[1]["tools"]
     assert "tool_choice" not in server.sent[1]
     server.ask(**FORMAT)
     assert server.sent[-1]["response_format"]["type"] == "json_schema"

@@ -193,7 +193,7 @@ def check_absent(extra: str) -> None:
             try:
                 importlib.import_module(package)
             except ImportError as error:
-                assert wanted in str(error), str(error)  # noqa: PT017
+                assert wanted in str(error), str(error)
             else:
                 raise AssertionError(f"{package} was imported without {needs}")
 

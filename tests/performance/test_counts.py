@@ -158,9 +158,9 @@ def test_what_a_first_call_needs_is_loaded_by_it(framework: str) -> None:
 def test_another_model_costs_little_beyond_its_fields(client: Client, url: str) -> None:
     floor = CLIENTS[f"{client.group}-floor"]
     floor.load()
-    product = lambda: client.make(url, "size-200")  # noqa: E731
+    product = lambda: client.make(url, "size-200")
     bare = with_fields_of(type(floor.make(url, "m")), type(product()))
-    of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")  # noqa: E731
+    of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")
     product(), of_the_framework()
     assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 70, "li": 35}[client.group]
 
@@ -177,7 +177,7 @@ def test_twenty_calls_are_twenty_requests_on_one_connection(client: Client, url:
 def test_models_share_connections(client: Client, url: str) -> None:
     messages = client.messages([("user", "hello")])
     client.invoke(client.make(url, "size-200"), messages)
-    again = lambda: [client.invoke(client.make(url, f"size-{size}"), messages) for size in (10, 20, 30)]  # noqa: E731
+    again = lambda: [client.invoke(client.make(url, f"size-{size}"), messages) for size in (10, 20, 30)]
     assert visits(url, again) == (3, 0)
 
 
@@ -275,7 +275,7 @@ def test_a_large_image_is_copied_once(client: Client, url: str) -> None:
 def test_reading_vectors_needs_little_beside_the_vectors(base64: bool) -> None:
     answer = embed_json(256, 512, base64, "m")
     response = HttpResponse(200, {}, answer[answer.index(b"\r\n\r\n") + 4 :])
-    read = lambda: parse_embed(response, provider="aimlapi")  # noqa: E731
+    read = lambda: parse_embed(response, provider="aimlapi")
     vectors = 256 * 512 * (sys.getsizeof(0.5) + 8)
     assert peak_bytes(read) < vectors * 1.25
 

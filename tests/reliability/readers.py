@@ -224,7 +224,7 @@ def _growing_of_llamaindex(chunks: Sequence[str]) -> None:
 
 def _listed(read: Callable[[HttpResponse], object], *names: str, status: int = 200) -> Feed:
     def feed(entries: Sequence[dict[str, Any]]) -> None:
-        body = json.dumps(dict.fromkeys(names, list(entries)) | {"id": "a", "status": "completed"}).encode()
+        body = json.dumps({key: list(entries) for key in names} | {"id": "a", "status": "completed"}).encode()
         read(HttpResponse(status, {"content-type": "application/json"}, body, limits=MANY))
 
     return feed

@@ -410,9 +410,8 @@ def test_case_108_the_bucket_in_many_threads() -> None:
 
 
 def test_one_switch_turns_all_repetitions_off() -> None:
-    with HostileServer(status(500)) as server:
-        with pytest.raises(ServerError) as caught:
-            Client("aimlapi", api_key="k", base_url=server.url, max_retries=0).chat(request())
+    with HostileServer(status(500)) as server, pytest.raises(ServerError) as caught:
+        Client("aimlapi", api_key="k", base_url=server.url, max_retries=0).chat(request())
     assert (server.count, caught.value.attempts) == (1, 1)
 
 

@@ -810,12 +810,11 @@ def test_case_083_whatever_else_is_started_is_one_post(what: str, fault: str) ->
     play, kind = UNCERTAIN[fault]
     settings: dict[str, Any] = {"api_key": KEYS["aimlapi"], **HASTY.get(fault, {})}
     for is_async in (False, True):
-        with HostileServer(play) as server:
-            with pytest.raises(kind) as raised:
-                if is_async:
-                    asyncio.run(getattr(AsyncClient("aimlapi", base_url=server.url, **settings), name)(*arguments))
-                else:
-                    getattr(Client("aimlapi", base_url=server.url, **settings), name)(*arguments)
+        with HostileServer(play) as server, pytest.raises(kind) as raised:
+            if is_async:
+                asyncio.run(getattr(AsyncClient("aimlapi", base_url=server.url, **settings), name)(*arguments))
+            else:
+                getattr(Client("aimlapi", base_url=server.url, **settings), name)(*arguments)
         assert server.count == 1
         assert raised.value.outcome_unknown
         assert not raised.value.retryable

@@ -719,9 +719,8 @@ def test_case_105_what_is_logged_says_what_was_repeated_and_why_not() -> None:
 
 def test_header_values_with_line_ends_are_refused_without_being_shown() -> None:
     for value in ("a\r\nx-evil: MARKED", "MARKED\nx", "MARKED\0"):
-        with HostileServer(answer(chat_body())) as server:
-            with pytest.raises(InvalidRequestError) as caught:
-                Client("aimlapi", api_key=KEYS["aimlapi"], base_url=server.url, default_headers={"x-own": value})
+        with HostileServer(answer(chat_body())) as server, pytest.raises(InvalidRequestError) as caught:
+            Client("aimlapi", api_key=KEYS["aimlapi"], base_url=server.url, default_headers={"x-own": value})
         assert server.count == 0
         assert "MARKED" not in str(caught.value)
         assert not caught.value.outcome_unknown

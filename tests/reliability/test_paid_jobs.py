@@ -409,6 +409,6 @@ def test_tools_ask_as_often_as_they_are_told(kind: str, tmp_path: Any) -> None:
         try:
             tool({"prompt": "calm"})
         except MultiApiError as error:
-            assert error.job_id == "job-42"  # noqa: PT017
+            assert error.job_id == "job-42"
     assert waits == [0.25] * 5
     assert json.dumps(waits)

@@ -138,7 +138,7 @@ def everything(value: Any) -> str:
 @pytest.mark.parametrize("provider", ["aimlapi", "aicredits", "binobox", "bineric"])
 def test_no_result_of_any_operation_shows_the_key(provider: str, operation: str) -> None:
     body, call = OPERATIONS[operation]
-    headers = {name: KEY for name in ("x-echo", "x-request-id", "request-id", "x-inference-id")}
+    headers = dict.fromkeys(("x-echo", "x-request-id", "request-id", "x-inference-id"), KEY)
     wire = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, json={**body, "note": ECHO, KEY: [KEY]}))
     client = Client(provider, api_key=KEY, http_client=httpx.Client(transport=wire))
     try:

@@ -334,7 +334,7 @@ def test_a_place_is_not_kept_for_a_loop_that_is_held_up() -> None:
         task = asyncio.ensure_future(limiter.aacquire())
         await asyncio.sleep(0)
         waits.set()
-        goes_on.wait()  # noqa: ASYNC251  (that is the point)
+        goes_on.wait()
         (await task).done()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))

@@ -118,7 +118,7 @@ def test_the_cost_stands_in_the_usage(stream: bool) -> None:
     assert 500 - usage["cost"] == pytest.approx(seen.get("/v1/credits").json()["balance"])
 
 
-def Talk_events(answer: httpx.Response) -> list[Any]:  # noqa: N802
+def Talk_events(answer: httpx.Response) -> list[Any]:
     from tests.simulator.conversing import events
 
     return list(events(answer.text))

@@ -264,7 +264,7 @@ CLOSED = [
 def test_undocumented_fields_are_refused(operation: Operation) -> None:
     talk = talk_about(operation)
     path, _ = prepared(talk, operation)
-    media_type, _, value = next(entry for entry in documented_requests(operation) if entry[0] == "application/json")
+    _media_type, _, value = next(entry for entry in documented_requests(operation) if entry[0] == "application/json")
     response = talk.send(operation.method, path, json={**fitted(talk, operation, value, path), "no_such_field": 1})
     assert response.status_code == 400
     assert "no_such_field" in response.text

@@ -350,10 +350,7 @@ class Soak:
         facts = vars(_ours(outcome) or outcome)
         if shows_key(shown) or shows_key(repr(facts)):
             self.findings.keys.append(f"{call.name} {question.vendor}: the key is in {type(outcome).__name__}")
-        if isinstance(outcome, WrongAnswerError):
-            how = "wrong"
-        else:
-            how = "refused" if _ours(outcome) is not None else "wrong"
+        how = "wrong" if isinstance(outcome, WrongAnswerError) else "refused" if _ours(outcome) is not None else "wrong"
         name = type(_ours(outcome) or outcome).__name__
         text = f"{name}: {outcome}" if how == "refused" else shown
         says_begun = bool(facts.get("outcome_unknown") or facts.get("job_id"))

@@ -43,7 +43,27 @@ AICREDITS_SOUNDS = {
     "mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "webm": "audio/webm", "ogg": "audio/ogg", "flac": "audio/flac",
     "mp4": "video/mp4", "aac": "audio/aac", "aiff": "audio/aiff",
 }  # fmt: skip
-BINERIC_FILES = "mp3 wav m4a ogg aac flac wma jpg jpeg png gif webp pdf doc docx xls xlsx txt csv".split()
+BINERIC_FILES = [
+    "mp3",
+    "wav",
+    "m4a",
+    "ogg",
+    "aac",
+    "flac",
+    "wma",
+    "jpg",
+    "jpeg",
+    "png",
+    "gif",
+    "webp",
+    "pdf",
+    "doc",
+    "docx",
+    "xls",
+    "xlsx",
+    "txt",
+    "csv",
+]
 
 # ------------------------------------------------------------------------------------------------ the places
 

@@ -124,7 +124,7 @@ def test_no_wrong_type_gives_an_error_of_another_kind(provider: Any, cls: type[A
     for wrong in WRONG:
         for value in (wrong, [wrong]):
             sent, error = _ask(provider, cls, name, value)
-            if value == "" or value is wrong and isinstance(wrong, str) and not wrong:
+            if value == "" or (value is wrong and isinstance(wrong, str) and not wrong):
                 continue  # an empty text is not set
             assert isinstance(error, MultiApiError), (value, error)
             assert sent == [], value

@@ -102,6 +102,7 @@ _SETTINGS = (
     "tool_calling",
     "split_thinking",
     "reasoning_replay",
+    "think",
 )
 CALL_ALIASES = {"model_name": "model", "max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
 _OF_THE_MODEL = frozenset(

@@ -117,6 +117,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         split_thinking: Take `<think>...</think>` out of the text and hand it out as reasoning.
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
             the vendor documents ("auto", and None).
+        think: Think "less", or not at all ("off"), written as the provider and the model are known to take it.
         include_response_headers: Put the answer's headers into `response_metadata`.
         default_headers, default_query: Sent with every request; not shown and not serialized.
         model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
@@ -169,6 +170,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     on_truncated_tool_call: OnTruncated = "invalid"
     split_thinking: bool | None = None
     reasoning_replay: ReasoningReplay | None = None
+    think: Literal["less", "off"] | None = None
     include_response_headers: bool = False
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
@@ -609,6 +611,7 @@ _IDENTIFYING = (
     "service_tier",
     "tool_calling",
     "reasoning_replay",
+    "think",
     "model_kwargs",
     "extra_body",
 )

@@ -24,6 +24,7 @@ SETTINGS = (
     "tool_calling",
     "split_thinking",
     "reasoning_replay",
+    "think",
 )
 """Settings that are fields of the model and of a request alike."""
 _SETTING_NAMES = frozenset({*SETTINGS, "n", "model"})

@@ -80,6 +80,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
             the vendor documents it.
+        think: Think "less", or not at all ("off"), written as the provider and the model are known to take it.
         structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused;
             LlamaIndex's `pydantic_program_mode` FUNCTION is "function_calling" and LLM is "prompted".
         structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
@@ -126,6 +127,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = True
     reasoning_replay: ReasoningReplay = "auto"
+    think: Literal["less", "off"] | None = None
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
     misplaced_media: MisplacedMedia = "hoist"

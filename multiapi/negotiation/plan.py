@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from multiapi.errors import MultiApiError
+from multiapi.errors import InvalidRequestError, MultiApiError
+from multiapi.formats.model_facts import thinking_fields
 from multiapi.formats.schemas import object_root
 from multiapi.formats.unseen_media import with_notes
 from multiapi.http.exchange import HttpRequest
@@ -147,6 +148,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     Raises:
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
+    request = with_thinking(provider, request)
     request, names = renamed(with_notes(provider, request))
     root = None
     wanted = request.response_format
@@ -159,6 +161,30 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     if names is None and root is None and not costs_more:
         return made
     return replace(made, names=names, root=root, costs_more=costs_more)
+
+
+THINK = ("less", "off")
+
+
+def with_thinking(provider: Provider, request: ChatRequest) -> ChatRequest:
+    """The request with `think` in the words of the provider and the model.
+
+    Raises:
+        InvalidRequestError: Another word, or the same is said by `reasoning_effort` or `reasoning` as well.
+    """
+    if request.think is None:
+        return request
+    name = provider.name
+    if request.think not in THINK:
+        raise InvalidRequestError(
+            f"{name}: think must be one of {', '.join(THINK)}, not {request.think!r}", provider=name
+        )
+    other = "reasoning_effort" if request.reasoning_effort is not None else "reasoning"
+    if request.reasoning_effort is not None or "reasoning" in request.extra or "reasoning_effort" in request.extra:
+        raise InvalidRequestError(f"{name}: set think or {other}, not both", provider=name)
+    fields = dict(thinking_fields(name, request.model, request.think))
+    effort = fields.pop("reasoning_effort", None)
+    return replace(request, think=None, reasoning_effort=effort, extra={**fields, **request.extra})
 
 
 def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:

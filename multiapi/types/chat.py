@@ -170,6 +170,8 @@ class ChatRequest:
         reasoning_replay: Which thoughts of its own a model gets back: all, those before tool calls, or none. "auto" does as the vendor
             documents it; thoughts that are signed or encrypted and came with tool calls go back until the user speaks again.
             Thoughts of another model or vendor never go along.
+        think: Think "less", or not at all ("off"; as little as the model allows where it cannot be turned off). It is written as the
+            provider and the model are known to take it; None leaves it to the model.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
         extra_name: What the caller knows `extra` as; errors say it.
@@ -201,6 +203,7 @@ class ChatRequest:
     tool_calling: ToolCalling = "auto"
     split_thinking: bool = False
     reasoning_replay: ReasoningReplay = "auto"
+    think: Literal["less", "off"] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_name: str = field(default="extra", compare=False, repr=False)

@@ -133,6 +133,8 @@ def _content(message: Message, model: str, provider: str) -> str | list[dict[str
         return parts if isinstance(parts, str) else [_part(part, provider) for part in parts]
     thoughts = _thoughts(message.reasoning, model, provider)
     text = message.text or (message.refusal or "" if not message.tool_calls else "")
+    if not text.strip():
+        text = ""  # Claude refuses blanks as it does nothing
     is_marked = not isinstance(message.content, str) and any(
         isinstance(part, TextPart) and part.cache_control is not None for part in message.content
     )
@@ -140,7 +142,7 @@ def _content(message: Message, model: str, provider: str) -> str | list[dict[str
         return text
     said: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
     if is_marked:
-        said = [_part(part, provider) for part in message.content if isinstance(part, TextPart) and part.text]
+        said = [_part(part, provider) for part in message.content if isinstance(part, TextPart) and part.text.strip()]
     calls = [
         {
             "type": "tool_use",

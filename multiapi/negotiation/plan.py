@@ -15,6 +15,7 @@ from multiapi.formats.schemas import object_root
 from multiapi.formats.unseen_media import with_notes
 from multiapi.http.exchange import HttpRequest
 from multiapi.negotiation import prompted_tools
+from multiapi.negotiation.call_ids import with_unique_ids
 from multiapi.negotiation.json_answers import (
     JsonAnswerFilter,
     RootFilter,
@@ -149,7 +150,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
     request = with_thinking(provider, request)
-    request, names = renamed(with_notes(provider, request))
+    request, names = renamed(with_unique_ids(with_notes(provider, request)))
     root = None
     wanted = request.response_format
     if wanted is not None and wanted.schema is not None:

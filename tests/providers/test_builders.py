@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
@@ -244,3 +246,24 @@ def test_the_address_with_and_without_its_version(name: str, given: str, settled
     from multiapi import Client
 
     assert Client(name, api_key="k", base_url=given).base_url == settled
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_a_number_that_json_lacks_is_refused_with_its_place(provider: str, number: float) -> None:
+    deep: Any = [number]
+    for _ in range(5_000):
+        deep = {"a": deep}
+    circle: dict[str, Any] = {"first": number}
+    circle["again"] = circle
+    for fields, place in (
+        ({"extra": {"x": {"y": [0.5, number]}}}, "x.y.1"),
+        ({"frequency_penalty": number}, "frequency_penalty"),
+        ({"logit_bias": {"1": number}}, "logit_bias.1"),
+        ({"extra": deep}, ""),
+        ({"extra": {"x": circle}}, "x.first"),
+    ):
+        chat = PROVIDERS[provider].chat
+        assert chat is not None
+        with pytest.raises(InvalidRequestError, match=f"{provider}: {place}"):
+            chat.build(ChatRequest(model="m", messages=[Message("user", "x")], **fields))

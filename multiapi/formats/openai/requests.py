@@ -120,6 +120,13 @@ def check_request(request: ChatRequest, provider: str) -> None:
     _check_range(provider, "top_p", request.top_p, 0, 1)
     _check_range(provider, "max_tokens", request.max_tokens, 1, None)
     _check_range(provider, "n", request.n, 1, None)
+    for name in CHAT_SETTINGS:
+        value = getattr(request, name)
+        if type(value) in {float, dict, list}:
+            _check_finite(provider, name, value)
+    if request.extra:
+        for name, value in request.extra.items():
+            _check_finite(provider, name, value)
     _check_word(provider, "tool_calling", request.tool_calling, _TOOL_CALLING)
     _check_word(provider, "reasoning_replay", request.reasoning_replay, _REASONING_REPLAY)
     if request.tool_choice not in {None, "auto", "none", "required"} and request.tools:
@@ -139,6 +146,25 @@ def _check_range(provider: str, name: str, value: float | None, low: float, high
     if value < low or (high is not None and value > high):
         allowed = f"from {low} to {high}" if high is not None else f"{low} or more"
         raise InvalidRequestError(f"{provider}: {name} must be {allowed}, not {value!r}", provider=provider)
+
+
+def _check_finite(provider: str, name: str, value: Any) -> None:
+    """JSON has no word for NaN and Infinity: they would go out as null, which says something else."""
+    waiting: list[tuple[Any, Any]] = [((None, name), value)]
+    seen: set[int] = set()
+    while waiting:
+        place, each = waiting.pop()
+        if isinstance(each, float) and not math.isfinite(each):
+            names: list[str] = []
+            while place is not None:
+                place, key = place
+                names.append(str(key))
+            where = ".".join(reversed(names))
+            raise InvalidRequestError(f"{provider}: {where} must be a finite number, not {each!r}", provider=provider)
+        if isinstance(each, (Mapping, list, tuple)) and id(each) not in seen:
+            seen.add(id(each))
+            entries = each.items() if isinstance(each, Mapping) else enumerate(each)
+            waiting += [((place, key), inner) for key, inner in entries]
 
 
 def _check_word(provider: str, name: str, value: str, known: Sequence[str]) -> None:
@@ -200,10 +226,13 @@ def _last_of_user(messages: Sequence[Message]) -> int:
 
 
 def says_something(wire: Mapping[str, Any]) -> bool:
-    """Whether a message on the wire holds content, calls or thoughts."""
+    """Whether a message on the wire holds content, calls or thoughts. Blanks are no content: Claude refuses them as it does nothing."""
     content = wire.get("content")
-    if isinstance(content, list):
-        content = any(part.get("text", True) for part in content)
+    if isinstance(content, str):
+        content = content.strip()
+    elif isinstance(content, list):
+        texts = (part.get("text", True) for part in content)
+        content = any(text.strip() if isinstance(text, str) else text for text in texts)
     return bool(content) or len(wire.keys() - {"role", "content", "name"}) > 0
 
 

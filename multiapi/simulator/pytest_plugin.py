@@ -8,13 +8,15 @@
 - `multiapi_base_urls`: vendor to address on that port.
 - `multiapi_keys`: vendor to a key that is good; every key but the special ones is.
 - `multiapi_in_process`: a new `Simulator` without a socket; `transport` and `async_transport` are for httpx.
+- `multiapi_as_seen`: which forms that were seen live both of them send: False. Override it in a conftest, or for a test with
+  `@pytest.mark.parametrize("multiapi_as_seen", [True])`; `True` is all, a set has names (see `multiapi.simulator.as_seen`).
 
 pytest loads this module whether it is used or not, so it imports nothing that costs time or may be missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,13 +51,19 @@ def _multiapi_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def multiapi_simulator(_multiapi_server: Server) -> Server:
+def multiapi_as_seen() -> bool | str | Iterable[str]:
+    """Which forms that were seen live the simulator sends."""
+    return False
+
+
+@pytest.fixture
+def multiapi_simulator(_multiapi_server: Server, multiapi_as_seen: bool | str | Iterable[str]) -> Server:
     """A running simulator without requests, charges, faults or limits."""
     simulator = _multiapi_server.simulator
     simulator.reset()
     simulator.faults.clear()
     simulator.limits.switch_off()
-    simulator.as_seen = False
+    simulator.as_seen = multiapi_as_seen
     return _multiapi_server
 
 
@@ -72,10 +80,10 @@ def multiapi_keys() -> dict[str, str]:
 
 
 @pytest.fixture
-def multiapi_in_process() -> Simulator:
+def multiapi_in_process(multiapi_as_seen: bool | str | Iterable[str]) -> Simulator:
     """A simulator without a socket."""
     try:
         from multiapi.simulator import Simulator
     except ImportError as error:
         pytest.skip(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})")
-    return Simulator()
+    return Simulator(as_seen=multiapi_as_seen)

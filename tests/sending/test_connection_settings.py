@@ -22,7 +22,10 @@ CLASSES = (ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit, MultiApiLLM, Multi
 
 
 def test_the_list_is_what_a_client_takes() -> None:
-    assert set(inspect.signature(Settings.__init__).parameters) - {"self", "provider", "unknown_fields", "budget"} == CONNECTION
+    assert (
+        set(inspect.signature(Settings.__init__).parameters) - {"self", "provider", "unknown_fields", "budget"}
+        == CONNECTION
+    )
 
 
 @pytest.mark.parametrize("cls", CLASSES)

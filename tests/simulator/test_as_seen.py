@@ -351,3 +351,19 @@ def test_a_blocked_word_is_a_guardrail() -> None:
     refused = seen.post("/v1/chat/completions", body)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "blocked_keyword")
     assert refused.json()["error"]["type"] == "guardrail_violation"
+
+
+@pytest.mark.parametrize("multiapi_as_seen", [True, {"credits", "cost"}, "credits,cost", False])
+def test_the_fixtures_take_the_switch(
+    multiapi_as_seen: Any, multiapi_simulator: Any, multiapi_in_process: Simulator
+) -> None:
+    expected = as_seen.read(multiapi_as_seen)
+    assert multiapi_simulator.simulator.as_seen == multiapi_in_process.as_seen == expected
+    answer = httpx.get(
+        multiapi_simulator.base_url("aicredits") + "/v1/credits", headers={"authorization": "Bearer any-key-1234"}
+    )
+    assert answer.status_code == (404 if "credits" in expected else 200)
+
+
+def test_without_a_word_nothing_is_on(multiapi_simulator: Any, multiapi_in_process: Simulator) -> None:
+    assert not multiapi_simulator.simulator.as_seen and not multiapi_in_process.as_seen

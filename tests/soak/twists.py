@@ -35,7 +35,7 @@ def quotation(mark: str, call: str) -> str:
 
 def twisted(answer: Answer, twist: str, mark: str) -> Answer:
     """The answer to a chat, changed; the same where the twist does not fit."""
-    if answer.status != 200 or "json" not in answer.headers.get("content-type", "") and answer.pieces is None:
+    if answer.status != 200 or ("json" not in answer.headers.get("content-type", "") and answer.pieces is None):
         return answer
     if answer.pieces is not None:
         answer.pieces = _streamed(answer.pieces, twist, mark)

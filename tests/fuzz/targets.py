@@ -29,6 +29,7 @@ from multiapi.types.embeddings import EmbedResponse
 from multiapi.types.limits import Limits
 from multiapi.types.media import Media, from_base64
 from tests.contracts import response_examples
+from tests.fuzz.http11 import http_answers
 
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**70, 1.5, float("1e308"), "", "null", "x" * 300, "\u202e\x00", "[]", [], {}, [None], [[]], {"": None},
@@ -454,6 +455,7 @@ def llamaindex_messages(chance: random.Random) -> None:
 
 
 TARGETS: dict[str, Callable[[random.Random], None]] = {
+    "http answers": http_answers,
     "whole answers": whole_answers,
     "errors": errors,
     "streams": streams,

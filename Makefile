@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install lock audit demo test lint format bench bench-full record diff-contract fuzz soak tables docs notebooks package-check clean
+.PHONY: help install lock audit demo test quick lint format bench bench-full record diff-contract fuzz soak tables docs notebooks package-check clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,13 @@ demo: $(INSTALLED)  ## All five vendors in LangChain and LlamaIndex, on the simu
 
 test: $(INSTALLED)  ## All tests, offline
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+QUICK := http negotiation money transport/test_slots.py formats/test_assembly.py flows/test_steps_and_attempts.py client/test_operations.py \
+	providers/test_builders.py bulk/test_ledger.py langchain/test_convert.py langchain/test_structured.py llamaindex/test_convert.py \
+	llamaindex/test_streams.py equivalence/test_same_bytes.py
+
+quick: $(INSTALLED)  ## Some tests of each room, for between two edits
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(addprefix tests/,$(QUICK)) $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

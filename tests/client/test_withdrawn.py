@@ -14,7 +14,7 @@ import pytest
 from langchain_multiapi import ChatMultiApi
 from langchain_multiapi.errors import WithdrawnError as LangChainWithdrawnError
 from llamaindex_multiapi import MultiApiLLM
-from multiapi import AsyncClient, ChatRequest, Client, EmbedRequest, LegacyRequest, Message
+from multiapi import AsyncClient, ChatRequest, Client, EmbedRequest, Message
 from multiapi.cli.exit_codes import exit_code
 from multiapi.errors import NotFoundError, WithdrawnError
 from multiapi.provider import Retry
@@ -22,6 +22,7 @@ from multiapi.providers.aimlapi.catalogue.gone import deprecation_of
 from multiapi.providers.aimlapi.legacy import OPERATIONS, ROUTES, WITHDRAWN
 from multiapi.simulator import Simulator
 from multiapi.simulator.contract import Operation, contract
+from multiapi.types.legacy import LegacyRequest
 
 REMOVED = {
     operation.id: operation for operation in contract("aimlapi").operations.values() if operation.status == "removed"

@@ -172,7 +172,7 @@ def test_the_innermost_words_are_told_and_decide(wrap: str, text: str, code: str
     inner = {"error": {"message": text, "code": code}}
     if wrap == "raw text" and cls is not ContextLengthError:
         cls = InvalidRequestError  # text alone has no code
-    body = WRAPPED[wrap](inner, text) | {"status": 400}
+    body: dict[str, Any] = {**WRAPPED[wrap](inner, text), "status": 400}
     if way != "whole" and "error" not in body:
         body = {"error": body}
     error = Wire(400, body, way).failure("aicredits", max_retries=0)

@@ -117,7 +117,7 @@ def _text(body: dict[str, Any]) -> tuple[str, Callable[[str], None]]:
     for choice in body.get("choices", []):
         message = choice.get("message")
         if isinstance(message, dict) and isinstance(message.get("content"), str):
-            return message["content"], lambda text: message.update(content=text)
+            return message["content"], lambda text, message=message: message.update(content=text)
     return "", lambda _: None
 
 

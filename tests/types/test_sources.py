@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from multiapi import PROVIDERS, AsyncClient, Client, LegacyRequest
+from multiapi import PROVIDERS, AsyncClient, Client
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.types import media_requests
+from multiapi.types.legacy import LegacyRequest
 from multiapi.types.media import Media
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(30)

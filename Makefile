@@ -44,6 +44,7 @@ lint: $(INSTALLED)  ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file tests/mypy.ini
 	@$(BIN)/lint-imports
 
 format: $(INSTALLED)  ## Format and mend what can be mended

@@ -87,7 +87,7 @@ class _Heard:
         if not self.complete:
             self.has_head, self.names = False, set()
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: ARG002
+    def on_header(self, name: bytes, value: bytes) -> None:
         self.names.add(name.lower())
 
     def on_headers_complete(self) -> None:

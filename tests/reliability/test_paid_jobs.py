@@ -230,9 +230,9 @@ def test_a_job_that_is_never_known_ends_the_wait(name: str) -> None:
     within = sum(sum(waits[:count]) <= NOT_YET_S for count in range(1, len(waits) + 1))
     assert server.polls == within + MAX_MISSES + 1
     server = Vendor(GONE)
-    with without_waiting() as waits, pytest.raises(MultiApiError) as caught:
+    with without_waiting() as waits, pytest.raises(MultiApiError) as late:
         getattr(server.client(vendor), method)(request, timeout_s=20.0)
-    assert (caught.value.job_id, sum(waits)) == ("job-42", 20.0)
+    assert (late.value.job_id, sum(waits)) == ("job-42", 20.0)
 
 
 @every_job

@@ -47,7 +47,7 @@ UNREADABLE = {
     "broken base64": {"b64_json": "!!!"},
     "a number": {"b64_json": 17},
 }
-BAD = REFUSED | UNREADABLE
+BAD: dict[str, Any] = REFUSED | UNREADABLE
 
 # vendor, method, request, a good entry, and the body around the entries
 SEVERAL: dict[str, tuple[str, str, Any, Any, Any]] = {

@@ -173,8 +173,8 @@ def test_langchain_openai(address: str) -> None:
         whole = chunk if whole is None else whole + chunk
     assert whole.content == "1, 2, 3"
     streamed: Any = None
-    for chunk in model.bind_tools([get_weather]).stream("What is the weather in Oslo?"):
-        streamed = chunk if streamed is None else streamed + chunk
+    for part in model.bind_tools([get_weather]).stream("What is the weather in Oslo?"):
+        streamed = part if streamed is None else streamed + part
     assert [call["args"] for call in streamed.tool_calls] == [{"city": "Oslo"}]
     answer = create_agent(model, [get_weather]).invoke({"messages": [HumanMessage("What is the weather in Oslo?")]})
     assert "4 degrees" in answer["messages"][-1].content

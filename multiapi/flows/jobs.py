@@ -19,6 +19,7 @@ from multiapi.errors import (
     RequestTimeoutError,
     ResponseFormatError,
     StatusError,
+    one_line,
     printable,
 )
 from multiapi.flows.address_checks import check_media, refuses
@@ -76,7 +77,7 @@ def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
             f"{setting.provider.title} may have started a job ({kind}) and may charge it: look there before starting it again"
         )
         raise
-    logger.info("%s: the %s is job %s", setting.provider.name, kind, job.id)  # found again after a crash
+    logger.info("%s: the %s is job %s", setting.provider.name, kind, one_line(job.id))  # found again after a crash
     now: float = yield Wait(0.0)
     return replace(job, kind=kind, model=job.model or request.model, created_s=now)
 

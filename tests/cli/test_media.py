@@ -232,3 +232,24 @@ def test_what_a_field_does_not_take_is_refused_unsent(
     ran = cli(*command)
     assert ran.code == 2 and words in ran.error
     assert not served.log
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
+        ("a.html", b"<html></html>"),
+        ("a.png", b"<svg></svg>"),
+    ],
+)
+def test_what_a_browser_would_run_is_not_opened(
+    name: str, data: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: started.append(command))
+    path = tmp_path / name
+    path.write_bytes(data)
+    files.open_file(Media(data=data, mime_type="image/svg+xml" if name != "a.html" else "text/html", path=path))
+    assert started == []
+    files.open_file(Media(data=b"\x89PNG\r\n\x1a\n" + bytes(50), path=tmp_path / "b.png"))
+    assert len(started) == 1

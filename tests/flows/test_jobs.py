@@ -541,3 +541,14 @@ def test_states_go_by_as_time_does(waits: list[float]) -> None:
         clock.advance(4)
     assert states == ["pending", "pending", "processing", "processing", "processing", "processing", "processing"]
     assert job.state == "completed"
+
+
+def test_the_id_of_a_job_is_one_line_of_the_log_and_holds_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    key = "sk-test-0123456789abcdef"
+    body = {"id": f"job-{key}", "status": "queued"}
+    wire = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=body)))
+    with caplog.at_level("INFO", logger="multiapi"):
+        Client("aimlapi", api_key=key, http_client=wire).start_video(VideoRequest(model="m", prompt="x"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "multiapi"]
+    assert any("job-" in line for line in lines)
+    assert all(line.isprintable() and key not in line for line in lines)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.base import LangSmithParams
@@ -14,7 +14,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.model_profile import ModelProfile, _warn_unknown_profile_keys
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
 from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response, settle
@@ -28,6 +28,7 @@ from multiapi._version import __version__
 from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.steps import Policy, UnknownFields
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider
 from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.sending.addresses import address_of_environment
@@ -76,6 +77,7 @@ _CONNECTION_FIELDS = frozenset(
         "engine",
         "policy",
         "limits",
+        "budget",
     }
 )
 _CLIENTS = ("client", "async_client")
@@ -131,6 +133,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         policy, limits: `multiapi.Policy` and `multiapi.Limits`: what is repeated, and how much is read at most. `max_retries` wins.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         attribution: A `multiapi.Attribution`: which program makes these requests; None: nothing is said.
+        budget: A `multiapi.money.Budget`, shared by as many models and tools as you like, or an amount like "20 USD" for this one alone.
         limiter: A `multiapi.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
             caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
@@ -182,6 +185,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     allow_http: bool = False
     unknown_fields: UnknownFields = "warn"
     attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
+    budget: Annotated[Any, BeforeValidator(Budget.of)] = Field(default=None, exclude=True, repr=False)
     limiter: Limiter | Literal["documented"] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     verify: Any = Field(default=True, exclude=True, repr=False)
@@ -218,6 +222,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
         self._home = (self.provider, address_of_environment(self.vendor))
+        if self.budget is not None:
+            self.budget.attach(self.vendor.name, self.vendor.units)
         return self
 
     @model_validator(mode="after")
@@ -290,6 +296,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             "limits": self.limits,
             "unknown_fields": self.unknown_fields,
             "attribution": self.attribution,
+            "budget": self.budget,
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.rate_limiters import BaseRateLimiter
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi._arguments import given
 from langchain_multiapi._errors import langchain_errors
@@ -20,6 +20,7 @@ from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiEr
 from multiapi.flows.embeddings import added_cost, added_usage, batches
 from multiapi.flows.steps import Policy
 from multiapi.formats.openai.vendor import merged
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider, operation_of
 from multiapi.providers import split_model
 from multiapi.sending.addresses import address_of_environment
@@ -46,7 +47,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             model's id.
         model: The vendor's id of the model. (Also `model_name`.)
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, trust_env, engine, policy, limits, attribution: As for `ChatMultiApi`.
+            proxy, verify, trust_env, engine, policy, limits, attribution, budget: As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
         batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
@@ -88,6 +89,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
     attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
+    budget: Annotated[Any, BeforeValidator(Budget.of)] = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -116,6 +118,8 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
         self._home = (self.provider, address_of_environment(self.vendor))
+        if self.budget is not None:
+            self.budget.attach(self.vendor.name, self.vendor.units)
         return self
 
     @cached_property
@@ -140,6 +144,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             "default_query": self.default_query,
             "allow_http": self.allow_http,
             "attribution": self.attribution,
+            "budget": self.budget,
             "limiter": self.limiter,
             "proxy": self.proxy,
             "verify": self.verify,

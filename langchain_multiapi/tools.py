@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
@@ -24,6 +24,7 @@ from multiapi.client.pair import ClientPair
 from multiapi.errors import MultiApiError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Policy
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.sending.limiter import Limiter
@@ -65,7 +66,7 @@ class _Vendor(Sealed, BaseModel):
         job_timeout_s: How long a tool waits for a film, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
-            proxy, verify, trust_env, engine, policy, limits, attribution: As for `ChatMultiApi`.
+            proxy, verify, trust_env, engine, policy, limits, attribution, budget: As for `ChatMultiApi`.
     """
 
     provider: str
@@ -93,6 +94,7 @@ class _Vendor(Sealed, BaseModel):
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
     attribution: Attribution | None = Field(default=None, exclude=True, repr=False)
+    budget: Annotated[Any, BeforeValidator(Budget.of)] = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -153,6 +155,7 @@ class _Vendor(Sealed, BaseModel):
                     policy=self.policy,
                     limits=self.limits,
                     attribution=self.attribution,
+                    budget=self.budget,
                     http_client=self.http_client,
                     http_async_client=self.http_async_client,
                 )

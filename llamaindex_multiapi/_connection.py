@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from multiapi.client.arguments import MEANINGLESS, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.formats.openai.vendor import merged
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider
 from multiapi.providers import find_provider, split_model
 from multiapi.sending.addresses import address_of_environment, checked_base_url
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from multiapi.client.client import AsyncClient, Client
 
 _SHARED = frozenset(
-    {"api_key", "http_client", "http_async_client", "callback_manager", "rate_limiter", "limiter", "verify", "timeout"}
+    {
+        "api_key",
+        "http_client",
+        "http_async_client",
+        "callback_manager",
+        "rate_limiter",
+        "limiter",
+        "budget",
+        "verify",
+        "timeout",
+    }
 )
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
 _FIRST = frozenset({"provider", "model"})
@@ -77,6 +88,9 @@ class Connected:
             raise key
         if data.get("base_url") is None:
             data["base_url"] = address_of_environment(provider)
+        budget = data["budget"] = Budget.of(data.get("budget"))
+        if budget is not None:
+            budget.attach(provider.name, provider.units)
         if data.get("rate_limiter") is not None:
             data["rate_limiter"] = _for_attempts(data["rate_limiter"])
         # A key of the environment is not kept but read at each call, so that it may change.
@@ -212,6 +226,7 @@ class Connected:
             _limiter_of(fields),
             fields.get("unknown_fields"),
             fields["attribution"],
+            fields["budget"],
             getattr(fields["rate_limiter"], "tokens", None),
         )
         private = self.__pydantic_private__  # type: ignore[attr-defined]
@@ -239,6 +254,7 @@ class Connected:
             limiter=_limiter_of(fields),
             unknown_fields=fields.get("unknown_fields", "warn"),
             attribution=fields["attribution"],
+            budget=fields["budget"],
         )
         window = getattr(fields["rate_limiter"], "tokens", None)
         if window is not None:

@@ -105,6 +105,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     limits: Any = Field(default=None, exclude=True, repr=False)
     allow_http: bool = Field(default=False, exclude=True, repr=False)
     attribution: Any = Field(default=None, exclude=True, repr=False)
+    budget: Any = Field(default=None, exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

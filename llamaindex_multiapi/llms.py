@@ -95,6 +95,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         max_retries: At most so many repetitions of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
         limiter: The core's own, `multiapi.Limiter`, or "documented" for the caps that the vendor documents.
+        budget: A `multiapi.money.Budget`, shared by as many models and tools as you like, or an amount like "20 USD" for this one alone.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
 
@@ -150,6 +151,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     allow_http: bool = Field(default=False, exclude=True, repr=False)
     unknown_fields: UnknownFields = Field(default="warn", exclude=True, repr=False)
     attribution: Any = Field(default=None, exclude=True, repr=False)
+    budget: Any = Field(default=None, exclude=True, repr=False)
     limiter: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

@@ -56,6 +56,7 @@ class Client(FlowRunner, Blocking, Calls):
         engine: What sends the requests: "multiapi", "httpx" or "httpx2". None: MULTIAPI_ENGINE, else "multiapi".
         allow_http: Permit plain http to hosts that are not this machine.
         attribution: An `Attribution`: which program makes these requests, for providers that count that; None: nothing is said.
+        budget: A `Budget`, shared by as many clients as you like, or an amount like "20 USD" for this one alone; see docs/guides/money.md.
         unknown_fields: What is done about fields in `extra` that the provider is not known to take: "warn" once, "error", or "pass".
 
     Raises:

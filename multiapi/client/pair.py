@@ -9,6 +9,7 @@ from typing import Any
 from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import MissingApiKeyError
 from multiapi.flows.steps import Flow, Setting
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
 from multiapi.sending.keys import ApiKey
@@ -53,6 +54,10 @@ class ClientPair:
         self.http_client = http_client
         self.http_async_client = http_async_client
         self.settings = {name: value for name, value in settings.items() if value is not None}
+        budget = Budget.of(settings.get("budget"))
+        if budget is not None:
+            budget.attach(self.provider.name, self.provider.units)
+            self.settings["budget"] = budget  # one for both clients
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name not in _MADE}

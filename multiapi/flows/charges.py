@@ -286,7 +286,7 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
     try:
         for budget in budgets:
             has_unit = not provider.units or budget.unit in provider.units
-            if has_unit and size is not None and PRICE_BOOK.tokens(provider.name, model, budget.unit) is None:
+            if budget is setting.budget and not _is_listed(provider, model, budget.unit):
                 yield from _read_list(setting)
             prices = PRICE_BOOK.tokens(provider.name, model, budget.unit) if has_unit else None
             told = provider.tells_cost and provider.read_cost is not None
@@ -304,6 +304,13 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
             hold.release()
         raise
     return Charge(provider, model, tuple(holds))
+
+
+def _is_listed(provider: Provider, model: str, unit: str | None) -> bool:
+    """Whether a price of the model is known."""
+    if PRICE_BOOK.tokens(provider.name, model, unit) is not None:
+        return True
+    return PRICE_BOOK.at_least(provider.name, model, unit) is not None
 
 
 def _longest(provider: Provider, model: str) -> int | None:

@@ -1,0 +1,270 @@
+"""`budget=` on every class: the same budget for all, the cap holds, and a wrong unit is an error at once."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit
+from llamaindex_multiapi import MultiApiEmbedding, MultiApiLLM, MultiApiToolSpec
+from multiapi import AsyncClient, Client
+from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
+from multiapi.money import Budget, BudgetExceededError
+from multiapi.money.prices import PRICE_BOOK, PriceBook
+from multiapi.sending.waiting import without_waiting
+from multiapi.simulator import Simulator
+from multiapi.types.chat import ChatRequest, Message
+from multiapi.types.embeddings import EmbedRequest
+from multiapi.types.media_requests import ImageRequest, VideoRequest
+
+KEY = "any-key-1234"
+MODEL = "openai/gpt-4o"
+
+
+@pytest.fixture(autouse=True)
+def _no_lists(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    fresh = PriceBook()
+    for name in ("_lists", "_given", "_longest", "_asked"):
+        monkeypatch.setattr(PRICE_BOOK, name, getattr(fresh, name))
+    with without_waiting():
+        yield
+
+
+class World:
+    def __init__(self, provider: str = "aimlapi") -> None:
+        self.provider = provider
+        self.simulator = Simulator()
+        self.connection = {
+            "api_key": KEY,
+            "base_url": self.simulator.base_url(provider),
+            "http_client": httpx.Client(transport=self.simulator.transport),
+            "http_async_client": httpx.AsyncClient(transport=self.simulator.async_transport),
+        }
+
+    def client(self, **settings: Any) -> Client:
+        given = {name: value for name, value in self.connection.items() if name != "http_async_client"}
+        return Client(self.provider, **given, **settings)
+
+    def later(self, **settings: Any) -> AsyncClient:
+        given = {name: value for name, value in self.connection.items() if name != "http_client"}
+        http = given.pop("http_async_client")
+        return AsyncClient(self.provider, **given, http_client=http, **settings)
+
+    @property
+    def lost(self) -> Decimal:
+        accounts = self.simulator.vendor(self.provider).accounts.values()
+        return sum((account.deposit - account.balance for account in accounts), Decimal(0))
+
+
+def chat(text: str = "Say hello in three words.", max_tokens: int | None = 50) -> ChatRequest:
+    return ChatRequest(model=MODEL, messages=[Message("user", text)], max_tokens=max_tokens)
+
+
+WAYS: dict[str, Callable[[World, Budget], Any]] = {
+    "client": lambda world, budget: world.client(budget=budget).chat(chat()),
+    "stream": lambda world, budget: list(world.client(budget=budget).chat_stream(chat())),
+    "async client": lambda world, budget: asyncio.run(world.later(budget=budget).chat(chat())),
+    "embed": lambda world, budget: world.client(budget=budget).embed(
+        EmbedRequest(model="text-embedding-3-small", texts=["a", "b"])
+    ),
+    "image": lambda world, budget: world.client(budget=budget).image(ImageRequest(model="flux/schnell", prompt="x")),
+    "ChatMultiApi": lambda world, budget: ChatMultiApi(
+        model=f"aimlapi:{MODEL}", budget=budget, max_tokens=50, **world.connection
+    ).invoke("hi"),
+    "MultiApiEmbeddings": lambda world, budget: MultiApiEmbeddings(
+        model="aimlapi:text-embedding-3-small", budget=budget, **world.connection
+    ).embed_documents(["a", "b"]),
+    "MultiApiToolkit": lambda world, budget: (
+        MultiApiToolkit(provider="aimlapi", include=["generate_image"], budget=budget, **world.connection)
+        .get_tools()[0]
+        .invoke({"prompt": "x"})
+    ),
+    "MultiApiLLM": lambda world, budget: MultiApiLLM(
+        model=f"aimlapi:{MODEL}", budget=budget, max_tokens=50, **world.connection
+    ).complete("hi"),
+    "MultiApiEmbedding": lambda world, budget: MultiApiEmbedding(
+        model="aimlapi:text-embedding-3-small", budget=budget, **world.connection
+    ).get_text_embedding_batch(["a", "b"]),
+    "MultiApiToolSpec": lambda world, budget: (
+        MultiApiToolSpec("aimlapi", include=["generate_image"], budget=budget, **world.connection)
+        .to_tool_list()[0]
+        .call(prompt="x")
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_class_spends_from_its_budget(way: str) -> None:
+    world, budget = World(), Budget("5 USD")
+    WAYS[way](world, budget)
+    assert world.lost > 0
+    assert (budget.spent, budget.reserved, budget.calls) == (world.lost, 0, 1)
+
+
+@pytest.mark.parametrize("way", [name for name in WAYS if "Tool" not in name])
+def test_each_class_refuses_what_does_not_fit_before_it_is_sent(way: str) -> None:
+    world, budget = World(), Budget("0 USD")
+    with pytest.raises(BudgetExceededError):
+        WAYS[way](world, budget)
+    assert (world.lost, budget.refused) == (0, 1)
+
+
+def test_a_tool_tells_the_model_that_the_budget_is_used_up() -> None:
+    world, budget = World(), Budget("0 USD")
+    assert "budget of 0 USD is used up" in str(WAYS["MultiApiToolkit"](world, budget))
+    with pytest.raises(BudgetExceededError):  # LlamaIndex makes words of it in an agent
+        WAYS["MultiApiToolSpec"](world, budget)
+    assert world.lost == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda unit: Client("binobox", api_key=KEY, budget=f"1 {unit}"),
+        lambda unit: ChatMultiApi(model="binobox:m", api_key=KEY, budget=f"1 {unit}"),
+        lambda unit: MultiApiEmbeddings(model="aimlapi:m", api_key=KEY, budget="1 diamonds"),
+        lambda unit: MultiApiToolkit(provider="binobox", api_key=KEY, budget=f"1 {unit}").get_tools(),
+        lambda unit: MultiApiLLM(model="binobox:m", api_key=KEY, budget=f"1 {unit}"),
+        lambda unit: MultiApiEmbedding(model="aimlapi:m", api_key=KEY, budget="1 diamonds"),
+        lambda unit: MultiApiToolSpec("binobox", api_key=KEY, budget=f"1 {unit}"),
+    ],
+)
+def test_a_unit_that_the_provider_does_not_use_is_an_error_at_once(make: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="counts in"):
+        make("USD")
+
+
+def test_one_text_is_one_budget_for_both_clients_and_for_copies() -> None:
+    world = World()
+    model = ChatMultiApi(model=f"aimlapi:{MODEL}", budget="5 USD", max_tokens=50, **world.connection)
+    model.invoke("hi")
+    asyncio.run(model.ainvoke("hi"))
+    copy.deepcopy(model).invoke("hi")
+    model.model_copy().invoke("hi")
+    assert (model.budget.calls, model.budget.spent) == (4, world.lost)
+    with pytest.raises(TypeError, match="a budget of its own"):
+        pickle.dumps(model)
+
+
+def test_what_is_applied_around_counts_for_every_client_inside() -> None:
+    world, budget = World(), Budget("5 USD")
+    with budget.applied():
+        for way in ("client", "MultiApiLLM", "MultiApiToolkit"):
+            WAYS[way](world, budget)
+    assert (budget.spent, budget.calls) == (world.lost, 3)
+
+
+def test_a_call_whose_cost_will_not_be_known_is_refused_unless_it_is_allowed() -> None:
+    world = World("binom_router")
+    request = ChatRequest(model="unknown", messages=[Message("user", "hi")], max_tokens=5)
+    with pytest.raises(UnsupportedError, match="on_unpriced='allow'"):
+        world.client(budget="1 credits").chat(request)
+    allowing = Budget("1 credits", on_unpriced="allow")
+    world.client(budget=allowing).chat(request)
+    assert (allowing.unpriced, allowing.exact) == (1, False)
+
+
+def test_a_cancelled_call_stays_taken_and_a_refused_one_does_not() -> None:
+    world, budget = World(), Budget("5 USD")
+    client = world.client(budget=budget)
+    client.models()
+    world.simulator.faults.add("drop")
+    with pytest.raises(MultiApiError):
+        client.chat(chat())
+    assert budget.doubtful > 0
+    before = budget.left
+    world.simulator.faults.add("status=403")
+    with pytest.raises(MultiApiError):
+        client.chat(chat())
+    assert (budget.left, budget.reserved) == (before, 0)
+
+
+@pytest.mark.parametrize("ending", ["done", "fail"])
+def test_a_job_is_held_until_it_has_ended(ending: str) -> None:
+    from multiapi.errors import JobFailedError
+    from multiapi.simulator import Clock
+
+    world, budget = World("binobox"), Budget("1000 diamonds")
+    world.simulator.clock = Clock(1_800_000_000.0)
+    client = world.client(budget=budget)
+    client.models()
+    if ending == "fail":
+        world.simulator.faults.add("job=fail")
+    job = client.start_video(VideoRequest(model="veo-3-lite-generate", prompt="x", duration_s=4))
+    assert (budget.reserved, budget.spent) == (800, 0)
+    with pytest.raises(BudgetExceededError):
+        client.start_video(VideoRequest(model="veo-3-lite-generate", prompt="x", duration_s=4))
+    world.simulator.clock.advance(30)
+    if ending == "fail":
+        with pytest.raises(JobFailedError):
+            client.wait(job)
+    else:
+        client.wait(job)
+    assert (budget.reserved, budget.spent) == (0, world.lost)
+
+
+# ------------------------------------------------------------------------------------------------ random caps
+
+
+def cap_of(seed: int) -> Budget:
+    return Budget(Decimal(random.Random(seed).randint(1, 40)) / 10_000, "USD")
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_threads_and_tasks_together_keep_to_a_cap_that_can_be_computed(seed: int) -> None:
+    world, budget = World(), cap_of(seed)
+    chance = random.Random(seed)
+    requests = [chat("word " * chance.randint(1, 40), chance.randint(1, 60)) for _ in range(60)]
+    client, later = world.client(budget=budget, max_retries=0), world.later(budget=budget, max_retries=0)
+    refused = []
+
+    def ask(request: ChatRequest) -> None:
+        try:
+            client.chat(request)
+        except BudgetExceededError as error:
+            refused.append(error)
+
+    async def ask_later(request: ChatRequest) -> None:
+        try:
+            await later.chat(request)
+        except BudgetExceededError as error:
+            refused.append(error)
+
+    async def all_of() -> None:
+        await asyncio.gather(*(ask_later(request) for request in requests))
+
+    with ThreadPoolExecutor(10) as pool:
+        tasks = pool.submit(asyncio.run, all_of())
+        list(pool.map(ask, requests))
+        tasks.result()
+    assert world.lost <= budget.amount
+    assert (budget.spent, budget.reserved, budget.exact) == (world.lost, 0, True)
+    assert budget.calls + len(refused) == 120
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_without_a_bound_the_cap_is_passed_by_no_more_than_the_calls_under_way(seed: int) -> None:
+    world, budget = World(), cap_of(seed)
+    client = world.client(budget=budget, max_retries=0)
+
+    def ask(number: int) -> Decimal:
+        try:
+            answer = client.chat(chat(f"question {number}", None))
+        except BudgetExceededError:
+            return Decimal(0)
+        assert answer.cost is not None
+        return answer.cost.amount
+
+    with ThreadPoolExecutor(8) as pool:
+        costs = list(pool.map(ask, range(80)))
+    assert world.lost == budget.spent <= budget.amount + 8 * max(costs)
+    assert not budget.exact

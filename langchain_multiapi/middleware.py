@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import logging
+import threading
 import warnings
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
@@ -25,9 +27,12 @@ except ImportError as error:
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 
+from langchain_multiapi.errors import BudgetExceededError
 from langchain_multiapi.spending import cost_of, is_cached
+from multiapi.errors import BudgetExceededError as CoreBudgetExceededError
 from multiapi.errors import is_doubtful
 from multiapi.flows.failover import worth_another_provider
+from multiapi.money.budget import Budget
 from multiapi.money.spending import UNITS, Spending, counted_by
 
 if TYPE_CHECKING:
@@ -36,23 +41,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("multiapi")
 
 
-class BudgetExceededError(Exception):
-    """The budget of a `SpendGuard` is used up.
-
-    Attributes:
-        spent: What was spent.
-        budget: What might have been spent.
-        unit: Of both.
-    """
-
-    def __init__(self, spent: Decimal, budget: Decimal, unit: str | None) -> None:
-        super().__init__(spent, budget, unit)
-        self.spent = spent
-        self.budget = budget
-        self.unit = unit
-
-    def __str__(self) -> str:
-        return f"the budget of {self.budget} {self.unit or ''} is used up: {self.spent} were spent".replace("  ", " ")
+def _used_up(spent: Decimal, budget: Decimal, unit: str | None) -> BudgetExceededError:
+    """The error of a guard whose budget is used up."""
+    message = f"the budget of {budget} {unit or ''} is used up: {spent} were spent".replace("  ", " ")
+    return BudgetExceededError(message, spent=spent, budget=budget, unit=unit, fits=max(budget - spent, Decimal(0)))
 
 
 class SpendState(AgentState[Any]):
@@ -103,6 +95,8 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         self.per = per
         self.on_exceeded = on_exceeded
         self.on_unpriced = on_unpriced
+        self._lock = threading.Lock()
+        self._of_a_step: OrderedDict[str, Budget] = OrderedDict()
 
     def spent(self, state: SpendState) -> Decimal:
         """What was spent so far."""
@@ -115,7 +109,7 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         spent = self.spent({**state, **update})  # type: ignore[typeddict-item]
         if spent < self.budget:
             return update or None
-        error = BudgetExceededError(spent, self.budget, self.unit)
+        error = _used_up(spent, self.budget, self.unit)
         if self.on_exceeded == "error":
             raise error
         return {**update, "jump_to": "end", "messages": [AIMessage(f"Stopped: {error}.")]}
@@ -129,7 +123,7 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         if message is None or (message.id and message.id == state.get("multiapi_counted")):
             return None
         counted = {"multiapi_counted": message.id or ""}
-        if is_cached(message):
+        if is_cached(message) or message.response_metadata.get(_STOPPED):
             return counted
         cost = cost_of(message)
         amount = self._amount({} if cost is None else {cost.unit: cost.amount}, unpriced=cost is None, of="an answer")
@@ -138,14 +132,61 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
     async def aafter_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         return self.after_model(state, runtime)
 
+    # ------------------------------------------------------------------------------------ what is held while it runs
+
+    def _left(self, state: Any) -> Budget:
+        """The budget with what was spent so far: whatever is bought inside of a call has to fit into it."""
+        unit = self.unit if self.unit in UNITS else None
+        budget = Budget(self.budget, unit, on_unpriced="allow")
+        budget.add(self.spent(state))
+        return budget
+
+    def _left_for_tools(self, request: ToolCallRequest) -> Budget:
+        """The same, one for all tools that are called at once."""
+        asked = next((each for each in reversed(request.state["messages"]) if isinstance(each, AIMessage)), None)
+        step = str(asked.id if asked is not None and asked.id else request.tool_call["id"])
+        with self._lock:
+            budget = self._of_a_step.get(step)
+            if budget is None:
+                budget = self._of_a_step[step] = self._left(request.state)
+            while len(self._of_a_step) > MOST_KEPT_IDS:
+                self._of_a_step.popitem(last=False)
+        return budget
+
+    def _stopped(self, error: CoreBudgetExceededError) -> AIMessage:
+        if self.on_exceeded == "error":
+            raise error
+        return AIMessage(f"Stopped: {error}.", response_metadata={_STOPPED: True})
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any] | AIMessage:
+        try:
+            with self._left(request.state).applied():
+                return handler(request)
+        except CoreBudgetExceededError as error:
+            return self._stopped(error)
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any] | AIMessage:
+        try:
+            with self._left(request.state).applied():
+                return await handler(request)
+        except CoreBudgetExceededError as error:
+            return self._stopped(error)
+
     # ------------------------------------------------------------------------------------ tools
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         refused = self._refused(request)
         if refused is not None:
             return refused
-        with counted_by(heard := Spending()):
-            result = handler(request)
+        with counted_by(heard := Spending()), self._left_for_tools(request).applied():
+            try:
+                result = handler(request)
+            except CoreBudgetExceededError as error:
+                result = _not_done(request, error)
         return _noted(result, heard)
 
     async def awrap_tool_call(
@@ -154,16 +195,18 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         refused = self._refused(request)
         if refused is not None:
             return refused
-        with counted_by(heard := Spending()):
-            result = await handler(request)
+        with counted_by(heard := Spending()), self._left_for_tools(request).applied():
+            try:
+                result = await handler(request)
+            except CoreBudgetExceededError as error:
+                result = _not_done(request, error)
         return _noted(result, heard)
 
     def _refused(self, request: ToolCallRequest) -> ToolMessage | None:
         spent = self.spent(request.state)
         if spent < self.budget or not hasattr(request.tool, "toolbox"):
             return None
-        words = f"Not done: {BudgetExceededError(spent, self.budget, self.unit)}."
-        return ToolMessage(words, tool_call_id=request.tool_call["id"], name=request.tool_call["name"], status="error")
+        return _not_done(request, _used_up(spent, self.budget, self.unit))
 
     def _count_tools(self, state: SpendState) -> dict[str, Any]:
         """What tools have bought since the last model call; each call of a tool counts once."""
@@ -210,6 +253,12 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         return amount
 
 
+def _not_done(request: ToolCallRequest, error: Exception) -> ToolMessage:
+    call = request.tool_call
+    return ToolMessage(f"Not done: {error}.", tool_call_id=call["id"], name=call["name"], status="error")
+
+
+_STOPPED = "multiapi_stopped"
 _SPENT = "multiapi_spent"
 MOST_KEPT_IDS = 200
 
@@ -220,7 +269,10 @@ def _noted(result: Any, heard: Spending) -> Any:
     inside = update.get("messages", []) if isinstance(update, Mapping) else []
     message = next((each for each in [result, *inside] if isinstance(each, ToolMessage)), None)
     if message is not None and heard.calls:
-        totals = {unit or "": str(amount) for unit, amount in heard.totals.items()}
+        totals: dict[str, str] = {}
+        for sums in heard.by_basis.values():
+            for unit, amount in sums.items():
+                totals[unit or ""] = str(Decimal(totals.get(unit or "", "0")) + amount)
         message.response_metadata[_SPENT] = {"totals": totals, "unpriced": heard.unpriced}
     return result
 

@@ -268,3 +268,52 @@ def test_without_a_bound_the_cap_is_passed_by_no_more_than_the_calls_under_way(s
         costs = list(pool.map(ask, range(80)))
     assert world.lost == budget.spent <= budget.amount + 8 * max(costs)
     assert not budget.exact
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+def test_an_agent_with_paid_tools_keeps_to_its_cap(seed: int) -> None:
+    """The model asks for a question to another model again and again; the price of all of them can be computed."""
+    from langchain.agents import create_agent
+    from langchain_core.tools import tool
+
+    from langchain_multiapi import SpendGuard
+
+    world = World()
+    world.client().models()
+    cap = cap_of(seed).amount
+    inner = MultiApiLLM(model=f"aimlapi:{MODEL}", max_tokens=20, **world.connection)
+
+    @tool
+    def ask(question: str) -> str:
+        """Ask somebody who knows."""
+        return "\n".join(str(inner.complete(f"{question} {number}")) for number in range(4))
+
+    model = ChatMultiApi(model=f"aimlapi:{MODEL}", max_tokens=60, **world.connection)
+    agent = create_agent(model, [ask], middleware=[SpendGuard(cap, unit="USD")])
+    asked = {"messages": [("user", "Use the tool ask with the question 'what is rain' and tell me what it says.")]}
+    done = agent.invoke(asked, {"recursion_limit": 40})
+    assert world.lost <= cap
+    assert done["messages"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_workflow_of_llamaindex_keeps_to_its_cap(seed: int) -> None:
+    from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step
+
+    world, budget = World(), cap_of(seed)
+    llm = MultiApiLLM(model=f"aimlapi:{MODEL}", max_tokens=30, budget=budget, **world.connection)
+
+    class Ask(Workflow):
+        @step
+        async def all_at_once(self, ctx: Context, event: StartEvent) -> StopEvent:  # noqa: ARG002
+            found = await asyncio.gather(*(llm.acomplete(f"question {n}") for n in range(40)), return_exceptions=True)
+            return StopEvent(result=[each for each in found if isinstance(each, BudgetExceededError)])
+
+    async def run() -> Any:
+        return await Ask(timeout=None).run()
+
+    refused = asyncio.run(run())
+    assert world.lost == budget.spent <= budget.amount
+    assert budget.calls + len(refused) == 40
+    assert budget.exact

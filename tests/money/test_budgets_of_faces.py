@@ -306,7 +306,7 @@ def test_a_workflow_of_llamaindex_keeps_to_its_cap(seed: int) -> None:
 
     class Ask(Workflow):
         @step
-        async def all_at_once(self, ctx: Context, event: StartEvent) -> StopEvent:  # noqa: ARG002
+        async def all_at_once(self, ctx: Context, event: StartEvent) -> StopEvent:
             found = await asyncio.gather(*(llm.acomplete(f"question {n}") for n in range(40)), return_exceptions=True)
             return StopEvent(result=[each for each in found if isinstance(each, BudgetExceededError)])
 

@@ -137,7 +137,7 @@ def test_several_tools_at_once_count_each() -> None:
     tools = MultiApiToolkit(provider="aimlapi", **settings).get_tools()
     model = ChatMultiApi(model="aimlapi:m", **settings)
     messages = run(create_agent(model, tools, middleware=[SpendGuard("0.5", unit="USD")]), is_async=False)
-    assert vendor.images in {5, 6}  # the last one is refused if the two before it have ended
+    assert 5 <= vendor.images <= 7  # passed by the calls under way at most, of which no cost was known
     assert f"0.{vendor.images}00002 were spent" in messages[-1].text
 
 

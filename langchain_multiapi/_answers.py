@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import base64
 from json import loads
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_multiapi._blocks import indexed_blocks
-from langchain_multiapi._messages import to_json
-from multiapi.errors import MultiApiError, ResponseFormatError
+from multiapi.errors import MultiApiError
 from multiapi.formats.answer_facts import token_details, untranslated
 from multiapi.http.json import parse_text
 from multiapi.types.chat import ChatDelta, ChatResponse, Citation, InvalidToolCall, ToolCallDelta
 from multiapi.types.media import Media
 from multiapi.types.usage import Usage
 
-OnTruncated = Literal["invalid", "raise", "keep"]
-
 # ------------------------------------------------------------------------------------------------ whole answers
 
 
-def from_response(
-    response: ChatResponse, model: str, *, include_headers: bool = False, on_truncated: OnTruncated = "invalid"
-) -> ChatResult:
+def from_response(response: ChatResponse, model: str, *, include_headers: bool = False) -> ChatResult:
     """A whole answer, with one generation for each alternative.
 
     Raises:
@@ -34,7 +29,7 @@ def from_response(
     """
     try:
         generations = [
-            ChatGeneration(message=_from_answer(answer, model, include_headers, on_truncated))
+            ChatGeneration(message=_from_answer(answer, model, include_headers))
             for answer in (response, *response.alternatives)
         ]
     except MultiApiError:
@@ -48,27 +43,18 @@ def from_response(
     return ChatResult(generations=generations, llm_output=output)
 
 
-def _from_answer(response: ChatResponse, model: str, include_headers: bool, on_truncated: OnTruncated) -> AIMessage:
+def _from_answer(response: ChatResponse, model: str, include_headers: bool) -> AIMessage:
     extras = answer_extras(response, model)
     if response.reasoning is not None and response.reasoning.text:
         extras["reasoning_content"] = response.reasoning.text
     calls = [_from_call(call.id, call.name, call.arguments) for call in response.tool_calls]
-    invalid: list[dict[str, Any]] = []
-    if response.invalid_tool_calls:
-        _raise_if_cut(response, on_truncated)
-        for call in response.invalid_tool_calls:
-            kept = _kept(call.arguments) if on_truncated == "keep" and _is_cut(response) else None
-            if kept is not None:
-                calls.append(_from_call(call.id, call.name, to_json(kept)))
-            else:
-                invalid.append(_from_invalid(call))
     return AIMessage(
         content=response.text,
         additional_kwargs=extras,
         response_metadata=answer_metadata(response, model, include_headers=include_headers),
         usage_metadata=from_usage(response.usage),
         tool_calls=calls,
-        invalid_tool_calls=invalid,
+        invalid_tool_calls=[_from_invalid(call) for call in response.invalid_tool_calls],
     )
 
 
@@ -84,32 +70,6 @@ def _from_invalid(call: InvalidToolCall) -> dict[str, Any]:
         "error": call.error,
         "type": "invalid_tool_call",
     }
-
-
-def _is_cut(response: ChatResponse) -> bool:
-    return response.finish_reason in {"length", "max_tokens", "MAX_TOKENS"}
-
-
-def _raise_if_cut(response: ChatResponse, on_truncated: OnTruncated) -> None:
-    if on_truncated == "raise" and _is_cut(response):
-        call = response.invalid_tool_calls[0]
-        raise ResponseFormatError(
-            f"{response.provider} cut the call of {call.name} off at max_tokens; raise max_tokens or ask for less",
-            provider=response.provider,
-            request_id=response.request_id,
-            partial=response,
-        )
-
-
-def _kept(arguments: str) -> dict[str, Any] | None:
-    """As much of cut arguments as can be read."""
-    from langchain_core.utils.json import parse_partial_json
-
-    try:
-        value = parse_partial_json(arguments)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
@@ -241,7 +201,6 @@ class ChunkWriter:
         "_model",
         "_names",
         "_numbers",
-        "_on_truncated",
         "_origin",
     )
 
@@ -253,7 +212,6 @@ class ChunkWriter:
         as_blocks: bool = False,
         for_events: bool = False,
         include_headers: bool = False,
-        on_truncated: OnTruncated = "invalid",
     ) -> None:
         self._model = model
         self._origin = {"model_provider": provider}
@@ -262,7 +220,6 @@ class ChunkWriter:
         if as_blocks:
             self._origin["output_version"] = "v1"
         self._headers = include_headers
-        self._on_truncated: OnTruncated = on_truncated
         self._for_events = for_events
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
@@ -334,13 +291,10 @@ class ChunkWriter:
             extras["reasoning_content"] = delta.reasoning
         kind = AIMessageChunk
         if response.invalid_tool_calls:
-            _raise_if_cut(response, self._on_truncated)
-            keeps = self._on_truncated == "keep" and _is_cut(response)
-            invalid = [call for call in response.invalid_tool_calls if not keeps or _kept(call.arguments) is None]
-            fragments += [self._spoiling_fragment(call) for call in invalid]
-            if invalid and not self._for_events:
+            fragments += [self._spoiling_fragment(call) for call in response.invalid_tool_calls]
+            if not self._for_events:
                 kind = LastChunk
-                extras[_INVALID] = [_from_invalid(call) for call in invalid]
+                extras[_INVALID] = [_from_invalid(call) for call in response.invalid_tool_calls]
         metadata = answer_metadata(response, self._model, include_headers=self._headers)
         message = kind(
             content=indexed_blocks(delta.text, extras, fragments) if self._as_blocks else delta.text,

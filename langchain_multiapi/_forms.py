@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from multiapi.formats.openai.wishes import read_response_format
 from multiapi.formats.schemas import description
 from multiapi.types.chat import ResponseFormat
 
@@ -26,8 +28,9 @@ def to_response_format(wanted: Any, method: str | None = None, strict: bool | No
     how: Any = method or "auto"
     if isinstance(wanted, ResponseFormat):
         return wanted
-    if isinstance(wanted, dict) and wanted.get("type") == "json_object":
-        return ResponseFormat(None, method=how)
+    found = read_response_format(wanted, how) if isinstance(wanted, dict) else None
+    if found is not None:
+        return found if found.strict is not None else replace(found, strict=strict)
     form = _form_of_dict(wanted) if isinstance(wanted, dict) else _form_of_type(wanted)
     return ResponseFormat(
         form.schema, form.name or "answer", strict if form.strict is None else form.strict, how, form.description
@@ -44,8 +47,8 @@ def _form_of_type(wanted: Any) -> _Form:
 
 
 def _form_of_dict(wanted: Mapping[str, Any]) -> _Form:
-    """A `response_format` or a function in OpenAI's form, {"name", "schema"} as its own library has it, or a JSON schema."""
-    inner = wanted.get("json_schema") if wanted.get("type") == "json_schema" else wanted.get("function")
+    """A function in OpenAI's form, {"name", "schema"} as its own library has it, or a JSON schema."""
+    inner = wanted.get("function")
     named = inner if isinstance(inner, dict) else wanted
     schema = next(
         (named[key] for key in ("schema", "parameters", "input_schema") if isinstance(named.get(key), dict)), None
@@ -56,22 +59,3 @@ def _form_of_dict(wanted: Mapping[str, Any]) -> _Form:
         function = convert_to_openai_function(named)
         return _Form(function["name"], function.get("parameters") or {}, function.get("description") or "")
     return _Form(wanted.get("title"), wanted, wanted.get("description") or "")
-
-
-def strictly(schema: Any) -> Any:
-    """A schema as OpenAI wants those that it shall enforce: every object closed, every property of it required, no empty defaults."""
-    if isinstance(schema, list):
-        return [strictly(inner) for inner in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    closed: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in {"properties", "$defs", "definitions"} and isinstance(value, Mapping):
-            closed[key] = {name: strictly(inner) for name, inner in value.items()}
-        elif key in {"items", "prefixItems", "anyOf", "allOf", "oneOf"}:
-            closed[key] = strictly(value)
-        elif not (key == "default" and value is None):
-            closed[key] = value
-    if "properties" in closed or (closed.get("type") == "object" and "additionalProperties" not in closed):
-        closed.update(additionalProperties=False, required=list(closed.get("properties", ())))
-    return closed

@@ -11,6 +11,7 @@ from langchain_multiapi._messages import to_messages
 from multiapi.client.arguments import check_names
 from multiapi.errors import InvalidRequestError
 from multiapi.formats.openai.vendor import merged
+from multiapi.formats.openai.wishes import choice_among, read_tool, read_tool_choice, strictly
 from multiapi.provider import Provider, names
 from multiapi.providers import split_model
 from multiapi.types.chat import CHAT_SETTINGS, ChatRequest, Tool
@@ -26,17 +27,7 @@ def to_tools(tools: Iterable[Any]) -> tuple[Tool, ...]:
 def _to_tool(tool: Any) -> Tool:
     if is_of_a_vendor(tool):
         return Tool(str(tool.get("name") or tool["type"]), raw=tool)
-    tool = formatted(tool)
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        return Tool(str(tool.get("name") or tool.get("type")), raw=tool)
-    return Tool(
-        function["name"],
-        function.get("description") or "",
-        function.get("parameters") or {},
-        function.get("strict"),
-        cache_control=tool.get("cache_control"),
-    )
+    return read_tool(formatted(tool))
 
 
 def is_of_a_vendor(tool: Any) -> bool:
@@ -61,36 +52,10 @@ def formatted(tool: Any, strict: bool | None = None) -> dict[str, Any]:
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
     made = convert_to_openai_tool(tool, strict=strict)
+    function = made.get("function")
+    if strict and isinstance(function, dict) and "parameters" in function:
+        made = {**made, "function": {**function, "parameters": strictly(function["parameters"])}}
     return made if not mark else {**made, "cache_control": mark}
-
-
-def to_tool_choice(choice: Any) -> str | dict[str, Any] | None:
-    """One of the core's words or the name of a tool, from every way in which LangChain says it; a dict of a kind that is a vendor's
-    own stays as it is. None and False choose nothing.
-
-    Raises:
-        ValueError: Something else.
-    """
-    if choice is None or choice is False:
-        return None
-    if choice is True or choice == "any":
-        return "required"
-    if isinstance(choice, str):
-        return choice
-    if isinstance(choice, dict):
-        function = choice.get("function")
-        if isinstance(function, dict) and function.get("name"):
-            return str(function["name"])
-        kind = choice.get("type")
-        if kind in {"tool", "function"} and choice.get("name"):
-            return str(choice["name"])
-        if kind in {"any", "auto", "none", "required"}:
-            return "required" if kind == "any" else str(kind)
-        if isinstance(kind, str) and kind not in {"tool", "function"}:
-            return choice
-    raise ValueError(
-        f"tool_choice {choice!r} is none of the known forms: a word, a tool's name, True, or OpenAI's object"
-    )
 
 
 # ------------------------------------------------------------------------------------------------ settings
@@ -103,6 +68,10 @@ _SETTINGS = (
     "split_thinking",
     "reasoning_replay",
     "think",
+    "misplaced_media",
+    "on_truncated_tool_call",
+    "promote_reasoning_to_content",
+    "raise_on_content_filter",
 )
 CALL_ALIASES = {"model_name": "model", "max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
 _OF_THE_MODEL = frozenset(
@@ -115,7 +84,6 @@ _OF_THE_MODEL = frozenset(
         "extra_query",
         "http_client",
         "http_async_client",
-        "on_truncated_tool_call",
         "include_response_headers",
         "disabled_params",
         "allow_http",
@@ -177,9 +145,9 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
     tools = call.pop("tools", None)
     if tools:
         fields["tools"] = to_tools(tools)
-    choice = to_tool_choice(call.pop("tool_choice", None))
+    choice = read_tool_choice(call.pop("tool_choice", None))
     if choice is not None:
-        choice = _of_a_vendors_tool(choice, fields.get("tools", ()))
+        choice = choice_among(choice, fields.get("tools", ()))
         (fields if isinstance(choice, str) else extra)["tool_choice"] = choice
     wanted = call.pop("response_format", None)
     method, strict = call.pop("response_format_method", None), call.pop("strict", None)
@@ -207,12 +175,6 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
             value = call.pop(name)
             if name not in _NEVER_SENT and not name.startswith("ls_") and value is not None:
                 extra[name] = value
-
-
-def _of_a_vendors_tool(choice: str | dict[str, Any], tools: Iterable[Tool]) -> str | dict[str, Any]:
-    """A tool that the vendor itself has is chosen by its type."""
-    raw = next((tool.raw for tool in tools if tool.raw is not None and tool.name == choice), None)
-    return choice if raw is None else {key: raw[key] for key in ("type", "name") if key in raw}
 
 
 def _disable(disabled: Mapping[str, Any], *places: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, R
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_multiapi._forms import strictly, to_response_format
-from langchain_multiapi._requests import formatted, is_of_a_vendor, to_tool_choice
+from langchain_multiapi._forms import to_response_format
+from langchain_multiapi._requests import formatted, is_of_a_vendor
 from langchain_multiapi.errors import RefusalError
+from multiapi.formats.openai.wishes import read_tool_choice, strictly
 from multiapi.formats.schemas import object_root, unwrapped
 from multiapi.negotiation.json_answers import OTHER_WAYS, Steps, demands_fields, has_several, json_value, partial_value
 
@@ -40,7 +41,7 @@ def bound_tools(
     """
     made = [tool if is_of_a_vendor(tool) else formatted(tool, _strict(tool, strict)) for tool in tools]
     bound: dict[str, Any] = {"tools": made}
-    choice = to_tool_choice(tool_choice)
+    choice = read_tool_choice(tool_choice)
     if isinstance(choice, str) and choice not in {"auto", "none", "required"}:
         known = [name for tool in made if (name := _name(tool))]
         if choice not in known:

@@ -17,7 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
-from langchain_multiapi._answers import ChunkWriter, OnTruncated, from_response, settle
+from langchain_multiapi._answers import ChunkWriter, from_response, settle
 from langchain_multiapi._arguments import given, with_unknown
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
@@ -34,7 +34,7 @@ from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
-from multiapi.types.chat import ChatRequest, ReasoningReplay, ToolCalling
+from multiapi.types.chat import ChatRequest, MisplacedMedia, OnTruncated, ReasoningReplay, ToolCalling
 from multiapi.types.limits import Limits, Timeout
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ class ChatMultiApi(Sealed, BaseChatModel):
         tool_calling: "native" or "prompted" overrules what the vendor documents.
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: among the invalid ones, an error, or kept as far as it
             can be read.
+        promote_reasoning_to_content: A response that is only in the reasoning becomes the text.
+        raise_on_content_filter: A response that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
+        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which vendors take
+            from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into the text, "error"
+            refuses them.
         split_thinking: Take `<think>...</think>` out of the text and hand it out as reasoning.
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
             the vendor documents ("auto", and None).
@@ -171,6 +176,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
     stream_usage: bool | None = None
     tool_calling: ToolCalling | None = None
     on_truncated_tool_call: OnTruncated = "invalid"
+    promote_reasoning_to_content: bool = False
+    raise_on_content_filter: bool = False
+    misplaced_media: MisplacedMedia = "hoist"
     split_thinking: bool | None = None
     reasoning_replay: ReasoningReplay | None = None
     think: Literal["less", "off"] | None = None
@@ -431,7 +439,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         return replace(request, streaming="auto") if self.streaming == "auto" else request
 
     def _reading(self) -> dict[str, Any]:
-        return {"include_headers": self.include_response_headers, "on_truncated": self.on_truncated_tool_call}
+        return {"include_headers": self.include_response_headers}
 
     def _writer(self, model: str, run_manager: Any) -> ChunkWriter:
         """A run manager comes here only where v3 events are made of the chunks."""

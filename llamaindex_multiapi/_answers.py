@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from multiapi.errors import MultiApiError, ResponseFormatError
+from multiapi.errors import MultiApiError
 from multiapi.formats.answer_facts import token_details, untranslated
 from multiapi.formats.stream import all_calls
 from multiapi.http.json import parse_text
@@ -32,10 +32,6 @@ from multiapi.types.usage import Usage
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._requests import Call
-
-
-class ContentFilterError(ResponseFormatError):
-    """The vendor's filter stopped the answer, and the model was told to raise that; `partial` is what there is of it."""
 
 
 def from_answer(answer: Answer, call: Call) -> ChatResponse:
@@ -54,18 +50,10 @@ def from_answer(answer: Answer, call: Call) -> ChatResponse:
 
 
 def _from_answer(answer: Answer, call: Call) -> ChatResponse:
-    if call.strict and answer.finish_reason == "content_filter":
-        raise ContentFilterError(
-            f"{answer.provider} stopped the answer by its content filter",
-            provider=answer.provider,
-            request_id=answer.request_id,
-            partial=answer,
-        )
     calls = all_calls(answer)[: 1 if call.single else None]
-    promoted = call.promote and not answer.text and not calls and answer.reasoning is not None
-    text = answer.reasoning.text if promoted and answer.reasoning else answer.text
+    text = answer.text
     blocks: list[Any] = []
-    if answer.reasoning is not None and not promoted:
+    if answer.reasoning is not None:
         blocks.append(_thinking_block(answer.reasoning, answer.usage))
     if text or not calls:
         blocks.append(TextBlock(text=text))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from io import IOBase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -32,7 +32,6 @@ from multiapi.types.chat import MediaPart, Message, Part, Reasoning, TextPart, T
 
 logger = logging.getLogger("multiapi")
 
-MisplacedMedia = Literal["hoist", "url_text", "error"]
 """What becomes of media in messages that are not the user's."""
 
 _ROLES = {
@@ -47,7 +46,7 @@ _ROLES = {
 }
 
 
-def to_messages(messages: Sequence[ChatMessage], misplaced_media: MisplacedMedia = "hoist") -> list[Message]:
+def to_messages(messages: Sequence[ChatMessage]) -> list[Message]:
     """A conversation; the usual message, one block of text, on the shortest way."""
     found: list[Message] = []
     has_lost = False
@@ -56,7 +55,7 @@ def to_messages(messages: Sequence[ChatMessage], misplaced_media: MisplacedMedia
         if len(blocks) == 1 and type(blocks[0]) is TextBlock and not message.additional_kwargs:
             made = Message(_role(message), blocks[0].text)
         else:
-            made = to_message(message, misplaced_media)
+            made = to_message(message)
         has_lost = has_lost or (made.role == "tool" and not made.tool_call_id)
         found.append(made)
     return _paired(found) if has_lost else found
@@ -82,7 +81,7 @@ def _role(message: ChatMessage) -> str:
     return _ROLES[role._value_ if type(role) is MessageRole else str(role)]
 
 
-def to_message(message: ChatMessage, misplaced_media: MisplacedMedia = "hoist") -> Message:
+def to_message(message: ChatMessage) -> Message:
     """One message with all its blocks.
 
     Raises:
@@ -105,8 +104,6 @@ def to_message(message: ChatMessage, misplaced_media: MisplacedMedia = "hoist") 
             parts += to_parts(block)
     if known.get("cache_control") and parts:
         _mark(parts, known["cache_control"])
-    if misplaced_media != "hoist" and role != "user":
-        parts = [_in_words(part, role, misplaced_media) if isinstance(part, MediaPart) else part for part in parts]
     if calls and role != "assistant":
         raise InvalidRequestError(f"a tool call stands in a message of the role {role}; only the assistant calls tools")
     if role == "assistant" and not calls and known.get("tool_calls"):
@@ -122,15 +119,6 @@ def to_message(message: ChatMessage, misplaced_media: MisplacedMedia = "hoist") 
         _to_reasoning(thoughts) if thoughts and role == "assistant" else None,
         known.get("refusal") if role == "assistant" else None,
     )
-
-
-def _in_words(part: MediaPart, role: str, misplaced_media: MisplacedMedia) -> TextPart:
-    """Media outside of user messages, by their address."""
-    if misplaced_media == "error":
-        raise UnsupportedError(
-            f"a medium of the kind {part.kind} stands in a message of the role {role}; vendors take media from the user alone"
-        )
-    return TextPart(part.url or f"(a medium of the kind {part.kind}, which has no address)")
 
 
 def _content(parts: list[Part], role: str) -> str | list[Part]:

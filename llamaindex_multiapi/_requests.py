@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from llamaindex_multiapi._messages import to_messages
 from multiapi.client.arguments import check_names
 from multiapi.formats.openai.vendor import merged
+from multiapi.formats.openai.wishes import choice_among, read_response_format, read_tool, read_tool_choice, strictly
 from multiapi.formats.schemas import description
 from multiapi.types.chat import CHAT_SETTINGS, ChatRequest, ResponseFormat, Tool
 
@@ -25,6 +26,10 @@ SETTINGS = (
     "split_thinking",
     "reasoning_replay",
     "think",
+    "misplaced_media",
+    "on_truncated_tool_call",
+    "promote_reasoning_to_content",
+    "raise_on_content_filter",
 )
 """Settings that are fields of the model and of a request alike."""
 _SETTING_NAMES = frozenset({*SETTINGS, "n", "model"})
@@ -46,21 +51,17 @@ class Call(NamedTuple):
 
     Attributes:
         single: More than one tool call in the answer is too many.
-        promote: An answer that is only in the reasoning becomes the text.
-        strict: An answer that a filter stopped is an error.
     """
 
     request: ChatRequest
     single: bool = False
-    promote: bool = False
-    strict: bool = False
 
 
 def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMessage], options: dict[str, Any]) -> Call:
     """The core's request. `options` of this call win over `settings` of the model; what neither knows goes into the body."""
     request: dict[str, Any] = {
         "model": model,
-        "messages": to_messages(messages, settings.get("misplaced_media", "hoist")),
+        "messages": to_messages(messages),
     }
     extra: Mapping[str, Any] = settings.get("extra_body") or {}
     for name in SETTINGS:
@@ -69,6 +70,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
             request[name] = value
     single = False
     if options:
+        choice: Any = None
         unknown: dict[str, Any] = {}
         for name, value in options.items():
             if value is None:
@@ -78,7 +80,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
             elif name == "tools":
                 request["tools"] = tuple(to_tool(tool) for tool in value)
             elif name == "tool_choice":
-                request["tool_choice"] = to_tool_choice(value)
+                choice = read_tool_choice(value)
             elif name == "response_format":
                 request["response_format"] = to_response_format(value)
             elif name == "allow_parallel_tool_calls":
@@ -92,6 +94,12 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
         if unknown:
             check_names("MultiApiLLM", unknown, (*_SETTING_NAMES, *_OF_CALLS))
             extra = merged(dict(extra), unknown)
+        if choice is not None:
+            choice = choice_among(choice, request.get("tools", ()))
+            if isinstance(choice, str):
+                request["tool_choice"] = choice
+            else:
+                extra = merged(dict(extra), {"tool_choice": choice})
         if isinstance(request.get("stop"), str):
             request["stop"] = (request["stop"],)
         single = single or request.get("parallel_tool_calls") is False
@@ -100,17 +108,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
     return Call(
         ChatRequest(extra_name="extra_body", **request),
         single,
-        bool(settings.get("promote_reasoning_to_content")),
-        bool(settings.get("raise_on_content_filter")),
     )
-
-
-def to_tool_choice(choice: Any) -> str | None:
-    """A word or the name of a tool, from either or from OpenAI's object form."""
-    if isinstance(choice, Mapping):
-        function = choice.get("function")
-        choice = function["name"] if isinstance(function, Mapping) else choice.get("name") or choice.get("type", "auto")
-    return "required" if choice == "any" else str(choice)
 
 
 def to_response_format(wanted: Any) -> ResponseFormat | None:
@@ -119,15 +117,7 @@ def to_response_format(wanted: Any) -> ResponseFormat | None:
         return wanted
     if isinstance(wanted, type):
         return response_format_of(wanted)
-    if wanted.get("type") == "json_schema":
-        given = wanted["json_schema"]
-        return ResponseFormat(
-            schema=given.get("schema"),
-            name=given.get("name", "answer"),
-            strict=given.get("strict"),
-            description=given.get("description", ""),
-        )
-    return ResponseFormat() if wanted.get("type") == "json_object" else None
+    return read_response_format(wanted)
 
 
 def response_format_of(output_cls: Any, method: Any = "auto") -> ResponseFormat:
@@ -145,17 +135,7 @@ def to_tool(tool: Any) -> Tool:
     if isinstance(tool, Tool):
         return tool
     if isinstance(tool, Mapping):
-        function = tool.get("function")
-        if tool.get("type") != "function" or not isinstance(function, Mapping):
-            return Tool(str(tool.get("name") or tool.get("type") or "tool"), raw=tool)
-        mark = tool.get("cache_control") or function.get("cache_control")
-        return Tool(
-            function["name"],
-            function.get("description") or "",
-            function.get("parameters") or {},
-            function.get("strict"),
-            cache_control=mark,
-        )
+        return read_tool(tool)
     metadata = tool.metadata
     return Tool(metadata.get_name(), metadata.description, _parameters(metadata))
 
@@ -184,5 +164,5 @@ def tool_to_dict(tool: Any, strict: bool | None = None) -> dict[str, Any]:
     if strict is not None:
         function["strict"] = strict
     if strict:
-        function["parameters"] = {**(read.parameters or {}), "additionalProperties": False}
+        function["parameters"] = strictly(read.parameters or {"type": "object"})
     return {"type": "function", "function": function}

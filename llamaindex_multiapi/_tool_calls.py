@@ -8,12 +8,12 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
-from pydantic_core import from_json
 
 from llamaindex_multiapi._requests import tool_to_dict
 from multiapi.errors import ResponseFormatError
 from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
 from multiapi.formats.tool_calls import arguments_error
+from multiapi.http.json import parse_partial
 
 
 class NoToolCallError(ResponseFormatError, ValueError):
@@ -168,8 +168,5 @@ def _read(text: str) -> Mapping[str, Any]:
 
     Agents ask for the calls with each piece of a stream, mostly with nothing new in them.
     """
-    try:
-        value = from_json(text, allow_partial="trailing-strings")
-    except ValueError:
-        return {INVALID_ARGUMENTS: text}
+    value = parse_partial(text)
     return value if isinstance(value, dict) else {INVALID_ARGUMENTS: text}

@@ -25,7 +25,6 @@ from llama_index_instrumentation import get_dispatcher
 
 from llamaindex_multiapi._answers import from_answer, to_completion
 from llamaindex_multiapi._connection import Connected
-from llamaindex_multiapi._messages import MisplacedMedia
 from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to_call
 from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
@@ -33,7 +32,7 @@ from multiapi.client.loading import loaded
 from multiapi.flows.steps import UnknownFields
 from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of
-from multiapi.types.chat import ChatDelta, ReasoningReplay, StructuredMethod, ToolCalling
+from multiapi.types.chat import ChatDelta, MisplacedMedia, OnTruncated, ReasoningReplay, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
@@ -87,6 +86,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         misplaced_media: What becomes of pictures, sound and documents in messages of tools, the assistant or the system, which
             vendors take from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into
             the text, "error" refuses them.
+        on_truncated_tool_call: What a call becomes that `max_tokens` cut off: one of the invalid ones, an error ("raise"), or a call with
+            as much of its arguments as can be read ("keep").
         promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
         raise_on_content_filter: An answer that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
         context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
@@ -132,6 +133,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     structured_method: StructuredMethod = "auto"
     structured_retries: int = 0
     misplaced_media: MisplacedMedia = "hoist"
+    on_truncated_tool_call: OnTruncated = "invalid"
     promote_reasoning_to_content: bool = False
     raise_on_content_filter: bool = False
     context_window: int | None = None

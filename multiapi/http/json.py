@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from pydantic_core import from_json
 
 from multiapi.errors import InvalidRequestError, printable
 
@@ -92,6 +93,18 @@ def _exactly(data: bytes) -> Any:
 
 def _whole_number(text: str) -> int | str:
     return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def parse_partial(text: str) -> Any:
+    """As much as there is of JSON that was cut off or is still being written; None while it can be read as nothing."""
+    try:
+        return parse_text(text)
+    except ValueError:
+        pass
+    try:
+        return from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return None
 
 
 def parse_text(text: str) -> Any:

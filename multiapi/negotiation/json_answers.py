@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic_core import from_json
-
 from multiapi.errors import ResponseFormatError
 from multiapi.formats.schemas import unwrapped
 from multiapi.formats.stream import all_calls
-from multiapi.http.json import dump_json, parse_text, rewritten
+from multiapi.http.json import dump_json, parse_partial, parse_text, rewritten
 from multiapi.negotiation.thoughts import without_thoughts
 from multiapi.types.chat import ChatDelta, ChatResponse, ResponseFormat
 
@@ -314,10 +312,7 @@ def partial_value(text: str) -> Any:
     if begins is None:
         return None
     found = partial_json(text) if begins[0][-1] == "{" else text.strip()
-    try:
-        value = from_json(found, allow_partial="trailing-strings")
-    except ValueError:
-        return None
+    value = parse_partial(found)
     return value if isinstance(value, (dict, list)) else None
 
 

@@ -15,6 +15,7 @@ from multiapi.formats.schemas import object_root
 from multiapi.formats.unseen_media import with_notes
 from multiapi.http.exchange import HttpRequest
 from multiapi.negotiation import prompted_tools
+from multiapi.negotiation.answer_options import OptionsFilter, decided, has_options, placed
 from multiapi.negotiation.call_ids import with_unique_ids
 from multiapi.negotiation.json_answers import (
     JsonAnswerFilter,
@@ -102,7 +103,9 @@ class Plan:
             response = prompted_tools.read_prompted(response, self.asked)
         if self.wanted is not None:
             response = without_root(as_json_answer(response, self.wanted), self.root)
-        return response if self.names is None else self.names.back(response)
+        if self.names is not None:
+            response = self.names.back(response)
+        return decided(response, self.asked) if has_options(self.asked) else response
 
     def attributed(self, response: ChatResponse) -> ChatResponse:
         """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id.
@@ -140,6 +143,8 @@ class Plan:
                 filters.append(RootFilter(self.root))
         if self.names is not None:
             filters.append(NameFilter(self.names))
+        if has_options(self.asked):
+            filters.append(OptionsFilter(self.asked))
         return filters
 
 
@@ -150,7 +155,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
     request = with_thinking(provider, request)
-    request, names = renamed(with_unique_ids(with_notes(provider, request)))
+    request, names = renamed(with_unique_ids(with_notes(provider, placed(request, provider.name))))
     root = None
     wanted = request.response_format
     if wanted is not None and wanted.schema is not None:

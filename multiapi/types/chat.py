@@ -15,6 +15,12 @@ MediaKind = Literal["image", "audio", "video", "file"]
 ToolCalling = Literal["auto", "native", "prompted"]
 
 
+MisplacedMedia = Literal["hoist", "url_text", "error"]
+
+
+OnTruncated = Literal["invalid", "raise", "keep"]
+
+
 ReasoningReplay = Literal["auto", "always", "with_tools", "never"]
 
 
@@ -172,6 +178,13 @@ class ChatRequest:
             Thoughts of another model or vendor never go along.
         think: Think "less", or not at all ("off"; as little as the model allows where it cannot be turned off). It is written as the
             provider and the model are known to take it; None leaves it to the model.
+        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which vendors take
+            from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into the text, "error"
+            refuses them.
+        on_truncated_tool_call: What a call becomes that `max_tokens` cut off: one of the invalid ones, an error ("raise"), or a call with
+            as much of its arguments as can be read ("keep").
+        promote_reasoning_to_content: A response that is only in the reasoning becomes the text.
+        raise_on_content_filter: A response that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
         extra_name: What the caller knows `extra` as; errors say it.
@@ -204,6 +217,10 @@ class ChatRequest:
     split_thinking: bool = False
     reasoning_replay: ReasoningReplay = "auto"
     think: Literal["less", "off"] | None = None
+    misplaced_media: MisplacedMedia = "hoist"
+    on_truncated_tool_call: OnTruncated = "invalid"
+    promote_reasoning_to_content: bool = False
+    raise_on_content_filter: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_name: str = field(default="extra", compare=False, repr=False)

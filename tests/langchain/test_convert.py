@@ -25,9 +25,10 @@ from langchain_core.messages import (
 from langchain_multiapi._answers import from_response, from_usage, spoiler
 from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._messages import to_messages, to_part
-from langchain_multiapi._requests import to_tool_choice, to_tools
+from langchain_multiapi._requests import to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.formats.openai.wishes import read_tool_choice
 from multiapi.types.chat import (
     ChatResponse,
     Citation,
@@ -294,13 +295,13 @@ def test_tools_in_every_form() -> None:
     ],
 )
 def test_tool_choice_in_every_form(said: Any, meant: str | None) -> None:
-    assert to_tool_choice(said) == meant
+    assert read_tool_choice(said) == meant
 
 
 @pytest.mark.parametrize("said", [{"type": "function"}, {"name": "add"}, 7, ["add"]])
 def test_a_tool_choice_of_no_known_form_is_refused(said: Any) -> None:
     with pytest.raises(ValueError, match="none of the known forms"):
-        to_tool_choice(said)
+        read_tool_choice(said)
 
 
 def test_response_formats_in_every_form() -> None:

@@ -30,10 +30,12 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 
 from llamaindex_multiapi._answers import facts_of, from_answer, raw_body
 from llamaindex_multiapi._messages import arguments_text, to_message, to_messages, to_parts
-from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_tool, to_tool_choice
+from llamaindex_multiapi._requests import Call, to_call, to_response_format, to_tool
 from llamaindex_multiapi.testing import Called, Said
 from multiapi import ChatRequest, Cost, Media, MediaPart, Message, ResponseFormat, TextPart, Tool, ToolCall, Usage
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.formats.openai.wishes import read_tool_choice
+from multiapi.negotiation.answer_options import decided, placed
 from multiapi.negotiation.tool_names import renamed
 from multiapi.types.chat import ChatResponse as Answer
 from multiapi.types.chat import Citation, InvalidToolCall, Reasoning
@@ -139,7 +141,8 @@ def test_b11_c13_r41_media_that_are_not_the_users_move_behind_are_named_or_refus
 
 def test_b11_media_without_an_address_are_said_to_be_there() -> None:
     message = ChatMessage(role="tool", blocks=[ImageBlock(image=PNG)], additional_kwargs={"tool_call_id": "1"})
-    assert to_message(message, "url_text").content == "(a medium of the kind image, which has no address)"
+    request = ChatRequest(model="m", messages=[to_message(message)], misplaced_media="url_text")
+    assert placed(request, "aimlapi").messages[0].content == "(a medium of the kind image, which has no address)"
 
 
 def part_of(block: Any) -> MediaPart:
@@ -326,7 +329,7 @@ def test_a_call_may_name_another_model_and_headers() -> None:
     ],
 )
 def test_r30_tool_choice(given: Any, expected: str) -> None:
-    assert to_tool_choice(given) == expected
+    assert read_tool_choice(given) == expected
 
 
 def test_response_formats() -> None:
@@ -502,7 +505,8 @@ def test_calls_that_cannot_be_read_are_kept_as_text() -> None:
 def test_c23_an_answer_that_is_only_thought() -> None:
     answer = Answer(provider="aimlapi", reasoning=Reasoning("Five."))
     assert from_answer(answer, CALL).message.content == ""
-    promoted = from_answer(answer, CALL._replace(promote=True)).message
+    asked = ChatRequest(model="m", messages=[], promote_reasoning_to_content=True)
+    promoted = from_answer(decided(answer, asked), CALL).message
     assert promoted.content == "Five."
     assert [type(block) for block in promoted.blocks] == [TextBlock]
 

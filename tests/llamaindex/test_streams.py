@@ -20,12 +20,12 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llamaindex_multiapi import _answers, _views
+from llamaindex_multiapi import _views
 from llamaindex_multiapi._requests import Call
 from llamaindex_multiapi._views import Views
 from llamaindex_multiapi.testing import Called, Said, Wire, events_reply
 from multiapi import ChatRequest
-from multiapi.errors import StreamInterruptedError
+from multiapi.errors import ContentFilterError, StreamInterruptedError
 from multiapi.types.chat import ChatDelta, ToolCallDelta
 from multiapi.types.chat import ChatResponse as Answer
 from tests.llamaindex.scripted import FORMAT, llm_on, says, user
@@ -157,13 +157,13 @@ def test_an_agent_reads_unchanged_calls_once(monkeypatch: pytest.MonkeyPatch) ->
     from llamaindex_multiapi import _tool_calls
 
     parsed: list[str] = []
-    really = _tool_calls.from_json
+    really = _tool_calls.parse_partial
 
-    def count(text: str, **options: Any) -> Any:
+    def count(text: str) -> Any:
         parsed.append(text)
-        return really(text, **options)
+        return really(text)
 
-    monkeypatch.setattr(_tool_calls, "from_json", count)
+    monkeypatch.setattr(_tool_calls, "parse_partial", count)
     _tool_calls._read.cache_clear()
     items = views(ChatDelta("", "", (ToolCallDelta(0, "1", "f", '{"a": 1'),)), *(ChatDelta("word ") for _ in range(50)))
     for item in items:
@@ -265,6 +265,6 @@ def test_r36_an_answer_that_a_filter_stopped_can_be_an_error(way: str) -> None:
 
     told = ask(llm_on(stopped))
     assert (told.message.content, told.additional_kwargs["finish_reason"]) == ("I will", "content_filter")
-    with pytest.raises(_answers.ContentFilterError, match="content filter") as failure:
+    with pytest.raises(ContentFilterError, match="content filter") as failure:
         ask(llm_on(stopped, raise_on_content_filter=True))
     assert failure.value.partial.text == "I will"

@@ -25,6 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--withdrawn", action="store_true", help="also serve operations that their vendor has withdrawn"
     )
+    parser.add_argument(
+        "--unknown",
+        choices=("refuse", "drop"),
+        default="refuse",
+        help="what AI/ML API does about fields that it does not know: refuse them as the contract does, or drop them as seen live",
+    )
     options = parser.parse_args(arguments)
     try:
         from multiapi.simulator.server import Server
@@ -33,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})\n")
         return 1
     try:
-        simulator = Simulator(seed=options.seed, as_seen=options.as_seen, withdrawn=options.withdrawn)
+        simulator = Simulator(
+            seed=options.seed, as_seen=options.as_seen, withdrawn=options.withdrawn, unknown=options.unknown
+        )
     except ValueError as error:
         parser.error(str(error))
     server = Server(simulator, options.host, options.port)

@@ -139,6 +139,18 @@ class Operation:
         """The first thing wrong with a parsed request body, or None."""
         return first_violation(self._body_validators[media_type], body)
 
+    def known_fields(self, media_type: str) -> frozenset[str]:
+        """The names at the top of a body that any of its schemas knows; empty where they are open."""
+        return frozenset(self._fields(self.body_schemas[media_type]))
+
+    def _fields(self, schema: dict[str, Any]) -> Iterator[str]:
+        if "$ref" in schema:
+            yield from self._fields(self.contract.resolve(schema))
+        yield from schema.get("properties", {})
+        for word in ("allOf", "anyOf", "oneOf"):
+            for part in schema.get(word, ()):
+                yield from self._fields(part)
+
     def request_examples(self) -> Iterator[tuple[str, str, Any]]:
         """Each documented request: media type, name, value."""
         content = self.contract.resolve(self.spec.get("requestBody", {})).get("content", {})

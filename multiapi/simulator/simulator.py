@@ -31,7 +31,8 @@ class Simulator(State):
 
     `job_wait_s` and `job_run_s` say how long a job waits and runs on the simulator's clock. `as_seen` switches on forms that users
     saw live and no page shows: True for all, or names from the table in `as_seen.py`. `withdrawn` serves operations that their
-    vendor has withdrawn, from the contract's examples; without it they are 404. `cache` is AICredits'
+    vendor has withdrawn, from the contract's examples; without it they are 404. `unknown="drop"` leaves fields out that no
+    schema knows, as AI/ML API does (measured 2026-09-10), instead of refusing them. `cache` is AICredits'
     semantic cache: a repeated chat is answered from it, as JSON even where a stream was asked for. `blocked_words` are those of its
     guardrails.
     """
@@ -276,6 +277,9 @@ class Simulator(State):
                 call.body = orjson.loads(request.body)
             except orjson.JSONDecodeError as error:
                 raise Refusal(400, f"The body is not valid JSON: {error}") from None
+        if self.unknown == "drop" and vendor.drops_unknown and isinstance(call.body, dict):
+            known = operation.known_fields(media_type)
+            call.body = {name: value for name, value in call.body.items() if not known or name in known}
         if (violation := operation.check_body(call.body, media_type)) is not None:
             raise Refusal(400, str(violation))
 

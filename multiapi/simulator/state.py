@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
+from typing import Literal
 
 from multiapi.simulator import as_seen, faults
 from multiapi.simulator.clock import Clock
@@ -53,11 +54,15 @@ class State(ABC):
         job_run_s: float = 1.5,
         as_seen: bool | str | Iterable[str] = False,
         withdrawn: bool = False,
+        unknown: Literal["refuse", "drop"] = "refuse",
         cache: bool = False,
         blocked_words: Iterable[str] = (),
     ) -> None:
         self.seed = seed
+        if unknown not in ("refuse", "drop"):
+            raise ValueError(f"unknown must be 'refuse' or 'drop', not {unknown!r}")
         self.withdrawn = withdrawn
+        self.unknown = unknown
         self.cache = cache
         self.blocked_words = frozenset(word.lower() for word in blocked_words)
         self.as_seen = as_seen

@@ -64,6 +64,8 @@ class Vendor:
     unit: ClassVar[str]
     max_body_bytes: ClassVar[int] = 600_000_000
     reference_prefix: ClassVar[str] = "chatcmpl-"
+    drops_unknown: ClassVar[bool] = False
+    """The provider takes a field that it does not know and leaves it out, where the simulator is told to do so too."""
     sends_retry_after: ClassVar[bool] = False
 
     def __init__(self, simulator: "State") -> None:

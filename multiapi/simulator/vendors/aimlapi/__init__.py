@@ -73,6 +73,7 @@ def _audio_in(asked: Conversation) -> int:
 class Aimlapi(Media, Reading, AccountPages, Assistants):
     """The simulated AI/ML API."""
 
+    drops_unknown = True
     name: ClassVar[str] = "aimlapi"
     deposit = Decimal(20)
     unit = "USD"

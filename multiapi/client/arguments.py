@@ -17,13 +17,14 @@ _NO_VERSIONS = "these providers have no versions of their interface to choose: l
 CONNECTION: dict[str, str] = {
     **dict.fromkeys(
         (
-            "proxy", "proxies", "openai_proxy", "http_proxy", "https_proxy", "all_proxy", "mounts", "transport", "verify", "cert",
-            "ssl_context", "trust_env", "auth", "cookies", "http1", "http2", "limits", "event_hooks", "follow_redirects",
+            "proxy", "mounts", "transport", "verify", "trust_env", "auth", "cookies", "http1", "http2", "limits", "event_hooks", "follow_redirects",
             "max_redirects", "default_encoding", "http_socket_options", "socket_options", "app", "client", "async_client",
             "root_client", "root_async_client",
         ),
         _BY_CLIENT,
     ),
+    **dict.fromkeys(("proxies", "openai_proxy", "http_proxy", "https_proxy", "all_proxy"), "it is proxy=... here"),
+    **dict.fromkeys(("cert", "ssl_context"), "it is verify=... here, with an ssl.SSLContext"),
     **dict.fromkeys(("headers", "extra_headers"), "it is default_headers=... here"),
     **dict.fromkeys(("params", "extra_query"), "it is default_query=... here"),
     **dict.fromkeys(("organization", "openai_organization", "project", "openai_project", "webhook_secret"), _NO_ORGANIZATIONS),

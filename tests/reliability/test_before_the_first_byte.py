@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -178,3 +180,48 @@ def test_the_trace_of_httpcore_is_as_it_documents_it() -> None:
             own.send(asked)
     assert "connection.connect_tcp.started" in events
     assert "http11.send_request_headers.started" in events
+
+
+# ------------------------------------------------------------------------------------------------ idle sockets
+
+
+@both
+def test_a_burst_leaves_no_socket_behind(is_async: bool) -> None:
+    """Once the time of idle sockets is over, although no further call comes."""
+    from multiapi.transport.asynchronous import AsyncPooledTransport
+    from multiapi.transport.blocking import PooledTransport
+
+    limits = httpx.Limits(max_connections=300, max_keepalive_connections=300, keepalive_expiry=0.2)
+    with HostileServer(raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", after_s=0.3, then="keep")) as server:
+
+        def asked() -> httpx.Request:
+            return httpx.Request("POST", server.url, content=b"{}", extensions={"timeout": {}})
+
+        if is_async:
+
+            async def main() -> int:
+                transport: Any = AsyncPooledTransport(limits=limits)
+
+                async def one() -> None:
+                    response = await transport.handle_async_request(asked())
+                    await response.aread()
+
+                await asyncio.gather(*(one() for _ in range(300)))
+                pool = transport._pool._last[1]
+                for _ in range(300):
+                    if not pool.slots.open:
+                        break
+                    await asyncio.sleep(0.05)
+                return int(pool.slots.open)
+
+            assert asyncio.run(main()) == 0
+        else:
+            transport: Any = PooledTransport(limits=limits)
+            with ThreadPoolExecutor(300) as threads:
+                list(threads.map(lambda _: transport.handle_request(asked()).read(), range(300)))
+            for _ in range(300):
+                if not transport._pool._slots.open:
+                    break
+                time.sleep(0.05)
+            assert transport._pool._slots.open == 0
+        assert server.connections > 100

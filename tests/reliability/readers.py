@@ -24,7 +24,7 @@ from multiapi.formats.openai import embeddings as openai_embeddings
 from multiapi.http import exchange, sse, vectors
 from multiapi.http import json as http_json
 from multiapi.http.exchange import HttpResponse
-from multiapi.negotiation import call_reader, prompted_tools, stop_words
+from multiapi.negotiation import call_reader, prompted_tools, stop_words, surroundings
 from multiapi.negotiation import json_answers as structured
 from multiapi.negotiation import thoughts as thinking
 from multiapi.sending import bodies as body_reader
@@ -167,6 +167,13 @@ def _call_reader(chunks: Sequence[str]) -> None:
     reader.found()
 
 
+def _surroundings(chunks: Sequence[str]) -> None:
+    around = surroundings.Surroundings()
+    for chunk in chunks:
+        around.take(chunk, is_code=False)
+    around.quote("")
+
+
 def _events(make: Callable[[], Any]) -> Feed:
     def feed(events: Iterable[dict[str, Any]]) -> None:
         held = make()
@@ -246,6 +253,7 @@ TEXT_READERS: dict[str, Feed] = {
     "multiapi.negotiation.json_answers.JsonAnswerFilter": _filter(lambda: structured.JsonAnswerFilter(WANTED)),
     "multiapi.negotiation.json_answers.RootFilter": _filter(lambda: structured.RootFilter("a")),
     "multiapi.negotiation.call_reader.CallReader": _call_reader,
+    "multiapi.negotiation.surroundings.Surroundings": _surroundings,
     "multiapi.negotiation.prompted_tools.find_calls": _text(lambda text: prompted_tools.find_calls(text, REQUEST)),
     "multiapi.negotiation.prompted_tools.read_prompted": _answered(
         lambda answer: prompted_tools.read_prompted(answer, REQUEST)
@@ -259,6 +267,7 @@ TEXT_READERS: dict[str, Feed] = {
         lambda answer: stop_words.cut_at_stop(answer, ["STOP", "\n\n\n"])
     ),
     "multiapi.negotiation.stop_words.StopFilter": _filter(lambda: stop_words.StopFilter(["STOP", "\n\n\n"])),
+    "multiapi.formats.tool_calls.index_of": _text(tool_calls.index_of),
     "multiapi.formats.tool_calls.arguments_error": _text(tool_calls.arguments_error),
     "multiapi.http.json.parse_text": _text(http_json.parse_text),
     "multiapi.http.json.rewritten": _text(http_json.rewritten),

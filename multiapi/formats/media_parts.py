@@ -8,10 +8,20 @@ from collections.abc import Collection, Mapping
 
 from multiapi.errors import InvalidRequestError
 from multiapi.types.chat import MediaPart, TextPart
-from multiapi.types.media_kinds import TRACK_BYTES, extension_of, group_of, judged, normal, upload_ending, upload_name
+from multiapi.types.media_kinds import (
+    TRACK_BYTES,
+    extension_of,
+    group_of,
+    judged,
+    mime_type_of,
+    normal,
+    upload_ending,
+    upload_name,
+)
 
 _EXPECTED = {"image": ("image",), "audio": ("audio",), "video": ("video",), "file": ("document", "text")}
 _NOUNS = {"image": "images", "audio": "recordings", "video": "videos", "file": "documents"}
+_LEAST_TEXT = 6
 _LEAST_BYTES = 4
 """Fewer bytes show nothing."""
 _HEAD_CHARS = (TRACK_BYTES // 3 + 1) * 4
@@ -41,6 +51,8 @@ def fitted(part: MediaPart, provider: str, formats: Formats) -> MediaPart | Text
     if text is None:
         return part
     head = _decoded(text[start : start + _HEAD_CHARS])
+    if part.kind != "file" and head is not None and len(head) < _LEAST_TEXT and mime_type_of(head) == "text/plain":
+        head = None  # a few letters are not yet a text
     found = _judge(part, head, label)
     kind = "file" if part.kind == "file" else group_of(found)
     listed = formats.get(part.kind)

@@ -696,6 +696,78 @@ def disguised_truncated(subject: Subject) -> None:
         assert message.invalid_tool_calls[0]["name"] == "delete"
 
 
+@case("tools", "calls that share an id are told apart, and have ids of their own")
+def shared_ids(subject: Subject) -> None:
+    calls = [call(number, "c0", "look", f'{{"n":{number}}}') for number in range(2)]
+    for answer in (reply(body({"content": None, "tool_calls": calls}, finish_reason="tool_calls")), None):
+        events = [delta(tool_calls=[each]) for each in calls] + [delta(finish_reason="tool_calls")]
+        with talking(subject, answer or stream(*events)) as talk:
+            message = talk.invoke() if answer else joined(talk.model().stream("hello"))
+            assert calls_of(message) == [("look", {"n": 0}), ("look", {"n": 1})]
+
+
+@case("tools", "two fragments of one call in one event are one call")
+def fragments_in_one_event(subject: Subject) -> None:
+    pieces = [call(0, "c1", "look", ""), call(0, arguments='{"n":1}')]
+    with talking(subject, stream(delta(tool_calls=pieces), delta(finish_reason="tool_calls"))) as talk:
+        assert calls_of(joined(talk.model().stream("hello"))) == [("look", {"n": 1})]
+
+
+@case("tools", "an empty function_call beside a call is none")
+def filler_beside_a_call(subject: Subject) -> None:
+    empty = {"function_call": {"name": "", "arguments": ""}}
+    event = delta("", tool_calls=[call(0, "c1", "look", '{"n":1}')], **empty)
+    with talking(subject, stream(event, delta(finish_reason="tool_calls"))) as talk:
+        assert calls_of(joined(talk.model().stream("hello"))) == [("look", {"n": 1})]
+    with talking(subject, reply(body({"content": "hello", **empty}))) as talk:
+        assert calls_of(talk.invoke()) == []
+
+
+@case("tools", "an id that comes behind the name is the call's id")
+def late_id(subject: Subject) -> None:
+    events = [delta(tool_calls=[call(0, None, "look", "")]), delta(tool_calls=[call(0, "c1", arguments='{"n":1}')])]
+    with talking(subject, stream(*events, delta(finish_reason="tool_calls"))) as talk:
+        message = joined(talk.model().stream("hello"))
+        assert calls_of(message) == [("look", {"n": 1})]
+        assert message.tool_calls[0]["id"] == "c1"
+
+
+@case("tools", "a whole number of any size keeps its digits")
+def long_integers(subject: Subject) -> None:
+    number = 25_000_000_000_000_000_001
+    said = call(0, "c1", "pay", f'{{"wei":{number}}}')
+    with talking(subject, reply(body({"content": None, "tool_calls": [said]}, finish_reason="tool_calls"))) as talk:
+        message = talk.invoke()
+        assert calls_of(message) == [("pay", {"wei": number})]
+        talk.invoke([HumanMessage("q"), message, ToolMessage("r", tool_call_id=message.tool_calls[0]["id"])])
+        assert str(number) in json.dumps(talk.bodies[-1])
+
+
+@case("tools", "a call that a stream repeats in a whole message at its end is not called twice")
+def repeated_at_the_end(subject: Subject) -> None:
+    said = call(0, "c1", "look", '{"n":1}')
+    last = delta(finish_reason="tool_calls")
+    last["choices"][0] = {"index": 0, "message": {"content": "", "tool_calls": [said]}, "finish_reason": "tool_calls"}
+    with talking(subject, stream(delta(tool_calls=[said]), last)) as talk:
+        assert calls_of(joined(talk.model().stream("hello"))) == [("look", {"n": 1})]
+
+
+@case("answers", "an empty error beside an answer is none")
+def empty_error(subject: Subject) -> None:
+    with talking(subject, reply(body(error={"code": "", "message": "", "type": ""}))) as talk:
+        assert talk.invoke().text == "hello"
+
+
+@case("answers", "token counts in the last choice of a stream are told")
+def counts_in_the_choice(subject: Subject) -> None:
+    last = delta(finish_reason="stop")
+    last["choices"][0]["usage"] = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+    with talking(subject, stream(delta("hello"), last)) as talk:
+        counts = joined(talk.model().stream("hello")).usage_metadata
+        assert counts is not None
+        assert (counts["input_tokens"], counts["output_tokens"]) == (5, 7)
+
+
 @case("tools", "text and a call in one v1 stream stay two blocks")
 def v1_text_and_call(subject: Subject) -> None:
     events = [

@@ -17,8 +17,8 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
-from llamaindex_multiapi._steps import Step, Steps, awaited, done
 from multiapi.errors import EmbeddingBatchError, MultiApiError
+from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.embeddings import MAX_BATCH_TEXTS
 from multiapi.provider import Provider
 from multiapi.sending.keys import sealed
@@ -190,44 +190,43 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
 
     def _embedded(self, texts: Sequence[str], *, query: bool = False) -> Steps[list[list[float]]]:
         request = self._request(texts, query=query)
-        many = self.max_concurrency
-        response = yield Step(
-            lambda: self._client({}).embed(request, max_concurrency=many),
-            lambda: self._async_client({}).embed(request, max_concurrency=many),
+        response = yield Either(
+            lambda: self._client({}).embed(request, max_concurrency=self.max_concurrency),
+            lambda: self._async_client({}).embed(request, max_concurrency=self.max_concurrency),
         )
         return self._vectors(response)
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return done(self._embedded([query], query=True))[0]
+        return drive(self._embedded([query], query=True))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return (await awaited(self._embedded([query], query=True)))[0]
+        return (await adrive(self._embedded([query], query=True)))[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        return done(self._embedded([text]))[0]
+        return drive(self._embedded([text]))[0]
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
-        return (await awaited(self._embedded([text])))[0]
+        return (await adrive(self._embedded([text])))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return done(self._embedded(texts))
+        return drive(self._embedded(texts))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await awaited(self._embedded(texts))
+        return await adrive(self._embedded(texts))
 
     # ------------------------------------------------------------------------------------ cache, events, batches
 
     def get_query_embedding(self, query: str) -> list[float]:
-        return done(self._run([query], query=True))[0]
+        return drive(self._run([query], query=True))[0]
 
     async def aget_query_embedding(self, query: str) -> list[float]:
-        return (await awaited(self._run([query], query=True)))[0]
+        return (await adrive(self._run([query], query=True)))[0]
 
     def get_text_embedding(self, text: str) -> list[float]:
-        return done(self._run([text]))[0]
+        return drive(self._run([text]))[0]
 
     async def aget_text_embedding(self, text: str) -> list[float]:
-        return (await awaited(self._run([text])))[0]
+        return (await adrive(self._run([text])))[0]
 
     def get_text_embedding_batch(
         self,
@@ -235,7 +234,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
-        return done(self._run_in_parts(texts, show_progress=show_progress))
+        return drive(self._run_in_parts(texts, show_progress=show_progress))
 
     async def aget_text_embedding_batch(
         self,
@@ -243,7 +242,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
-        return await awaited(self._run_in_parts(texts, show_progress=show_progress))
+        return await adrive(self._run_in_parts(texts, show_progress=show_progress))
 
     def _run_in_parts(self, texts: list[str], *, show_progress: bool) -> Steps[list[list[float]]]:
         """As many texts at a time as are on their way at once."""
@@ -260,14 +259,14 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
             if cache is not None:
                 for index, text in enumerate(texts):
-                    entry = yield _on(cache.get, cache.aget, key=prefix + text, collection=COLLECTION)
+                    entry = yield Either(cache.get, cache.aget, key=prefix + text, collection=COLLECTION)
                     if entry:
                         vectors[index] = next(iter(entry.values()))
             missing = [index for index in range(len(texts)) if index not in vectors]
             if missing:
                 if self.rate_limiter is not None:
                     for _ in range(self._requests_for(missing)):
-                        yield Step(self.rate_limiter.acquire, self.rate_limiter.async_acquire)
+                        yield Either(self.rate_limiter.acquire, self.rate_limiter.async_acquire)
                 try:
                     found = yield from self._embedded([texts[index] for index in missing], query=query)
                     vectors.update(zip(missing, found, strict=True))
@@ -277,7 +276,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
                 finally:
                     if cache is not None:
                         entries = _entries(vectors, missing, texts, prefix)
-                        yield _on(cache.put_all, cache.aput_all, entries, collection=COLLECTION)
+                        yield Either(cache.put_all, cache.aput_all, entries, collection=COLLECTION)
         return [vectors[index] for index in range(len(texts))]
 
     def _requests_for(self, missing: Sequence[int]) -> int:
@@ -313,10 +312,6 @@ def _is_heard() -> bool:
             return True
         place = place.parent if place.propagate else None
     return False
-
-
-def _on(do: Any, begin: Any, *values: Any, **named: Any) -> Step:
-    return Step(lambda: do(*values, **named), lambda: begin(*values, **named))
 
 
 def _entries(

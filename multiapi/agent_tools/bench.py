@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from multiapi.agent_tools.tool import ToolAnswer
 from multiapi.errors import InvalidRequestError, MultiApiError, printable
 from multiapi.flows import address_checks, downloads
-from multiapi.flows.steps import Flow, Setting, Work
+from multiapi.flows.driving import Work
+from multiapi.flows.steps import Flow, Setting
 from multiapi.types.media import Media, megabytes, new_name
 from multiapi.types.media_kinds import mime_type_of_name
 from multiapi.types.usage import Cost

@@ -1,38 +1,24 @@
-"""The only place that sends: one client, and its async twin.
+"""The two clients: one that is called, and one that is awaited.
 
-Both run the flows of `multiapi.flows.attempts`, as `multiapi.sending.runner` says; here is how each of them waits. A client is cheap to make and
+Both run flows as `multiapi.sending.runner` says, and drive what it yields with a loop of `multiapi.flows.driving`. A client is cheap to make and
 holds no connection: connections are shared by all clients of a process (sync) or of an event loop (async), see `multiapi.transport`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from multiapi.client.operations import Awaited, Blocking, Calls
-from multiapi.errors import MissingApiKeyError
-from multiapi.flows import attempts, chat, embeddings
-from multiapi.flows.steps import Flow, Parallel
-from multiapi.formats.stream import whole_answer
+from multiapi.flows import attempts, embeddings
+from multiapi.flows.driving import adrive, adrive_stream, drive, drive_stream
+from multiapi.flows.steps import Flow
 from multiapi.provider import operation_of
-from multiapi.sending.bodies import BodyReader
-from multiapi.sending.engines import transmission, transports_of
-from multiapi.sending.limiter import Limiter, Turn
-from multiapi.sending.runner import FlowRunner, at_once
-from multiapi.sending.streams import StreamReading, async_drain, drain
-from multiapi.sending.waiting import waiting
+from multiapi.sending.engines import transports_of
+from multiapi.sending.runner import FlowRunner
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
-
-if TYPE_CHECKING:
-    import httpx  # loaded with the first call and not with the class: that halves the modules of an import
-
-    from multiapi.sending.live_answer import LiveAnswer
 
 T = TypeVar("T")
 
@@ -81,42 +67,11 @@ class Client(FlowRunner, Blocking, Calls):
 
     def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""
-        if request.streaming and chat.streams_inside(self._setting, request):
-            return chat.last_response(deque(self.chat_stream(request), maxlen=1))
-        return self.run(chat.chat(self._setting, request))
+        return drive(self._chat(request), self)
 
     def chat_stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
-        if self.provider.chat_stream is None:
-            yield from whole_answer(self.chat(request))
-            return
-        live, plan = at_once(self._opened(request))
-        reading: StreamReading | None = None
-        try:
-            reading = StreamReading(self, plan, live)
-            pieces = iter(live.pieces)
-            try:
-                for chunk in pieces:
-                    yield from reading.feed(chunk)
-                    if reading.done:
-                        break
-                yield from reading.close()
-            except Exception as error:
-                failure = reading.failure(error)
-                rest = () if failure else reading.close()
-            else:
-                failure, rest = None, ()
-                if self.keeps_deadlines:  # only our transport stops waiting when it is told to
-                    drain(pieces)
-            if failure is not None:
-                chunk = pieces = reading = None  # they may hold the key, if the vendor repeated it
-                live.close()
-                raise failure
-            yield from rest
-        finally:
-            if reading is not None:
-                reading.left()
-            live.close()
+        return drive_stream(self._stream(request), self)
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which so many run side by side."""
@@ -128,7 +83,7 @@ class Client(FlowRunner, Blocking, Calls):
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
-        return at_once(self._counted(flow))
+        return drive(self._called(flow), self)
 
     def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., T]:
         """A function that makes a flow, as a method of this client."""
@@ -138,45 +93,6 @@ class Client(FlowRunner, Blocking, Calls):
             return self.run(make(self._setting, *args, **kwargs))
 
         return method
-
-    # ------------------------------------------------------------------------------------ how it waits: on the spot
-
-    async def _sleep(self, seconds: float) -> None:
-        waiting().sleep(seconds)
-
-    async def _work(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def _side_by_side(self, step: Parallel, deadline: float | None) -> list[Any]:
-        def outcome(flow: Flow[Any]) -> Any:
-            return at_once(self._outcome(flow, deadline))
-
-        if len(step.flows) == 1 or step.max_concurrency == 1:
-            return [outcome(flow) for flow in step.flows]
-        contexts = [copy_context() for _ in step.flows]  # who adds up, and what has to be fitted into, hold there too
-        with ThreadPoolExecutor(min(step.max_concurrency, len(step.flows))) as pool:
-            return list(pool.map(lambda context, flow: context.run(outcome, flow), contexts, step.flows))
-
-    async def _resolved(self, key: Any) -> str | None:
-        key.close()
-        raise MissingApiKeyError(
-            "the key comes from an async function; use the async calls", provider=self.provider.name
-        )
-
-    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
-        return limiter.acquire(deadline)
-
-    async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
-        return transmission(self, sent, **options)()  # type: ignore[no-any-return]
-
-    async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
-        for chunk in live.pieces:
-            live.check_time()
-            if not reader.feed(chunk):
-                break
-
-    async def _close(self, live: LiveAnswer) -> None:
-        live.close()
 
 
 class AsyncClient(FlowRunner, Awaited, Calls):
@@ -200,49 +116,11 @@ class AsyncClient(FlowRunner, Awaited, Calls):
 
     async def chat(self, request: ChatRequest) -> ChatResponse:
         """One answer to a conversation."""
-        if request.streaming and chat.streams_inside(self._setting, request):
-            last: deque[ChatDelta] = deque(maxlen=1)
-            async for delta in self.chat_stream(request):
-                last.append(delta)
-            return chat.last_response(last)
-        return await self.run(chat.chat(self._setting, request))
+        return await adrive(self._chat(request), self)
 
-    async def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+    def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
-        if self.provider.chat_stream is None:
-            for delta in whole_answer(await self.chat(request)):
-                yield delta
-            return
-        live, plan = await self._opened(request)
-        reading: StreamReading | None = None
-        try:
-            reading = StreamReading(self, plan, live)
-            pieces = live.async_pieces()
-            try:
-                async for chunk in pieces:
-                    for delta in reading.feed(chunk):
-                        yield delta
-                    if reading.done:
-                        break
-                for delta in reading.close():
-                    yield delta
-            except Exception as error:
-                failure = reading.failure(error)
-                rest = () if failure else reading.close()
-            else:
-                failure, rest = None, ()
-                if self.keeps_deadlines:
-                    await async_drain(pieces)
-            if failure is not None:
-                chunk = pieces = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
-                await live.aclose()
-                raise failure
-            for delta in rest:
-                yield delta
-        finally:
-            if reading is not None:
-                reading.left()
-            await live.aclose()
+        return adrive_stream(self._stream(request), self)
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which so many run side by side."""
@@ -254,7 +132,7 @@ class AsyncClient(FlowRunner, Awaited, Calls):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
-        return await self._counted(flow)
+        return await adrive(self._called(flow), self)
 
     def as_method(self, make: Callable[..., Flow[T]]) -> Callable[..., Coroutine[Any, Any, T]]:
         """A function that makes a flow, as a method of this client."""
@@ -264,38 +142,3 @@ class AsyncClient(FlowRunner, Awaited, Calls):
             return await self.run(make(self._setting, *args, **kwargs))
 
         return method
-
-    # ------------------------------------------------------------------------------------ how it waits: in the event loop
-
-    async def _sleep(self, seconds: float) -> None:
-        await waiting().asleep(seconds)
-
-    async def _work(self, function: Callable[[], T]) -> T:
-        return await asyncio.to_thread(function)
-
-    async def _side_by_side(self, step: Parallel, deadline: float | None) -> list[Any]:
-        free = asyncio.Semaphore(step.max_concurrency)
-
-        async def outcome(flow: Flow[Any]) -> Any:
-            async with free:
-                return await self._outcome(flow, deadline)
-
-        return list(await asyncio.gather(*(outcome(flow) for flow in step.flows)))
-
-    async def _resolved(self, key: Any) -> str | None:
-        return await self.key.resolve(key)
-
-    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
-        return await limiter.aacquire(deadline)
-
-    async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
-        return await transmission(self, sent, **options)()  # type: ignore[no-any-return]
-
-    async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
-        async for chunk in live.async_pieces():
-            live.check_time()
-            if not reader.feed(chunk):
-                break
-
-    async def _close(self, live: LiveAnswer) -> None:
-        await live.aclose()

@@ -22,8 +22,9 @@ from multiapi.errors import (
     status_error_class,
 )
 from multiapi.flows.charges import begin
+from multiapi.flows.driving import Work
 from multiapi.flows.hints import add_hints
-from multiapi.flows.steps import Flow, Setting, Sleep, Work
+from multiapi.flows.steps import Flow, Setting, Sleep
 from multiapi.formats.answer_facts import request_id
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json

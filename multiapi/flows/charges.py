@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from multiapi.errors import MultiApiError, is_doubtful
-from multiapi.flows.steps import Flow, Setting, Work
+from multiapi.flows.driving import Work
+from multiapi.flows.steps import Flow, Setting
 from multiapi.http.exchange import HttpRequest
 from multiapi.money.budget import Hold, in_force
 from multiapi.money.prices import PRICE_BOOK, TokenPrices

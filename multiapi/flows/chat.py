@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from multiapi.errors import (
@@ -107,11 +106,10 @@ def streams_inside(setting: Setting, request: ChatRequest) -> bool:
     return wanted is True or setting.provider.unstreamed_limit_s is not None
 
 
-def last_response(deltas: Sequence[ChatDelta]) -> ChatResponse:
+def last_response(delta: ChatDelta) -> ChatResponse:
     """The response that the last delta of a stream carries."""
-    response = deltas[-1].response
-    assert response is not None
-    return response
+    assert delta.response is not None
+    return delta.response
 
 
 def note_wall(setting: Setting, error: MultiApiError) -> None:

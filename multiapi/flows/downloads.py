@@ -24,7 +24,8 @@ from multiapi.errors import (
 )
 from multiapi.flows.address_checks import _host, address_check, check_url, is_own
 from multiapi.flows.attempts import again
-from multiapi.flows.steps import Flow, Setting, Work
+from multiapi.flows.driving import Work
+from multiapi.flows.steps import Flow, Setting
 from multiapi.formats.answer_facts import name_of_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.retry_after import retry_after_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -42,12 +42,6 @@ class Wait(NamedTuple):
 
     seconds: float
     most_s: float | None = None
-
-
-class Work(NamedTuple):
-    """Call a function that may wait for the disk; the async client does so in a thread."""
-
-    function: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from multiapi.flows.driving import Either, Step, Steps, adrive, drive
 from multiapi.http.retry_after import retry_after_s
 from multiapi.provider import Provider
 from multiapi.sending.kept import Kept
@@ -115,18 +116,7 @@ class Limiter:
         Raises:
             LimiterTimeoutError: It would come too late.
         """
-        place = _Place(None)
-        turn = Turn(self, place)
-        try:
-            while not holding(self._lock, self._take, place):
-                if not place.event.wait(self._patience_s(until)):
-                    self._collect()
-            while (wait := holding(self._lock, self._start_in, until)) > 0:
-                time.sleep(wait)
-        except BaseException:
-            turn.done()
-            raise
-        return turn
+        return drive(self._turn(_Place(None), until))
 
     async def aacquire(self, until: float | None = None) -> Turn:
         """The same in an event loop.
@@ -134,15 +124,17 @@ class Limiter:
         Raises:
             LimiterTimeoutError: It would come too late.
         """
-        place = _Place(asyncio.get_running_loop())
+        return await adrive(self._turn(_Place(asyncio.get_running_loop()), until))
+
+    def _turn(self, place: _Place, until: float | None) -> Steps[Turn]:
         turn = Turn(self, place)
         try:
             while not holding(self._lock, self._take, place):
-                await place.woken(self._patience_s(until))
+                yield _Offer(place, self._patience_s(until))
                 if place.offered_at is None:
                     self._collect()
-            while (wait := holding(self._lock, self._start_in, until)) > 0:  # noqa: ASYNC110 (only the clock says when)
-                await asyncio.sleep(wait)
+            while (wait := holding(self._lock, self._start_in, until)) > 0:
+                yield Either(time.sleep, asyncio.sleep, wait)
         except BaseException:
             turn.done()
             raise
@@ -353,6 +345,24 @@ class _Place:
     def _resolve(self) -> None:
         if self.future is not None and not self.future.done():
             self.future.set_result(None)
+
+
+class _Offer(Step):
+    """Wait for the offer of a place, but only for so long."""
+
+    __slots__ = ("_place", "_seconds")
+
+    def __init__(self, place: _Place, seconds: float) -> None:
+        self._place = place
+        self._seconds = seconds
+
+    def do(self, _: Any, /) -> None:
+        """Wait in a thread."""
+        self._place.event.wait(self._seconds)
+
+    async def ado(self, _: Any, /) -> None:
+        """Wait in a task."""
+        await self._place.woken(self._seconds)
 
 
 _NO_EVENT = threading.Event()

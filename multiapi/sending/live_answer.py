@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -13,6 +13,9 @@ from multiapi.errors import IN_FORCE
 from multiapi.http.exchange import HttpResponse
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
+
+if TYPE_CHECKING:
+    from multiapi.sending.bodies import BodyReader
 
 
 class LiveAnswer:
@@ -42,31 +45,25 @@ class LiveAnswer:
             with suppress(RuntimeError, AttributeError):
                 response.request = type(response.request)(sent.method, str(sent.url))
 
-    def check_time(self) -> None:
-        """Keep to the deadline also with a transport that knows none.
+    def hand_on(self, chunk: bytes, reader: BodyReader) -> bool:
+        """Hand bytes on to what reads them, and keep to the deadline also with a transport that knows none; False when it has enough.
 
         Raises:
-            httpx.ReadTimeout: It has passed.
+            httpx.ReadTimeout: The deadline has passed.
         """
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise httpx.ReadTimeout("the time for the whole request is over")
+        return reader.feed(chunk)
 
-    async def async_pieces(self) -> AsyncIterator[bytes]:
+    def async_pieces(self) -> AsyncIterator[bytes]:
         """The body, also where a user's own client has read it already."""
-        pieces = self.pieces
-        if isinstance(pieces, list):
-            for chunk in pieces:
-                yield chunk
-        else:
-            async for chunk in pieces:
-                yield chunk
+        return _each(self.pieces) if isinstance(self.pieces, (list, tuple)) else aiter(self.pieces)
 
     def close(self) -> None:
         """Give the connection back, or close it, and forget what was read."""
         response = self._left()
         try:
-            if response is not None:
-                response.close()
+            response.close()
         finally:
             self._end_turn()
 
@@ -74,19 +71,36 @@ class LiveAnswer:
         """As `close`."""
         response = self._left()
         try:
-            if response is not None:
-                await response.aclose()
+            await response.aclose()
         finally:
             self._end_turn()
 
     def _left(self) -> Any:
-        response, self._response, self.pieces = self._response, None, ()
+        response, self._response, self.pieces = self._response, _CLOSED, ()
         IN_FORCE.scrub = None
         return response
 
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.done()
+
+
+class _Closed:
+    """What there is to close of an answer that was closed."""
+
+    def close(self) -> None:
+        """There is nothing left to do."""
+
+    async def aclose(self) -> None:
+        """There is nothing left to wait for."""
+
+
+_CLOSED = _Closed()
+
+
+async def _each(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 def _head(response: httpx.Response) -> HttpResponse:

@@ -1,49 +1,38 @@
-"""Runs flows, for both clients alike.
+"""Runs flows, for both clients alike: generators that decide, and yield what takes time to the client that drives them.
 
-What takes time (sending, reading, sleeping) is left to the client. The methods are `async` for `AsyncClient`; on `Client` what they
-await is done when it returns, so that they run through without an event loop: see `at_once`.
+What is yielded stands in `multiapi.sending.primitives`, and the loops that do it on the spot or await it in `multiapi.flows.driving`.
 """
 
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.flows import attempts, chat
-from multiapi.flows.steps import Flow, Parallel, Sleep, Wait, Work
+from multiapi.flows.driving import Items, Steps, Work
+from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
+from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.negotiation.plan import Plan
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import Disk, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
 from multiapi.sending.failures import Failures
-from multiapi.sending.limiter import Limiter, Turn
+from multiapi.sending.limiter import Turn
+from multiapi.sending.primitives import Close, Next, Pause, Read, ResolveKey, SideBySide, TakeTurn, Transmit
 from multiapi.sending.settings import Settings
-from multiapi.types.chat import ChatRequest
+from multiapi.sending.streams import MAX_DRAINED_CHUNKS, StreamReading
+from multiapi.types.chat import ChatRequest, ChatResponse
 
 if TYPE_CHECKING:
-    import httpx
-
     from multiapi.flows.downloads import Fetch
     from multiapi.sending.live_answer import LiveAnswer
 
 T = TypeVar("T")
 
 FILE = HttpRequest("GET", "/")
-
-
-def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    coroutine.close()
-    raise AssertionError("a coroutine of the blocking client waits for an event loop")
 
 
 def _tell(flow: Flow[Any], error: BaseException) -> None:
@@ -53,16 +42,20 @@ def _tell(flow: Flow[Any], error: BaseException) -> None:
             flow.throw(error)
 
 
-class FlowRunner(Settings, ABC):
+class FlowRunner(Settings):
     """What both clients do with a flow."""
 
-    async def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> T:
+    def _called(self, flow: Flow[T]) -> Steps[T]:
+        """A flow of a caller."""
+        return self._run(flow, self._deadline())
+
+    def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> Steps[T]:
         outcome: Any = None
         step: Any = None
         failures = self._failures_of_a_call()
         try:
             while True:
-                failures.in_force()
+                IN_FORCE.scrub = failures.scrubber.beginning
                 try:
                     step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
                 except StopIteration as end:
@@ -72,21 +65,22 @@ class FlowRunner(Settings, ABC):
                     failure = failures.settled(error)
                     break
                 if type(step) is HttpRequest:
-                    outcome = await self._send(step, deadline, opened, failures)
+                    outcome = yield from self._send(step, deadline, opened, failures)
                 elif type(step) is Sleep:
                     seconds, outcome = self._sleep_s(step, deadline)
                     if outcome is None:
-                        await self._sleep(seconds)
+                        yield Pause(seconds)
                 elif type(step) is Parallel:
-                    outcome = await self._side_by_side(step, deadline)
+                    parts = [self._outcome(each, deadline) for each in step.flows]
+                    outcome = yield SideBySide(parts, step.max_concurrency)
                 elif type(step) is Wait:
                     if step.seconds > 0:
-                        await self._sleep(step.seconds)
+                        yield Pause(step.seconds)
                     outcome, deadline = time.monotonic(), self._deadline(step.most_s)
                 elif type(step) is Work:
-                    outcome = await self._worked(step)
+                    outcome = yield from _worked(step)
                 else:
-                    outcome = await self._fetch(step, deadline, failures)
+                    outcome = yield from self._fetch(step, deadline, failures)
         except BaseException as error:  # Ctrl-C, a cancellation, a mistake in a caller's function
             _tell(flow, error)
             raise
@@ -96,68 +90,108 @@ class FlowRunner(Settings, ABC):
         outcome = step = None  # an answer may repeat the key
         raise failure
 
-    async def _counted(self, flow: Flow[T]) -> T:
-        """Run a flow of a caller to its end."""
-        return await self._run(flow, self._deadline())
-
-    async def _outcome(self, flow: Flow[Any], deadline: float | None) -> Any:
+    def _outcome(self, flow: Flow[Any], deadline: float | None) -> Steps[Any]:
         """The result of a flow, or its error as a value."""
         try:
-            return await self._run(flow, deadline)
+            return (yield from self._run(flow, deadline))
         except MultiApiError as error:
             return error
 
-    async def _worked(self, step: Work) -> Any:
-        try:
-            return await self._work(step.function)
-        except Exception as error:
-            return error
+    # ------------------------------------------------------------------------------------ a chat, whole or as a stream
 
-    async def _opened(self, request: ChatRequest) -> tuple[LiveAnswer, Plan]:
+    def _chat(self, request: ChatRequest) -> Steps[ChatResponse]:
+        """One answer, which may come as a stream inside."""
+        if request.streaming and chat.streams_inside(self._setting, request):
+            return self._stream(request)
+        return self._called(chat.chat(self._setting, request))
+
+    def _stream(self, request: ChatRequest) -> Steps[ChatResponse]:
+        """A streamed answer: open, read, hand on the deltas, drain, close. The result is the response of its last delta."""
+        if self.provider.chat_stream is None:
+            last = whole_answer((yield from self._called(chat.chat(self._setting, request))))
+            yield Items(last)
+            return chat.last_response(last[-1])
+        live, plan = yield from self._opened(request)
+        reading: StreamReading | None = None
+        try:
+            reading = StreamReading(self, plan, live)
+            following = Next(live)
+            try:
+                while (chunk := (yield following)) is not None:
+                    following.items = reading.feed(chunk)
+                    if reading.done:
+                        yield Items(following.items)
+                        break
+                if ending := reading.close():
+                    yield Items(ending)
+            except Exception as error:
+                failure = reading.failure(error)
+                rest = () if failure else reading.close()
+            else:
+                failure, rest = None, ()
+                if self.keeps_deadlines:  # only our transport stops waiting when it is told to
+                    yield from _drained(following)
+            if failure is not None:
+                chunk = following = reading = None  # type: ignore[assignment] # they may hold the key, if the vendor repeated it
+                yield Close(live)
+                raise failure
+            if rest:
+                yield Items(rest)
+            return chat.last_response(reading.last)
+        finally:
+            if reading is not None:
+                reading.left()
+            yield Close(live)
+
+    def _opened(self, request: ChatRequest) -> Steps[tuple[LiveAnswer, Plan]]:
         """A streamed answer that has begun."""
         opened: list[LiveAnswer] = []
-        _, plan = await self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
+        _, plan = yield from self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
         return opened[-1], plan
 
-    async def _send(
+    # ------------------------------------------------------------------------------------ one request
+
+    def _send(
         self, request: HttpRequest, deadline: float | None, opened: list[LiveAnswer] | None, failures: Failures
-    ) -> HttpResponse | MultiApiError:
+    ) -> Steps[HttpResponse | MultiApiError]:
         """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
-        live = await self._open(request, deadline, failures)
+        live = yield from self._open(request, deadline, failures)
         if isinstance(live, MultiApiError):
             return live
         head = live.head
         if request.stream and opened is not None and 200 <= head.status < 300:
             opened.append(live)
             return head
-        limit = request.limit if head.status < 400 else "error_bytes"
         try:
-            try:
-                most = getattr(self.limits, limit)
-                failures.in_force()
-                reader = BodyReader(head, most, self.provider.name, holds_vectors=request.holds_vectors)
-                await self._read_into(reader, live)
-            finally:
-                await self._close(live)
-            answer = failures.answered(reader.answer())
+            most = getattr(self.limits, request.limit if head.status < 400 else "error_bytes")
+            IN_FORCE.scrub = failures.scrubber.beginning
+            reader = BodyReader(head, most, self.provider.name, holds_vectors=request.holds_vectors)
+            yield Read(live, reader)
+            answer = reader.answer()
+            if head.status < 400:
+                return answer
+            answer = failures.answered(answer)
             return answer if head.status < 500 else answer._replace(after_s=head.after_s)
-        except Exception as error:
+        except BaseException as error:
+            yield Close(live)  # of one that was not read
+            if not isinstance(error, Exception):
+                raise
             if head.status >= 400:
                 return failures.answered(head)
             failure = failures.on_the_way(error, request=request, deadline=deadline)
             attempts.note_answer(self.provider, head, failure)
             return failures.settled(failure)
 
-    async def _open(
+    def _open(
         self, request: HttpRequest, deadline: float | None, failures: Failures
-    ) -> LiveAnswer | MultiApiError:
+    ) -> Steps[LiveAnswer | MultiApiError]:
         from multiapi.sending.live_answer import LiveAnswer
         from multiapi.sending.requests import httpx_request
 
         try:
             key = self.key.reveal()
             if not isinstance(key, str):
-                key = await self._resolved(key)
+                key = yield ResolveKey(key)
         except Exception as error:
             return failures.without_key(error)
         failures.scrubber.add_key(key)
@@ -168,11 +202,11 @@ class FlowRunner(Settings, ABC):
             return failures.unwritten(error)
         turn: Turn | None = None
         try:
-            limiter = self._limiter_of(key)
+            limiter = self._limiter_of(key) if self._keeps_to_documents else self.limiter
             if limiter is not None:
-                turn = await self._turn(limiter, deadline)
+                turn = yield TakeTurn(limiter, deadline)
             begun = time.monotonic()
-            response = await self._transmit(sent)
+            response = yield Transmit(sent)
         except BaseException as error:
             if turn is not None:
                 turn.done()
@@ -186,7 +220,7 @@ class FlowRunner(Settings, ABC):
             turn.learn(live.head.status, live.head.headers)
         return live
 
-    async def _fetch(self, step: Fetch, deadline: float | None, failures: Failures) -> HttpResponse | Exception:
+    def _fetch(self, step: Fetch, deadline: float | None, failures: Failures) -> Steps[HttpResponse | Exception]:
         from multiapi.sending.live_answer import LiveAnswer
         from multiapi.sending.requests import file_request
 
@@ -194,49 +228,34 @@ class FlowRunner(Settings, ABC):
         try:
             sent = file_request(self, step, deadline)
             if step.check_address is not None and needs_pin(self, sent):
-                await self._work(lambda: pin_address(step, sent))
-            response = await self._transmit(sent, **({} if self.http_client is None else {"auth": None}))
+                yield Work(lambda: pin_address(step, sent))
+            response = yield Transmit(sent, **({} if self.http_client is None else {"auth": None}))
             live = LiveAnswer(response, sent, None, failures, given_by_user=self.http_client is not None)
             try:
                 reader = disk.reader(live.head, self)
                 if not 300 <= live.head.status < 400:
-                    await self._read_into(reader, live)
+                    yield Read(live, reader)
             finally:
-                await self._close(live)
+                yield Close(live)
             return reader.answer()
         except Exception as error:
             return disk.failure or failures.on_the_way(error, request=FILE, deadline=deadline)
 
-    # ------------------------------------------------------------------------------------ what takes time
 
-    @abstractmethod
-    async def _sleep(self, seconds: float) -> None:
-        """Let time pass."""
+def _worked(step: Work) -> Steps[Any]:
+    """What a function gives, or what it fails with as a value."""
+    try:
+        return (yield step)
+    except Exception as error:
+        return error
 
-    @abstractmethod
-    async def _work(self, function: Callable[[], T]) -> T:
-        """Call a function that waits for the disk or for names to be looked up."""
 
-    @abstractmethod
-    async def _side_by_side(self, step: Parallel, deadline: float | None) -> list[Any]:
-        """The outcomes of several flows."""
-
-    @abstractmethod
-    async def _resolved(self, key: Any) -> str | None:
-        """The key that an async function gives."""
-
-    @abstractmethod
-    async def _turn(self, limiter: Limiter, deadline: float | None) -> Turn:
-        """Wait until the limiter lets the next request go."""
-
-    @abstractmethod
-    async def _transmit(self, sent: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request; given back when the head of the answer is there."""
-
-    @abstractmethod
-    async def _read_into(self, reader: BodyReader, live: LiveAnswer) -> None:
-        """Read a body until its end, or until the reader has enough."""
-
-    @abstractmethod
-    async def _close(self, live: LiveAnswer) -> None:
-        """Give the connection back, or close it."""
+def _drained(following: Next) -> Steps[None]:
+    """Read what little remains after the provider's last word, so that the connection can be used again."""
+    following.items = ()
+    try:
+        for _ in range(MAX_DRAINED_CHUNKS):
+            if (yield following) is None:
+                return
+    except Exception:
+        attempts.logger.debug("the connection was not kept: its body did not end")

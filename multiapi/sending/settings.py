@@ -185,8 +185,10 @@ class Settings:
         return self.limiter
 
     def _deadline(self, most_s: float | None = None) -> float | None:
-        limits = [seconds for seconds in (self.timeout.total, most_s) if seconds is not None]
-        return time.monotonic() + min(limits) if limits else None
+        least = self.timeout.total
+        if least is None or (most_s is not None and most_s < least):
+            least = most_s
+        return None if least is None else time.monotonic() + least
 
     def _sleep_s(self, step: Sleep, deadline: float | None) -> tuple[float, str | None]:
         """How long to wait, or why not to."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from multiapi.errors import IN_FORCE, MultiApiError, RequestTimeoutError, ResponseFormatError
@@ -19,14 +18,12 @@ from multiapi.types.chat import ChatDelta, ChatResponse
 if TYPE_CHECKING:
     from multiapi.sending.live_answer import LiveAnswer
 
-logger = logging.getLogger("multiapi")
-
 STREAM = HttpRequest("POST", "/", stream=True)
 
 DRAIN_S = 0.1
 """How long the end of a body is waited for after the vendor said that the stream is done."""
 
-MAX_DRAINED_CHUNKS = 8
+MAX_DRAINED_CHUNKS = 10
 
 
 class StreamReading:
@@ -38,8 +35,12 @@ class StreamReading:
         self._head = live.head
         self._charge = plan.charge
         self._provider = settings.provider.name
+        self.done = False
+        """The provider said that this was all."""
+        self.last = ChatDelta()
+        """The delta that the stream ended with."""
         self._failures = live.failures
-        self._failures.in_force()
+        self._scrub = IN_FORCE.scrub = self._failures.scrubber.beginning
         self._decoder = settings.provider.chat_stream.decoder(live.head, settings.limits)
         self._plan = plan
         self._setting = settings._setting
@@ -51,11 +52,6 @@ class StreamReading:
         # The total limit was for the beginning of the answer; from here on the limit between events holds.
         live.extensions.pop("deadline", None)
 
-    @property
-    def done(self) -> bool:
-        """The vendor said that this was all."""
-        return self._decoder.done
-
     def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
         """The deltas that these bytes complete.
 
@@ -63,7 +59,7 @@ class StreamReading:
             RequestTimeoutError: Only keep-alives for longer than the idle limit; `partial` is what had arrived.
         """
         decoder = self._decoder
-        self._failures.in_force()
+        IN_FORCE.scrub = self._scrub
         events = decoder.events
         if self._inflater is None:
             deltas = decoder.feed(chunk)
@@ -81,14 +77,15 @@ class StreamReading:
                 phase="idle",
             )
         if decoder.done:
+            self.done = True
             self._extensions["deadline"] = time.monotonic() + DRAIN_S
-            deltas = self._attributed(deltas)
+            return self._ended(deltas)
         return self._filtered(deltas) if self._filters else deltas
 
     def close(self) -> Sequence[ChatDelta]:
         """The end of the body."""
-        self._failures.in_force()
-        return self._filtered(self._attributed(self._decoder.close()))
+        IN_FORCE.scrub = self._scrub
+        return self._ended(self._decoder.close())
 
     def failure(self, error: Exception) -> MultiApiError | None:
         """What to raise after a failure, with what had arrived; None if it came after the finish reason, where nothing is lost."""
@@ -107,6 +104,12 @@ class StreamReading:
             error.partial = self._plan.names.back(error.partial)
         return self._failures.settled(error)
 
+    def _ended(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
+        handed = self._filtered(self._attributed(deltas))
+        if handed:
+            self.last = handed[-1]
+        return handed
+
     def _attributed(self, deltas: Sequence[ChatDelta]) -> Sequence[ChatDelta]:
         if not deltas or deltas[-1].response is None:
             return deltas
@@ -123,29 +126,3 @@ class StreamReading:
         for each in self._filters:
             deltas = each.take(deltas)
         return deltas
-
-
-def drain(pieces: Iterator[bytes]) -> None:
-    """Read what little remains after the vendor's last word, so that the connection can be used again."""
-    try:
-        for count, _ in enumerate(pieces):
-            if count > MAX_DRAINED_CHUNKS:
-                break
-    except Exception:
-        _not_kept()
-
-
-async def async_drain(pieces: AsyncIterator[bytes]) -> None:
-    """As `drain`."""
-    try:
-        count = 0
-        async for _ in pieces:
-            count += 1
-            if count > MAX_DRAINED_CHUNKS:
-                break
-    except Exception:
-        _not_kept()
-
-
-def _not_kept() -> None:
-    logger.debug("the connection was not kept: its body did not end")

@@ -241,16 +241,14 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         """The answer as it comes, and at the end what was read out of it or what went wrong with that."""
         growing = _Growing(self)
         for chunk in input:
-            growing.take(chunk["raw"])
-            yield AddableDict(chunk)
+            yield growing.beside(chunk)
         yield growing.end()
 
     async def abeside_raw(self, input: AsyncIterator[dict[str, Any]]) -> AsyncIterator[AddableDict]:
         """As `beside_raw`."""
         growing = _Growing(self)
         async for chunk in input:
-            growing.take(chunk["raw"])
-            yield AddableDict(chunk)
+            yield growing.beside(chunk)
         yield growing.end()
 
 
@@ -266,6 +264,11 @@ class _Growing:
         self._sizes = [0, 0]
         self._steps = Steps()
         self._value: Any = None
+
+    def beside(self, chunk: dict[str, Any]) -> AddableDict:
+        """Take a chunk, and hand it on as it came."""
+        self.take(chunk["raw"])
+        return AddableDict(chunk)
 
     def take(self, chunk: str | BaseMessage) -> list[Any]:
         """The value so far, if it says anything new."""

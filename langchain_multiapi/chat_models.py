@@ -371,8 +371,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            called = self._called(kwargs) if kwargs else self
-            request = called._request(messages, stop, kwargs)
+            called, request = self._asked(messages, stop, kwargs)
             return from_response(called.client.chat(request), request.model, **self._reading())
 
     async def _agenerate(
@@ -384,8 +383,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     ) -> ChatResult:
         await loaded("langchain_multiapi.errors")
         with langchain_errors():
-            called = self._called(kwargs) if kwargs else self
-            request = called._request(messages, stop, kwargs)
+            called, request = self._asked(messages, stop, kwargs)
             return from_response(await called.async_client.chat(request), request.model, **self._reading())
 
     def _stream(
@@ -396,9 +394,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            called = self._called(kwargs) if kwargs else self
-            request = called._request(messages, stop, kwargs)
-            writer = self._writer(request.model, run_manager)
+            called, request, writer = self._begun(messages, stop, run_manager, kwargs)
             with closing(called.client.chat_stream(request)) as deltas:
                 for delta in deltas:
                     chunk = writer.chunk(delta)
@@ -415,15 +411,27 @@ class ChatMultiApi(Sealed, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         await loaded("langchain_multiapi.errors")
         with langchain_errors():
-            called = self._called(kwargs) if kwargs else self
-            request = called._request(messages, stop, kwargs)
-            writer = self._writer(request.model, run_manager)
+            called, request, writer = self._begun(messages, stop, run_manager, kwargs)
             async with aclosing(called.async_client.chat_stream(request)) as deltas:
                 async for delta in deltas:
                     chunk = writer.chunk(delta)
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(delta.text, chunk=chunk)
                     yield chunk
+
+    def _asked(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, call: dict[str, Any]
+    ) -> tuple[Self, ChatRequest]:
+        """The model that is called, with a call's own limits, and what it asks."""
+        called = self._called(call) if call else self
+        return called, called._request(messages, stop, call)
+
+    def _begun(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, run_manager: Any, call: dict[str, Any]
+    ) -> tuple[Self, ChatRequest, Any]:
+        """As `_asked`, with what makes chunks out of deltas."""
+        called, request = self._asked(messages, stop, call)
+        return called, request, self._writer(request.model, run_manager)
 
     def _called(self, call: dict[str, Any]) -> Self:
         """This model, or a copy with the limits of time and repetition that a call has of its own."""

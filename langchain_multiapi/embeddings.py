@@ -17,6 +17,7 @@ from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
+from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.embeddings import added_cost, added_usage, batches
 from multiapi.flows.steps import Policy
 from multiapi.formats.openai.vendor import merged
@@ -194,32 +195,28 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     ) -> EmbedResponse:
         """Vectors with what the vendor said of them: token counts, cost, the model's name."""
         with langchain_errors():
-            request, gaps = self._request(texts, input_type, batch_size)
-            run = _Run(request, self.client.texts_per_request(request), self._step(), show=self.show_progress_bar)
-            for part in run:
-                if self.rate_limiter is not None:
-                    self.rate_limiter.acquire(blocking=True)
-                try:
-                    run.take(self.client.embed(part, max_concurrency=self.max_concurrency))
-                except MultiApiError as error:
-                    raise run.failed(error) from error.__cause__
-            return with_gaps(run.response(), gaps)
+            return drive(self._embedded(self.client, texts, input_type, batch_size))
 
     async def aembed(
         self, texts: Sequence[str], *, input_type: str | None = None, batch_size: int | None = None
     ) -> EmbedResponse:
         """As `embed`, awaited."""
         with langchain_errors():
-            request, gaps = self._request(texts, input_type, batch_size)
-            run = _Run(request, self.async_client.texts_per_request(request), self._step(), show=self.show_progress_bar)
-            for part in run:
-                if self.rate_limiter is not None:
-                    await self.rate_limiter.aacquire(blocking=True)
-                try:
-                    run.take(await self.async_client.embed(part, max_concurrency=self.max_concurrency))
-                except MultiApiError as error:
-                    raise run.failed(error) from error.__cause__
-            return with_gaps(run.response(), gaps)
+            return await adrive(self._embedded(self.async_client, texts, input_type, batch_size))
+
+    def _embedded(
+        self, client: Any, texts: Sequence[str], input_type: str | None, batch_size: int | None
+    ) -> Steps[EmbedResponse]:
+        request, gaps = self._request(texts, input_type, batch_size)
+        run = _Run(request, client.texts_per_request(request), self._step(), show=self.show_progress_bar)
+        for part in run:
+            if self.rate_limiter is not None:
+                yield Either(self.rate_limiter.acquire, self.rate_limiter.aacquire, blocking=True)
+            try:
+                run.take((yield Either(client.embed, client.embed, part, max_concurrency=self.max_concurrency)))
+            except MultiApiError as error:
+                raise run.failed(error) from error.__cause__
+        return with_gaps(run.response(), gaps)
 
     def _request(
         self, texts: Sequence[str], input_type: str | None, batch_size: int | None

@@ -31,6 +31,7 @@ from langchain_multiapi.errors import BudgetExceededError
 from langchain_multiapi.spending import cost_of, is_cached
 from multiapi.errors import BudgetExceededError as CoreBudgetExceededError
 from multiapi.errors import is_doubtful
+from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.failover import worth_another_provider
 from multiapi.money.budget import Budget
 from multiapi.money.spending import UNITS, Spending, counted_by
@@ -179,25 +180,20 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
     # ------------------------------------------------------------------------------------ tools
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
-        refused = self._refused(request)
-        if refused is not None:
-            return refused
-        with counted_by(heard := Spending()), self._left_for_tools(request).applied():
-            try:
-                result = handler(request)
-            except CoreBudgetExceededError as error:
-                result = _not_done(request, error)
-        return _noted(result, heard)
+        return drive(self._called(request, handler))
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
     ) -> Any:
+        return await adrive(self._called(request, handler))
+
+    def _called(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Steps[Any]:
         refused = self._refused(request)
         if refused is not None:
             return refused
         with counted_by(heard := Spending()), self._left_for_tools(request).applied():
             try:
-                result = await handler(request)
+                result = yield Either(handler, handler, request)
             except CoreBudgetExceededError as error:
                 result = _not_done(request, error)
         return _noted(result, heard)
@@ -337,28 +333,23 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
-        for model in self.models:
-            try:
-                return handler(request)
-            except Exception as error:
-                if not self._goes_on(error):
-                    raise
-                _tell(error, model)
-            request = request.override(model=model)
-        return handler(request)
+        return drive(self._answered(request, handler))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
+        return await adrive(self._answered(request, handler))
+
+    def _answered(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]) -> Steps[Any]:
         for model in self.models:
             try:
-                return await handler(request)
+                return (yield Either(handler, handler, request))
             except Exception as error:
                 if not self._goes_on(error):
                     raise
                 _tell(error, model)
             request = request.override(model=model)
-        return await handler(request)
+        return (yield Either(handler, handler, request))
 
 
 def _tell(error: Exception, model: BaseChatModel) -> None:

@@ -22,6 +22,7 @@ from llama_index.core.llms.llm import LLM
 
 from llamaindex_multiapi._tool_calls import CallsTools
 from multiapi.errors import InvalidRequestError, is_doubtful
+from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.failover import worth_another_provider
 
 T = TypeVar("T")
@@ -94,19 +95,16 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
     # ------------------------------------------------------------------------------------ one after the other
 
     def _first(self, ask: Callable[[Any], Any]) -> Any:
-        failures: list[BaseException] = []
-        for llm in self.llms:
-            try:
-                return ask(llm)
-            except Exception as error:
-                self._take(error, failures)
-        raise AssertionError("unreachable")
+        return drive(self._asked(ask))
 
     async def _afirst(self, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await adrive(self._asked(ask))
+
+    def _asked(self, ask: Callable[[Any], Any]) -> Steps[Any]:
         failures: list[BaseException] = []
         for llm in self.llms:
             try:
-                return await ask(llm)
+                return (yield Either(ask, ask, llm))
             except Exception as error:
                 self._take(error, failures)
         raise AssertionError("unreachable")

@@ -29,6 +29,7 @@ from llamaindex_multiapi._requests import SETTINGS, Call, response_format_of, to
 from llamaindex_multiapi._tool_calls import CallsTools
 from llamaindex_multiapi._views import Views
 from multiapi.client.loading import loaded
+from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.steps import UnknownFields
 from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of
@@ -279,29 +280,22 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     ) -> Any:
         if self._by_program():
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-        dispatcher.event(
-            LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
-        )
-        question = self._wanted(output_cls, prompt, prompt_args)
-        for attempt in range(self.structured_retries + 1):
-            response = self.chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
-            found = question.read(response, is_last=attempt == self.structured_retries)
-            if found is not None:
-                dispatcher.event(LLMStructuredPredictEndEvent(output=found))
-                return found
-        raise AssertionError("unreachable")
+        return drive(self._predicted(output_cls, prompt, llm_kwargs or {}, prompt_args))
 
     async def astructured_predict(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
         if self._by_program():
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        return await adrive(self._predicted(output_cls, prompt, llm_kwargs or {}, prompt_args))
+
+    def _predicted(self, output_cls: Any, prompt: Any, call: dict[str, Any], prompt_args: dict[str, Any]) -> Steps[Any]:
         dispatcher.event(
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
         question = self._wanted(output_cls, prompt, prompt_args)
         for attempt in range(self.structured_retries + 1):
-            response = await self.achat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
+            response = yield Either(self.chat, self.achat, question.messages, response_format=question.wanted, **call)
             found = question.read(response, is_last=attempt == self.structured_retries)
             if found is not None:
                 dispatcher.event(LLMStructuredPredictEndEvent(output=found))

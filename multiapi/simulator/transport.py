@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -41,16 +41,18 @@ def _timed_out(request: httpx.Request, seconds: float) -> float | None:
     return float(limit) if limit is not None and seconds > limit else None
 
 
+def _pieces_of(answer: Answer) -> Iterable[Any]:
+    if answer.pieces is None:
+        return [answer.body] if answer.body else []
+    return answer.pieces
+
+
 class _Pieces(httpx.SyncByteStream):
     def __init__(self, answer: Answer, request: httpx.Request) -> None:
         self._answer, self._request = answer, request
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._answer.pieces is None:
-            if self._answer.body:
-                yield self._answer.body
-            return
-        for piece in self._answer.pieces:
+        for piece in _pieces_of(self._answer):
             if isinstance(piece, bytes):
                 yield piece
             else:
@@ -65,11 +67,7 @@ class _AsyncPieces(httpx.AsyncByteStream):
         self._answer, self._request = answer, request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._answer.pieces is None:
-            if self._answer.body:
-                yield self._answer.body
-            return
-        for piece in self._answer.pieces:
+        for piece in _pieces_of(self._answer):
             if isinstance(piece, bytes):
                 yield piece
                 await asyncio.sleep(0)

@@ -52,7 +52,8 @@ def test_twins_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         "    first_value = decide(x)",
         "    second_value = weigh(first_value)",
         "    third_value = price(x)",
-        "    return total(third_value)",
+        "    if third_value > second_value:",
+        "        return total(third_value)",
     ]
     planted = ast.parse(
         text.format("\n".join(lines), "\n".join(line.replace("= decide", "= await decide") for line in lines))
@@ -60,3 +61,25 @@ def test_twins_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "sources", lambda: {"multiapi.types.chat": None})
     monkeypatch.setattr(measure, "tree", lambda _: planted)
     assert measure.twins() == [("multiapi.types.chat", "look", 4)]
+
+
+def test_lines_that_only_wait_are_no_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["with errors_of_the_framework():", "    request = translated(x)", "    return {}answer(request)"]
+    text = "def look(x):\n{0}\n\nasync def alook(x):\n{1}\n"
+    bodies = ("\n".join("    " + line.format(word) for line in lines) for word in ("", "await "))
+    planted = ast.parse(text.format(*bodies))
+    monkeypatch.setattr(measure, "sources", lambda: {"multiapi.types.chat": None})
+    monkeypatch.setattr(measure, "tree", lambda _: planted)
+    assert measure.twins(at_least=1) == [("multiapi.types.chat", "look", 1)]
+
+
+def test_the_loops_decide_nothing() -> None:
+    """They know generators, steps and how they end, and no name of what is asked for."""
+    loops = [node for node in measure.tree(measure.DRIVING).body if getattr(node, "name", "").find("drive") in {0, 1}]
+    assert len(loops) == 4
+    for loop in loops:
+        assert len(ast.unparse(loop).splitlines()) <= 25
+        names = {node.id for node in ast.walk(loop) if isinstance(node, ast.Name)}
+        known = {"steps", "client", "step", "outcome", "failure", "error", "item"}
+        typing = {"Steps", "Any", "T", "Generator", "AsyncGenerator", "BaseException", "StopIteration", "isinstance"}
+        assert names <= known | typing, names - known - typing

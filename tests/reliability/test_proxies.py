@@ -441,3 +441,23 @@ def test_a_pickled_client_reads_the_environment_of_where_it_is(monkeypatch: pyte
     monkeypatch.setenv("HTTPS_PROXY", "http://one:1")
     copied = pickle.loads(pickle.dumps(client))
     assert copied.environment_proxies.proxy_for(httpx.URL("https://vendor.example/")) == "http://one:1"
+
+
+@pytest.mark.parametrize("given", [["--proxy", f"http://{CREDENTIALS}@127.0.0.1:1"], [], ["--no-proxy"]])
+def test_the_command_line(given: list[str], plain: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from multiapi.cli.commands import app
+
+    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
+    monkeypatch.setenv("AIMLAPI_BASE_URL", f"http://127.0.0.1:{plain.port}/v1")
+    monkeypatch.setenv("HTTP_PROXY", f"http://{CREDENTIALS}@127.0.0.1:1")
+    done = CliRunner().invoke(app, ["chat", "-m", "aimlapi:m", "hello", *given])
+    assert SECRET not in done.output
+    if given == ["--no-proxy"]:
+        assert done.exit_code == 0, done.output
+        assert len(plain.requests) == 1
+    else:
+        assert done.exit_code != 0
+        assert "through the proxy http://127.0.0.1:1" in " ".join(done.output.split())
+        assert plain.requests == []

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext, suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from multiapi.errors import InvalidRequestError, printable
 from multiapi.sending.kept import Kept
@@ -23,7 +23,8 @@ from multiapi.sending.kept import Kept
 if TYPE_CHECKING:
     import httpx  # loaded with the first call
 
-    from multiapi.sending.settings import Settings
+    from multiapi.provider import Provider
+    from multiapi.transport.proxies import ProxyRules
 
 OWN, HTTPX, HTTPX2 = ENGINES = ("multiapi", "httpx", "httpx2")
 VARIABLE = "MULTIAPI_ENGINE"
@@ -78,6 +79,28 @@ def engine_in_use(name: str) -> str:
     return HTTPX
 
 
+class Sender(Protocol):
+    """What is asked of the settings of a client."""
+
+    provider: Provider
+    http_client: Any
+    proxy: str | None
+    trust_env: bool
+    engine: str
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it is awaited."""
+
+    @property
+    def tls(self) -> Any:
+        """What certificates are checked against."""
+
+    @property
+    def environment_proxies(self) -> ProxyRules:
+        """Which proxy the environment wants for which address."""
+
+
 _LEFT: deque[Any] = deque()
 """Transports that nobody needs any more; the next call closes them."""
 
@@ -118,7 +141,7 @@ def was_written(sent: httpx.Request | None) -> bool:
     return bool(sent.extensions.get("written", True))
 
 
-def transmission(settings: Settings, sent: httpx.Request, **options: Any) -> Callable[[], Any]:
+def transmission(settings: Sender, sent: httpx.Request, **options: Any) -> Callable[[], Any]:
     """What sends a request when it is called, or awaited for `AsyncClient`. `options` are those of a user's own client.
 
     Raises:
@@ -166,7 +189,7 @@ def as_httpx2(sent: httpx.Request) -> Any:
     )
 
 
-def proxy_for(settings: Settings, sent: httpx.Request) -> str | None:
+def proxy_for(settings: Sender, sent: httpx.Request) -> str | None:
     """The proxy of the settings or of the environment for this address; noted with the request, for what is said about failures."""
     address, variable = settings.proxy, "proxy"
     if address is None and settings.trust_env:
@@ -182,7 +205,7 @@ def proxy_for(settings: Settings, sent: httpx.Request) -> str | None:
     return address
 
 
-def transports_of(settings: Settings) -> list[Any]:
+def transports_of(settings: Sender) -> list[Any]:
     """The transports whose idle connections this client may use."""
     from multiapi.sending.transports import transports_with
 
@@ -190,7 +213,7 @@ def transports_of(settings: Settings) -> list[Any]:
     return transports_with(settings.tls, proxies, awaits=settings.awaits)
 
 
-def _foreign(engine: str, settings: Settings, sent: httpx.Request, proxy: str | None) -> Callable[[], Any]:
+def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | None) -> Callable[[], Any]:
     """What sends with the pool of httpx or httpx2."""
     import importlib
 

@@ -273,7 +273,7 @@ def test_without_a_bound_the_cap_is_passed_by_no_more_than_the_calls_under_way(s
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 def test_an_agent_with_paid_tools_keeps_to_its_cap(seed: int) -> None:
-    """The model asks for a question to another model again and again; the price of all of them can be computed."""
+    """The tool asks another model again and again; the price of all of them can be computed."""
     from langchain.agents import create_agent
     from langchain_core.tools import tool
 
@@ -281,20 +281,20 @@ def test_an_agent_with_paid_tools_keeps_to_its_cap(seed: int) -> None:
 
     world = World()
     world.client().models()
-    cap = cap_of(seed).amount
+    cap = cap_of(seed).amount + Decimal("0.0015")  # the model's own call fits
     inner = MultiApiLLM(model=f"aimlapi:{MODEL}", max_tokens=20, **world.connection)
 
     @tool
-    def ask(question: str) -> str:
-        """Ask somebody who knows."""
-        return "\n".join(str(inner.complete(f"{question} {number}")) for number in range(4))
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return "\n".join(str(inner.complete(f"weather in {city} {number}")) for number in range(60))
 
     model = ChatMultiApi(model=f"aimlapi:{MODEL}", max_tokens=60, **world.connection)
-    agent = create_agent(model, [ask], middleware=[SpendGuard(cap, unit="USD")])
-    asked = {"messages": [("user", "Use the tool ask with the question 'what is rain' and tell me what it says.")]}
+    agent = create_agent(model, [weather], middleware=[SpendGuard(cap, unit="USD")])
+    asked = {"messages": [("user", "What is the weather in Oslo?")]}
     done = agent.invoke(asked, {"recursion_limit": 40})
-    assert world.lost <= cap
-    assert done["messages"]
+    assert Decimal("0.001") < world.lost <= cap
+    assert any("does not fit" in str(each.content) or "is used up" in str(each.content) for each in done["messages"])
 
 
 @pytest.mark.parametrize("seed", range(10))

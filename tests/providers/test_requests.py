@@ -404,6 +404,8 @@ def test_what_costs_money_is_not_repeated_on_doubt() -> None:
     media = {"image", "edit_image", "speech", "music", "mesh"}
     for provider in PROVIDERS.values():
         for name, operation in provider.operations.items():
+            if operation.withdrawn is not None and operation.retry is Retry.READ:
+                continue  # a GET of a withdrawn operation: tests/client/test_withdrawn.py
             if name.startswith(("get_", "list_")) or name in reading:
                 assert operation.retry is Retry.READ, name
             elif name in answers:

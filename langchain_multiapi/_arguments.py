@@ -1,4 +1,4 @@
-"""The arguments of a model: what was passed, what a subclass has set for good, and what is no argument."""
+"""The arguments of a model: what was passed, what a subclass has set for good, and what is not an argument."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def given(cls: type[BaseModel], values: dict[str, Any], name: str) -> Any:
 
 
 def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | None:
-    """`model_kwargs` with the arguments that are no fields, which are taken out of `values`.
+    """`model_kwargs` with the arguments that are not fields, which are taken out of `values`.
 
     Raises:
         ValueError: One is given twice, a field of the model is given inside of `model_kwargs`, or it is the key or the address under
@@ -33,7 +33,7 @@ def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | No
     for name in unknown:
         meant = next((ours for ending, ours in _OF_OTHERS.items() if name.endswith(f"_{ending}")), _OF_OTHERS.get(name))
         if meant is not None:
-            raise ValueError(f"{name} is no argument of ChatMultiApi: it is {meant}=... here")
+            raise ValueError(f"ChatMultiApi has no argument {name!r}; use {meant}=...")
     held = dict(values.get("model_kwargs") or {})
     twice = (unknown & held.keys()) | (known & held.keys())
     if twice:
@@ -50,7 +50,7 @@ def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | No
     check_names("ChatMultiApi", unknown, known)
     if unknown:
         warnings.warn(
-            f"{sorted(unknown)} are no arguments of ChatMultiApi; they go to model_kwargs, and so into the body of every request",
+            f"{sorted(unknown)} are unknown arguments of ChatMultiApi; they are sent in the body of every request (model_kwargs)",
             stacklevel=6,
         )
         held.update({name: values.pop(name) for name in unknown})

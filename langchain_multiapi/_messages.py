@@ -205,7 +205,7 @@ def to_json(value: Any) -> str:
 
 
 def _of_tool(block: str | dict[str, Any]) -> str | dict[str, Any]:
-    """A block of a tool's result; what is no block of a message is data, and is told as JSON."""
+    """A block of a tool's result; what is not a block of a message is data, and is told as JSON."""
     return block if isinstance(block, str) or _kind(block) in _BLOCK_READERS else to_json(block)
 
 
@@ -259,7 +259,7 @@ def to_part(block: Mapping[str, Any], provider: str) -> Part:
 
 
 def _kind(block: Mapping[str, Any]) -> str | None:
-    """The block's type; what is no text is said as text, and so refused by name."""
+    """The block's type; what is not text is said as text, and so refused by name."""
     kind = block.get("type")
     return kind if kind is None or isinstance(kind, str) else repr(kind)
 

@@ -108,7 +108,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         reasoning: An object of that name in the body, for vendors that take one.
         timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.) It, `max_retries` and
             `stream_chunk_timeout` may also be said in a call.
-        max_retries: At most so many repetitions of a call; 2 unless set.
+        max_retries: The most retries of a call; 2 unless set.
         stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
         streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
             that does not, where the provider ends unstreamed calls that take long.
@@ -210,7 +210,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @model_validator(mode="before")
     @classmethod
     def _read_arguments(cls, values: Any) -> Any:
-        """Aliases, the vendor before the model's id, arguments that are no fields, and the key."""
+        """Aliases, the vendor before the model's id, arguments that are not fields, and the key."""
         if not isinstance(values, dict):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
@@ -322,7 +322,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             return await self.async_client.models()
 
     def close(self) -> None:
-        """Close the idle connections, which all models of this process share; all of them stay usable. Clients of yours are left alone."""
+        """Close the idle connections, which all models of this process share; all of them stay usable. Your own clients are left alone."""
         self.client.close()
 
     async def aclose(self) -> None:
@@ -584,7 +584,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         return True
 
     def get_token_ids(self, text: str) -> list[int]:
-        """The ids of a tokenizer that was given as `custom_get_token_ids`; there is no other."""
+        """The ids of a tokenizer that was given as `custom_get_token_ids`; none other is used."""
         if self.custom_get_token_ids is None:
             raise NotImplementedError(
                 f"{self.provider} publishes no tokenizer; pass custom_get_token_ids=..., or use get_num_tokens for an estimate"

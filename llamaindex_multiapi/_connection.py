@@ -169,7 +169,7 @@ class Connected:
     # ------------------------------------------------------------------------------------ clients
 
     def close(self) -> None:
-        """Close the idle connections, which all models of this process share; all of them stay usable. Clients of yours are left
+        """Close the idle connections, which all models of this process share; all of them stay usable. Your own clients are left
         alone. Nothing needs this: connections end with the process or the loop.
         """
         self._client({}).close()
@@ -284,7 +284,7 @@ def _with_model(kind: str, model: tuple[str, ...], data: dict[str, Any]) -> dict
 
 
 def _find_places(unknown: set[str], data: dict[str, Any], cls: Any) -> None:
-    """Arguments that are no fields: other names of ours are understood, and the rest goes into the body of each request.
+    """Arguments that are not fields: our other names are understood, and the rest goes into the body of each request.
 
     Raises:
         InvalidRequestError: A key under a name that would put it into the body, or something that is given twice.
@@ -314,7 +314,7 @@ def _find_places(unknown: set[str], data: dict[str, Any], cls: Any) -> None:
         warnings.warn(f"{sorted(meaningless)} mean nothing to {cls.__name__} and are left out", stacklevel=4)
     if rest:
         warnings.warn(
-            f"{sorted(rest)} are no arguments of {cls.__name__}; they go to extra_body, and so into the body of every request",
+            f"{sorted(rest)} are unknown arguments of {cls.__name__}; they are sent in the body of every request (extra_body)",
             stacklevel=4,
         )
     if body or rest:
@@ -326,12 +326,12 @@ def _held_key(given: Any, provider: str) -> ApiKey | None:
 
 
 def _limiter_of(fields: Mapping[str, Any]) -> Any:
-    """The core's limiter: given as such, or inside of one of ours that LlamaIndex knows."""
+    """The core's limiter: given as such, or inside of our own that LlamaIndex knows."""
     return fields["limiter"] or getattr(fields["rate_limiter"], "limiter", None)
 
 
 def _for_attempts(limiter: Any) -> Any:
-    """One of ours is charged with each attempt and not once more with the call."""
+    """Our own is charged with each attempt and not once more with the call."""
     shared = getattr(limiter, "for_attempts", None)
     return limiter if shared is None else shared()
 

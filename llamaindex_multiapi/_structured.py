@@ -33,7 +33,7 @@ def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseMo
         wrong = "; ".join(
             f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()
         )
-        message = f"the answer is no valid {output_cls.__name__}: {wrong}{OTHER_WAYS if value == {} else ''}"
+        message = f"the answer is not a valid {output_cls.__name__}: {wrong}{OTHER_WAYS if value == {} else ''}"
         cause: Exception = error
     except ResponseFormatError as error:
         message, cause = str(error), error

@@ -164,7 +164,7 @@ def _kwargs(arguments: dict[str, Any] | str) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def _read(text: str) -> Mapping[str, Any]:
-    """A JSON object, as far as it is written; text that is no beginning of one stands under a name that no tool takes.
+    """A JSON object, as far as it is written; text that is not a beginning of one stands under a name that no tool takes.
 
     Agents ask for the calls with each piece of a stream, mostly with nothing new in them.
     """

@@ -22,7 +22,7 @@ class AdaptiveRateLimiter(BaseRateLimiter):
     """Keeps to a vendor's limits, as `rate_limiter=` of any number of models and embeddings.
 
     Our models charge it with every HTTP attempt, repetitions too, and let it learn from the answers: an announced rate, an empty
-    allowance and a Retry-After hold up whoever comes next. Models of others charge it with their calls. It survives pickling: in
+    allowance and a Retry-After hold up the next request. Other packages' models charge it with their calls. It survives pickling: in
     the process it came from it stays this very limiter, elsewhere it begins anew with the same settings.
 
     Args:
@@ -81,7 +81,7 @@ class AdaptiveRateLimiter(BaseRateLimiter):
 
 
 class TokenWindow:
-    """So many tokens within any minute. A charge larger than the whole is let through when nothing else is in the window."""
+    """A limit of tokens within any minute. A charge larger than the whole is let through when nothing else is in the window."""
 
     def __init__(self, per_minute: int, window_s: float = WINDOW_S) -> None:
         if per_minute < 1:
@@ -95,7 +95,7 @@ class TokenWindow:
         return TokenWindow, (self.per_minute, self.window_s)
 
     def take(self, tokens: int) -> Charge:
-        """Wait in a thread until so many tokens are free, and take them."""
+        """Wait in a thread until this many tokens are free, and take them."""
         while isinstance(found := self._try(tokens), float):
             time.sleep(found)
         return found

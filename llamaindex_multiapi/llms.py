@@ -94,7 +94,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
         is_function_calling_model: Whether agents may give it tools; vendors without tools are asked in the prompt.
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
-        max_retries: At most so many repetitions of a call, whatever the reason.
+        max_retries: The most retries of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
         limiter: The core's own, `multiapi.Limiter`, or "documented" for the caps that the vendor documents.
         budget: A `multiapi.money.Budget`, shared by as many models and tools as you like, or an amount like "20 USD" for this one alone.
@@ -263,7 +263,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     # ------------------------------------------------------------------------------------------------ structured output
 
     def _by_program(self) -> bool:
-        """The user has chosen one of the framework's own ways that is none of ours."""
+        """The user has chosen one of the framework's own ways, which this package lacks."""
         return self.pydantic_program_mode not in _METHODS
 
     def _wanted(self, output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> Question:

@@ -13,7 +13,7 @@ MultiApiError
 │   │   └── WithdrawnError         the provider has withdrawn the model or the operation; says what to use
 │   ├── RequestTooLargeError       413; also raised before sending, then without a status
 │   ├── RateLimitError             429
-│   └── ServerError                5xx and whatever else is no success
+│   └── ServerError                5xx and any other unexpected status
 ├── MissingApiKeyError             no key was given, or one that cannot be sent
 ├── UnsupportedError               the vendor does not have this; says who has
 ├── ConnectionFailedError          never connected, or the connection broke

@@ -54,7 +54,7 @@ class Operation(Generic[Q, R]):
         limit: Which of `Limits` bounds its answer.
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
-        free: Nothing is charged for it, although it is no reading.
+        free: Nothing is charged for it, although it is not a reading.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Provider:
         rate_limit_wait_s: How long to wait at least after a 429 without Retry-After.
         native_tools: Tools are documented, or follow from stated compatibility; else they are asked for in the prompt.
         cuts_stop: Stop words are not documented, and are cut off on our side.
-        unstreamed_limit_s: A 5xx that comes so many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
+        unstreamed_limit_s: A 5xx that comes this many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
         known_fields: The fields that a chat with one model is known to take; None where bodies are open.
@@ -153,7 +153,7 @@ class Provider:
         settle_base_url: Brings a configured address into the form that paths are appended to.
         routers: Models that choose another one, for which the provider charges once more than it tells in the answer.
         deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
-        request_id_header: Header in which the vendor takes an id of ours.
+        request_id_header: Header in which the vendor takes a client's own id.
         max_concurrency: Calls the vendor lets run at once.
         requests_per_minute: The documented rate.
         read_cost: What a call cost, from its body and headers, for answers that cannot be read otherwise.

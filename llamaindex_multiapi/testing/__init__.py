@@ -1,4 +1,4 @@
-"""A conformance kit for LlamaIndex LLMs, embeddings, tools and readers, whoever wrote them.
+"""A conformance kit for LlamaIndex LLMs, embeddings, tools and readers, for any package.
 
 Subclass a class, say how yours is made, and run pytest:
 

@@ -34,13 +34,13 @@ class InputFolder:
         self.hard_links = hard_links
         self.root = Path(root).resolve()
         if not self.root.is_dir():
-            raise InvalidRequestError(f"input_dir {str(root)!r} is no folder")
+            raise InvalidRequestError(f"input_dir {str(root)!r} is not a folder")
 
     def read(self, name: str, *, max_bytes: int) -> Media:
         """A file below the folder.
 
         Raises:
-            InvalidRequestError: The name leads elsewhere, or to something that is no regular file, or is too large. The message is
+            InvalidRequestError: The name leads elsewhere, or to something that is not a regular file, or is too large. The message is
                 fit for a model: it holds no path of the machine.
         """
         parts = checked_parts(name)
@@ -54,7 +54,7 @@ class InputFolder:
         try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise InvalidRequestError(f"{shown!r} is no regular file")
+                raise InvalidRequestError(f"{shown!r} is not a regular file")
             if status.st_nlink > 1 and not self.hard_links:
                 raise InvalidRequestError(f"there is no file {shown!r} that may be read")
             if status.st_size > max_bytes:
@@ -156,7 +156,7 @@ def checked_parts(name: str) -> list[str]:
         raise InvalidRequestError("a file needs a name")
     shown = printable(name, 120)
     if len(name) > MAX_NAME_CHARS or not name.isprintable() or "\\" in name:
-        raise InvalidRequestError(f"{shown!r} is no name of a file")
+        raise InvalidRequestError(f"{shown!r} is not a file name")
     if name.startswith(("/", "~")) or _DRIVE.match(name):
         raise InvalidRequestError(f"{shown!r} is not relative; only names below the open folder are allowed")
     parts = [part for part in name.split("/") if part not in {"", "."}]

@@ -44,7 +44,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether there is no default."""
+        """Whether it lacks a default."""
         return self.default is inspect.Parameter.empty
 
 

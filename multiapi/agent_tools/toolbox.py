@@ -132,7 +132,7 @@ class Toolbox:
         return self._kept.get(name)
 
     def remember(self, job: Job) -> None:
-        """Keep a job that was started, for whoever asks about its id; the oldest goes when there are too many."""
+        """Keep a job that was started, to be found by its id; the oldest goes when there are too many."""
         with self._lock:
             self.started[job.id] = job
             while len(self.started) > MAX_KEPT:

@@ -595,7 +595,7 @@ class BulkJob:
         return WrappedCall(self)
 
     async def opened(self) -> tuple[Ledger, Owner, Worker]:
-        """Open ledger, owner and worker; whoever asks closes owner and ledger."""
+        """Open ledger, owner and worker; the caller closes owner and ledger."""
         facts = {"provider": self.task.provider.name, "unit": self.unit or "", **self.task.describe()}
         ledger = Ledger(self.folder, facts, durable=self.durable, take_over=self.take_over)
         try:

@@ -70,7 +70,7 @@ class Ended:
 
 @dataclass(slots=True)
 class Money:
-    """The budget of a job, in 10^-9 of its unit. `cap` None is no budget."""
+    """The budget of a job, in 10^-9 of its unit. `cap` None means no budget."""
 
     cap: int | None = None
     unit: str | None = None
@@ -366,7 +366,7 @@ class Owner:
             self.stop(f"error: {type(error).__name__}")
             if not waiting.done():
                 waiting.set_exception(error)
-                waiting.exception()  # whoever waits for it gets it too
+                waiting.exception()  # the task that waits for it gets it too
             return
         if not waiting.done():
             waiting.set_result(None)

@@ -365,7 +365,7 @@ def _message(found: Any) -> Message:
 
 
 class Function(Task):
-    """A function of yours for each row: it gets the row, and what it returns is kept as JSON.
+    """Your own function for each row: it gets the row, and what it returns is kept as JSON.
 
     Its calls are not told apart: a row that was under way in a crash is unknown as a whole.
 

@@ -61,7 +61,7 @@ class Window:
                 self._ceiling += 1
 
     def refused(self, begun: float, at_once: int) -> None:
-        """Note a 429 of a request that was begun at this time, while so many were under way."""
+        """Note a 429 of a request that was begun at this time, with the number under way."""
         self.refusals += 1
         if begun <= self._halved_at:
             return  # it was under way when the window was halved: it tells nothing new
@@ -77,7 +77,7 @@ class Window:
 
 
 class Circuit:
-    """Opens after so many rows in a row that failed for a reason that every other row shares: a wrong key, an empty account."""
+    """Opens after a run of rows that failed for a reason that every other row shares: a wrong key, an empty account."""
 
     def __init__(self, rows: int = ROWS_UNTIL_OPEN) -> None:
         self.rows = rows

@@ -41,7 +41,7 @@ def part_to_yaml(field: str, filename: str | None, kind: str | None, data: bytes
 
 
 def form_body(parts: list[Mapping[str, Any]]) -> bytes:
-    """A form out of a cassette, with a boundary of ours."""
+    """A form out of a cassette, with our own boundary."""
     pieces: list[bytes] = []
     for part in parts:
         filename = f'; filename="{part["filename"]}"' if "filename" in part else ""

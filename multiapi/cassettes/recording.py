@@ -69,7 +69,7 @@ def loads(text: str) -> Recording:
     """
     document = load(text)
     if not isinstance(document, dict) or document.get("cassette") != FORMAT:
-        raise ValueError(f"this is no cassette of version {FORMAT}")
+        raise ValueError(f"this is not a cassette of version {FORMAT}")
     return Recording(
         provider=document["provider"],
         recorded_from=document["recorded_from"],

@@ -19,7 +19,7 @@ def models(
     run: Run,
     words: Annotated[list[str] | None, typer.Argument(help="Only models in which each of these words occurs.")] = None,
     *,
-    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number.", min=1)] = None,
     deprecated: Annotated[
         bool, typer.Option("--deprecated", help="Only models that are deprecated, superseded or withdrawn.")
     ] = False,

@@ -158,7 +158,7 @@ def open_file(media: Media) -> None:
     """Show a saved file with the system's own program."""
     is_script = media.mime_type == "image/svg+xml" or (media.path is not None and media.path.suffix.lower() == ".svg")
     if media.path is None or media.kind not in OPENED_KINDS or is_script:
-        note(f"not opened: {media.path or 'not saved'} is no picture, sound, film or mesh", style="yellow")
+        note(f"not opened: {media.path or 'not saved'} is not an image, sound, video or 3D model", style="yellow")
         return
     start = getattr(os, "startfile", None)
     try:

@@ -23,7 +23,7 @@ LEFT_OUT = frozenset({"raw", "headers"})
 PIPE_WIDTH = 10_000
 """Into a pipe or file, nothing is cut or broken."""
 
-# What could move the cursor, colour the terminal, send it commands or turn the direction of writing, and what is no character at all.
+# What could move the cursor, colour the terminal, send it commands or turn the direction of writing, and what is not a character at all.
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs"})
 _LINES_AND_PARAGRAPHS = frozenset({"Zl", "Zp"})
 _SHOWN = frozenset("\n\t\u200c\u200d")

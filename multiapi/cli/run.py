@@ -126,7 +126,7 @@ class Run:
 
         Raises:
             UnsupportedError: The vendor does not have the operation.
-            InvalidRequestError: None was named and there is no usual one.
+            InvalidRequestError: None was named and none is usual.
         """
         provider = client.provider
         if operation is not None:
@@ -137,7 +137,7 @@ class Run:
         if usual is not None:
             return usual
         raise InvalidRequestError(
-            f"{provider.name}: name a model for {call} with -m; there is no usual one{self._some_models(client)}",
+            f"{provider.name}: name a model for {call} with -m; none is usual{self._some_models(client)}",
             provider=provider.name,
         )
 
@@ -176,7 +176,7 @@ class Run:
         except typer.Exit as done:
             return done.exit_code
         except BrokenPipeError:
-            # Whoever read our output has seen enough; Python must not complain at its own end.
+            # The reader of this output has seen enough; Python must not complain at its own end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except KeyboardInterrupt as interruption:

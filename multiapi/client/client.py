@@ -31,7 +31,7 @@ class Client(FlowRunner, Blocking, Calls):
         api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable.
         base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
         timeout: Seconds, (connect, read), a `Timeout` or an `httpx.Timeout`.
-        max_retries: At most so many repetitions of a call, so n + 1 HTTP requests.
+        max_retries: The most retries of a call, so n + 1 HTTP requests.
         policy: More of the same; see `multiapi.flows.steps.Policy`.
         limits: How much is read at most.
         default_headers: Sent with every request.
@@ -74,7 +74,7 @@ class Client(FlowRunner, Blocking, Calls):
         return drive_stream(self._stream(request), self)
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
-        """One vector per text, in batches of which so many run side by side."""
+        """One vector per text, in batches of which `max_concurrency` run side by side."""
         return self.run(embeddings.embed(self._setting, request, max_concurrency=max_concurrency))
 
     def call(self, name: str, request: Any = None) -> Any:
@@ -123,7 +123,7 @@ class AsyncClient(FlowRunner, Awaited, Calls):
         return adrive_stream(self._stream(request), self)
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
-        """One vector per text, in batches of which so many run side by side."""
+        """One vector per text, in batches of which `max_concurrency` run side by side."""
         return await self.run(embeddings.embed(self._setting, request, max_concurrency=max_concurrency))
 
     async def call(self, name: str, request: Any = None) -> Any:

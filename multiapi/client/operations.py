@@ -485,7 +485,7 @@ class Calls:
     def create_batch(setting: Setting, request: BatchRequest) -> Flow[Batch]:
         """Many conversations at a discount, answered later.
 
-        `requests` are by ids of yours, at least one; results are told apart by them.
+        `requests` are by ids that you choose, at least one; results are told apart by them.
         """
         return made.create_batch(setting, request)
 

@@ -49,12 +49,12 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
     if not isinstance(url, str) or not url:
         raise refused("it is empty" if url in (None, "") else f"it is {type(url).__name__}, not text")
     if len(url) > MAX_URL_CHARS or not url.isprintable() or "\\" in url:
-        raise refused("it is no well-formed address")
+        raise refused("it is not a well-formed address")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise refused("it is no well-formed address") from None
+        raise refused("it is not a well-formed address") from None
     if parts.scheme not in {"http", "https"}:
         raise refused(f"{parts.scheme[:20]!r} is neither http nor https" if parts.scheme else "it names no host")
     if parts.username is not None or parts.password is not None or not host:
@@ -63,7 +63,7 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
         try:
             host = host.encode("idna").decode("ascii")
         except UnicodeError:
-            raise refused("its host is no name") from None
+            raise refused("its host is not a name") from None
     address = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     address += path + (f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?[]')}" if parts.query else "")
@@ -106,7 +106,7 @@ def local_host(host: str) -> str | None:
         try:
             return local_address(bare)
         except ValueError:
-            return "its host is no address"
+            return "its host is not an address"
     if (
         bare in {"localhost", "metadata"}
         or bare.endswith(_LOCAL_NAMES[1:])
@@ -117,8 +117,8 @@ def local_host(host: str) -> str | None:
         try:
             return local_address(socket.inet_ntoa(socket.inet_aton(bare)))
         except (OSError, ValueError):
-            return "its host is no address"
-    return None if _HOST.fullmatch(bare) else "its host is no name"
+            return "its host is not an address"
+    return None if _HOST.fullmatch(bare) else "its host is not a name"
 
 
 def local_address(text: str) -> str | None:
@@ -154,7 +154,7 @@ def address_check(setting: Setting, url: str, job_id: str | None = None) -> Call
         try:
             why = local_address(address)
         except ValueError:
-            why = "it leads to something that is no address"
+            why = "it leads to something that is not an address"
         if why is not None:
             raise AddressRefusedError(
                 f"{setting.provider.name} named an address for a file at {_host(url)} that is refused: {why}",

@@ -193,7 +193,7 @@ def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError
 
 
 def refusal(setting: Setting, response: HttpResponse) -> StatusError:
-    """The typed error for an answer that is no success; API calls never follow a redirect."""
+    """The typed error for an answer that is not a success; API calls never follow a redirect."""
     if 300 <= response.status < 400:
         return redirected(setting.provider, response)
     try:

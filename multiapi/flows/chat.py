@@ -125,7 +125,7 @@ def note_wall(setting: Setting, error: MultiApiError) -> None:
 
 
 class SteppedDown:
-    """What one call leaves out or says otherwise after refusals. A refused request was not carried out, so it is no repetition."""
+    """What one call leaves out or says otherwise after refusals. A refused request was not carried out, so sending it is not a repetition."""
 
     def __init__(self, setting: Setting, request: ChatRequest) -> None:
         self._setting = setting

@@ -108,7 +108,7 @@ class _EmbeddingRun:
         return [(start + first, start + last) for first, last in found]
 
     def is_known(self, span: tuple[int, int]) -> bool:
-        """Whether so many texts were taken lately."""
+        """Whether this many texts were taken lately."""
         return self.setting.refusals.sizes.has_worked(self.setting.base_url, self.request.model, span[1] - span[0])
 
     def may_search(self) -> bool:
@@ -161,7 +161,7 @@ class _EmbeddingRun:
             self.is_over = True
         else:
             self._troubles += 1
-            self.is_over = self.is_over or self._troubles > 1  # two in a row are no chance
+            self.is_over = self.is_over or self._troubles > 1  # two in a row are not chance
 
     def error(self) -> BaseException:
         """The first failure, together with every vector that there is; the failure itself if there is none."""

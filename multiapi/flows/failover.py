@@ -1,4 +1,4 @@
-"""Whether another provider may be asked after a failure: one rule, for `FallbackLLM`, `VendorFailover` and whoever fails over himself."""
+"""Whether another provider may be asked after a failure: one rule, for `FallbackLLM`, `VendorFailover` and for your own code."""
 
 from __future__ import annotations
 

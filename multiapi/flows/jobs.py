@@ -59,7 +59,7 @@ NOT_YET_S = 60.0
 
 
 MAX_MISSES = 3
-"""So many times in a row it may not know one later."""
+"""How often in a row it may not know one later."""
 
 
 PollEvery = float | Callable[[float], float]
@@ -114,7 +114,7 @@ def wait(
     Retry-After is obeyed. A vendor that does not know the job is believed at once only if nobody has seen it yet.
 
     Raises:
-        InvalidRequestError: `timeout_s` or `poll_every` is no time; nothing was sent.
+        InvalidRequestError: `timeout_s` or `poll_every` is not a valid time; nothing was sent.
         JobFailedError: The vendor gave up on it.
         JobTimeoutError: It was not finished in time; it goes on, and can be waited for again.
         MultiApiError: The last of several failures in a row to learn about it. Whatever ends the wait has the job's id.
@@ -191,7 +191,7 @@ def finish(
 
 @contextmanager
 def _named(job: Job) -> Iterator[None]:
-    """Whatever ends the wait for a job has its id: an error of ours, a mistake in a caller's function, Ctrl-C, a cancellation."""
+    """Whatever ends the wait for a job has its id: a typed error, a mistake in a caller's function, Ctrl-C, a cancellation."""
     try:
         yield
     except GeneratorExit:
@@ -280,7 +280,7 @@ def job_of(setting: Setting, job: Job | str, kind: JobKind | None) -> Job:
         return job
     text = str(job)
     if not _is_id(text):
-        raise InvalidRequestError(f"{printable(text, 80)!r} is no id of a job", provider=setting.provider.name)
+        raise InvalidRequestError(f"{printable(text, 80)!r} is not a valid id of a job", provider=setting.provider.name)
     return Job(id=text, provider=setting.provider.name, kind=kind or "video")
 
 

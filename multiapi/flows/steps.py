@@ -31,14 +31,14 @@ class Sleep(NamedTuple):
 
 
 class Parallel(NamedTuple):
-    """Run flows side by side, at most so many at once."""
+    """Run flows side by side, at most this many at once."""
 
     flows: Sequence[Flow[Any]]
     max_concurrency: int
 
 
 class Wait(NamedTuple):
-    """Wait so many seconds while the vendor works. What follows has the whole of the call's total limit again, or at most `most_s`."""
+    """Wait this many seconds while the vendor works. What follows has the whole of the call's total limit again, or at most `most_s`."""
 
     seconds: float
     most_s: float | None = None

@@ -452,7 +452,7 @@ class Assembly:
                 self._media.append(from_base64(url, provider=self.provider, mime_type="image/png"))
 
     def _read_audio(self, audio: Any, *, has_text: bool) -> str:
-        """Sound in an answer: its pieces are collected; its transcript is the text where there is no other."""
+        """Sound in an answer: its pieces are collected; its transcript is the text where it is the only text."""
         if not isinstance(audio, dict) or is_filler(audio):
             return ""
         for name, value in audio.items():

@@ -1,7 +1,7 @@
 """Reads what an error body says, wherever it says it: the provider's words, its code, and what an upstream said inside of that.
 
 Gateways wrap errors in errors: `metadata.raw`, JSON inside of a message, `error.error`, `details`. All words are told, from the outside
-to the inside; what is said twice stands once. The work is bounded: so many levels, values and characters.
+to the inside; what is said twice stands once. The work is bounded: a number of levels, values and characters.
 """
 
 from __future__ import annotations

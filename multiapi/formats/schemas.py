@@ -50,7 +50,7 @@ _NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "
 
 
 def _changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """A schema with each schema inside of it changed, the inner ones first. Values (enum, const, default, examples) are no schemas."""
+    """A schema with each schema inside of it changed, the inner ones first. Values (enum, const, default, examples) are not schemas."""
     if not isinstance(schema, Mapping):
         return schema
     made: dict[str, Any] = {}
@@ -196,7 +196,7 @@ def written(schema: Schema, style: SchemaStyle) -> Schema:
         return schema
     try:
         text = orjson.dumps(schema)
-    except TypeError:  # numbers longer than 64 bits, keys that are no text
+    except TypeError:  # numbers longer than 64 bits, keys that are not text
         return _written(schema, style)
     return _written_text(text, style)
 

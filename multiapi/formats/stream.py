@@ -166,7 +166,7 @@ class ChatStream:
         return self.done or (self._body is None and self._accumulator.finished)
 
     def _sniff(self, chunk: bytes) -> None:
-        """What comes is no event stream if it begins like JSON or markup, whatever its label says."""
+        """What comes is not an event stream if it begins like JSON or markup, whatever its label says."""
         if len(self._excerpt) < _EXCERPT_BYTES:
             self._excerpt += chunk[:_EXCERPT_BYTES]
         start = chunk.lstrip(b"\xef\xbb\xbf \t\r\n")

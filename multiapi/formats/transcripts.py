@@ -23,7 +23,7 @@ _DURATION = re.compile(r"PT(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\
 
 
 def transcript_facts(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Text, language, segments, words, length and counts, as `Transcript` takes them; None if there is no text in a known place."""
+    """Text, language, segments, words, length and counts, as `Transcript` takes them; None without text in a known place."""
     for place in _places(body):
         results = place.get("results")
         if isinstance(results, dict) and not is_filler(results):

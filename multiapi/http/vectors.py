@@ -1,6 +1,6 @@
 """Takes the vectors out of an embeddings answer while it arrives, so that they are never in memory as text and as numbers at once.
 
-What is left is the same JSON with a short mark in place of each vector. Whatever is no plain list of numbers and no base64 stays
+What is left is the same JSON with a short mark in place of each vector. What is neither a plain list of numbers nor base64 stays
 where it is, for the one who reads the rest to judge.
 """
 
@@ -102,7 +102,7 @@ def read_vector(text: bytes) -> list[float] | None:
     try:
         if text[:1] == b'"':
             vector = floats(binascii.a2b_base64(text[1:-1], strict_mode=True))
-        elif b"u" in text or b"l" in text:  # true, false or null; text and lists are no summands
+        elif b"u" in text or b"l" in text:  # true, false or null; text and lists cannot be added
             return None
         else:
             vector = orjson.loads(text)

@@ -1,4 +1,4 @@
-"""What calls cost, added up: every paid call of the core, whoever makes it, as chat, embeddings, media, tools, jobs and batches.
+"""What calls cost, added up: every paid call of the core, whichever code makes it, as chat, embeddings, media, tools, jobs and batches.
 
 with track_spending() as spent:
     ...

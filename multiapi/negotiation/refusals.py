@@ -3,7 +3,7 @@
 A refusal is decided by the field that the provider names (`param`), by its code, and only then by words: a word counts where it stands
 beside "unsupported", "unknown" and their like, and where the request itself did not contain it, since errors repeat what was sent. What
 was learnt is kept for exactly what it was about (a model, a pair of parts, one schema), only after the request without that part was taken,
-for some hours, and for so many models.
+for some hours, and for a limited number of models.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Surroundings:
             at += len(sign)
 
     def quote(self, blanks: str) -> bool:
-        """Whether an object is quoted that stands here, behind so many blanks."""
+        """Whether an object is quoted that stands here, behind this many blanks."""
         line, is_cited, is_fenced = self._line, self._is_cited, self._is_tilde_fence
         if "\n" in blanks:
             is_fenced ^= line.lstrip().startswith("~~~")

@@ -38,7 +38,7 @@ class Inflater:
         """What these bytes stand for; `most` is asked before each piece how long it may be.
 
         Raises:
-            ResponseFormatError: They are no such data.
+            ResponseFormatError: They are not such data.
         """
         self._fed = self._fed or bool(chunk)
         for start in range(0, len(chunk), _SLICE_BYTES):

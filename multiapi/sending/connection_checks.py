@@ -48,7 +48,7 @@ def check_http_client(http_client: Any, provider: str, *, awaits: bool) -> None:
     """Whether requests can be sent with a user's own client.
 
     Raises:
-        InvalidRequestError: It is no client of httpx or httpx2, or one of the other kind.
+        InvalidRequestError: It is not a client of httpx or httpx2, or one of the other kind.
     """
     if http_client is None:
         return

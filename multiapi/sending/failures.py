@@ -1,4 +1,4 @@
-"""What goes wrong on the way, as errors of ours: without the key, and without what httpx hangs on its exceptions."""
+"""What goes wrong on the way, as typed errors: without the key, and without what httpx hangs on its exceptions."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Failures(NamedTuple):
         deadline: float | None = None,
         sent: httpx.Request | None = None,
     ) -> MultiApiError:
-        """A transport's exception as one of ours, without the request that it holds."""
+        """A transport's exception as a typed error, without the request that it holds."""
         name = self.provider.name
         kinds = _kinds(error)
         if isinstance(error, UnwritableError):

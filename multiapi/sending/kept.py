@@ -19,7 +19,7 @@ class Kept(Generic[K, V]):
     """One value per key: the ones used last, and beyond these whatever somebody still uses.
 
     Args:
-        most: So many are kept although nobody uses them.
+        most: This many are kept although nobody uses them.
     """
 
     def __init__(self, most: int) -> None:

@@ -30,7 +30,7 @@ class ApiKey:
         self.variable = variable
         wrong = None if callable(value) else _fault(value, provider, variable)
         if wrong is not None:
-            value = ""  # what is no key may yet be one with a line end: no frame of the error has it
+            value = ""  # what is not a key may yet be one with a line end: no frame of the error has it
             raise wrong
         self._value = value
 
@@ -39,7 +39,7 @@ class ApiKey:
         """From an argument (text, a secret holder, a function), the provider's own environment variable, or one of the others.
 
         Raises:
-            MissingApiKeyError: Neither is there, or it is no key.
+            MissingApiKeyError: Neither is set, or it is not a key.
         """
         found = cls.look_for(given, provider=provider, variable=variable, others=others)
         given = None

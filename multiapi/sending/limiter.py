@@ -1,10 +1,10 @@
-"""Keeps to what a vendor lets one user do: so many requests at once, and so many in a minute.
+"""Keeps to what a vendor lets one user do: a number of requests at once and in a minute.
 
     Client("aicredits", limiter="documented")                 # the vendor's documented caps
     Client("aicredits", limiter=Limiter(max_concurrency=3))   # your own
 
 One limiter serves any number of clients, threads and event loops. Every HTTP attempt is charged, repetitions too. It learns from
-the answers: an announced rate, an empty allowance and a Retry-After hold up whoever comes next.
+the answers: an announced rate, an empty allowance and a Retry-After hold up the next request.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COMES_WITHIN_S = 0.5
 SEARCH_EVERY_S = 0.05
 """At most so often they search for places that were forgotten."""
 MOST_DOCUMENTED = 256
-"""So many keys' documented limiters are remembered while nobody uses them."""
+"""This many keys' documented limiters are remembered while nobody uses them."""
 
 
 class LimiterTimeoutError(Exception):
@@ -43,7 +43,7 @@ class LimiterTimeoutError(Exception):
 
 
 class Limiter:
-    """So many requests at once and so many per minute; None is no limit.
+    """A limit of requests at once and per minute; None means no limit.
 
     It may be shared by threads and event loops. A pickle holds the settings: in the process it came from it becomes this very
     limiter again, elsewhere a new one, because one process does not know what another one sends.
@@ -77,7 +77,7 @@ class Limiter:
         self._id = uuid4().hex
         self._lock = threading.Lock()
         # Places are in a set and not in a number: to take one out twice does no harm, whenever an interrupt strikes. And a place whose
-        # turn is no more is found by its dead reference, so that nothing has to run, and to wait for a lock, in the collector.
+        # turn has ended is found by its dead reference, so that nothing has to run, and to wait for a lock, in the collector.
         self._held: set[_Place] = set()
         self._waiting: OrderedDict[_Place, None] = OrderedDict()
         self._searched_at = self._collected_at = 0.0
@@ -308,7 +308,7 @@ class _Place:
 
     @property
     def is_gone(self) -> bool:
-        """Its event loop is no more."""
+        """Its event loop has ended."""
         return self.loop is not None and self.loop.is_closed()
 
     @property

@@ -39,7 +39,7 @@ class Pause(Step):
 
 
 class SideBySide(Step):
-    """The results of several generators, at most so many of them at once."""
+    """The results of several generators, at most this many of them at once."""
 
     __slots__ = ("most", "parts")
 

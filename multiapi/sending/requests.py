@@ -1,4 +1,4 @@
-"""Requests of ours as httpx takes them: with the host, the time limits, and the key, which enters here and nowhere else."""
+"""Our requests as httpx takes them: with the host, the time limits, and the key, which enters here and nowhere else."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Secret:
 
     @property
     def longest(self) -> int:
-        """So many characters may one form of it have."""
+        """The most characters of one form of it."""
         return len(self.value) * _LONGEST_ESCAPE
 
     def mask(self, text: str) -> str:

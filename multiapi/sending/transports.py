@@ -14,7 +14,7 @@ from multiapi.transport.tls import DEFAULT_LIMITS, Verify
 _Setting = tuple[Verify, str | None, int | None, int | None, float | None]
 
 MOST = 32
-"""So many settings keep their connections while nobody uses them."""
+"""This many settings keep their connections while nobody uses them."""
 
 _blocking: Kept[_Setting, PooledTransport] = Kept(MOST)
 _asynchronous: Kept[_Setting, AsyncPooledTransport] = Kept(MOST)

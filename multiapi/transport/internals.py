@@ -43,7 +43,7 @@ def put_pool(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport, pool: An
 
 
 class HeldConnection(httpcore.HTTPConnection):
-    """httpcore's connection, as which mocking libraries know it, with a connection of ours inside."""
+    """httpcore's connection, as which mocking libraries know it, with our own connection inside."""
 
     def __init__(self, origin: httpcore.Origin, connection: Any) -> None:
         super().__init__(origin)

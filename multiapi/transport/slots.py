@@ -17,7 +17,7 @@ def origin_of(request: httpcore.Request) -> tuple[httpcore.Origin, Origin]:
     """To which server a request goes, and by which key its connections are kept.
 
     Raises:
-        UnsupportedProtocol: The address is no address on the web.
+        UnsupportedProtocol: The address is not a web address.
     """
     url = request.url
     if url.scheme not in (b"http", b"https"):

@@ -73,7 +73,7 @@ class Sweeper:
         return min(waits, default=None)
 
     def after_fork(self) -> None:
-        """In a child process there is no such thread."""
+        """A child process has no such thread."""
         self._lock = threading.Lock()
         self._thread = None
 

@@ -13,7 +13,7 @@ BatchState = Literal["pending", "completed", "cancelled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRequest:
-    """Conversations by an id of yours, by which the answers are told apart."""
+    """Conversations by ids that you choose, by which the answers are told apart."""
 
     requests: Mapping[str, ChatRequest]
 

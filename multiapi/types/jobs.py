@@ -96,7 +96,7 @@ class Job:
         except KeyError as error:
             raise InvalidRequestError(f"a job needs {error.args[0]}") from None
         if job.kind not in {"video", "music", "transcription"}:
-            raise InvalidRequestError(f"{job.kind!r} is no kind of job")
+            raise InvalidRequestError(f"{job.kind!r} is not a kind of job")
         return job
 
 

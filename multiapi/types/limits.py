@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """Limits in seconds; None is no limit.
+    """Limits in seconds; None means no limit.
 
     Attributes:
         connect: Until the connection stands.

@@ -106,7 +106,7 @@ class Media:
         except ValueError:
             good = False
         if not good:
-            raise InvalidRequestError(f"{printable(url, 80)!r} is no http(s) address")
+            raise InvalidRequestError(f"{printable(url, 80)!r} is not an http(s) address")
         return Media(url=url, mime_type=mime_type or mime_type_of_name(parts.path))
 
     # ------------------------------------------------------------------------------------ what it is
@@ -271,7 +271,7 @@ def _decoded(text: str, provider: str) -> bytes:
     try:
         data = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise ResponseFormatError(f"{provider} sent media that is no base64", provider=provider) from None
+        raise ResponseFormatError(f"{provider} sent media that is not base64", provider=provider) from None
     if not data:
         raise ResponseFormatError(f"{provider} sent empty media", provider=provider)
     return data
@@ -338,7 +338,7 @@ def new_name(kind: str, extension: str) -> str:
 class PartialFile:
     """A file that is there in full once it is settled, and not at all if that fails.
 
-    It is written beside its place under a name of its own. Whoever gives it up while another thread still opens or settles it leaves
+    It is written beside its place under a name of its own. A thread that gives it up while another one still opens or settles it leaves
     nothing behind.
     """
 

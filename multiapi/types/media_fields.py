@@ -58,7 +58,7 @@ def lies_on_disk(request: Any) -> bool:
 
 
 def read_from_disk(request: Any) -> Any:
-    """The request with the bytes of its files. What cannot be read stays as it is, and is refused by whoever builds the request."""
+    """The request with the bytes of its files. What cannot be read stays as it is, and is refused where the request is built."""
     held = {
         name: [_read(each) for each in given] if isinstance(given, (list, tuple)) else _read(given)
         for name, given in _given(request)

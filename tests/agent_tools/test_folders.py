@@ -145,7 +145,7 @@ def test_names_are_told_without_links_and_hidden_files(root: Path) -> None:
 
 
 def test_an_input_folder_must_be_there_and_an_output_folder_is_made(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequestError, match="is no folder"):
+    with pytest.raises(InvalidRequestError, match="is not a folder"):
         InputFolder(tmp_path / "nowhere")
     assert output_folder(tmp_path / "a" / "b").is_dir()
 

@@ -170,7 +170,7 @@ def test_no_usual_model_lists_some(cli: RunCli, monkeypatch: pytest.MonkeyPatch)
     ran = cli("chat", "-p", "binobox", "--simulator", "hello")
     assert ran.code == 2
     assert ran.error == (
-        "error: binobox: name a model for chat with -m; there is no usual one. It has gemini-3.1-flash-lite, "
+        "error: binobox: name a model for chat with -m; none is usual. It has gemini-3.1-flash-lite, "
         "gemini-3.1-pro, gpt-5-mini, imagen-4-fast-generate, gemini-3.1-flash-tts, lyria-3-clip, veo-3-lite-generate"
     )
 

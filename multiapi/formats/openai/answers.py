@@ -185,7 +185,7 @@ def parse_object(response: HttpResponse, provider: str) -> dict[str, Any]:
     body = response.json(provider=provider)
     if not isinstance(body, dict):
         raise ResponseFormatError(
-            f"{provider} answered {response.status} with JSON that is no object",
+            f"{provider} answered {response.status} with JSON that is not an object",
             provider=provider,
             status=response.status,
             body=excerpt(response.body),

@@ -35,7 +35,7 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     """Vectors in the order of the texts: by `index` where it is given, else as they came.
 
     Raises:
-        ResponseFormatError: No vectors, indices that are no order, or a vector that is none.
+        ResponseFormatError: No vectors, indices that are not an order, or a vector that is none.
     """
     if not response.vectors:
         response = _apart(response)
@@ -48,7 +48,7 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     if any(index is not None for index in indices):
         if sorted(index if type(index) is int else -1 for index in indices) != list(range(len(data))):
             raise _bad_vectors(
-                response, provider, f"numbers its vectors {indices[:8]}, which is no order of {len(data)}"
+                response, provider, f"numbers its vectors {indices[:8]}, which is not an order of {len(data)}"
             )
         ordered: list[list[float]] = [[]] * len(data)
         for index, vector in zip(indices, vectors, strict=True):
@@ -108,7 +108,7 @@ def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:
     elif isinstance(found, list) and found:
         kinds = set(map(type, found))
         if not kinds <= {float, int}:
-            raise _bad_vectors(response, provider, "has a vector with something in it that is no number")
+            raise _bad_vectors(response, provider, "has a vector with something in it that is not a number")
         try:
             vector = found if int not in kinds else list(map(float, found))
         except OverflowError:

@@ -226,7 +226,7 @@ def _last_of_user(messages: Sequence[Message]) -> int:
 
 
 def says_something(wire: Mapping[str, Any]) -> bool:
-    """Whether a message on the wire holds content, calls or thoughts. Blanks are no content: Claude refuses them as it does nothing."""
+    """Whether a message on the wire holds content, calls or thoughts. Blanks do not count as content: Claude refuses them as it does nothing."""
     content = wire.get("content")
     if isinstance(content, str):
         content = content.strip()

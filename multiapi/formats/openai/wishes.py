@@ -58,7 +58,7 @@ def choice_among(choice: str | Mapping[str, Any], tools: Iterable[Tool]) -> str 
 
 
 def read_response_format(wanted: Mapping[str, Any], method: Any = "auto") -> ResponseFormat | None:
-    """The form in OpenAI's `response_format`: a JSON schema, or any JSON object. None for text and for what is no such dict."""
+    """The form in OpenAI's `response_format`: a JSON schema, or any JSON object. None for text and for what is not such a dict."""
     if wanted.get("type") == "json_object":
         return ResponseFormat(None, method=method)
     given = wanted.get("json_schema") if wanted.get("type") == "json_schema" else None

@@ -227,7 +227,7 @@ def parse_credits(response: HttpResponse) -> Balance:
     names.
 
     Raises:
-        ResponseFormatError: An empty answer, or a candidate that is no amount.
+        ResponseFormatError: An empty answer, or a candidate that is not an amount.
     """
     body = parse_object(response, _NAME)
     inner = object_at(body, "data")

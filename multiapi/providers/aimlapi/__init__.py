@@ -1,7 +1,7 @@
 """AI/ML API: the shared format for text; the price of a call is in headers, in `meta.usage`, or in a late event.
 
 - The API root is the host; paths carry `/v1` or `/v2`, so a configured address is taken with and without them.
-- An empty account is a 403 whose message says so; there is no code.
+- An empty account is a 403 whose message says so, without a code.
 - Some models speak only the Responses API: for them `chat` and `chat_stream` go there.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.md.

@@ -72,7 +72,7 @@ def build_model(model: str) -> HttpRequest:
     """One model by id or alias. Its slashes stay; `#` and the like are encoded."""
     parts = model.split("/")
     if any(part in {"", ".", ".."} for part in parts):
-        raise InvalidRequestError(f"{model!r} is no id of a model", provider=_NAME)
+        raise InvalidRequestError(f"{model!r} is not a valid id of a model", provider=_NAME)
     path = "/".join(quote(part, safe="@:") for part in parts)
     return HttpRequest("GET", f"/model/{path}", query=(("include", "all"),), public=True)
 

@@ -1,6 +1,6 @@
 """AI/ML API's older operations, in the vendor's own words: assistants and threads, files, the routes before the unified ones.
 
-They are described but superseded, hidden or announced for retirement, so there are no types for them: ids, body and query go in as
+They are described but superseded, hidden or announced for retirement, so they have no types: ids, body and query go in as
 they are documented, and the body of the answer comes back. A 404 means that the vendor does not offer the route any more.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml, operations with `x-status: legacy` and `removed`.
@@ -156,7 +156,7 @@ def build(request: LegacyRequest | None, *, name: str) -> HttpRequest:
     try:
         path = template.format(**{each: path_segment(str(wanted.ids[each])) for each in needed})
     except ValueError as error:
-        raise InvalidRequestError(f"aimlapi: {error} is no id", provider=_NAME) from None
+        raise InvalidRequestError(f"aimlapi: {error} is not a valid id", provider=_NAME) from None
     query = tuple(
         (key, str(each))
         for key, value in wanted.query.items()

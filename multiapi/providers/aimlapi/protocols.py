@@ -62,7 +62,7 @@ def build_cancel_batch(batch: Batch | str) -> HttpRequest:
 def _batch_id(batch: Batch | str) -> str:
     found = batch.id if isinstance(batch, Batch) else batch
     if not found or found in {".", ".."}:
-        raise InvalidRequestError(f"{printable(found, 80)!r} is no id of a batch", provider=_NAME)
+        raise InvalidRequestError(f"{printable(found, 80)!r} is not a valid id of a batch", provider=_NAME)
     return found
 
 

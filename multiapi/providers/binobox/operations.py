@@ -149,7 +149,7 @@ def _job(body: dict[str, Any], response: HttpResponse) -> Job:
 
 
 def _output(output: dict[str, Any]) -> Media | None:
-    """The signed address; the other one is private. What is no text counts as an address too, and is refused as one."""
+    """The signed address; the other one is private. What is not text counts as an address too, and is refused as one."""
     url = output.get("signed_url") or output.get("url")
     if not url:
         return None

@@ -49,7 +49,7 @@ def _filmed(prompt: str, duration_s: Fraction, width: int, height: int) -> bytes
         )
         context = stream.codec_context
         if not isinstance(context, VideoCodecContext):
-            raise TypeError("libx264 is no codec for film")
+            raise TypeError("libx264 is not a codec for film")
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.thread_count = 1  # two threads cost more than they save on so few frames
         context.flags |= Flags.bitexact

@@ -60,7 +60,7 @@ def describe_image(data: bytes) -> ImageFacts:
     """Kind, size and, for pictures made by `draw_image`, the prompt.
 
     Raises:
-        ValueError: the bytes are no picture that Pillow can read.
+        ValueError: Pillow cannot read the bytes as an image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:

@@ -1,6 +1,6 @@
 """Speech, music, and what can be said about a recording.
 
-Speech is one short tone per letter, so its length follows the text; it is no voice. The text is kept in the tags of the
+Speech is one short tone per letter, so its length follows the text; it is not a voice. The text is kept in the tags of the
 file, where `transcribe` finds it. Encoding is done by PyAV, which brings FFmpeg's libraries.
 """
 
@@ -27,7 +27,7 @@ LONGEST_MUSIC_S = 1_200.0
 
 # What is opened from outside: FFmpeg also reads playlists, which could point at other files.
 _READABLE = "mp3,wav,flac,ogg,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,aiff,amr,caf,w64,avi,mpegts,au"
-# From PyAV 19 on, tags that are no text come with surrogates; before, it has to be told what to make of them.
+# From PyAV 19 on, tags that are not text come with surrogates; before, it has to be told what to make of them.
 _ODD_TAGS: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 _SCALE_HZ = (
     196.0,
@@ -100,7 +100,7 @@ def transcribe(data: bytes) -> Transcript:
     """Give back what `speak` was given; of any other recording say what kind it is and how long.
 
     Raises:
-        ValueError: the bytes are no recording that FFmpeg can read.
+        ValueError: FFmpeg cannot read the bytes as a recording.
     """
     try:
         with av.open(io.BytesIO(data), "r", options={"format_whitelist": _READABLE}, **_ODD_TAGS) as container:
@@ -119,7 +119,7 @@ def transcribe(data: bytes) -> Transcript:
 
 
 def _readable(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags by their names in small letters, with a question mark for what is no text."""
+    """Tags by their names in small letters, with a question mark for what is not text."""
     return {name.lower(): value.encode("utf-8", "replace").decode("utf-8") for name, value in tags.items()}
 
 
@@ -199,7 +199,7 @@ def _encoded(samples: bytes, mime_type: str, tags: dict[str, str]) -> bytes:
             encoding.codec, rate=SAMPLE_RATE, layout="mono", options=dict(encoding.codec_options)
         )
         if not isinstance(stream.codec_context, AudioCodecContext):
-            raise TypeError(f"{encoding.codec} is no codec for sound")
+            raise TypeError(f"{encoding.codec} is not a codec for sound")
         stream.codec_context.flags |= Flags.bitexact
         if encoding.bit_rate is not None:
             stream.codec_context.bit_rate = encoding.bit_rate

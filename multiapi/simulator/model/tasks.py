@@ -103,7 +103,7 @@ def _under(text: str, heading: str) -> str:
 
 
 def _pointed(text: str) -> str | None:
-    """Points behind the mark that the prompt names, for so many questions of so many points."""
+    """Points behind the mark that the prompt names, for a number of questions of several points."""
     form = re.search(r"\[RESULT\] followed by the (integer|float)", text)
     asked = re.search(r"\bQuery:\s*(.*?)\s*\b(Response|Context):\s*(.*?)\s*Feedback:\s*$", text, re.DOTALL)
     worth = re.search(r"\bworth (\d+) points?", text)

@@ -565,13 +565,13 @@ def arguments_object(subject: Subject) -> None:
         assert calls_of(talk.invoke()) == [("add", {"a": 1})]
 
 
-@case("tools", "empty arguments are no arguments")
+@case("tools", "empty arguments count as none")
 def arguments_empty(subject: Subject) -> None:
     with talking(subject, reply(body({"content": None, "tool_calls": [call(0, "c1", "now", "")]}))) as talk:
         assert calls_of(talk.invoke()) == [("now", {})]
 
 
-@case("tools", "arguments null are no arguments")
+@case("tools", "arguments null count as none")
 def arguments_null(subject: Subject) -> None:
     with talking(subject, reply(body({"content": None, "tool_calls": [call(0, "c1", "now", None)]}))) as talk:
         assert calls_of(talk.invoke()) == [("now", {})]
@@ -642,7 +642,7 @@ def repeated_name(subject: Subject) -> None:
         assert calls_of(talk.stream()) == [("add", {"a": 1})]
 
 
-@case("tools", "streamed arguments null are no arguments")
+@case("tools", "streamed arguments null count as none")
 def streamed_arguments_null(subject: Subject) -> None:
     with talking(subject, tool_case(call(0, "c1", "now", None))) as talk:
         assert calls_of(talk.stream()) == [("now", {})]

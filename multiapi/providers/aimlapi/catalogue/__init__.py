@@ -6,7 +6,7 @@ entry.params["duration"].enum                          # (5, 10)
 parameters.fill(entry, {"prompt": "a cat", "images": [url], "duration_s": 5})
 ```
 
-The live list moves faster than this snapshot, so an unknown id is no error: `find` gives None, and `unknown` an entry with
+The live list moves faster than this snapshot, so an unknown id is not an error: `find` gives None, and `unknown` an entry with
 which `parameters.fill` uses the names most models of the kind use.
 """
 

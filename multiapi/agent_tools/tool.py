@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
 from multiapi.flows.steps import Flow
 from multiapi.provider import Provider, find_provider
+from multiapi.types.jobs import Job
 from multiapi.types.media import Media
 
 
@@ -99,6 +100,18 @@ def arguments_model(tool: AgentTool, provider: str | Provider) -> Any:
     }
     title = "".join(part.title() for part in tool.name.split("_"))
     return create_model(f"{title}Arguments", __config__=ConfigDict(extra="ignore"), **fields)
+
+
+def good_of(error: MultiApiError) -> tuple[tuple[Media, ...], str]:
+    """What of a paid answer can be used although the call failed: its media and its text."""
+    partial = error.partial
+    if isinstance(partial, Job) and not partial.media:
+        return (), ""
+    media = getattr(partial, "media", None) or tuple(
+        image for page in getattr(partial, "pages", ()) for image in page.images
+    )
+    text = getattr(partial, "text", "")
+    return tuple(media), text if isinstance(text, str) else ""
 
 
 def failure_text(error: Exception) -> str:

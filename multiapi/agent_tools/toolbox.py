@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from multiapi.agent_tools.bench import Bench
+from multiapi.agent_tools.bench import Bench, cut
 from multiapi.agent_tools.folders import InputFolder, output_folder
-from multiapi.agent_tools.tool import AgentTool, ToolAnswer
+from multiapi.agent_tools.tool import AgentTool, ToolAnswer, failure_text, good_of
 from multiapi.agent_tools.tools import TOOLS
-from multiapi.errors import InvalidRequestError
+from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.flows import jobs
 from multiapi.flows.steps import Flow, Setting
 from multiapi.provider import Provider, names, operation_of
@@ -91,7 +92,7 @@ class Toolbox:
         unknown = set(arguments) - known
         if unknown:
             raise InvalidRequestError(f"{tool.name} has no argument {names(unknown)}; it has {names(known)}")
-        return tool.flow(Bench(self, setting), **arguments)
+        return _with_what_is_good(Bench(self, setting), tool.flow, arguments)
 
     def tools(self, include: Iterable[str] | None = None) -> list[AgentTool]:
         """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`).
@@ -141,6 +142,21 @@ class Toolbox:
     def known_names(self) -> list[str]:
         """What a model may name as an input."""
         return [*reversed(self._kept), *(self.input.names() if self.input is not None else [])]
+
+
+def _with_what_is_good(
+    bench: Bench, flow: Callable[..., Flow[ToolAnswer]], arguments: Mapping[str, Any]
+) -> Flow[ToolAnswer]:
+    """The flow of a tool; of a paid answer that is only partly good, the good part is saved and told beside the failure."""
+    try:
+        return (yield from flow(bench, **arguments))
+    except MultiApiError as error:
+        media, text = good_of(error)
+        if not media and not text:
+            raise
+        answer = yield from bench.made(media, "result", error.cost, error.partial, job_id=error.job_id)
+        told = [failure_text(error), answer.text if media else "", f"What could be read:\n{cut(text)}" if text else ""]
+        return replace(answer, text="\n".join(each for each in told if each))
 
 
 _CALL_OF_TOOL = {

@@ -72,7 +72,7 @@ class Tape(Cassette):  # type: ignore[misc]
     def complaints(self) -> str:
         """What was asked for and is not there, or else what is there and was not asked for; empty if all is well."""
         if self.unknown:
-            return f"{self._path}: not in the cassette: " + "; ".join(self.unknown)
+            return f"{self._path}: not in the cassette: " + "; ".join(dict.fromkeys(self.unknown))
         left = [request for index, request in enumerate(self.requests) if not self.play_counts[index]]
         if left:
             return f"{self._path}: not asked for: " + "; ".join(f"{each.method} {each.uri}" for each in left)

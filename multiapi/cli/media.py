@@ -133,7 +133,7 @@ def transcribe(
     """Write down what is said in a recording."""
     from multiapi.types.media_requests import TranscriptionRequest
 
-    destination = text_destination(into, force=force)
+    destination = text_destination(run, into, force=force)
 
     def request(client: Client) -> TranscriptionRequest:
         if audio is None:
@@ -257,7 +257,7 @@ def ocr(
 
     from multiapi.types.media_requests import OcrRequest
 
-    destination = text_destination(into, force=force)
+    destination = text_destination(run, into, force=force)
     client = run.client()
     request = OcrRequest(
         model=run.model(client, "ocr", "ocr"),

@@ -14,7 +14,20 @@ from multiapi.errors import InvalidRequestError
 
 def destination_of(run: Run, place: Place) -> Destination:
     """Where what is made goes, looked at before anything is paid for."""
-    return Destination.of(place.into, force=place.force, as_json=run.json)
+    destination = Destination.of(place.into, force=place.force, as_json=run.json)
+
+    def keep(partial: Any) -> dict[str, Any]:
+        media = getattr(partial, "media", None)
+        if not media:
+            return {}
+        saved = destination.put(run.client(), media)
+        if not run.json and not destination.to_stdout:
+            for each in saved:
+                output.write_text(str(each.path))
+        return {"media": list(saved)}
+
+    run.keep = keep
+    return destination
 
 
 def save(
@@ -50,13 +63,22 @@ def _facts(result: Any) -> dict[str, Any]:
     return {name: getattr(result, name) for name in names if hasattr(result, name)}
 
 
-def text_destination(path: str | None, *, force: bool) -> Destination | None:
+def text_destination(run: Run, path: str | None, *, force: bool) -> Destination | None:
     """The file for a text; None for stdout."""
-    if path in {None, "-"}:
-        return None
-    destination = Destination.of(path, force=force)
-    if destination.name is None:
+    destination = None if path in {None, "-"} else Destination.of(path, force=force)
+    if destination is not None and destination.name is None:
         raise InvalidRequestError(f"{path} is a folder; name a file for the text")
+
+    def keep(partial: Any) -> dict[str, Any]:
+        text = getattr(partial, "text", None)
+        if not isinstance(text, str) or not text:
+            return {}
+        if run.json:
+            return {"text": text}
+        output.write_text(text if destination is None else str(destination.write_text(f"{text}\n")))
+        return {}
+
+    run.keep = keep
     return destination
 
 

@@ -38,6 +38,7 @@ class Run:
     Attributes:
         job: The job that is waited for, once it is known.
         asked: Something that costs money was sent.
+        keep: Saves what is good of a paid answer although the call failed, and says where; set by commands that make something.
     """
 
     command: str
@@ -52,6 +53,7 @@ class Run:
     debug: bool = False
     job: Job | None = None
     asked: bool = False
+    keep: Callable[[Any], dict[str, Any]] | None = field(default=None, repr=False)
     _provider: Provider | None = field(default=None, repr=False)
 
     # ------------------------------------------------------------------------------------ whom to ask
@@ -197,8 +199,19 @@ class Run:
         if self.debug:
             sys.stderr.write("".join(traceback.format_exception(error)))
         output.note(f"error: {sentence}", style="bold red")
+        good = self._what_is_good(error)
         if self.json:
-            output.write_json({"error": self._error(error, sentence)})
+            output.write_json({"error": self._error(error, sentence), **good})
+
+    def _what_is_good(self, error: BaseException) -> dict[str, Any]:
+        """What was paid for and can be used, saved; for `--json`, where."""
+        if self.keep is None or not isinstance(error, MultiApiError) or error.partial is None:
+            return {}
+        try:
+            return self.keep(error.partial)
+        except (MultiApiError, OSError) as failure:
+            output.note(f"what is good of it could not be saved: {self._sentence(failure)}", style="bold red")
+            return {}
 
     def _error(self, error: BaseException, sentence: str) -> dict[str, Any]:
         known = error if isinstance(error, MultiApiError) else None

@@ -172,5 +172,5 @@ def test_json_is_compared_by_its_values(one: Any, other: Any, same: bool) -> Non
 
 def test_what_is_no_cassette_is_refused() -> None:
     for text in ("", "interactions: []", "version: 1\ninteractions: []", "- a", "cassette: 2"):
-        with pytest.raises(ValueError, match="no cassette of version 1"):
+        with pytest.raises(ValueError, match="not a cassette of version 1"):
             cassettes.loads(text)

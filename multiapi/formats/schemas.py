@@ -114,7 +114,10 @@ def object_root(schema: Schema) -> tuple[dict[str, Any], str | None]:
     root = _followed(schema)
     if root.get("type") == "object":
         return root, None
-    if "type" not in root and ("properties" in root or not root.keys() - _ANNOTATIONS):
+    points_at_root = any(
+        each.get("$ref") == "#" for each in _inside(root)
+    )  # which may then be more than an object there
+    if "type" not in root and not points_at_root and ("properties" in root or not root.keys() - _ANNOTATIONS):
         return {"type": "object", **root}, None
     properties = {name for each in _inside(root) for name in _mapping(each.get("properties"))}
     key = next((name for name in _KEYS if name not in properties), "the_value_of_the_answer")

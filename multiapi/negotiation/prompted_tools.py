@@ -333,7 +333,8 @@ def _may_be_arguments(value: Mapping[str, Any], schema: Mapping[str, Any]) -> bo
     return not value or bool(schema.keys() & {"$ref", "anyOf", "oneOf", "allOf", "additionalProperties"})
 
 
-_SOLE_FENCE = re.compile(r"```(?:json|JSON)?\s((?:[^`]|`(?!``))*+)```")
+# No possessive group: Python before 3.11.5 matches those wrongly. Each piece begins with its backticks, so there is one way to match.
+_SOLE_FENCE = re.compile(r"```(?:json|JSON)?\s([^`]*+(?:`{1,2}[^`]++)*)```")
 
 
 class PromptedStream:

@@ -121,6 +121,7 @@ def test_a_rewritten_schema_takes_the_same_values(
 
 
 @MANY
+@example({"properties": {"title": {"$ref": "#"}}}, {"title": None})
 @given(documents(), VALUES)
 def test_the_root_becomes_an_object_and_the_value_comes_back(schema: dict[str, Any], value: Any) -> None:
     assume(can_be_read(schema, [value]))

@@ -451,7 +451,7 @@ def llamaindex_messages(chance: random.Random) -> None:
                 additional_kwargs=copy.deepcopy(known),
             )
         )
-    _only_our_errors(lambda: to_messages(history, chance.choice(("hoist", "url_text", "error"))), list)
+    _only_our_errors(lambda: to_messages(history), list)
 
 
 TARGETS: dict[str, Callable[[random.Random], None]] = {

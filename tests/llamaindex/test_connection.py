@@ -141,7 +141,10 @@ def test_r04_what_others_have_to_be_told_is_left_out_and_said() -> None:
 @pytest.mark.parametrize("made_on", [llm_on, embedding_on])
 def test_r15_arguments_that_are_not_known_go_into_the_body_and_that_is_said(made_on: Any) -> None:
     wire = Wire(FORMAT.error(400, "no"))
-    with pytest.warns(UserWarning, match=r"\['min_p'\] are no arguments of MultiApi\w+; they go to extra_body"):
+    with pytest.warns(
+        UserWarning,
+        match=r"\['min_p'\] are unknown arguments of MultiApi\w+; they are sent in the body of every request \(extra_body\)",
+    ):
         model = made_on(wire, min_p=0.1)
     with pytest.raises(InvalidRequestError):
         model.complete("x") if made_on is llm_on else model.get_text_embedding("x")

@@ -511,14 +511,14 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("aimlapi", "usage", UsageRequest(start="2026-01-01"), "together"),
     ("aimlapi", "usage_total", UsageRequest(group_by="day"), "neither group_by"),
     ("aimlapi", "metrics", ["m"] * 101, "at most 100"),
-    ("aimlapi", "model", "../keys", "is no id"),
+    ("aimlapi", "model", "../keys", "is not a valid id"),
     ("aimlapi", "update_key", KeyChange(prefix="b747e891"), "nothing to change"),
     ("aimlapi", "update_key", KeyChange(prefix="short", name="x"), "first eight characters"),
     ("aimlapi", "create_key", KeyChange(limit_period="day"), "needs limit_usd"),
     ("aimlapi", "create_batch", BatchRequest(requests={}), "1 to 100000"),
-    ("aimlapi", "cancel_batch", "..", "is no id"),
+    ("aimlapi", "cancel_batch", "..", "is not a valid id"),
     ("aimlapi", "get_run", LegacyRequest(ids={"thread_id": "t"}), "takes the ids thread_id, run_id, not thread_id"),
-    ("aimlapi", "get_thread", LegacyRequest(ids={"thread_id": ".."}), "is no id"),
+    ("aimlapi", "get_thread", LegacyRequest(ids={"thread_id": ".."}), "is not a valid id"),
     ("aimlapi", "create_thread", LegacyRequest(file=PNG), "takes no file"),
 ]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import multiapi
+
 MOST_LINES = 2_000
+PACKAGE = f"{Path(multiapi.__file__).parent}{os.sep}"
 
 
-def at_each_line(call: Callable[[], Any], *, within: str = "/multiapi/") -> Iterator[int]:
+def at_each_line(call: Callable[[], Any], *, within: str = PACKAGE) -> Iterator[int]:
     """Make the call with an interrupt at its first line, then at its second, until it gets through; the number of each time.
 
     Only lines of files count whose path has `within`.

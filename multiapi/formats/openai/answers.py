@@ -221,7 +221,7 @@ def parse_chat(
     return answer
 
 
-_COMMENTS = re.compile(rb"(?:\s+|:[^\n]*\n)*+")
+_COMMENTS = re.compile(rb"(?:\s++|:[^\n]*+\n)*")
 _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
 
 

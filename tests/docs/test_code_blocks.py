@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ KNOWN_LANGUAGES = {"", "bash", "ini", "json", "makefile", "output", "python", "s
 
 
 @pytest.fixture
-def environment(multiapi_simulator: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def environment(multiapi_simulator: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keys and addresses as the pages tell the reader to set them, and an empty folder to work in."""
     for provider in PROVIDERS.values():
         monkeypatch.setenv(provider.api_key_env, "simulated-key")
@@ -40,7 +41,14 @@ def environment(multiapi_simulator: Server, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("COLUMNS", "90")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
+    # A page may register a provider of its own and set variables; the tests behind it do not see them.
+    known, variables = dict(PROVIDERS), dict(os.environ)
     monkeypatch.chdir(tmp_path)
+    yield
+    PROVIDERS.clear()
+    PROVIDERS.update(known)
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -95,7 +103,7 @@ def run_python(block: Block, page: Path, module: types.ModuleType, runner: async
         if code.co_flags & inspect.CO_COROUTINE:
             runner.run(types.FunctionType(code, module.__dict__)())
         else:
-            exec(code, module.__dict__)  # noqa: S102
+            exec(code, module.__dict__)
     return out.getvalue()
 
 

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROMISES = re.findall(r"^- \*\*.*?(?=^- \*\*|^$)", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+PROMISES = re.findall(
+    r"^- \*\*.*?(?=^- \*\*|^$)", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+)
 
 
 def test_each_promise_names_tests_that_are_there() -> None:
@@ -15,4 +17,6 @@ def test_each_promise_names_tests_that_are_there() -> None:
         named = re.search(r"<!-- held by (.*?) -->", promise)
         assert named is not None, promise
         for test in named[1].split(", "):
-            assert re.search(r"^(?:async )?def test_|^    def test_", (ROOT / test).read_text(encoding="utf-8"), re.MULTILINE), test
+            assert re.search(
+                r"^(?:async )?def test_|^    def test_", (ROOT / test).read_text(encoding="utf-8"), re.MULTILINE
+            ), test

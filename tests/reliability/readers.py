@@ -24,6 +24,7 @@ from multiapi.formats.openai import embeddings as openai_embeddings
 from multiapi.http import exchange, sse, vectors
 from multiapi.http import json as http_json
 from multiapi.http.exchange import HttpResponse
+from multiapi.http.json import parse_partial
 from multiapi.negotiation import call_reader, prompted_tools, stop_words, surroundings
 from multiapi.negotiation import json_answers as structured
 from multiapi.negotiation import thoughts as thinking
@@ -243,6 +244,7 @@ TEXT_READERS: dict[str, Feed] = {
     "multiapi.negotiation.json_answers.has_several": _text(structured.has_several),
     "multiapi.negotiation.json_answers.mended": _text(structured.mended),
     "multiapi.negotiation.json_answers.parsed": _text(structured.parsed),
+    "multiapi.http.json.parse_partial": _text(parse_partial),
     "multiapi.negotiation.json_answers.partial_json": _text(structured.partial_json),
     "multiapi.negotiation.json_answers.partial_value": _text(structured.partial_value),
     "multiapi.negotiation.json_answers.read_structured": _answered(structured.read_structured),

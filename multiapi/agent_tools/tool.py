@@ -11,7 +11,6 @@ from typing import Any, get_args, get_type_hints
 from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
 from multiapi.flows.steps import Flow
 from multiapi.provider import Provider, find_provider
-from multiapi.types.jobs import Job
 from multiapi.types.media import Media
 
 
@@ -105,8 +104,6 @@ def arguments_model(tool: AgentTool, provider: str | Provider) -> Any:
 def good_of(error: MultiApiError) -> tuple[tuple[Media, ...], str]:
     """What of a paid answer can be used although the call failed: its media and its text."""
     partial = error.partial
-    if isinstance(partial, Job) and not partial.media:
-        return (), ""
     media = getattr(partial, "media", None) or tuple(
         image for page in getattr(partial, "pages", ()) for image in page.images
     )

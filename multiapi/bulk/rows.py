@@ -67,7 +67,7 @@ def read_file(path: Path) -> Iterator[InputRow]:
         InvalidRequestError: The file is not there or is of another kind.
     """
     if not path.is_file():
-        raise InvalidRequestError(f"there is no file {path.name!r} to read rows from")
+        raise InvalidRequestError(f"the file of rows {path.name!r} does not exist")
     kind = kind_of(path)
     if kind == "parquet":
         return _parquet_rows(path)

@@ -13,6 +13,7 @@ from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, R
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_multiapi._answers import settle
 from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._requests import formatted, is_of_a_vendor
 from langchain_multiapi.errors import RefusalError
@@ -316,6 +317,8 @@ class _Growing:
             message: Any = AIMessage(content="".join(self._text))
         else:
             message = first + rest if rest else first
+            if rest:
+                settle(message)
         return self._new(self._parser._read(message, partial=False))
 
     def end(self) -> AddableDict:

@@ -221,4 +221,6 @@ def from_error(error: core.MultiApiError) -> core.MultiApiError:
     translated = cls.__new__(cls)
     Exception.__init__(translated, *error.args)
     translated.__dict__.update(error.__dict__, is_retryable=error.retryable)
+    if isinstance(translated, InvalidRequestError) and translated.belongs_to is not None:
+        translated.add("`configurable_alternatives` and `init_chat_model` choose between models of several providers")
     return translated.with_traceback(error.__traceback__)

@@ -148,7 +148,13 @@ class StatusError(MultiApiError):
 
 
 class InvalidRequestError(StatusError):
-    """The request cannot be right as it is; raised before sending wherever that can be known."""
+    """The request cannot be right as it is; raised before sending wherever that can be known.
+
+    Attributes:
+        belongs_to: The provider whose model was asked of another one.
+    """
+
+    belongs_to: str | None = None
 
 
 class ContextLengthError(InvalidRequestError):

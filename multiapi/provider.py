@@ -322,9 +322,9 @@ def check_prefix(model: str, provider: Provider) -> None:
     prefix, colon, _ = model.partition(":")
     if colon and prefix != provider.name and _is_known(prefix):
         raise InvalidRequestError(
-            f"{provider.name}: the model {model!r} is one of {prefix}; make a client or model of that provider, or use LangChain's "
-            "`configurable_alternatives` or `init_chat_model` to choose between them",
+            f"{provider.name}: the model {model!r} is one of {prefix}; name {prefix} as the provider instead of {provider.name} to use it",
             provider=provider.name,
+            belongs_to=prefix,
         )
 
 

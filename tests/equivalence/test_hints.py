@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,8 @@ from multiapi import ChatRequest, Client, EmbedRequest, ImageRequest, Message
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.simulator import Simulator
 from multiapi.types.chat import CHAT_SETTINGS
+
+MULTIAPI = Path(__file__).parents[2] / "multiapi"
 
 MODELS = {
     "bineric": "gpt-4",
@@ -68,6 +72,53 @@ def test_a_hint_is_followed_with_success_or_there_is_none(vendor: str, setting: 
         pass
 
 
+OF_A_CHAT = ("negotiation", "sending", "formats/openai", "formats/responses.py", "formats/messages.py", "provider.py", "flows/chat.py",
+             "flows/hints.py", "flows/unknown_fields.py", "providers/*/__init__.py", "providers/*.py", "client/arguments.py")  # fmt: skip
+NAMED = re.compile(r"`([A-Za-z_.]+)[(=`]|\b([a-z_]+)=[.'\"A-Za-z\[{]")
+FACTS = {"response"}
+"""Fields of a provider's response, which messages about a response name."""
+
+
+def sentences(path: Path) -> list[tuple[str, str]]:
+    """What this module raises or warns of, without what is filled in."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        called = isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if isinstance(node, ast.Raise) or called in {"unsupported", "warn", "add"}:
+            words = [
+                each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            ]
+            found.append((f"{path.name}:{node.lineno}", "\0".join(words)))
+    return found
+
+
+def named(text: str) -> set[str]:
+    return {one or other for one, other in NAMED.findall(text)}
+
+
+def test_arguments_named_by_messages_of_a_chat_exist_in_both_frameworks() -> None:
+    files: list[Path] = []
+    for pattern in OF_A_CHAT:
+        for each in MULTIAPI.glob(pattern):
+            files += [each] if each.is_file() else each.rglob("*.py")
+    said = [(place, name) for path in files for place, text in sentences(path) for name in named(text)]
+    assert len(said) > 5
+    accepted = {*ChatMultiApi.model_fields, "tool_choice", "tools"} & {
+        *MultiApiLLM.model_fields,
+        "tool_choice",
+        "tools",
+    }
+    assert [(place, name) for place, name in said if name not in accepted | FACTS] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("use `Client().models()`", "Client"), ("pass extra={'a': 1}", "extra"), ("budget=...", "budget")],
+)
+def test_names_of_arguments_are_found_in_a_message(text: str, name: str) -> None:
+    assert named(text) == {name}
+
+
 OTHER = "binobox:gemini-3.1-flash-lite"
 
 
@@ -103,6 +154,12 @@ def test_a_model_of_another_provider_is_refused_before_it_is_sent() -> None:
             way()
             print("way", number)
     assert not sent
+    with pytest.raises(InvalidRequestError, match="configurable_alternatives") as failure:
+        chat.invoke("x", model=OTHER)
+    assert failure.value.belongs_to == "binobox"
+    with pytest.raises(InvalidRequestError, match="name binobox as the provider") as failure:
+        llm.complete("x", model=OTHER)
+    assert "configurable" not in str(failure.value)
 
 
 @pytest.mark.parametrize("model", ["qwen/qwen3:free", "ft:gpt-4o:team", "aicredits/x:y"])

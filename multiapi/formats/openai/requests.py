@@ -111,9 +111,7 @@ _REASONING_REPLAY: tuple[str, ...] = get_args(ReasoningReplay)
 def check_request(request: ChatRequest, provider: str) -> None:
     """What is wrong with every vendor is said before anything is sent."""
     if not request.model:
-        raise InvalidRequestError(
-            f"{provider} needs a model; the ids are in `Client({provider!r}).models()` or the vendor's list"
-        )
+        raise InvalidRequestError(f"{provider} needs a model; the ids are in the provider's list of models")
     if not request.messages:
         raise InvalidRequestError(f"{provider} needs at least one message")
     _check_range(provider, "temperature", request.temperature, 0, 2)

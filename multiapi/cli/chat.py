@@ -55,18 +55,19 @@ def chat(
         extra=object_of(extra),
     )
     whole = run.json or schema is not None or not stream
-    response = client.chat(request) if whole else _streamed(client, request, show_reasoning=reasoning)
+    run.keep = lambda partial: _what_came(partial, shown=not whole, as_json=run.json)
+    response = client.chat(request) if whole else _streamed(run, client, request, show_reasoning=reasoning)
     value = None
     if schema is not None:
         from multiapi.negotiation.json_answers import read_structured
 
         value = read_structured(response, request.response_format)
     if response.media:
-        response = _with_saved_media(client, response)
+        response = _with_saved_media(run, client, response)
     if run.json:
         output.write_json({**output.plain(response), **({"value": value} if schema is not None else {})})
     elif schema is not None:
-        output.write_json(value)
+        output.write_json(value, escaped=False)
     elif whole:
         if reasoning and response.reasoning is not None:
             output.note(response.reasoning.text)
@@ -77,6 +78,16 @@ def chat(
     if response.finish_reason == "length":
         run.note("the answer was cut off: it reached the longest length")
     run.priced(response)
+
+
+def _what_came(partial: Any, *, shown: bool, as_json: bool) -> dict[str, Any]:
+    """What arrived before a response broke off, unless it is on stdout already."""
+    text = getattr(partial, "text", None)
+    if as_json:
+        return {"partial": output.plain(partial)}
+    if not shown and isinstance(text, str) and text:
+        output.write_text(text)
+    return {}
 
 
 def _content(text: str, files: list[str]) -> str | list[Part]:
@@ -107,10 +118,21 @@ def _response_format(schema: Path | None) -> Any:
     return ResponseFormat(schema=object_of(schema.read_text(encoding="utf-8"), "--schema"))
 
 
-def _streamed(client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:
-    """The answer, written as it arrives."""
+def _streamed(run: Run, client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:
+    """The answer, written as it arrives. It is read to its end, and kept, where nobody takes what is written."""
     response: ChatResponse | None = None
     thinking = last = ""
+    said: list[str] = []
+    failure: OSError | None = None
+
+    def write(text: str, end: str = "") -> None:
+        nonlocal failure
+        if failure is None:
+            try:
+                output.write_text(text, end=end)
+            except OSError as error:
+                failure = error
+
     try:
         for delta in client.chat_stream(request):
             response = delta.response or response
@@ -124,10 +146,15 @@ def _streamed(client: Client, request: ChatRequest, *, show_reasoning: bool) -> 
                     output.note(thinking)
                     thinking = ""
                 last = delta.text or delta.refusal
-                output.write_text(last, end="")
+                said.append(last)
+                write(last)
     finally:
         if last and not last.endswith("\n"):
-            output.write_text("")
+            write("", end="\n")
+        if failure is not None and response is None:
+            run.unsaved.append({"text": "".join(said)})
+    if failure is not None:
+        raise failure
     if response is None:
         raise ResponseFormatError(
             f"{client.provider.name} ended the stream without an answer", provider=client.provider.name
@@ -135,10 +162,12 @@ def _streamed(client: Client, request: ChatRequest, *, show_reasoning: bool) -> 
     return response
 
 
-def _with_saved_media(client: Client, response: ChatResponse) -> ChatResponse:
+def _with_saved_media(run: Run, client: Client, response: ChatResponse) -> ChatResponse:
     from dataclasses import replace
 
-    return replace(response, media=Destination(Path()).put(client, response.media))
+    saved = Destination(Path()).put(client, response.media)
+    run.saved += [each.path for each in saved if each.path is not None]
+    return replace(response, media=saved)
 
 
 def embed(

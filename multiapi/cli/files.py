@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import stat
 import subprocess
@@ -37,19 +38,30 @@ def text_of(words: list[str] | None, *, what: str, piped_too: bool = False) -> s
     """
     text = " ".join(words or ())
     if text in {"", STANDARD}:
-        text = "" if sys.stdin.isatty() else sys.stdin.read()
+        text = read_stdin()
     elif piped_too and _is_piped():
-        text = f"{text}\n\n{sys.stdin.read()}"
+        text = f"{text}\n\n{read_stdin()}"
     if not text.strip():
         raise InvalidRequestError(f"no {what}: write it behind the command, or pipe it in")
     return text.strip()
+
+
+def read_stdin() -> str:
+    """What is piped in: UTF-8, else in the encoding of this machine. Empty at a terminal, where nobody would know what is waited for."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode(locale.getpreferredencoding(False), "replace")
 
 
 def _is_piped() -> bool:
     """Whether somebody wrote into stdin; not so where it is merely closed or a device."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
@@ -114,14 +126,14 @@ class Destination:
         """A text as a file."""
         assert self.name is not None
         path = self.folder / self.name
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return path
 
     def put(self, client: Client, media: tuple[M, ...]) -> tuple[M, ...]:
         """Each of them on the disk, with the ending that belongs to it; or on stdout."""
         if self.to_stdout:
             for each in media:
-                sys.stdout.buffer.write(client.download(each).read())
+                sys.stdout.buffer.write(client.download(Media(data=each.data, url=each.url, path=each.path)).read())
             sys.stdout.buffer.flush()
             return media
         return tuple(

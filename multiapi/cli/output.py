@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,6 +29,8 @@ PIPE_WIDTH = 10_000
 
 # What could move the cursor, colour the terminal, send it commands or turn the direction of writing, and what is not a character at all.
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs"})
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which no encoding has."""
 _LINES_AND_PARAGRAPHS = frozenset({"Zl", "Zp"})
 _SHOWN = frozenset("\n\t\u200c\u200d")
 """Line ends and tabs; and what joins letters of Persian and Indic scripts, and emoji."""
@@ -48,6 +54,31 @@ def one_line(text: str) -> str:
     return " ".join(shown(text).split())
 
 
+class _Closed(io.TextIOBase):
+    """Stands for a stream that was closed before the program began; Python has None there."""
+
+    encoding = "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:  # noqa: ARG002
+        raise BrokenPipeError("the output is closed")
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr take every character: as UTF-8 into pipes and files, escaped where a terminal cannot show it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _Closed())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                encoding=stream.encoding if stream.isatty() else "utf-8",
+                errors="backslashreplace",
+            )
+
+
 def write_text(text: str, *, end: str = "\n") -> None:
     """Text on stdout: unchanged into a pipe, without control characters into a terminal."""
     sys.stdout.write((shown(text) if sys.stdout.isatty() else text) + end)
@@ -56,7 +87,11 @@ def write_text(text: str, *, end: str = "\n") -> None:
 
 def console_for(file: TextIO) -> Console:
     """A console that knows whether its file is a terminal."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError("nobody reads the output any more")  # Rich ends the program here
 
     wide = None if file.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(file=file, highlight=False, markup=False, emoji=False, width=wide)
@@ -70,20 +105,32 @@ def write(*renderables: RenderableType) -> None:
 
 
 def note(text: str, style: str = "dim") -> None:
-    """One line on stderr."""
-    console_for(sys.stderr).print(one_line(text), style=style, soft_wrap=True)
+    """One line on stderr. What cannot be said there is no reason to fail."""
+    with suppress(OSError, ValueError):
+        console_for(sys.stderr).print(one_line(text), style=style, soft_wrap=True)
 
 
 # ------------------------------------------------------------------------------------------------ for scripts
 
 
-def write_json(value: Any) -> None:
-    """One JSON object on stdout."""
-    import orjson
+def json_text(value: Any, *, escaped: bool = True) -> str:
+    """A result as JSON; `escaped` in ASCII alone, which every program and terminal takes."""
+    import json
 
-    text = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2)
-    sys.stdout.write(text.decode() + "\n")
+    text = json.dumps(plain(value), indent=2, ensure_ascii=escaped, allow_nan=False, default=str)
+    return json_text(value) if not escaped and _LONE.search(text) else text
+
+
+def write_json(value: Any, *, escaped: bool = True) -> None:
+    """One JSON value on stdout."""
+    sys.stdout.write(json_text(value, escaped=escaped) + "\n")
     sys.stdout.flush()
+
+
+def facts_of(result: Any) -> dict[str, Any]:
+    """What a result says about the call that made it."""
+    names = ("provider", "model", "cost", "usage", "job_id", "request_id")
+    return {name: getattr(result, name) for name in names if hasattr(result, name)}
 
 
 def plain(value: Any) -> Any:
@@ -107,6 +154,8 @@ def plain(value: Any) -> Any:
         return {"size_bytes": len(value)}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
 
 

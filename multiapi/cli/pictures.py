@@ -47,6 +47,8 @@ def show(path: Path) -> None:
     protocol = protocol_of(os.environ) if sys.stdout.isatty() else None
     if protocol is None:
         return
+    if protocol == "blocks" and not sys.stdout.encoding.lower().startswith("utf"):
+        return
     drawn = DRAWN[protocol](path.read_bytes())
     if drawn:
         sys.stdout.write(drawn + "\n")

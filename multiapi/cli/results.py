@@ -21,6 +21,7 @@ def destination_of(run: Run, place: Place) -> Destination:
         if not media:
             return {}
         saved = destination.put(run.client(), media)
+        run.is_saved(*(each.path for each in saved))
         if not run.json and not destination.to_stdout:
             for each in saved:
                 output.write_text(str(each.path))
@@ -41,8 +42,9 @@ def save(
 ) -> None:
     """Save what was made, and show it or say where it is."""
     saved = destination.put(client, result.media)
+    run.is_saved(*(each.path for each in saved))
     if run.json:
-        output.write_json(_facts(result) | {"media": list(saved)})
+        output.write_json(output.facts_of(result) | {"media": list(saved)})
     elif not destination.to_stdout:
         from multiapi.cli import pictures
 
@@ -56,11 +58,6 @@ def save(
     if open_it:
         for each in saved:
             open_file(each)
-
-
-def _facts(result: Any) -> dict[str, Any]:
-    names = ("provider", "model", "cost", "usage", "job_id", "request_id")
-    return {name: getattr(result, name) for name in names if hasattr(result, name)}
 
 
 def text_destination(run: Run, path: str | None, *, force: bool) -> Destination | None:
@@ -84,7 +81,10 @@ def text_destination(run: Run, path: str | None, *, force: bool) -> Destination 
 
 def write_text(run: Run, result: Any, text: str, destination: Destination | None) -> None:
     """Write what was read to its file or to stdout."""
-    path = None if destination is None else destination.write_text(text if text.endswith("\n") else text + "\n")
+    path = None
+    if destination is not None:
+        path = destination.write_text(text if text.endswith("\n") else text + "\n")
+        run.is_saved(path)
     if run.json:
         output.write_json(output.plain(result) | {"text": result.text, "path": path and str(path)})
     else:

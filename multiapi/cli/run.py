@@ -7,13 +7,16 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from multiapi.cli import output
-from multiapi.cli.exit_codes import INTERRUPTED, exit_code
+from multiapi.cli.asking import AskingClient, cannot_be_had_again, keep_safe
+from multiapi.cli.exit_codes import INTERRUPTED, OTHER, exit_code
 from multiapi.client.client import Client
 from multiapi.errors import (
     InvalidRequestError,
@@ -39,6 +42,8 @@ class Run:
         job: The job that is waited for, once it is known.
         asked: Something that costs money was sent.
         keep: Saves what is good of a paid answer although the call failed, and says where; set by commands that make something.
+        unsaved: Results that were paid for and are not shown or saved yet.
+        saved: Files in which they are.
     """
 
     command: str
@@ -54,7 +59,10 @@ class Run:
     job: Job | None = None
     asked: bool = False
     keep: Callable[[Any], dict[str, Any]] | None = field(default=None, repr=False)
+    unsaved: list[Any] = field(default_factory=list, repr=False)
+    saved: list[Path] = field(default_factory=list)
     _provider: Provider | None = field(default=None, repr=False)
+    _client: Client | None = field(default=None, repr=False)
 
     # ------------------------------------------------------------------------------------ whom to ask
 
@@ -86,12 +94,26 @@ class Run:
         return find_provider(usual), self.model_given
 
     def client(self) -> Client:
-        """A client for the vendor, or for its simulator."""
-        provider = self.provider
-        if self.simulated:
-            return self._simulated(provider)
+        """The client for the vendor, or for its simulator."""
+        if self._client is None:
+            made = self._simulated(self.provider) if self.simulated else self._real(self.provider)
+            made.told = self.got
+            self._client = made
+        return self._client
+
+    def got(self, result: Any) -> None:
+        """Remember a result until the command has done something with it."""
+        if cannot_be_had_again(result):
+            self.unsaved.append(result)
+
+    def is_saved(self, *paths: Path | None) -> None:
+        """What was paid for is shown, or in these files."""
+        self.unsaved.clear()
+        self.saved += [path for path in paths if path is not None]
+
+    def _real(self, provider: Provider) -> AskingClient:
         try:
-            return Client(provider, timeout=self.timeout, proxy=self.proxy, trust_env=not self.no_proxy)
+            return AskingClient(provider, timeout=self.timeout, proxy=self.proxy, trust_env=not self.no_proxy)
         except MissingApiKeyError:
             if any(os.environ.get(name) for name in provider.key_variables):
                 raise
@@ -101,7 +123,7 @@ class Run:
                 provider=provider.name,
             ) from None
 
-    def _simulated(self, provider: Provider) -> Client:
+    def _simulated(self, provider: Provider) -> AskingClient:
         try:
             from multiapi.simulator import Simulator
 
@@ -115,7 +137,7 @@ class Run:
         import httpx
 
         self.note(f"simulator: nothing is sent to {provider.name}, and nothing is paid")
-        return Client(
+        return AskingClient(
             provider,
             api_key=SIMULATED_KEY,
             base_url=provider.base_url,
@@ -173,14 +195,17 @@ class Run:
 
     def end(self, work: Callable[[], None]) -> int:
         """Do the work; the exit code. An error is one line on stderr, and with `json` an object on stdout."""
+        output.prepare_streams()
         try:
             work()
         except typer.Exit as done:
             return done.exit_code
         except BrokenPipeError:
             # The reader of this output has seen enough; Python must not complain at its own end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._kept_safe()
+            return OTHER
         except KeyboardInterrupt as interruption:
             self._failed(interruption, self._interruption())
         except (MultiApiError, MissingExtraError, OSError) as error:
@@ -200,17 +225,41 @@ class Run:
             sys.stderr.write("".join(traceback.format_exception(error)))
         output.note(f"error: {sentence}", style="bold red")
         good = self._what_is_good(error)
+        kept = self._kept_safe()
+        if kept:
+            good["kept"] = kept
         if self.json:
-            output.write_json({"error": self._error(error, sentence), **good})
+            with suppress(OSError, ValueError):
+                output.write_json({"error": self._error(error, sentence), **good})
+
+    def _kept_safe(self) -> list[str]:
+        """Write what was paid for and not shown to files, and say where it is."""
+        files = [str(path) for path in self.saved]
+        client = self._client
+        if client is not None and isinstance(client, AskingClient):
+            client.told = lambda _: None
+        for result in self.unsaved:
+            try:
+                files.append(str(keep_safe(result, self.command, client)))
+            except Exception as failure:
+                output.note(f"the result could not be kept: {failure}", style="bold red")
+        self.unsaved.clear()
+        if files:
+            output.note(f"the result is kept in {', '.join(files)}", style="yellow")
+        return files
 
     def _what_is_good(self, error: BaseException) -> dict[str, Any]:
         """What was paid for and can be used, saved; for `--json`, where."""
-        if self.keep is None or not isinstance(error, MultiApiError) or error.partial is None:
+        if not isinstance(error, MultiApiError) or error.partial is None or isinstance(error.partial, Job):
+            return {}
+        if self.keep is None:
+            self.unsaved.append(error.partial)
             return {}
         try:
             return self.keep(error.partial)
         except (MultiApiError, OSError) as failure:
             output.note(f"what is good of it could not be saved: {self._sentence(failure)}", style="bold red")
+            self.unsaved.append(error.partial)
             return {}
 
     def _error(self, error: BaseException, sentence: str) -> dict[str, Any]:

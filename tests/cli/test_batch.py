@@ -56,7 +56,7 @@ def test_rows_that_fail_have_their_own_code(cli: RunCli, tmp_path: Path) -> None
         (("in.jsonl", *CHAT), "name the file for the answers"),
         (("in.jsonl", "out.jsonl", "-m", "aimlapi:m", "--simulator"), "--prompt"),
         (("in.jsonl", "out.jsonl", "-p", "aimlapi", "--prompt", "{text}", "--simulator"), "name a model"),
-        (("nope.jsonl", "out.jsonl", *CHAT), "there is no file"),
+        (("nope.jsonl", "out.jsonl", *CHAT), "does not exist"),
         (("in.jsonl", "out.txt", *CHAT), "not a kind of file"),
         (("in.jsonl", "out.jsonl", *CHAT, "--budget", "5 INR"), "counts in USD"),
         (("in.jsonl", "in.jsonl", *CHAT), "is the input"),

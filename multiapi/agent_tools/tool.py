@@ -108,7 +108,8 @@ def good_of(error: MultiApiError) -> tuple[tuple[Media, ...], str]:
         image for page in getattr(partial, "pages", ()) for image in page.images
     )
     text = getattr(partial, "text", "")
-    return tuple(media), text if isinstance(text, str) else ""
+    usable = tuple(item for item in media if item.data is not None or item.url or item.path)
+    return usable, text if isinstance(text, str) else ""
 
 
 def failure_text(error: Exception) -> str:

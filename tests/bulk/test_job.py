@@ -241,7 +241,7 @@ def test_a_function_is_called_for_each_row(tmp_path: Path) -> None:
         ({"id": "nope"}, "no column 'nope'"),
         ({"window": 0}, "window must be 1"),
         ({"tries": 0}, "tries must be 1"),
-        ({"source": "missing.jsonl"}, "there is no file"),
+        ({"source": "missing.jsonl"}, "does not exist"),
         ({"task": Chat("aimlapi:m", prompt="{nothing}")}, "no field 'nothing'"),
         ({"max_cost_per_row": "1 INR"}, "max_cost_per_row must be in 'USD'"),
     ],

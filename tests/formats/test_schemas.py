@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -77,12 +78,35 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     return jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
-def can_be_read(schema: dict[str, Any], values: list[Any]) -> bool:
-    """Whether references lead to themselves by way of a value only; others nobody can read."""
-    try:
-        return bool([accepts(schema, value) for value in values]) or True
-    except RecursionError:
-        return False
+def can_be_read(schema: dict[str, Any]) -> bool:
+    """Whether references lead back to themselves by way of a value only: a schema that contains itself in the same place has no meaning."""
+    defined = {f"#/$defs/{name.replace('/', '~1')}": inner for name, inner in schema["$defs"].items()} | {"#": schema}
+    done: set[int] = set()
+
+    def ends(at: dict[str, Any], above: tuple[int, ...]) -> bool:
+        if id(at) in above:
+            return False
+        if id(at) in done:
+            return True
+        here = [defined[at["$ref"]]] if "$ref" in at else []
+        here += [*at.get("allOf", ()), *at.get("anyOf", ()), *([at["not"]] if "not" in at else ())]
+        good = all(ends(each, (*above, id(at))) for each in here)
+        done.add(id(at))
+        return good
+
+    def within(at: Any) -> Iterator[dict[str, Any]]:
+        yield at
+        named = [
+            *at.get("properties", {}).values(),
+            *at.get("$defs", {}).values(),
+            *at.get("allOf", ()),
+            *at.get("anyOf", ()),
+        ]
+        for each in [*named, *(at[name] for name in ("not", "items", "additionalProperties") if name in at)]:
+            if isinstance(each, dict):
+                yield from within(each)
+
+    return all(ends(each, ()) for each in within(schema))
 
 
 def type_lists(schema: Any) -> bool:
@@ -109,7 +133,7 @@ def test_a_rewritten_schema_takes_the_same_values(
     style: SchemaStyle, schema: dict[str, Any], values: list[Any]
 ) -> None:
     samples = [*values, *({"a": value} for value in values)]
-    assume(can_be_read(schema, samples))
+    assume(can_be_read(schema))
     before = copy.deepcopy(schema)
     made: Any = written(schema, style)
     assert schema == before
@@ -121,10 +145,10 @@ def test_a_rewritten_schema_takes_the_same_values(
 
 
 @MANY
-@example({"properties": {"title": {"$ref": "#"}}}, {"title": None})
+@example({"properties": {"title": {"$ref": "#"}}, "$defs": {}}, {"title": None})
 @given(documents(), VALUES)
 def test_the_root_becomes_an_object_and_the_value_comes_back(schema: dict[str, Any], value: Any) -> None:
-    assume(can_be_read(schema, [value]))
+    assume(can_be_read(schema))
     made, key = object_root(schema)
     assert made["type"] == "object"
     jsonschema.Draft202012Validator.check_schema(made)

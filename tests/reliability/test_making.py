@@ -277,7 +277,7 @@ def test_case_097_pictures_that_are_none(order: Order, way: Maker, tmp_path: Pat
     bodies = [order.answer(text) for text in NO_MEDIA]
     if order.vendor != "bineric":
         bodies += [{"data": entries} for entries in NO_LIST]
-        bodies += [{"data": [{"b64_json": PNG64}, {"b64_json": "!!!"}]}, {}, {"data": [{"url": "file:///etc/passwd"}]}]
+        bodies += [{}, {"data": [{"url": "file:///etc/passwd"}]}]
     with Workshop(order) as shop, touched() as watch:
         for count, body in enumerate(bodies, 1):
             shop._start = [body]
@@ -285,6 +285,20 @@ def test_case_097_pictures_that_are_none(order: Order, way: Maker, tmp_path: Pat
             assert (shop.posts, shop.count) == (count, count), body
     watch.nothing_foreign()
     assert left_in(tmp_path) == []
+
+
+@every([order for order in PICTURES if order.vendor != "bineric"])
+def test_case_097_what_is_good_beside_what_is_not_reaches_the_agent(order: Order, way: Maker, tmp_path: Path) -> None:
+    """The call fails; an agent's tool saves the good image, because it is paid for, and tells of the failure."""
+    with Workshop(order, start=[{"data": [{"b64_json": PNG64}, {"b64_json": "!!!"}]}]) as shop:
+        made = way.make(order, shop.url, tmp_path)
+        assert shop.posts == 1
+    if not way.is_tool:
+        assert [item.data for item in made.failed(ResponseFormatError).partial.media] == [PNG]
+        return
+    assert made.good().path is not None
+    assert made.path.read_bytes() == PNG
+    assert "not base64" in made.text
 
 
 @every([order for order in PICTURES if order.vendor != "bineric"])

@@ -64,6 +64,8 @@ class MultiApiError(Exception):
         partial: What had arrived before it broke off, or what is good of an answer that is not good as a whole.
         cost: What was taken for it, where the vendor says so.
         not_repeated: Why it was not tried (again).
+        address: Where a request could not go: scheme, host and port.
+        address_variable: The environment variable that named this place.
     """
 
     retryable_by_default = False
@@ -71,6 +73,8 @@ class MultiApiError(Exception):
     type: str | None = None
     param: str | None = None
     details: Any = None
+    address: str | None = None
+    address_variable: str | None = None
 
     def __init__(
         self,

@@ -283,7 +283,7 @@ class Run:
         if isinstance(error, JobTimeoutError) and isinstance(error.partial, Job):
             return f"the {error.partial.kind} is not finished yet. {self._goes_on(error.partial)}"
         if isinstance(error, OSError):
-            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
             return what if self.job is None else f"{what}. {self._goes_on(self.job)}"
         text = str(error)
         if isinstance(error, MultiApiError):

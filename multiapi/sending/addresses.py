@@ -22,6 +22,12 @@ def address_of_environment(provider: Provider) -> str | None:
     return None if found is None else os.environ[found]
 
 
+def variable_of_address(provider: Provider, base_url: str) -> str | None:
+    """The environment variable that holds this address of a provider, or None."""
+    held = ((name, os.environ.get(name)) for name in provider.base_url_variables)
+    return next((name for name, address in held if address and _settled(provider, address) == base_url), None)
+
+
 def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
     """The API root: given, from the vendor's own variable, or as documented.
 
@@ -41,7 +47,7 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
             f"{provider.name}: base_url must be an address like {provider.base_url}, without user, query and fragment",
             provider=provider.name,
         )
-    if parts.scheme == "http" and not _is_loopback(host) and not allow_http:
+    if parts.scheme == "http" and not is_loopback(host) and not allow_http:
         raise InvalidRequestError(
             f"{provider.name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
             "use https, or pass allow_http=True",
@@ -92,7 +98,8 @@ def parsed_url(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     try:

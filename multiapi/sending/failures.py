@@ -20,6 +20,7 @@ from multiapi.errors import (
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.json import UnwritableError
 from multiapi.provider import Provider, StreamDecoder
+from multiapi.sending.addresses import is_loopback, origin_of, variable_of_address
 from multiapi.sending.echoes import scrubbed, without_key
 from multiapi.sending.engines import was_written
 from multiapi.sending.limiter import LimiterTimeoutError
@@ -37,6 +38,7 @@ class Failures(NamedTuple):
     provider: Provider
     scrubber: Scrubber
     hint: Callable[[], str] = str
+    base_url: str = ""
 
     def in_force(self) -> None:
         """Have the secrets of this call taken out of all texts that this thread cuts from here on."""
@@ -128,13 +130,20 @@ class Failures(NamedTuple):
             if deadline is not None and time.monotonic() >= deadline - 0.01:
                 phase = "total"
             wording = {"pool": "no free connection", "connect": "no connection"}.get(phase, "no answer")
+            where = self._where(sent) if wording == "no connection" else ""
             failure = RequestTimeoutError(
-                f"{name}: {wording} in time ({phase} limit)", provider=name, outcome_unknown=unknown, phase=phase
+                f"{name}: {wording}{where} in time ({phase} limit)",
+                provider=name,
+                outcome_unknown=unknown,
+                phase=phase,
+                **self._address(sent),
             )
         elif kinds & {"ConnectError", "UnsupportedProtocol", "ProxyError"}:
             return ConnectionFailedError(
-                f"{name} cannot be reached{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}",
+                f"{name} cannot be reached{self._where(sent)}{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}"
+                f"{self._if_simulated(sent)}",
                 provider=name,
+                **self._address(sent),
             )
         elif "LocalProtocolError" in kinds:
             return InvalidRequestError(
@@ -152,6 +161,28 @@ class Failures(NamedTuple):
         if sent is not None and id_header is not None:
             failure.request_id = sent.headers.get(id_header)
         return failure
+
+    def _address(self, sent: httpx.Request | None) -> dict[str, Any]:
+        """Where a request went, without path and query, which may hold secrets; and the variable that named the place."""
+        if sent is None:
+            return {}
+        address = origin_of(str(sent.url))
+        is_root = bool(self.base_url) and address == origin_of(self.base_url)
+        variable = variable_of_address(self.provider, self.base_url) if is_root else None
+        return {"address": address, "address_variable": variable}
+
+    def _where(self, sent: httpx.Request | None) -> str:
+        facts = self._address(sent)
+        if not facts:
+            return ""
+        variable = facts["address_variable"]
+        return f" at {facts['address']}" + (f" (from {variable})" if variable else "")
+
+    def _if_simulated(self, sent: httpx.Request | None) -> str:
+        """What is most often wrong with an address of this machine."""
+        if sent is None or sent.extensions.get("through") is not None or not is_loopback(sent.url.host):
+            return ""
+        return "; is the simulator running?"
 
     @staticmethod
     def _way(sent: httpx.Request | None) -> str:

@@ -134,6 +134,7 @@ class Settings:
             self.provider,
             Scrubber(set_by_user, keys=fixed),
             partial(ignored_proxy, self.proxy, self.http_client, trust_env=self.trust_env),
+            self.base_url,
         )
 
     def __repr__(self) -> str:

@@ -44,7 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ValueError as error:
         parser.error(str(error))
-    server = Server(simulator, options.host, options.port)
+    try:
+        server = Server(simulator, options.host, options.port)
+    except OSError as error:
+        sys.stderr.write(f"error: {error.strerror or error}\n")
+        return 1
 
     def announce() -> None:
         while not server.started:

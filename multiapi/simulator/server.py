@@ -127,7 +127,12 @@ class Server:
         # With the protocol named, asyncio sends small pieces at once instead of waiting for an acknowledgement.
         self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        try:
+            self._socket.bind((host, port))
+        except OSError as error:
+            self._socket.close()
+            why = f"{error.strerror}: port {port} of {host}; port 0 takes a free one"
+            raise OSError(error.errno, why) from None
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             with_abort(application(self.simulator)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import unicodedata
@@ -120,7 +121,19 @@ def test_a_missing_key_says_what_to_do(cli: RunCli) -> None:
 
 def test_nobody_listens(cli: RunCli, served: Simulator, monkeypatch: pytest.MonkeyPatch, at_once: list[float]) -> None:
     monkeypatch.setenv("BINOBOX_BASE_URL", "http://127.0.0.1:9/v1")
-    assert cli("chat", "-p", "binobox", "hello").code == 8
+    ran = cli("chat", "-p", "binobox", "hello")
+    assert ran.code == 8
+    assert "at http://127.0.0.1:9 (from BINOBOX_BASE_URL)" in ran.error
+
+
+def test_a_port_that_is_taken_is_named(cli: RunCli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = cli("simulator", "--port", str(port))
+    assert (ran.code, ran.out) == (1, "")
+    assert f"Address already in use: port {port} of 127.0.0.1" in ran.error
 
 
 def test_a_stream_that_breaks_off_keeps_what_came(cli: RunCli, served: Simulator) -> None:

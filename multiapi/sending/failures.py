@@ -140,7 +140,7 @@ class Failures(NamedTuple):
             )
         elif kinds & {"ConnectError", "UnsupportedProtocol", "ProxyError"}:
             return ConnectionFailedError(
-                f"{name} cannot be reached{self._where(sent)}{self._way(sent)}: {printable(_cause(error), 200)}{self.hint()}"
+                f"{name} cannot be reached{self._way(sent) or self._where(sent)}: {printable(_cause(error), 200)}{self.hint()}"
                 f"{self._if_simulated(sent)}",
                 provider=name,
                 **self._address(sent),

@@ -60,6 +60,7 @@ bench-full: $(INSTALLED)  ## The same in full; writes docs/performance.md and th
 
 tables: $(INSTALLED)  ## The tables of the pages and of the README anew, from the code and from what was measured
 	@$(BIN)/python docs/tables.py
+	@$(BIN)/python -m tests.packaging.named_classes
 
 record: $(INSTALLED)  ## Record the cassettes from the simulator (PROVIDER=name LIVE=1 LIMIT=amount: from the vendor)
 	@$(BIN)/python -m tests.cassettes.record $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(LIVE),--live --limit $(or $(LIMIT),0))

@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,6 +116,19 @@ def names() -> str:
         (
             [provider.title, f"`{provider.name}`", f"`{provider.api_key_env}`", f"`{provider.base_url_env}`"]
             for provider in PROVIDERS.values()
+        ),
+    )
+
+
+def by_provider(package: str) -> str:
+    """The classes of one provider, beside the general ones."""
+    module = import_module(f"{package}.by_provider")
+    classes = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+    return table(
+        ["class", "is"],
+        (
+            [f"`{each.__name__}`", f'`{each.__base__.__name__}(provider="{each.model_fields["provider"].default}")`']
+            for each in classes
         ),
     )
 
@@ -523,6 +537,7 @@ TABLES: dict[str, Callable[..., str]] = {
         efforts,
         limits,
         operations,
+        by_provider,
         legacy,
         tools,
         commands,

@@ -1,3 +1,24 @@
+from langchain_multiapi.by_provider import (
+    AICreditsEmbeddings as AICreditsEmbeddings,
+)
+from langchain_multiapi.by_provider import (
+    AimlApiEmbeddings as AimlApiEmbeddings,
+)
+from langchain_multiapi.by_provider import (
+    ChatAICredits as ChatAICredits,
+)
+from langchain_multiapi.by_provider import (
+    ChatAimlApi as ChatAimlApi,
+)
+from langchain_multiapi.by_provider import (
+    ChatBineric as ChatBineric,
+)
+from langchain_multiapi.by_provider import (
+    ChatBinobox as ChatBinobox,
+)
+from langchain_multiapi.by_provider import (
+    ChatBinomRouter as ChatBinomRouter,
+)
 from langchain_multiapi.chat_models import (
     ChatMultiApi as ChatMultiApi,
 )

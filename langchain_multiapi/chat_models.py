@@ -25,6 +25,7 @@ from langchain_multiapi._messages import to_json, to_messages
 from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
+from multiapi.client.arguments import check_home
 from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.steps import Policy, UnknownFields
@@ -217,6 +218,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         with langchain_errors():
             model = _model_id(given(cls, values, "model"))
             provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
+            check_home(cls, provider.name)
             values["provider"] = provider.name
             values["api_key"] = find_key(given(cls, values, "api_key"), provider)
         if "stop" in values:
@@ -260,6 +262,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         moves = False
         if name == "provider":
             vendor = find_provider(value)
+            check_home(type(self), vendor.name)
             moves, value, self._vendor = vendor.name != self.provider, vendor.name, vendor
         super().__setattr__(name, value)
         if moves:  # neither the address nor the key of one vendor is taken along to another

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from langchain_multiapi._arguments import given
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
+from multiapi.client.arguments import check_home
 from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
 from multiapi.flows.driving import Either, Steps, adrive, drive
@@ -110,6 +111,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
                     "embeddings need the id of a model: MultiApiEmbeddings(provider=..., model=...)"
                 )
             provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
+            check_home(cls, provider.name)
             operation_of(provider, "embed")
             values["provider"] = provider.name
             values["api_key"] = find_key(given(cls, values, "api_key"), provider)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 
 def register_with_langchain() -> tuple[str, ...]:
-    """Let `langchain.chat_models.init_chat_model` and `langchain.embeddings.init_embeddings` know the vendors.
+    """Let `init_chat_model`, `init_embeddings` and whatever takes a model as a string know the providers: `"aicredits:openai/gpt-4o-mini"`.
 
-    LangChain has no public way for this: its tables are private, so this does nothing with versions that have them no more, and
-    nothing of it happens unless you call it. Names that LangChain knows already are left alone.
+    `import langchain_multiapi.register` does the same. LangChain has no public way for this: the tables are private, so this does
+    nothing but warn with versions that have none, and nothing of it happens unless you ask for it. Names that LangChain knows already
+    are left alone.
 
     Returns:
-        The names of the vendors that chat models can be made of now.
+        The names of the providers that chat models can be made of now.
     """
     from multiapi.providers import known_providers
 
     chat = _table("langchain.chat_models.base")
     embeddings = _table("langchain.embeddings.base")
+    if chat is None:
+        warnings.warn(
+            "this version of LangChain has no table of providers that is known here, or langchain is not installed: models cannot be "
+            "made from a string alone; make them with ChatMultiApi(model='PROVIDER:MODEL')",
+            stacklevel=2,
+        )
     known = known_providers()
     for provider in known.values():
         if chat is not None:

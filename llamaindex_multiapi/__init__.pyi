@@ -1,3 +1,24 @@
+from llamaindex_multiapi.by_provider import (
+    AICredits as AICredits,
+)
+from llamaindex_multiapi.by_provider import (
+    AICreditsEmbedding as AICreditsEmbedding,
+)
+from llamaindex_multiapi.by_provider import (
+    AimlApi as AimlApi,
+)
+from llamaindex_multiapi.by_provider import (
+    AimlApiEmbedding as AimlApiEmbedding,
+)
+from llamaindex_multiapi.by_provider import (
+    Bineric as Bineric,
+)
+from llamaindex_multiapi.by_provider import (
+    Binobox as Binobox,
+)
+from llamaindex_multiapi.by_provider import (
+    BinomRouter as BinomRouter,
+)
 from llamaindex_multiapi.embeddings import (
     EmbeddingUsageEvent as EmbeddingUsageEvent,
 )

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from multiapi.client.arguments import MEANINGLESS, check_names
+from multiapi.client.arguments import MEANINGLESS, check_home, check_names
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.formats.openai.vendor import merged
 from multiapi.money.budget import Budget
@@ -74,6 +74,7 @@ class Connected:
         if unknown:
             _find_places(unknown, data, type(self))
         provider, data["model"] = split_model(self._given(data, "model"), self._given(data, "provider") or None)
+        check_home(type(self), provider.name)
         given_object = isinstance(data.get("provider"), Provider)
         if not data["model"]:
             raise InvalidRequestError(f"{type(self).__name__} needs the id of a model: model=...")
@@ -128,6 +129,7 @@ class Connected:
 
     def _move_to(self, provider: Provider) -> None:
         """Another vendor: neither the key nor the address of the old one is taken along."""
+        check_home(type(self), provider.name)
         self._vendor = provider
         if provider.name == self.__dict__.get("provider"):
             return

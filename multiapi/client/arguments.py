@@ -6,6 +6,7 @@ Nothing here looks at a value: what stands under an unknown name may be a passwo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, get_args
 
 from multiapi.errors import InvalidRequestError
 from multiapi.types.chat import CHAT_SETTINGS
@@ -59,6 +60,20 @@ def resembled(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, list(known), 1, cutoff=0.86)), None)
+
+
+def check_home(cls: Any, provider: str) -> None:
+    """Refuse another provider for a class of one provider (or of a few), whose field `provider` allows only its name.
+
+    Raises:
+        InvalidRequestError: The class is not of this provider.
+    """
+    kind = cls.model_fields["provider"].annotation
+    if kind is not str and (home := get_args(kind)) and provider not in home:
+        raise InvalidRequestError(
+            f"{cls.__name__} is for {' and '.join(home)} and not for {provider}; use a class of {provider}, or the one that takes every provider",
+            provider=provider,
+        )
 
 
 def check_names(kind: str, given: Iterable[str], known: Iterable[str]) -> None:

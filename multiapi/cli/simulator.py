@@ -16,33 +16,53 @@ def simulator(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 0,
     seed: Annotated[int, typer.Option(help="Of the ids that are given out.")] = 0,
+    answers: Annotated[str | None, typer.Option(help="What the models say: a YAML file of scripted answers.")] = None,
+    brain: Annotated[
+        str | None, typer.Option(help="The address of an OpenAI-compatible server that thinks for the models.")
+    ] = None,
+    brain_model: Annotated[str, typer.Option(help="The model of that server.")] = "",
+    brain_remote: Annotated[bool, typer.Option(help="Let that server be on another machine.")] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse prompts that the simulated model does not understand.")] = False,
+    env: Annotated[bool, typer.Option(help='Start in the background and print exports, for eval "$(...)".')] = False,
 ) -> None:
     """Serve all five vendors on a port of this machine, until Ctrl-C."""
     import threading
     import time
 
     try:
-        from multiapi.simulator import Simulator
+        from multiapi.simulator import Simulator, startup
         from multiapi.simulator.server import Server
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})"
         ) from None
-    from multiapi.providers import PROVIDERS
+    from multiapi.errors import InvalidRequestError
 
-    server = Server(Simulator(seed=seed), host, port)
-    addresses = {provider.base_url_env: server.base_url(provider.name) for provider in PROVIDERS.values()}
+    if env:
+        options = {"host": host, "port": port, "seed": seed, "answers": answers, "brain": brain}
+        options["brain-model"] = brain_model
+        given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
+        given += ["--brain-remote"] * brain_remote + ["--strict"] * strict
+        try:
+            output.write_text(startup.in_background(given))
+        except RuntimeError as error:
+            raise InvalidRequestError(str(error)) from None
+        return
+    try:
+        simulated = Simulator(seed=seed, brain=brain, brain_model=brain_model, brain_remote=brain_remote, strict=strict)
+        simulated.answers(*startup.script_of(answers))
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from None
+    server = Server(simulated, host, port)
 
     def announce() -> None:
         while not server.started:
             time.sleep(0.005)
         if run.json:
-            output.write_json({"origin": server.origin, "environment": addresses})
+            output.write_json({"origin": server.origin, "environment": startup.environment(server.base_url)})
             return
-        output.write_text(f"multiapi simulator on {server.origin}")
-        for variable, address in addresses.items():
-            run.note(f"export {variable}={address}")
-        run.note("Any key will do. Ctrl-C ends it.")
+        output.write_text(startup.first_line(server.origin))
+        run.note(startup.instructions(server.base_url))
 
     threading.Thread(target=announce, daemon=True).start()
     try:

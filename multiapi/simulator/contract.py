@@ -36,6 +36,12 @@ SERVERS = {
 }
 HOSTS = {urlsplit(server).hostname: vendor for vendor, server in SERVERS.items()}
 
+
+def base_url_of(vendor: str, origin: str) -> str:
+    """The address of a provider's API on a simulator."""
+    return f"{origin.rstrip('/')}/{vendor}{urlsplit(SERVERS[vendor]).path.rstrip('/')}"
+
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
 _METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -6,6 +6,8 @@
 - `POST /_simulator/as-seen` with `{"as_seen": true}`, `false` or a list of names (see `as_seen.py`); `GET`
 - `GET /_simulator/counts`: requests, by status, how often each text was answered and charged, the most at once and in any minute
 - `POST /_simulator/accounts` with `{"vendor": "aimlapi", "key": "a-key", "deposit": "100"}`: open an account, or set its balance
+- `POST /_simulator/answers` with `{"answers": [...], "otherwise": "model"}`, or one answer (see `script.py`); `GET` says what is
+  left and what went wrong, `DELETE` forgets all of it
 - `POST /_simulator/reset`
 - `GET /_simulator/state`: what was answered, balances, jobs, files
 """
@@ -33,6 +35,7 @@ def answer(simulator: "State", request: Request) -> Answer:
         "clock": _clock,
         "limits": _limits,
         "as-seen": _as_seen,
+        "answers": _answers,
         "reset": _reset,
         "counts": _counts,
         "accounts": _accounts,
@@ -122,6 +125,25 @@ def _limits(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
         for name, limit in simulator.limits.in_force.items()
     }
     return Answer.json({"limits": in_force})
+
+
+def _answers(simulator: "State", method: str, body: Any) -> Answer:
+    if method == "DELETE":
+        simulator.script.clear()
+    elif method == "POST":
+        listed = body["answers"] if isinstance(body, dict) and "answers" in body else body
+        otherwise = body.get("otherwise") if listed is not body else None
+        simulator.script.add(listed if isinstance(listed, list) else [listed], otherwise)
+    script = simulator.script
+    return Answer.json(
+        {
+            "left": [str(entry) for entry in script.entries if entry.left],
+            "unused": [str(entry) for entry in script.unused],
+            "missing": script.missing,
+            "problems": script.problems,
+            "report": script.report(),
+        }
+    )
 
 
 def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:

@@ -206,7 +206,7 @@ class Faults:
 
 def apply(fault: Fault, answer: Answer, error_event: bytes) -> None:
     """Change an answer; `error_event` is the vendor's error as an event of a stream."""
-    answer.before = fault.before
+    answer.before = [*fault.before, *answer.before]
     if (wait := fault.get("retry-after")) is not None:
         answer.headers["retry-after"] = wait
     for step, value in fault.steps:

@@ -53,7 +53,7 @@ class Endpoint:
         origin = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
         request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body, origin=origin)
         # What makes or reads media takes long, and must not hold up the others.
-        slow = not path.endswith(_QUICK)
+        slow = self.simulator.brain is not None or not path.endswith(_QUICK)
         answer = await asyncio.to_thread(self.simulator.answer, request) if slow else self.simulator.answer(request)
         try:
             await deliver(answer, send)

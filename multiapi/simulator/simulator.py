@@ -14,7 +14,7 @@ import orjson
 
 from multiapi._version import __version__
 from multiapi.simulator import control, faults
-from multiapi.simulator.contract import SERVERS, VENDORS, Operation, contract
+from multiapi.simulator.contract import VENDORS, Operation, base_url_of, contract
 from multiapi.simulator.exchange import Answer, Drop, Pause, Request, event
 from multiapi.simulator.files import StoredFile
 from multiapi.simulator.ledger import iso
@@ -24,6 +24,8 @@ from multiapi.simulator.vendors.labels import check_labels
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, EXPIRED_KEY, INVALID_KEY, Call, FilePart, Refusal
 
 HEADER = "x-multiapi-simulator"
+UNDERSTOOD = "x-multiapi-understood"
+"""Says "no" with an answer to a prompt that the simulated model can do nothing with."""
 
 
 class Simulator(State):
@@ -34,7 +36,9 @@ class Simulator(State):
     vendor has withdrawn, from the contract's examples; without it they are 404. `unknown="drop"` leaves fields out that no
     schema knows, as AI/ML API does (measured 2026-09-10), instead of refusing them. `cache` is AICredits'
     semantic cache: a repeated chat is answered from it, as JSON even where a stream was asked for. `blocked_words` are those of its
-    guardrails.
+    guardrails. `brain` is the address of an OpenAI-compatible server on this machine whose `brain_model` thinks instead of the
+    simulated model (`brain_remote=True` allows other machines, `brain_key` is sent to it); `answers` scripts what is said.
+    `strict=True` refuses prompts that the simulated model does not understand.
     """
 
     def reset(self) -> None:
@@ -46,7 +50,7 @@ class Simulator(State):
 
     def base_url(self, vendor: str, origin: str = "http://127.0.0.1") -> str:
         """The address of a vendor's API below the simulator's own address."""
-        return f"{origin.rstrip('/')}/{vendor}{httpx.URL(SERVERS[vendor]).path.rstrip('/')}"
+        return base_url_of(vendor, origin)
 
     @cached_property
     def transport(self) -> httpx.BaseTransport:
@@ -162,13 +166,21 @@ class Simulator(State):
             else:
                 answer = vendor.answer(call)
                 vendor.finish(answer, call)
+                if call.pause_s and answer.pieces is None:
+                    answer.before.append(Pause(call.pause_s))
         except Refusal as refusal:
             if fault is not None:
                 refusal.details.setdefault("form", fault.get("form"))
             answer = vendor.refusal(refusal, request)
             vendor.after_refusal(answer, refusal, operation, key, request)
+            if (wait := refusal.details.get("wait")) is not None:
+                answer.headers["retry-after"] = f"{wait:g}"
         except faults.FaultError as error:
             answer = Answer.json({"error": f"x-multiapi-fault: {error}"}, 400)
+        if call is not None:
+            fault = call.fault
+            if not call.understood:
+                answer.headers[UNDERSTOOD] = "no"
         if fault is not None:
             self._break(vendor, fault, answer, request)
         if vendor.name in self.limits.in_force:
@@ -188,6 +200,8 @@ class Simulator(State):
                 masked(key),
                 (time.perf_counter() - started) * 1000,
                 str(model),
+                call.mind if call is not None else "",
+                call is None or call.understood,
             )
         )
         return answer

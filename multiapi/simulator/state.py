@@ -4,12 +4,14 @@ import hashlib
 import uuid
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from multiapi.simulator import as_seen, faults
+from multiapi.simulator.brain import Brain
 from multiapi.simulator.clock import Clock
 from multiapi.simulator.contract import HOSTS
 from multiapi.simulator.counts import Counts
@@ -18,6 +20,7 @@ from multiapi.simulator.files import Files, StoredFile, extension
 from multiapi.simulator.jobs import Jobs
 from multiapi.simulator.limits import Limits
 from multiapi.simulator.model.conversation import from_url
+from multiapi.simulator.script import Script, Scripted
 
 _FILE_PLACES = {
     "aimlapi": ("https://cdn.aimlapi.com", "/generations"),
@@ -40,6 +43,8 @@ class Answered:
     key: str
     took_ms: float
     model: str
+    mind: str = ""
+    understood: bool = True
 
 
 class State(ABC):
@@ -57,6 +62,11 @@ class State(ABC):
         unknown: Literal["refuse", "drop"] = "refuse",
         cache: bool = False,
         blocked_words: Iterable[str] = (),
+        brain: str | None = None,
+        brain_model: str = "",
+        brain_key: str = "",
+        brain_remote: bool = False,
+        strict: bool = False,
     ) -> None:
         self.seed = seed
         if unknown not in ("refuse", "drop"):
@@ -69,6 +79,9 @@ class State(ABC):
         self.clock = clock or Clock()
         self.job_wait_s = job_wait_s
         self.job_run_s = job_run_s
+        self.strict = strict
+        self.brain = None if brain is None else Brain(brain, brain_model, key=brain_key, remote=brain_remote)
+        self.script = Script()
         self.trusted_hosts: set[str] = set()
         """Names under which this machine's own are not the only ones to see the page and the controls."""
         self.faults = faults.Faults()
@@ -81,10 +94,22 @@ class State(ABC):
         self.jobs = Jobs()
         self.files = Files()
         self.answered = 0
+        self.script.clear()
         self.counts = Counts()
         self._turns: dict[str, int] = {}
         self.cached: dict[bytes, bytes] = {}
         self._numbers = count(1)
+
+    def answers(
+        self, *given: str | Path | Mapping[str, Any] | Scripted, otherwise: str | None = None, **fields: Any
+    ) -> Script:
+        """Decide what the models say to the requests to come; see `script.py` for all that an answer can be.
+
+        With `fields` they are one answer: `simulator.answers(text="It rains.", when={"text": "weather"})`. The result is a context
+        manager that fails at its end for answers that nobody asked for, and for requests that had none.
+        """
+        self.script.add([*given, *([fields] if fields else [])], otherwise)
+        return self.script
 
     @property
     def as_seen(self) -> frozenset[str]:

@@ -50,9 +50,9 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return Parser().parsestr(wheel.read(f"multiapi-{__version__}.dist-info/METADATA").decode())
 
 
-def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_three_packages_and_the_pytest_plugin(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {*PACKAGES, f"multiapi-{__version__}.dist-info"}
+    assert tops == {*PACKAGES, "pytest_multiapi.py", f"multiapi-{__version__}.dist-info"}
     assert not [name for name in wheel.namelist() if "__pycache__" in name or name.endswith((".pyc", ".orig", ".rej"))]
 
 
@@ -120,7 +120,7 @@ def test_the_entry_points_lead_somewhere(wheel: zipfile.ZipFile) -> None:
     parser = configparser.ConfigParser(delimiters=("=",))
     parser.read_string(wheel.read(f"multiapi-{__version__}.dist-info/entry_points.txt").decode())
     assert dict(parser["console_scripts"]) == {"multiapi": "multiapi.cli:main"}
-    assert dict(parser["pytest11"]) == {"multiapi_simulator": "multiapi.simulator.pytest_plugin"}
+    assert dict(parser["pytest11"]) == {"multiapi_simulator": "pytest_multiapi"}
     for section in parser.sections():
         for target in parser[section].values():
             module = target.partition(":")[0].replace(".", "/")

@@ -220,7 +220,7 @@ def test_each_test_starts_with_an_empty_simulator(pytester: pytest.Pytester) -> 
         """
     )
     result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-p", "multiapi.simulator.pytest_plugin" if not _installed() else "no:nothing"
+        "-p", "no:cacheprovider", "-p", "pytest_multiapi" if not _installed() else "no:nothing"
     )
     result.assert_outcomes(passed=3)
 

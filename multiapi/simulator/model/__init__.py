@@ -6,6 +6,19 @@ text, `planning` chooses tools, `speaking` puts the answer together.
 """
 
 from multiapi.simulator.model.conversation import Attachment, Conversation, Reply, Tool, ToolCall, Turn
-from multiapi.simulator.model.speaking import input_tokens, replies, reply
+from multiapi.simulator.model.speaking import Mind, answered, input_tokens, pieces_of, replies, reply
 
-__all__ = ["Attachment", "Conversation", "Reply", "Tool", "ToolCall", "Turn", "input_tokens", "replies", "reply"]
+__all__ = [
+    "Attachment",
+    "Conversation",
+    "Mind",
+    "Reply",
+    "Tool",
+    "ToolCall",
+    "Turn",
+    "answered",
+    "input_tokens",
+    "pieces_of",
+    "replies",
+    "reply",
+]

@@ -68,12 +68,16 @@ class Conversation:
     reasoning: bool = False
 
 
-FinishReason = Literal["stop", "length", "tool_calls"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer: text, tool calls or both."""
+    """The answer: text, tool calls or both.
+
+    `refusal` says that the text is one; `pieces` are the chunks in which a stream brings the text, with pauses in seconds among
+    them; `understood` is false for an answer to a prompt that the model can do nothing with.
+    """
 
     text: str | None
     tool_calls: tuple[ToolCall, ...] = ()
@@ -82,6 +86,9 @@ class Reply:
     input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    refusal: bool = False
+    pieces: tuple[str | float, ...] = ()
+    understood: bool = True
 
 
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?,(.*)", re.DOTALL)

@@ -2,42 +2,46 @@
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from multiapi.simulator.model import attachments, evidence, filling, planning, prompts, tasks, tokens, words
 from multiapi.simulator.model.conversation import Conversation, FinishReason, Reply, ToolCall, Turn
 
+Mind = Callable[[Conversation], Reply]
+"""What decides what is said: the simulated model, the author of a test, or a real model."""
 
-def reply(conversation: Conversation) -> Reply:
+
+def reply(conversation: Conversation, mind: Mind | None = None) -> Reply:
     """The answer, cut at stop words and at the token limit, with its usage."""
-    thought = think(conversation)
-    return _limited(conversation, thought)
+    return _limited(conversation, think(conversation, mind or answered))
 
 
-def replies(conversation: Conversation) -> list[Reply]:
+def replies(conversation: Conversation, mind: Mind | None = None) -> list[Reply]:
     """As many answers as asked for; the second and further ones say which variant they are."""
-    first = think(conversation)
+    first = think(conversation, mind or answered)
     made = [_limited(conversation, first)]
     for number in range(2, conversation.n + 1):
         varied = (
             first
             if first.tool_calls or conversation.schema is not None
-            else replace(first, text=f"{first.text} (variant {number})")
+            else replace(first, text=f"{first.text} (variant {number})", pieces=())
         )
         made.append(_limited(conversation, varied))
     return made
 
 
-def think(conversation: Conversation) -> Reply:
+def think(conversation: Conversation, mind: Mind) -> Reply:
     """The whole answer, before any limit cuts it."""
     if conversation.tools:
-        return _reasoned(conversation, _answered(conversation))
+        return _reasoned(conversation, mind(conversation))
     conversation = prompts.unframed(conversation)
     prompted = prompts.prompted_tools(conversation) or prompts.react(conversation)
     if prompted is None:
-        return _reasoned(conversation, _answered(conversation))
-    answer = _answered(prompted.conversation)
+        return _reasoned(conversation, mind(conversation))
+    answer = mind(prompted.conversation)
     return _reasoned(conversation, _written(answer, prompted))
 
 
@@ -46,17 +50,31 @@ def _written(answer: Reply, prompted: prompts.Prompted) -> Reply:
     if prompted.form == "json":
         if not answer.tool_calls:
             return answer
-        calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in answer.tool_calls]
-        return Reply(json.dumps({"tool_calls": calls}, ensure_ascii=False))
+        calls = ", ".join(
+            f'{{"name": {json.dumps(call.name)}, "arguments": {_spaced(call.arguments)}}}' for call in answer.tool_calls
+        )
+        return replace(answer, text=f'{{"tool_calls": [{calls}]}}', tool_calls=(), finish_reason="stop")
     if answer.tool_calls:
         call = answer.tool_calls[0]
-        values = json.loads(call.arguments)
-        bare = values["input"] if list(values) == ["input"] and prompted.final == "Final Answer:" else call.arguments
-        return Reply(f"Thought: I need to use the tool {call.name}.\nAction: {call.name}\nAction Input: {bare}")
-    return Reply(f"Thought: I can answer without using any more tools.\n{prompted.final} {answer.text}")
+        bare = call.arguments
+        with suppress(json.JSONDecodeError, KeyError, TypeError):
+            values = json.loads(call.arguments)
+            bare = values["input"] if list(values) == ["input"] and prompted.final == "Final Answer:" else bare
+        text = f"Thought: I need to use the tool {call.name}.\nAction: {call.name}\nAction Input: {bare}"
+        return replace(answer, text=text, tool_calls=(), finish_reason="stop")
+    text = f"Thought: I can answer without using any more tools.\n{prompted.final} {answer.text}"
+    return replace(answer, text=text, pieces=())
 
 
-def _answered(conversation: Conversation) -> Reply:
+def _spaced(arguments: str) -> str:
+    """JSON as prompts show it; what is not JSON stays."""
+    try:
+        return json.dumps(json.loads(arguments), ensure_ascii=False)
+    except json.JSONDecodeError:
+        return arguments
+
+
+def answered(conversation: Conversation) -> Reply:
     """Tool calls, a form filled in, or text."""
     turns = conversation.turns
     last_user = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
@@ -210,7 +228,7 @@ def _styled(system: str, text: str) -> str:
 
 
 def _reasoned(conversation: Conversation, answer: Reply) -> Reply:
-    if not conversation.reasoning:
+    if answer.reasoning or not conversation.reasoning:
         return answer
     asked = next((turn.text for turn in reversed(conversation.turns) if turn.role == "user"), "")
     about = evidence.topic(asked) or "the request"
@@ -234,7 +252,7 @@ def input_tokens(conversation: Conversation) -> int:
 
 def _limited(conversation: Conversation, answer: Reply) -> Reply:
     text, calls = answer.text, answer.tool_calls
-    finish: FinishReason = "tool_calls" if calls else "stop"
+    finish: FinishReason = "tool_calls" if calls else answer.finish_reason
     if text is not None and conversation.stop:
         cuts = [place for stop in conversation.stop if stop and (place := text.find(stop)) >= 0]
         text = text[: min(cuts)] if cuts else text
@@ -264,7 +282,31 @@ def _limited(conversation: Conversation, answer: Reply) -> Reply:
         finish = "length"
     if answer.tool_calls and not kept and text is None:
         text = ""
-    return Reply(text, tuple(kept), reasoning, finish, input_tokens(conversation), used, thought)
+    return replace(
+        answer,
+        text=text,
+        tool_calls=tuple(kept),
+        reasoning=reasoning,
+        finish_reason=finish,
+        input_tokens=input_tokens(conversation),
+        output_tokens=used,
+        reasoning_tokens=thought,
+    )
+
+
+def pieces_of(reply: Reply) -> list[str | float]:
+    """The chunks in which a stream brings the text: those that were set, as far as the text goes, else its tokens."""
+    left = reply.text or ""
+    if not reply.pieces:
+        return list(tokens.split(left))
+    made: list[str | float] = []
+    for piece in reply.pieces:
+        if isinstance(piece, str):
+            piece = piece[: len(left)]
+            left = left[len(piece) :]
+        if piece != "":
+            made.append(piece)
+    return made
 
 
 def _cut(text: str, limit: int) -> tuple[str, int]:

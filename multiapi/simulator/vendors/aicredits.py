@@ -13,7 +13,7 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import number
-from multiapi.simulator.model import Conversation, Reply, input_tokens, replies, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, input_tokens, tokens
 from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
@@ -113,7 +113,7 @@ class Aicredits(Vendor):
         self._known(call.body["model"])
         asked = chat_format.conversation(call.body)
         _fits_window(asked)
-        made = replies(asked)
+        made = self.replies(call, asked)
         if "structured" in seen and _is_google(asked.model) and _wants_schema(call.body):
             empty = ("", "{}")[self.simulator.turn("aicredits structured") % 2]
             made = [replace(one, text=empty, tool_calls=(), reasoning="", finish_reason="stop") for one in made]
@@ -238,13 +238,13 @@ class Aicredits(Vendor):
         """The Responses endpoint, in outline."""
         self.require_money(call)
         self._known(call.body["model"])
-        made = reply(responses_format.conversation(call.body))
+        made = self.reply(call, responses_format.conversation(call.body))
         price = money(made.input_tokens * _INPUT_INR + made.output_tokens * _OUTPUT_INR)
         self.book(call, call.body["model"], price, input_tokens=made.input_tokens, output_tokens=made.output_tokens)
         head = {"id": self.new_id("resp_"), "created_at": self.now(), "model": _short(call.body["model"])}
         answer = responses_format.response(head, made, call.body, self.new_id)
         if call.body.get("stream"):
-            return Answer.events(responses_format.events(answer))
+            return Answer.events(responses_format.events(answer, made))
         return Answer.json(answer)
 
     def on_createImage(self, call: Call) -> Answer:  # noqa: N802

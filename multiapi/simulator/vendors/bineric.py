@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from multiapi.simulator.contract import Operation
-from multiapi.simulator.exchange import DONE, Answer, Request, event
+from multiapi.simulator.exchange import DONE, Answer, Pause, Piece, Request, event
 from multiapi.simulator.files import extension
 from multiapi.simulator.ledger import Charge, day_start, iso, number
-from multiapi.simulator.model import Conversation, Reply, Turn, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, Turn, pieces_of, tokens
 from multiapi.simulator.model.conversation import from_url
 from multiapi.simulator.vendors.vendor import EMPTY_WALLET, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
@@ -110,7 +110,7 @@ class Bineric(Vendor):
             except ValueError as error:
                 raise Refusal(400, f"The audio cannot be read: {error}") from None
             return Reply(text, input_tokens=50, output_tokens=tokens.count(text))
-        return reply(asked)
+        return self.reply(call, asked)
 
     def check(self, call: Call) -> None:
         """The sizes of attachments in bytes, pixels and pages, and paid features of free accounts."""
@@ -261,7 +261,9 @@ class Bineric(Vendor):
         usage = self._usage(call, made, price)
         text = made.text or ""
         if call.body.get("stream"):
-            pieces = [event({"text": piece}) for piece in tokens.split(text)]
+            pieces: list[Piece] = [
+                event({"text": piece}) if isinstance(piece, str) else Pause(piece) for piece in pieces_of(made)
+            ]
             return Answer.events([*pieces, event({"response": text, "usage": usage}), DONE])
         answer = {"success": True, "request_id": call.reference, "model": model, "response": text, "usage": usage}
         return Answer.json(answer)

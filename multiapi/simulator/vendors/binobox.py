@@ -9,7 +9,6 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.files import StoredFile
 from multiapi.simulator.jobs import FINAL, Job
 from multiapi.simulator.ledger import Account, iso, number
-from multiapi.simulator.model import reply
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
@@ -84,7 +83,7 @@ class Binobox(Vendor):
         model = self._model(call, "chat")
         least = self._price(model, "chat")
         self.require_money(call, least)
-        made = reply(chat_format.conversation(_plain(call.body)))
+        made = self.reply(call, chat_format.conversation(_plain(call.body)))
         total = made.input_tokens + made.output_tokens
         price = max(least, money(total * least / 1000, "0.01"))
         account = self.book(call, model, price, input_tokens=made.input_tokens, output_tokens=made.output_tokens)

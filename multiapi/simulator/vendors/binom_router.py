@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import replies
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
@@ -47,7 +46,7 @@ class BinomRouter(Vendor):
         if call.body["model"] == UNKNOWN_MODEL:
             raise Refusal(400, f"Model {call.body['model']} is not known")
         self.require_money(call)
-        made = replies(chat_format.conversation(call.body))
+        made = self.replies(call, chat_format.conversation(call.body))
         head = {"id": call.reference, "created": self.now(), "model": call.body["model"]}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         output_tokens = sum(reply.output_tokens for reply in made)

@@ -4,14 +4,14 @@ Which fields each of them documents differs, so what to write is said by a `Shap
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from multiapi.simulator.exchange import DONE, event
-from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, tokens
+from multiapi.simulator.exchange import DONE, Pause, Piece, event
+from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, pieces_of, tokens
 from multiapi.simulator.model.conversation import decoded, from_url
 
 _REASONING = re.compile(
@@ -221,7 +221,8 @@ def usage(reply: list[Reply], shape: Shape, cached: int = 0) -> dict[str, Any]:
 def _message(reply: Reply, ids: list[str], shape: Shape) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text}
     if shape.refusal:
-        message["refusal"] = None
+        message["refusal"] = reply.text if reply.refusal else None
+        message["content"] = None if reply.refusal else reply.text
     if reply.reasoning and shape.reasoning_fields:
         message[shape.reasoning_fields[0]] = reply.reasoning
     if reply.tool_calls:
@@ -262,7 +263,7 @@ def chunks(
     body: dict[str, Any],
     cached: int = 0,
     closing: dict[str, Any] | None = None,
-) -> Iterator[bytes]:
+) -> Iterator[Piece]:
     """The answer as events, a token at a time.
 
     `closing` are fields of the vendor's own: behind an event with token counts in an event of their own, else in one without
@@ -283,15 +284,19 @@ def chunks(
             if len(shape.reasoning_fields) == 1:
                 yield from _pieces(start, index, shape.reasoning_fields[0], thoughts, rest)
             else:
-                for number, piece in enumerate(thoughts):
-                    yield piece_of(index, {shape.reasoning_fields[number % len(shape.reasoning_fields)]: piece})
+                for number, thought in enumerate(thoughts):
+                    yield piece_of(index, {shape.reasoning_fields[number % len(shape.reasoning_fields)]: thought})
         if reply.text:
-            pieces = tokens.split(reply.text)
+            pieces = pieces_of(reply)
             if shape.logprobs and body.get("logprobs"):
                 for piece in pieces:
-                    yield piece_of(index, {"content": piece}, logprobs=logprobs(piece, body))
+                    if isinstance(piece, str):
+                        yield piece_of(index, {"content": piece}, logprobs=logprobs(piece, body))
+                    else:
+                        yield Pause(piece)
             else:
-                yield from _pieces(start, index, "content", pieces, rest)
+                name = "refusal" if reply.refusal and shape.refusal else "content"
+                yield from _pieces(start, index, name, pieces, rest)
         for number, (call_id, call) in enumerate(zip(ids[index], reply.tool_calls, strict=True)):
             opened = {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": ""}}
             yield piece_of(index, {"tool_calls": [{"index": number, **opened}]})
@@ -308,12 +313,14 @@ def chunks(
 _MARK = "\ue000"
 
 
-def _pieces(start: dict[str, Any], index: int, name: str, pieces: list[str], rest: dict[str, Any]) -> Iterator[bytes]:
+def _pieces(
+    start: dict[str, Any], index: int, name: str, pieces: Iterable[str | float], rest: dict[str, Any]
+) -> Iterator[Piece]:
     """One event for each piece; only the piece itself is encoded anew."""
     whole = event({**start, "choices": [{"index": index, "delta": {name: _MARK}, "finish_reason": None}], **rest})
     before, after = whole.split(orjson.dumps(_MARK))
     for piece in pieces:
-        yield before + orjson.dumps(piece) + after
+        yield before + orjson.dumps(piece) + after if isinstance(piece, str) else Pause(piece)
 
 
 def logprobs(text: str | None, body: dict[str, Any]) -> dict[str, Any]:

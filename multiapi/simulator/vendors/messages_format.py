@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 
-from multiapi.simulator.model import Conversation, Reply, tokens
+from multiapi.simulator.exchange import Pause, Piece
+from multiapi.simulator.model import Conversation, Reply, pieces_of, tokens
 from multiapi.simulator.vendors import chat_format
 
-_STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
 
 def conversation(body: dict[str, Any]) -> Conversation:
@@ -41,7 +42,7 @@ def message(head: dict[str, Any], reply: Reply, new_id: Callable[[str], str], bo
         "type": "message",
         "role": "assistant",
         "content": content,
-        "stop_reason": _STOPS[reply.finish_reason],
+        "stop_reason": "refusal" if reply.refusal else _STOPS[reply.finish_reason],
         "stop_sequence": None,
         "usage": usage(reply),
     }
@@ -60,7 +61,7 @@ def usage(reply: Reply, tier: str = "standard") -> dict[str, Any]:
     }
 
 
-def events(whole: dict[str, Any]) -> Iterator[bytes]:
+def events(whole: dict[str, Any], reply: Reply) -> Iterator[Piece]:
     """The answer as named events."""
 
     def made(kind: str, **fields: Any) -> bytes:
@@ -84,8 +85,11 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
                 orjson.dumps(block["input"]).decode(),
             )
         yield made("content_block_start", index=index, content_block={**block, **empty})
-        for piece in tokens.split(text):
-            yield made("content_block_delta", index=index, delta={"type": form, name: piece})
+        for piece in pieces_of(reply) if kind == "text" else tokens.split(text):
+            if isinstance(piece, str):
+                yield made("content_block_delta", index=index, delta={"type": form, name: piece})
+            else:
+                yield Pause(piece)
         if kind == "thinking":
             delta = {"type": "signature_delta", "signature": block["signature"]}
             yield made("content_block_delta", index=index, delta=delta)

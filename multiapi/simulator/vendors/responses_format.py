@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from multiapi.simulator.model import Attachment, Conversation, Reply, ToolCall, Turn, tokens
+from multiapi.simulator.exchange import Pause, Piece
+from multiapi.simulator.model import Attachment, Conversation, Reply, ToolCall, Turn, pieces_of, tokens
 from multiapi.simulator.model.conversation import from_url
 from multiapi.simulator.vendors import chat_format
 
@@ -89,9 +90,11 @@ def response(
         wanted = (body.get("reasoning") or {}).get("summary")
         summary = [{"type": "summary_text", "text": reply.reasoning}] if wanted else []
         output.append({"id": new_id("rs_"), "type": "reasoning", "summary": summary})
-    finished = "incomplete" if reply.finish_reason == "length" else "completed"
+    stopped = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reply.finish_reason)
+    finished = "incomplete" if stopped else "completed"
     if reply.text is not None:
-        content = [{"type": "output_text", "text": reply.text, "annotations": []}]
+        said: dict[str, Any] = {"type": "output_text", "text": reply.text, "annotations": []}
+        content = [{"type": "refusal", "refusal": reply.text} if reply.refusal else said]
         output.append(
             {"id": new_id("msg_"), "type": "message", "role": "assistant", "status": finished, "content": content}
         )
@@ -111,7 +114,7 @@ def response(
         "object": "response",
         "status": finished,
         "error": None,
-        "incomplete_details": {"reason": "max_output_tokens"} if finished == "incomplete" else None,
+        "incomplete_details": {"reason": stopped} if stopped else None,
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "metadata": {},
@@ -133,7 +136,7 @@ def response(
     }
 
 
-def events(whole: dict[str, Any]) -> Iterator[bytes]:
+def events(whole: dict[str, Any], reply: Reply) -> Iterator[Piece]:
     """The answer as typed events."""
     number = -1
 
@@ -162,10 +165,16 @@ def events(whole: dict[str, Any]) -> Iterator[bytes]:
         yield made("response.output_item.added", output_index=index, item={**item, **empty})
         if item["type"] == "message":
             part = item["content"][0]
-            yield made("response.content_part.added", **at, content_index=0, part={**part, "text": ""})
-            for piece in tokens.split(part["text"]):
-                yield made("response.output_text.delta", **at, content_index=0, delta=piece, logprobs=[])
-            yield made("response.output_text.done", **at, content_index=0, text=part["text"], logprobs=[])
+            name = "refusal" if part["type"] == "refusal" else "text"
+            kind = "response.refusal" if name == "refusal" else "response.output_text"
+            more: dict[str, Any] = {} if name == "refusal" else {"logprobs": []}
+            yield made("response.content_part.added", **at, content_index=0, part={**part, name: ""})
+            for piece in pieces_of(reply):
+                if isinstance(piece, str):
+                    yield made(f"{kind}.delta", **at, content_index=0, delta=piece, **more)
+                else:
+                    yield Pause(piece)
+            yield made(f"{kind}.done", **at, content_index=0, **{name: part[name]}, **more)
             yield made("response.content_part.done", **at, content_index=0, part=part)
         elif item["type"] == "function_call":
             for piece in tokens.split(item["arguments"]):

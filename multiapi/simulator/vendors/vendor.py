@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from multiapi.simulator import model as models
+from multiapi.simulator.brain import BrainError
 from multiapi.simulator.contract import Contract, Operation, contract
 from multiapi.simulator.exchange import Answer, Request
+from multiapi.simulator.faults import Fault
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge
+from multiapi.simulator.model import Conversation, Reply
+from multiapi.simulator.script import Scripted, ScriptError, described
 
 if TYPE_CHECKING:
-    from multiapi.simulator.faults import Fault
     from multiapi.simulator.state import State
 
 INVALID_KEY = "invalid-key"
@@ -54,6 +58,11 @@ class Call:
     files: dict[str, list[FilePart]] = field(default_factory=dict)
     reference: str = ""
     fault: "Fault | None" = None
+    mind: str = ""
+    """What decided the response: `model`, `script` or `brain`."""
+    understood: bool = True
+    pause_s: float = 0.0
+    """The pauses between the chunks of a scripted response."""
 
 
 class Vendor:
@@ -143,6 +152,64 @@ class Vendor:
             refunds=asked == "refund",
         )
         return simulator.jobs.add(job)
+
+    # -------------------------------------------------------------- what the model says
+
+    def reply(self, call: Call, asked: Conversation) -> Reply:
+        """What the model says: as a test's author, a real model or the simulated one decides."""
+        return models.reply(asked, lambda conversation: self._decide(call, conversation))
+
+    def replies(self, call: Call, asked: Conversation) -> list[Reply]:
+        """The same for as many choices as asked for."""
+        return models.replies(asked, lambda conversation: self._decide(call, conversation))
+
+    def _decide(self, call: Call, conversation: Conversation) -> Reply:
+        simulator = self.simulator
+        if (entry := simulator.script.take(self.name, conversation)) is not None:
+            call.mind = "script"
+            return self._scripted(call, entry, conversation)
+        if simulator.script.in_force:
+            call.mind = "script"
+            raise Refusal(400, "the simulator has no scripted answer left for this request", bare=True)
+        if simulator.brain is not None:
+            call.mind = "brain"
+            try:
+                return simulator.brain(conversation)
+            except BrainError as error:
+                raise Refusal(500, str(error), fault=True) from None
+        call.mind = "model"
+        reply = models.answered(conversation)
+        if not reply.understood:
+            call.understood = False
+            if simulator.strict:
+                raise Refusal(
+                    400,
+                    "the simulated model does not understand this prompt; script its answer (simulator.answers) or give it a brain",
+                    bare=True,
+                )
+        return reply
+
+    def _scripted(self, call: Call, entry: Scripted, conversation: Conversation) -> Reply:
+        given = call.fault.steps if call.fault is not None else ()
+        call.fault = Fault((*given, *entry.faults.steps))
+        if entry.error is not None:
+            raise Refusal(
+                entry.error,
+                entry.message or self.documented_message(call.operation, entry.error),
+                fault=True,
+                wait=entry.retry_after,
+            )
+        if entry.cut is not None:
+            step = ("cut", str(entry.cut)) if call.body.get("stream") else ("drop-body", "")
+            call.fault = Fault((*call.fault.steps, step))
+        try:
+            reply = entry.reply(conversation)
+        except ScriptError as error:
+            simulator = self.simulator
+            simulator.script.problems.append(f"{error}\n    {entry}\n{described(self.name, conversation)}")
+            raise Refusal(400, f"the scripted answer does not fit this request: {error}", bare=True) from None
+        call.pause_s = sum(piece for piece in reply.pieces if not isinstance(piece, str))
+        return reply
 
     # -------------------------------------------------------------- answers
 

@@ -14,7 +14,7 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Contract, aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import Conversation, Reply, Turn, replies, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, Turn, tokens
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format
 from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
@@ -129,7 +129,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         self._known(call)
         body = call.body
         asked = chat_format.conversation(body)
-        made = replies(asked)
+        made = self.replies(call, asked)
         cached = self._cached(call, asked, made[0].input_tokens)
         head = {"id": f"chatcmpl-{call.reference}", "created": self.now(), "model": body["model"]}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
@@ -223,7 +223,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
                 raise Refusal(400, f"Previous response with id '{before}' not found.", bare=True)
             earlier = stored["turns"]
         asked = responses_format.conversation(body, earlier)
-        made = reply(asked)
+        made = self.reply(call, asked)
         meta = self._book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"resp_{call.reference}", "created_at": self.now(), "model": body["model"]}
         extra = {
@@ -240,7 +240,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
                 "turns": (*turns, Turn("assistant", made.text or "")),
             }
         if body.get("stream"):
-            return Answer.events(responses_format.events(whole))
+            return Answer.events(responses_format.events(whole, made))
         return self._priced(Answer.json(whole), meta)
 
     def on_createMessage(self, call: Call) -> Answer:  # noqa: N802
@@ -248,12 +248,12 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         self.require_money(call)
         self._known(call)
         body = call.body
-        made = reply(messages_format.conversation(body))
+        made = self.reply(call, messages_format.conversation(body))
         meta = self._book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"msg_{call.reference}", "model": body["model"].rsplit("/", 1)[-1]}
         whole = {**messages_format.message(head, made, self.new_id, body), "meta": meta}
         if body.get("stream"):
-            return Answer.events(messages_format.events(whole))
+            return Answer.events(messages_format.events(whole, made))
         return self._priced(Answer.json(whole), meta)
 
     # -------------------------------------------------------------- catalogue

@@ -11,7 +11,6 @@ import orjson
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge, day_start, iso, number
-from multiapi.simulator.model import reply
 from multiapi.simulator.vendors import messages_format
 from multiapi.simulator.vendors.aimlapi.shared import CREDITS_PER_USD, Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
@@ -288,13 +287,13 @@ class AccountPages(Shared):
             raise Refusal(400, "requests: custom_id must be unique")
 
         def work() -> list[dict[str, Any]]:
-            return [self._batch_line(entry) for entry in requests]
+            return [self._batch_line(call, entry) for entry in requests]
 
         job = self.start_job(call, "batch", call.reference[:21], requests[0]["params"]["model"], work)
         job.wait_s, job.run_s = 0.0, self.simulator.job_wait_s + self.simulator.job_run_s
 
         def completed(done: Job) -> None:
-            used = [line["result"]["message"]["usage"] for line in done.result]
+            used = [line["result"]["message"]["usage"] for line in done.result if line["result"]["type"] == "succeeded"]
             given, made = (sum(usage[name] for usage in used) for name in ("input_tokens", "output_tokens"))
             price = money((given * Decimal("0.0000025") + made * Decimal("0.00001")) / 2, "0.0000005")
             call.reference = done.id
@@ -304,9 +303,13 @@ class AccountPages(Shared):
         job.details = {"count": len(requests)}
         return Answer.json(_batch(job, "in_progress"))
 
-    def _batch_line(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def _batch_line(self, call: Call, entry: dict[str, Any]) -> dict[str, Any]:
         params = entry["params"]
-        made = reply(messages_format.conversation(params))
+        try:
+            made = self.reply(call, messages_format.conversation(params))
+        except Refusal as refusal:
+            error = {"type": "error", "error": {"type": "invalid_request_error", "message": refusal.message}}
+            return {"custom_id": entry["custom_id"], "result": {"type": "errored", "error": error}}
         head = {"id": self.new_id("msg_"), "model": params["model"]}
         message = messages_format.message(head, made, self.new_id, params)
         message["usage"]["service_tier"] = "batch"

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.exchange import Answer
-from multiapi.simulator.model import Conversation, Reply, Tool, ToolCall, Turn, reply, tokens
+from multiapi.simulator.model import Conversation, Reply, Tool, ToolCall, Turn, tokens
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal
@@ -254,7 +254,7 @@ class Assistants(Shared):
             error = {"code": "server_error", "message": "The model failed"}
             run.update(status="failed", failed_at=self.now(), last_error=error, expires_at=None)
             return Reply(None)
-        made = reply(self._run_conversation(run))
+        made = self.reply(call, self._run_conversation(run))
         before = run["usage"] or {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         given, output = before["prompt_tokens"] + made.input_tokens, before["completion_tokens"] + made.output_tokens
         usage = {"prompt_tokens": given, "completion_tokens": output, "total_tokens": given + output}

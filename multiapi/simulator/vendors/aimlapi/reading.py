@@ -180,10 +180,11 @@ class Reading(Shared):
         ]
         annotation = None
         if (form := call.body.get("document_annotation_format")) is not None:
-            from multiapi.simulator.model import Conversation, Turn, reply
+            from multiapi.simulator.model import Conversation, Turn
 
             text = "\n".join(pages)
-            annotation = reply(Conversation(model, (Turn("user", text),), schema=form["json_schema"]["schema"])).text
+            asked = Conversation(model, (Turn("user", text),), schema=form["json_schema"]["schema"])
+            annotation = self.reply(call, asked).text
         answer = {
             "pages": shown,
             "model": model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
+from multiapi.sending.settings import REFUSALS
 
 T = TypeVar("T")
 
@@ -110,6 +112,15 @@ class Strict:
         return {"provider": vendor, "model": "m", "api_key": "k", "max_retries": 0, "http_client": http_client}
 
 
+def asked(framework: str, settings: dict[str, Any], kind: type[BaseModel], method: str, *, streamed: bool) -> Any:
+    """What one framework gives for a class; the last object of a stream."""
+    if framework == "langchain":
+        model = ChatMultiApi(**settings).with_structured_output(kind, method=method)
+        return list(model.stream("x"))[-1] if streamed else model.invoke("x")
+    llm, prompt = MultiApiLLM(**settings, structured_method=method), PromptTemplate("x")
+    return list(llm.stream_structured_predict(kind, prompt))[-1] if streamed else llm.structured_predict(kind, prompt)
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("method", ["auto", "json_schema", "function_calling", "prompted"])
 @pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
@@ -121,16 +132,77 @@ def test_a_class_is_asked_for_with_an_object_and_comes_back(
     if vendor in {"bineric", "binobox"} and method in {"json_schema", "function_calling"}:
         pytest.skip("only in the prompt")
     server = Strict(value)
-    wanted = kind.model_validate(value)
-    if framework == "langchain":
-        model = ChatMultiApi(**server.settings(vendor)).with_structured_output(kind, method=method)
-        found = list(model.stream("x"))[-1] if streamed else model.invoke("x")
-    else:
-        llm = MultiApiLLM(**server.settings(vendor), structured_method=method)
-        prompt = PromptTemplate("x")
-        found = (
-            list(llm.stream_structured_predict(kind, prompt))[-1] if streamed else llm.structured_predict(kind, prompt)
-        )
-    assert found == wanted
+    assert asked(framework, server.settings(vendor), kind, method, streamed=streamed) == kind.model_validate(value)
     assert server.roots[0]["type"] == "object"
     assert len(server.roots) == 1
+
+
+WAYS = {
+    "aimlapi": ("json_schema", "function_calling", "json_mode", "prompted"),
+    "binom_router": ("json_schema", "function_calling", "json_mode", "prompted"),
+    "aicredits": ("json_schema", "function_calling", "json_mode", "prompted"),
+}
+"""The ways to structured output in their order, at the providers that have several."""
+
+REFUSALS_OF_WAYS = {
+    "the form": {
+        "json_schema": {"message": "response_format json_schema is not supported by this model"},
+        "function_calling": {"message": "This model does not support function calling"},
+        "json_mode": {"message": "json mode is not supported", "param": "response_format"},
+    },
+    "the schema": {
+        "json_schema": {"message": "Invalid schema for response_format", "code": "invalid_json_schema"},
+        "function_calling": {"message": "Invalid schema for function 'x'", "param": "tools[0].function.parameters"},
+        "json_mode": {"message": "response_format: only 'text' is supported"},
+    },
+}
+
+
+def way_of(body: dict[str, Any]) -> str:
+    """The way to structured output that a request takes."""
+    if body.get("tools"):
+        return "function_calling"
+    kind = body.get("response_format", {}).get("type")
+    return {"json_schema": "json_schema", "json_object": "json_mode"}.get(kind, "prompted")
+
+
+class Refusing(Strict):
+    """Refuses some ways to structured output as well."""
+
+    def __init__(self, value: Any, refused: tuple[str, ...], words: dict[str, dict[str, str]]) -> None:
+        super().__init__(value)
+        self.refused, self.words = refused, words
+        self.ways: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        way = way_of(json.loads(request.content))
+        self.ways.append(way)
+        if way in self.refused:
+            return httpx.Response(400, json={"error": self.words[way]})
+        return super().__call__(request)
+
+
+@pytest.fixture
+def nothing_is_known() -> Iterator[None]:
+    REFUSALS.forget()
+    yield
+    REFUSALS.forget()
+
+
+@pytest.mark.usefixtures("nothing_is_known")
+@pytest.mark.parametrize("words", REFUSALS_OF_WAYS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
+@pytest.mark.parametrize("vendor", WAYS)
+@pytest.mark.parametrize(("kind", "value"), CASES, ids=lambda case: getattr(case, "__name__", None))
+def test_a_class_comes_back_whichever_ways_are_refused(
+    kind: type[BaseModel], value: Any, vendor: str, framework: str, streamed: bool, count: int, words: str
+) -> None:
+    """Each refusal leads to the next way, with an object at the root in each, and the last is words in the prompt."""
+    ways = WAYS[vendor]
+    server = Refusing(value, ways[:count], REFUSALS_OF_WAYS[words])
+    settings = {**server.settings(vendor), "model": "gpt-4o", "max_retries": 2}
+    assert asked(framework, settings, kind, "auto", streamed=streamed) == kind.model_validate(value)
+    assert server.ways == list(ways[: count + 1])
+    assert [root["type"] for root in server.roots] == ["object"]

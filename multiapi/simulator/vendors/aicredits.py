@@ -15,6 +15,7 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import number
 from multiapi.simulator.model import Conversation, Reply, input_tokens, tokens
 from multiapi.simulator.vendors import chat_format, responses_format
+from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
 _TYPES = {
@@ -109,6 +110,7 @@ class Aicredits(Vendor):
             raise Refusal(400, "Request contains blocked content", blocked=True)
         if "schema" in seen and _has_list_as_type(_schemas_of(call.body)):
             raise Refusal(400, f"Invalid request body: {GO_REFUSES}")
+        check_roots(call.body)
         self.require_money(call)
         self._known(call.body["model"])
         asked = chat_format.conversation(call.body)

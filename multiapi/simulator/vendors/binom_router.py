@@ -6,6 +6,7 @@ from typing import ClassVar
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
 
 _WORDS = {
@@ -40,6 +41,11 @@ class BinomRouter(Vendor):
             "timestamp": iso(self.simulator.clock.now()),
         }
         return Answer.json({"error": error}, refusal.status)
+
+    def check(self, call: Call) -> None:
+        """The roots of schemas."""
+        if call.operation.id == "createChatCompletion":
+            check_roots(call.body)
 
     def on_createChatCompletion(self, call: Call) -> Answer:  # noqa: N802
         """Chat, whole or streamed."""

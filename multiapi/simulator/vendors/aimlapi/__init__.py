@@ -22,6 +22,7 @@ from multiapi.simulator.vendors.aimlapi.media import Media
 from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
 from multiapi.simulator.vendors.aimlapi.reading import Reading
 from multiapi.simulator.vendors.labels import check_documents
+from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             check_model(call)
         if call.operation.id == "createChatCompletion":
             check_documents(call.body)
+        if call.operation.id in {"createChatCompletion", "createResponse"}:
+            check_roots(call.body)
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
         """The gateway's error body as it was recorded in 2026, or that of 2024. No money is a 403 here."""

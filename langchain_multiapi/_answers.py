@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_multiapi._blocks import indexed_blocks
 from multiapi.errors import MultiApiError
 from multiapi.formats.answer_facts import token_details, untranslated
+from multiapi.formats.tool_arguments import text_to_keep
 from multiapi.http.json import parse_text
 from multiapi.types.chat import ChatDelta, ChatResponse, Citation, InvalidToolCall, ToolCallDelta
 from multiapi.types.media import Media
@@ -89,6 +90,9 @@ def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
     kept = {call.id: dict(call.extra) for call in response.tool_calls if call.extra}
     if kept:
         extras["tool_call_extras"] = kept
+    texts = {call.id: text for call in response.tool_calls if (text := text_to_keep(call.arguments)) is not None}
+    if texts:
+        extras["tool_call_arguments"] = texts
     return extras
 
 
@@ -123,8 +127,11 @@ def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool
 
 
 _OWN_EXTRAS = frozenset(
-    {"reasoning_content", "reasoning_origin", "media", "tool_call_extras", "tool_calls", "function_call", "audio"}
-)
+    {
+        "reasoning_content", "reasoning_origin", "media", "tool_call_extras", "tool_call_arguments", "tool_calls", "function_call",
+        "audio",
+    }
+)  # fmt: skip
 _NOT_TOLD = frozenset({"object", "output_version"})  # the second is LangChain's word for the form of its own content
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-key"})
 

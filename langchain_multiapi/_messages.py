@@ -17,6 +17,7 @@ from langchain_core.messages import (
 )
 
 from multiapi.errors import InvalidRequestError
+from multiapi.formats.tool_arguments import text_in_history
 from multiapi.http.json import dump_json
 from multiapi.provider import unsupported
 from multiapi.types.chat import MediaPart, Message, Part, RawPart, Reasoning, TextPart, ToolCall
@@ -144,6 +145,8 @@ def _to_assistant(message: AIMessage, provider: str, answered: set[str] | None) 
             else:
                 parts.append(TextPart(_note_of(block)))
         text = _one_text(parts) or ""
+    elif not content and not calls and extras.get("media"):  # the message is there, whichever version its content has
+        text = _one_text([TextPart(_note_of(block)) for block in extras["media"]]) or ""
     return Message(
         "assistant",
         text,
@@ -188,7 +191,11 @@ def _to_call(call: Mapping[str, Any], message: AIMessage, provider: str) -> Tool
     if held and message.response_metadata.get("model_provider") == provider:
         extra = held.get(call["id"])
     args = call["args"]
-    return ToolCall(call["id"] or "", call["name"], to_json(args) if args else "{}", extra)
+    text = None
+    texts = message.additional_kwargs.get("tool_call_arguments")
+    if texts:
+        text = text_in_history(args, texts.get(call["id"]))
+    return ToolCall(call["id"] or "", call["name"], text or (to_json(args) if args else "{}"), extra)
 
 
 def _to_call_of_block(block: Mapping[str, Any]) -> ToolCall:

@@ -26,7 +26,7 @@ from llama_index.core.base.llms.types import (
 
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.formats.media_parts import judged_part
-from multiapi.formats.tool_arguments import arguments_object
+from multiapi.formats.tool_arguments import arguments_object, text_in_history
 from multiapi.http.json import dump_json
 from multiapi.types.chat import MediaPart, Message, Part, Reasoning, TextPart, ToolCall
 
@@ -244,15 +244,20 @@ def _mark(parts: list[Part], control: Mapping[str, Any]) -> None:
 
 def _to_tool_call(block: ToolCallBlock, number: int, known: Mapping[str, Any]) -> ToolCall:
     call_id = block.tool_call_id or f"call_{number}"
-    return ToolCall(call_id, block.tool_name, arguments_text(block.tool_kwargs), _extra_of(call_id, known))
+    plain = _plain_form(call_id, known)
+    extra = {key: value for key, value in plain.items() if key not in _CALL_KEYS} or None
+    function = plain.get("function")
+    came = function.get("arguments") if isinstance(function, Mapping) else None
+    text = text_in_history(block.tool_kwargs, came) or arguments_text(block.tool_kwargs)
+    return ToolCall(call_id, block.tool_name, text, extra)
 
 
-def _extra_of(call_id: str, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Opaque data that came with a call and has to go back; a block cannot hold it, the plain form beside it can."""
+def _plain_form(call_id: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A call as it came: opaque data that has to go back, and numbers as they were written, which a block cannot hold."""
     for call in known.get("tool_calls") or ():
         if isinstance(call, Mapping) and call.get("id") == call_id:
-            return {key: value for key, value in call.items() if key not in _CALL_KEYS} or None
-    return None
+            return call
+    return {}
 
 
 _CALL_KEYS = frozenset({"id", "type", "function", "index"})

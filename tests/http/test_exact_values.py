@@ -10,7 +10,14 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
 from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
@@ -33,6 +40,7 @@ NUMBERS = [
 LONG = [2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, int("1234567890" * 4), int("7" * 400)]
 DECIMALS = ["1.10", "0.1234567890123456789012345678901234567890", "12345678901234567890.5", "1E400", "-0", "1e2"]
 NATIVE = ["aimlapi", "aicredits", "binom_router"]
+ASCII = st.characters(max_codepoint=127)
 PROMPTED = ["bineric", "binobox"]
 
 
@@ -281,3 +289,101 @@ def test_a_call_that_came_goes_back_as_it_came() -> None:
         ]
         client.chat(ChatRequest(model="m", messages=history))
         assert json.dumps(arguments).encode() in sent[-1]
+
+
+def server_of(arguments: str, sent: list[bytes]) -> dict[str, Any]:
+    """Calls `pay` with these arguments, whole or streamed, and takes its result."""
+    call = {"id": "c1", "type": "function", "function": {"name": "pay", "arguments": arguments}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content)
+        body = json.loads(request.content)
+        message: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [call]}
+        if len(body["messages"]) > 1:
+            message = {"role": "assistant", "content": "paid"}
+        if body.get("stream"):
+            head = {"content-type": "text/event-stream"}
+            return httpx.Response(200, headers=head, text=events(message))
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return httpx.Response(200, json={"id": "a", "model": "m", "choices": [choice]})
+
+    async def later(request: httpx.Request) -> httpx.Response:
+        return answer(request)
+
+    return {
+        "http_client": httpx.Client(transport=httpx.MockTransport(answer)),
+        "http_async_client": httpx.AsyncClient(transport=httpx.MockTransport(later)),
+        "api_key": "k",
+    }
+
+
+def _of_langchain(way: str, provider: str, arguments: str, sent: list[bytes]) -> Any:
+    """What LangChain makes of a call, put back into the history, as a message or as what stores it."""
+    output = {"output_version": "v1"} if "v1" in way else {}
+    model = ChatMultiApi(model=f"{provider}:m", **server_of(arguments, sent), **output)
+    if "events" in way:
+        answer = model.stream_events("x", version="v3").output
+    else:
+        answer = summed(model.stream("x")) if "stream" in way else model.invoke("x")
+    if "stored" in way:
+        (answer,) = messages_from_dict(messages_to_dict([answer]))
+    return model, [HumanMessage("q"), answer, ToolMessage("r", tool_call_id="c1")]
+
+
+LANGCHAIN_WAYS = ["invoke", "stream", "v1", "v1 stream", "events", "stored", "stored stream"]
+WRITTEN = [*DECIMALS, "-0.30000000000000000000001", "1e5", "1E-7", "100000000000000000000.5", "-1.0e+2"]
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+@pytest.mark.parametrize("way", LANGCHAIN_WAYS)
+@pytest.mark.parametrize("provider", NATIVE)
+def test_decimals_go_back_as_they_came_in_langchain(provider: str, way: str, number: str) -> None:
+    arguments = '{"rate": [' + number + '], "note": "1.50"}'
+    sent: list[bytes] = []
+    model, history = _of_langchain(way, provider, arguments, sent)
+    model.invoke(history)
+    assert json.dumps(arguments).encode() in sent[-1]
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+@pytest.mark.parametrize("way", ["whole", "streamed", "stored"])
+@pytest.mark.parametrize("provider", NATIVE)
+def test_decimals_go_back_as_they_came_in_llamaindex(provider: str, way: str, number: str) -> None:
+    arguments = '{"rate": [' + number + '], "note": "1.50"}'
+    sent: list[bytes] = []
+    llm = MultiApiLLM(model=f"{provider}:m", **server_of(arguments, sent))
+    asked = [ChatMessage(role="user", content="q")]
+    answer = list(llm.stream_chat(asked))[-1] if way == "streamed" else llm.chat(asked)
+    message = answer.message
+    if way == "stored" and number != "1E400":  # pydantic stores infinity as null
+        message = ChatMessage.model_validate_json(message.model_dump_json())
+    result = ChatMessage(role="tool", content="r", additional_kwargs={"tool_call_id": "c1"})
+    llm.chat([*asked, message, result])
+    assert json.dumps(arguments).encode() in sent[-1]
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", fullmatch=True, alphabet=ASCII))
+@settings(deadline=None, max_examples=80)
+def test_any_number_goes_back_as_it_came(number: str) -> None:
+    arguments = f'{{"a":{number}}}'
+    for way in ("invoke", "stream"):
+        sent: list[bytes] = []
+        model, history = _of_langchain(way, "aimlapi", arguments, sent)
+        model.invoke(history)
+        assert json.dumps(arguments).encode() in sent[-1]
+
+
+def test_a_changed_call_goes_out_as_it_was_changed() -> None:
+    """Who edits the arguments of a call in the history sends what they wrote."""
+    sent: list[bytes] = []
+    model, history = _of_langchain("invoke", "aimlapi", '{"rate": 0.1234567890123456789}', sent)
+    history[1].tool_calls[0]["args"]["rate"] = 0.5
+    model.invoke(history)
+    assert json.dumps('{"rate":0.5}').encode() in sent[-1]
+
+    llm = MultiApiLLM(model="aimlapi:m", **server_of('{"rate": 0.1234567890123456789}', sent))
+    message = llm.chat([ChatMessage(role="user", content="q")]).message
+    (block,) = [block for block in message.blocks if block.block_type == "tool_call"]
+    block.tool_kwargs["rate"] = 0.5
+    llm.chat([ChatMessage(role="user", content="q"), message])
+    assert json.dumps('{"rate":0.5}').encode() in sent[-1]

@@ -15,7 +15,7 @@ from langchain_multiapi._structured import AnswerParser
 from llamaindex_multiapi._structured import Growing
 from multiapi.errors import MultiApiError
 from multiapi.formats import account as account_format
-from multiapi.formats import assembly, error_words, jobs, tool_calls
+from multiapi.formats import assembly, error_words, jobs, tool_arguments, tool_calls
 from multiapi.formats import media as media_format
 from multiapi.formats import messages as messages_format
 from multiapi.formats import responses as responses_format
@@ -38,7 +38,7 @@ Feed = Callable[[Sequence[Any]], object]
 # ------------------------------------------------------------------------------------------------ what is fed
 
 TEXT_UNITS = [
-    "{", "[", "}", "]", '"', "'", "\\", "`", "```", " ", "\n", "a", "<", ">", ",", ":", "1", "/",
+    "{", "[", "}", "]", '"', "'", "\\", "`", "```", " ", "\n", "a", "<", ">", ",", ":", "1", "/", "1.5e", "0.10,",
     '\\"a', '\\"a": \\"b\\", ', '{"a":', '[{"a":', "{}", "[]", '{"a":1}', '"b",', "a`b", "```json\n", "```json\n{", "<think>", "</think>",
     "<think></think>", '{"name": "x", "arguments": {', '{"tool_calls": [', '{"tool_calls": []}\n', "{'a': 1,}", "True ", "\u2028", "STOP", "STO",
 ]  # fmt: skip
@@ -271,6 +271,9 @@ TEXT_READERS: dict[str, Feed] = {
     "multiapi.negotiation.stop_words.StopFilter": _filter(lambda: stop_words.StopFilter(["STOP", "\n\n\n"])),
     "multiapi.formats.tool_calls.index_of": _text(tool_calls.index_of),
     "multiapi.formats.tool_calls.arguments_error": _text(tool_calls.arguments_error),
+    "multiapi.formats.tool_arguments.arguments_object": _text(tool_arguments.arguments_object),
+    "multiapi.formats.tool_arguments.text_to_keep": _text(tool_arguments.text_to_keep),
+    "multiapi.formats.tool_arguments.text_in_history": _text(lambda text: tool_arguments.text_in_history({}, text)),
     "multiapi.http.json.parse_text": _text(http_json.parse_text),
     "multiapi.http.json.rewritten": _text(http_json.rewritten),
     "langchain_multiapi._structured.AnswerParser": _growing_of_langchain,

@@ -105,7 +105,7 @@ def test_memory_grows_with_the_input(name: str) -> None:
 MODULES = [
     "formats.assembly", "sending.bodies", "negotiation.call_reader", "formats.error_words", "http.json", "http.exchange", "http.sse", "formats.media",
     "formats.messages", "negotiation.prompted_tools", "formats.responses", "formats.stream", "negotiation.json_answers", "negotiation.thoughts",
-    "formats.tool_calls", "http.vectors",
+    "formats.tool_arguments", "formats.tool_calls", "http.vectors",
 ]  # fmt: skip
 NO_READERS = {
     "multiapi.sending.bodies.Inflater": "feeds BodyReader, and is bounded by bytes",

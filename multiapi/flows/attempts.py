@@ -30,8 +30,9 @@ from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json
 from multiapi.http.retry_after import retry_after_s
 from multiapi.negotiation.plan import Plan, without_answer
+from multiapi.negotiation.tool_names import renamed
 from multiapi.provider import Operation, Provider, Retry, Withdrawal, check_prefix, names
-from multiapi.types.chat import ChatResponse
+from multiapi.types.chat import ChatRequest, ChatResponse
 from multiapi.types.media_fields import lies_on_disk, read_from_disk
 
 T = TypeVar("T")
@@ -50,8 +51,13 @@ _BACKOFF_MAX_S = 8.0
 
 
 def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
-    """Build, send, read; and again after each failure worth it."""
+    """Build, send, read; and again after each failure worth it. Tools of a chat go out under names that providers take."""
     warn_of_model(setting, getattr(request, "model", ""))
+    if isinstance(request, ChatRequest):
+        request, table = renamed(request)
+        if table is not None:
+            named: T = table.back_in((yield from call(setting, operation, request)))
+            return named
     if lies_on_disk(request):
         request = yield Work(partial(read_from_disk, request))
     http = operation.build(request)

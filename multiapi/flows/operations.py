@@ -13,14 +13,16 @@ from multiapi.flows.attempts import call, exchange
 from multiapi.flows.charges import batch_ended
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.money.prices import PRICE_BOOK
+from multiapi.negotiation.tool_names import renamed, with_own_names
 from multiapi.provider import operation_of, unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from multiapi.flows.jobs import PollEvery
     from multiapi.types.account import Deprecation, DeprecationFeed, ModelInfo
-    from multiapi.types.batches import Batch
+    from multiapi.types.batches import Batch, BatchResult
     from multiapi.types.jobs import Job, JobKind, OnProgress
     from multiapi.types.media import Media
 
@@ -178,10 +180,18 @@ def model(setting: Setting, model_id: str, kind: str | None = None) -> Flow[Mode
 
 
 def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
-    """A batch, handed in."""
+    """A batch, handed in; its tools go out under names that providers take."""
+    from multiapi.types.batches import BatchRequest
+
+    names: dict[str, Mapping[str, str]] = {}
+    if isinstance(request, BatchRequest):
+        tables = {custom_id: renamed(each) for custom_id, each in request.requests.items()}
+        names = {custom_id: table.changed for custom_id, (_, table) in tables.items() if table is not None}
+        if names:
+            request = replace(request, requests={custom_id: each for custom_id, (each, _) in tables.items()})
     made: Batch = yield from one(setting, "create_batch", request)
     now: float = yield Wait(0.0)
-    return replace(made, created_s=now)
+    return replace(made, created_s=now, names=names)
 
 
 def models(setting: Setting, request: Any = None, kind: str | None = None) -> Flow[tuple[ModelInfo, ...]]:
@@ -249,8 +259,17 @@ def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
         error.job_id = number
         raise
     found = replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
+    if not isinstance(known, str) and known.names:
+        found = replace(found, names=known.names, results=tuple(_with_names(each, known) for each in found.results))
     batch_ended(setting.provider, found)
     return found
+
+
+def _with_names(result: BatchResult, known: Batch) -> BatchResult:
+    own = known.names.get(result.custom_id)
+    if not own or result.response is None:
+        return result
+    return replace(result, response=with_own_names(result.response, own))
 
 
 def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:

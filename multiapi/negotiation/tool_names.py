@@ -118,12 +118,28 @@ class ToolNames:
 
     def back(self, response: ChatResponse) -> ChatResponse:
         """An answer with the user's names."""
-        return replace(
-            response,
-            tool_calls=tuple(call._replace(name=self.own(call.name)) for call in response.tool_calls),
-            invalid_tool_calls=tuple(call._replace(name=self.own(call.name)) for call in response.invalid_tool_calls),
-            alternatives=tuple(self.back(other) for other in response.alternatives),
-        )
+        return with_own_names(response, self._own)
+
+    def back_in(self, result: Any) -> Any:
+        """The result of any operation with the user's names, if it is an answer."""
+        return self.back(result) if isinstance(result, ChatResponse) else result
+
+    @property
+    def changed(self) -> Mapping[str, str]:
+        """The user's name for each name that was changed."""
+        return self._own
+
+
+def with_own_names(response: ChatResponse, own: Mapping[str, str]) -> ChatResponse:
+    """An answer with the user's names; `own` has the user's name for each name that was changed."""
+    return replace(
+        response,
+        tool_calls=tuple(call._replace(name=own.get(call.name, call.name)) for call in response.tool_calls),
+        invalid_tool_calls=tuple(
+            call._replace(name=own.get(call.name, call.name)) for call in response.invalid_tool_calls
+        ),
+        alternatives=tuple(with_own_names(other, own) for other in response.alternatives),
+    )
 
 
 def _stem(name: str) -> str:

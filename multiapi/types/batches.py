@@ -44,6 +44,8 @@ class Batch:
         counts: How many are processing, succeeded, errored, canceled, expired.
         results: One per conversation, in any order, once it is completed.
         created_s, misses: As for `multiapi.types.jobs.Job`.
+        names: By your ids, your names of tools whose names had to be changed. They come back in results that are asked for with this
+            object, and not in those that are asked for with its id alone.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Batch:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     created_s: float | None = field(default=None, repr=False, compare=False)
     misses: int = field(default=0, repr=False, compare=False)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def by_id(self) -> dict[str, BatchResult]:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, create_model
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi import ChatRequest, Client, Message, Tool, ToolCall
+from multiapi import BatchRequest, ChatRequest, Client, Message, Tool, ToolCall
 from multiapi.negotiation.tool_names import NameFilter, ToolNames
 from multiapi.types.chat import ChatDelta, ToolCallDelta
 
@@ -152,6 +152,102 @@ def test_choice_and_history_go_out_under_the_names_that_the_tools_have(names: li
     assert said[: len(names)] == vendor.shown
     assert all(PATTERN.fullmatch(name) for name in said)
     assert len(set(said)) == len(set(called))
+
+
+class Protocols:
+    """Calls the tools that it is shown, in the forms of the Responses API, of Anthropic's messages, and of batches of those."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            results = [
+                {
+                    "custom_id": entry["custom_id"],
+                    "result": {"type": "succeeded", "message": self._message(entry["params"])},
+                }
+                for entry in self.bodies[-1]["requests"]
+            ]
+            return httpx.Response(200, text="\n".join(map(json.dumps, results)))
+        body = json.loads(request.content)
+        self.bodies.append(body)
+        if "requests" in body:
+            return httpx.Response(200, json={"id": "b1", "processing_status": "in_progress"})
+        if "messages" in body:
+            return httpx.Response(200, json=self._message(body))
+        output = [
+            {"type": "function_call", "call_id": f"c{number}", "name": tool["name"], "arguments": "{}"}
+            for number, tool in enumerate(body["tools"])
+        ]
+        return httpx.Response(200, json={"id": "r", "model": "m", "status": "completed", "output": output})
+
+    @staticmethod
+    def _message(body: dict[str, Any]) -> dict[str, Any]:
+        content = [
+            {"type": "tool_use", "id": f"c{number}", "name": tool["name"], "input": {}}
+            for number, tool in enumerate(body["tools"])
+        ]
+        return {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": content}
+
+    def client(self, provider: str) -> Client:
+        return Client(provider, api_key="k", http_client=httpx.Client(transport=httpx.MockTransport(self)))
+
+    def check(self, body: dict[str, Any], called: list[str]) -> list[str]:
+        """The names of tools in a body: names that are taken, no two alike, and those of the history under them."""
+        shown = [tool["name"] for tool in body["tools"]]
+        assert all(PATTERN.fullmatch(name) for name in shown)
+        assert len(set(shown)) == len(shown) == len(called)
+        history = [item["name"] for item in body.get("input", ()) if item.get("type") == "function_call"]
+        for message in body.get("messages", ()):
+            if isinstance(message["content"], list):
+                history += [part["name"] for part in message["content"] if part["type"] == "tool_use"]
+        assert history == shown
+        return shown
+
+
+def asked_of_all(names: list[str]) -> ChatRequest:
+    calls = [ToolCall(f"h{number}", name, "{}") for number, name in enumerate(names)]
+    history = [
+        Message("user", "x"),
+        Message("assistant", tool_calls=calls),
+        *(Message("tool", "r", name, tool_call_id=f"h{number}") for number, name in enumerate(names)),
+    ]
+    tools = [Tool(name, "d", SCHEMA) for name in names]
+    return ChatRequest(model="m", messages=history, tools=tools, tool_choice=names[-1], max_tokens=9)
+
+
+@MANY
+@example(["a b", "a.b", "a_b", "größe", "a" * 70])
+@given(NAMES)
+@pytest.mark.parametrize(
+    ("provider", "protocol"), [("aimlapi", "responses"), ("aicredits", "responses"), ("aimlapi", "messages")]
+)
+@pytest.mark.parametrize("way", ["call", "method"])
+def test_other_protocols_have_the_same_table(way: str, provider: str, protocol: str, names: list[str]) -> None:
+    server = Protocols()
+    client, request = server.client(provider), asked_of_all(names)
+    answer = client.call(protocol, request) if way == "call" else getattr(client, protocol)(request)
+    assert [call.name for call in answer.tool_calls] == names
+    (body,) = server.bodies
+    shown = server.check(body, names)
+    assert body["tool_choice"]["name"] == shown[-1]
+
+
+@MANY
+@example(["a b", "a.b"], ["a b"])
+@given(NAMES, NAMES)
+def test_batches_have_the_same_table(names: list[str], others: list[str]) -> None:
+    """The object that was made knows the names; an id alone does not."""
+    server = Protocols()
+    client = server.client("aimlapi")
+    wanted = {"1": names, "2": others}
+    batch = client.create_batch(BatchRequest(requests={key: asked_of_all(own) for key, own in wanted.items()}))
+    for entry in server.bodies[0]["requests"]:
+        server.check(entry["params"], wanted[entry["custom_id"]])
+    found = client.batch(batch)
+    for looked in (found, client.batch(found)):
+        assert {key: [call.name for call in each.response.tool_calls] for key, each in looked.by_id.items()} == wanted
 
 
 @MANY

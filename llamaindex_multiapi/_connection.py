@@ -170,6 +170,16 @@ class Connected:
 
     # ------------------------------------------------------------------------------------ clients
 
+    @property
+    def client(self) -> Client:
+        """The core's client that this model calls, also for what LlamaIndex has no class for."""
+        return self._client({})
+
+    @property
+    def async_client(self) -> AsyncClient:
+        """The same, awaited."""
+        return self._async_client({})
+
     def close(self) -> None:
         """Close the idle connections, which all models of this process share; all of them stay usable. Your own clients are left
         alone. Nothing needs this: connections end with the process or the loop.

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
@@ -16,6 +16,9 @@ from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, StructuredMethod
 from multiapi.types.limits import Limits
 from multiapi.types.usage import Cost
+
+if TYPE_CHECKING:
+    from multiapi.types.legacy import LegacyEvent
 
 
 class Retry(Enum):
@@ -38,10 +41,14 @@ Status = Literal["documented", "assumed", "none", "legacy", "removed"]
 
 
 class Withdrawal(NamedTuple):
-    """When an operation was withdrawn, as far as it is known, and what does the same today."""
+    """When an operation was withdrawn, as far as it is known, and what does the same today.
+
+    With `is_guess` it is still described, and nobody knows whether it is served: a 404 that is not about an id of the request says no.
+    """
 
     since: str | None
     instead: str
+    is_guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Operation(Generic[Q, R]):
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
         free: Nothing is charged for it, although it is not a reading.
+        events: The same, answered in named events; None where no such answer is documented.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Operation(Generic[Q, R]):
     elsewhere: str | None = None
     withdrawn: Withdrawal | None = None
     free: bool = False
+    events: EventOperation | None = None
 
 
 class StreamDecoder(Protocol):
@@ -93,6 +102,40 @@ class StreamOperation:
 
     build: Callable[[ChatRequest], HttpRequest]
     decoder: Callable[[HttpResponse, Limits], StreamDecoder]
+
+
+class EventDecoder(Protocol):
+    """Turns the bytes of one answer in named events into these; see `multiapi.formats.named_events.NamedEvents`."""
+
+    done: bool
+    """The provider said that this was all."""
+    last: Mapping[str, Any]
+    """What the events are about, as the newest of them shows it."""
+
+    def feed(self, chunk: bytes) -> Sequence[LegacyEvent]:
+        """The events that became complete with these bytes."""
+
+    def close(self) -> Sequence[LegacyEvent]:
+        """The end of the body. Raises `StreamInterruptedError` if it came too early."""
+
+    def partial(self) -> tuple[LegacyEvent, ...]:
+        """What has arrived so far."""
+
+    @property
+    def events(self) -> int:
+        """How many events were read."""
+
+    @property
+    def is_complete(self) -> bool:
+        """What breaks now takes nothing away."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventOperation:
+    """An answer in named events: how to ask for it, and what reads it."""
+
+    build: Callable[[Any], HttpRequest]
+    decoder: Callable[[HttpResponse, Limits], EventDecoder]
 
 
 class LateOperations(Mapping[str, Operation[Any, Any]]):
@@ -401,7 +444,7 @@ def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:
     """
     found = provider.operations.get(name)
     if found is None:
-        noun, capability = _NOUN_OF_OPERATION.get(name, (name.replace("_", " "), name))
+        noun, capability = _NOUN_OF_OPERATION.get(name, (f"operation {name!r}", name))
         raise unsupported(provider.name, noun, capability)
     return found
 
@@ -417,7 +460,11 @@ def unsupported(provider: str, what: str, capability: str | None = None, *, hint
     message = f"{provider} has no {what}"
     if capability is not None:
         known = known_providers().values()
-        having = [other.name for other in known if other.name != provider and other.has(capability)]
+        having = [
+            other.name
+            for other in known
+            if other.name != provider and (other.has(capability) or capability in other.operations)
+        ]
         message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no vendor has"
     if hint:
         message += f"; {hint}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from multiapi.client.operations import Awaited, Blocking, Calls
 from multiapi.flows import attempts, embeddings
@@ -19,6 +19,9 @@ from multiapi.sending.engines import transports_of
 from multiapi.sending.runner import FlowRunner
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
+
+if TYPE_CHECKING:
+    from multiapi.types.legacy import LegacyEvent, LegacyRequest
 
 T = TypeVar("T")
 
@@ -73,6 +76,19 @@ class Client(FlowRunner, Blocking, Calls):
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return drive_stream(self._stream(request), self)
 
+    def legacy_stream(self, name: str, request: LegacyRequest | None = None) -> Generator[LegacyEvent, None, None]:
+        """A run of an assistant in named events, as they come; `done` is the last. Closing the iterator closes the connection.
+
+        The names are "create_run", "create_thread_and_run" and "submit_tool_outputs"; `stream` goes into the body by itself. A run that
+        waits for tools ends its stream: hand their outputs in with "submit_tool_outputs".
+
+        Raises:
+            StatusError: An event reports an error.
+            StreamInterruptedError: The stream ended before the run had come to rest; `job_id` is the run's id, `partial` the events.
+            WithdrawnError: The provider does not offer it any more.
+        """
+        return drive_stream(self._events(name, request), self)
+
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which `max_concurrency` run side by side."""
         return self.run(embeddings.embed(self._setting, request, max_concurrency=max_concurrency))
@@ -121,6 +137,10 @@ class AsyncClient(FlowRunner, Awaited, Calls):
     def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return adrive_stream(self._stream(request), self)
+
+    def legacy_stream(self, name: str, request: LegacyRequest | None = None) -> AsyncGenerator[LegacyEvent, None]:
+        """As `Client.legacy_stream`; iterated with `async for`."""
+        return adrive_stream(self._events(name, request), self)
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which `max_concurrency` run side by side."""

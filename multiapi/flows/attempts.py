@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -98,7 +99,7 @@ def warn_of_model(setting: Setting, model: Any) -> None:
 
 
 def withdrawn(
-    setting: Setting, http: HttpRequest, error: MultiApiError, operation: Withdrawal | None = None
+    setting: Setting, http: HttpRequest, error: MultiApiError, operation: Withdrawal | None = None, request: Any = None
 ) -> MultiApiError:
     """The error as it is, or as `WithdrawnError` where it refuses a model or an operation that is known to be withdrawn."""
     if not isinstance(error, StatusError) or isinstance(error, WithdrawnError):
@@ -116,11 +117,24 @@ def withdrawn(
             instead = f"use {found.replaced_by}" if found.replaced_by else "models() lists those there are"
             made.add(f"{name} has withdrawn the model {printable(model, 120)}{_since(since)}: {instead}")
             return made
-    if operation is not None and is_gone:
+    if operation is not None and is_gone and not (operation.is_guess and _is_about_an_id(http, error, request)):
         made = error.as_class(WithdrawnError, since=operation.since)
-        made.add(f"{name} has withdrawn this operation{_since(operation.since)}: {operation.instead}")
+        does = "seems to have" if operation.is_guess else "has"
+        made.add(f"{name} {does} withdrawn this operation{_since(operation.since)}: {operation.instead}")
         return made
     return error
+
+
+def _is_about_an_id(http: HttpRequest, error: StatusError, request: Any) -> bool:
+    """Whether a 404 says that something with an id of the request is not there; one that names the path is about the operation."""
+    if error.status == 410 or http.path in error.message:
+        return False
+    body = http.json if isinstance(http.json, dict) else {}
+    named = [value for name, value in body.items() if name.endswith("_id")]
+    ids = (*getattr(request, "ids", {}).values(), *named)
+    return any(
+        re.search(rf"(?<!\w){re.escape(each)}(?!\w)", error.message) for each in ids if isinstance(each, str) and each
+    )
 
 
 def _since(day: str | None) -> str:
@@ -142,7 +156,9 @@ def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, 
             charge.interrupted(error)
             raise
         with charge.failing(failure):
-            yield from again(setting, operation.retry, http, failure, attempt, gone=operation.withdrawn)
+            yield from again(
+                setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
+            )
 
 
 def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
@@ -250,6 +266,7 @@ def again(
     attempt: int,
     *,
     gone: Withdrawal | None = None,
+    request: Any = None,
 ) -> Flow[None]:
     """Wait before the next attempt, or raise the error if there is to be none."""
     error.attempts = attempt
@@ -275,7 +292,7 @@ def again(
             )
             return
         reason = refused
-    error = withdrawn(setting, http, error, gone)
+    error = withdrawn(setting, http, error, gone, request)
     error.not_repeated = reason
     add_hints(setting.provider, http, error)
     logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)

@@ -19,7 +19,7 @@ from multiapi.errors import (
 )
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.json import UnwritableError
-from multiapi.provider import Provider, StreamDecoder
+from multiapi.provider import EventDecoder, Provider, StreamDecoder
 from multiapi.sending.addresses import is_loopback, origin_of, variable_of_address
 from multiapi.sending.echoes import scrubbed, without_key
 from multiapi.sending.engines import was_written
@@ -189,7 +189,9 @@ class Failures(NamedTuple):
         through = None if sent is None else sent.extensions.get("through")
         return "" if through is None else f" through the proxy {through}"
 
-    def in_a_stream(self, error: Exception, request: HttpRequest, decoder: StreamDecoder) -> MultiApiError:
+    def in_a_stream(
+        self, error: Exception, request: HttpRequest, decoder: StreamDecoder | EventDecoder
+    ) -> MultiApiError:
         """A transport's exception in the middle of a stream, with what had arrived."""
         failure = self.on_the_way(error, request=request)
         partial = decoder.partial()
@@ -201,7 +203,7 @@ class Failures(NamedTuple):
             f"{self.provider.name} broke the stream off: {failure}",
             provider=self.provider.name,
             partial=partial,
-            request_id=partial.request_id,
+            request_id=getattr(partial, "request_id", None),
             outcome_unknown=True,
         )
 

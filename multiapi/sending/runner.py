@@ -6,6 +6,7 @@ What is yielded stands in `multiapi.sending.primitives`, and the loops that do i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,6 @@ from multiapi.flows.driving import Items, Steps, Work
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.negotiation.plan import Plan
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import Disk, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
@@ -23,7 +23,7 @@ from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
 from multiapi.sending.primitives import Close, Next, Pause, Read, ResolveKey, SideBySide, TakeTurn, Transmit
 from multiapi.sending.settings import Settings
-from multiapi.sending.streams import MAX_DRAINED_CHUNKS, StreamReading
+from multiapi.sending.streams import MAX_DRAINED_CHUNKS, BodyReading, EventReading, StreamReading
 from multiapi.types.chat import ChatRequest, ChatResponse
 
 if TYPE_CHECKING:
@@ -112,15 +112,27 @@ class FlowRunner(Settings):
         return self._called(chat.chat(self._setting, request))
 
     def _stream(self, request: ChatRequest) -> Steps[ChatResponse]:
-        """A streamed answer: open, read, hand on the deltas, drain, close. The result is the response of its last delta."""
+        """A streamed answer; the result is the response of its last delta."""
         if self.provider.chat_stream is None:
-            last = whole_answer((yield from self._called(chat.chat(self._setting, request))))
-            yield Items(last)
-            return chat.last_response(last[-1])
-        live, plan = yield from self._opened(request)
-        reading: StreamReading | None = None
+            return self._in_one_piece(request)
+        return self._handed_on(self._opened(request))
+
+    def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
+        """An answer of a provider that streams none, as a stream would give it."""
+        last = whole_answer((yield from self._called(chat.chat(self._setting, request))))
+        yield Items(last)
+        return chat.last_response(last[-1])
+
+    def _events(self, name: str, request: Any) -> Steps[None]:
+        """An answer in named events."""
+        return self._handed_on(self._opened_events(name, request))
+
+    def _handed_on(self, opening: Steps[BodyReading]) -> Steps[Any]:
+        """Open an answer, read it, hand on what comes, drain, close."""
+        reading: BodyReading | None = yield from opening
+        assert reading is not None
+        live = reading.live
         try:
-            reading = StreamReading(self, plan, live)
             following = Next(live)
             try:
                 while (chunk := (yield following)) is not None:
@@ -143,17 +155,32 @@ class FlowRunner(Settings):
                 raise failure
             if rest:
                 yield Items(rest)
-            return chat.last_response(reading.last)
+            return reading.result()
         finally:
             if reading is not None:
                 reading.left()
             yield Close(live)
 
-    def _opened(self, request: ChatRequest) -> Steps[tuple[LiveAnswer, Plan]]:
-        """A streamed answer that has begun."""
+    def _opened(self, request: ChatRequest) -> Steps[BodyReading]:
+        """A streamed chat that has begun."""
         opened: list[LiveAnswer] = []
         _, plan = yield from self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
-        return opened[-1], plan
+        return (yield from _closed_on_failure(opened[-1], lambda: StreamReading(self, plan, opened[-1])))
+
+    def _opened_events(self, name: str, request: Any) -> Steps[BodyReading]:
+        """An answer in named events that has begun."""
+        from multiapi.flows import events
+
+        opened: list[LiveAnswer] = []
+        begun = yield from self._run(events.open_events(self._setting, name, request), self._deadline(), opened)
+        return (
+            yield from _closed_on_failure(
+                opened[-1],
+                lambda: EventReading(
+                    self, opened[-1], begun.decoder(opened[-1].head, self.limits), begun.charge, begun.job_id
+                ),
+            )
+        )
 
     # ------------------------------------------------------------------------------------ one request
 
@@ -254,6 +281,15 @@ def _worked(step: Work) -> Steps[Any]:
         return (yield step)
     except Exception as error:
         return error
+
+
+def _closed_on_failure(live: LiveAnswer, make: Callable[[], BodyReading]) -> Steps[BodyReading]:
+    """What reads an answer, or the answer closed where that cannot be made."""
+    try:
+        return make()
+    except BaseException:
+        yield Close(live)
+        raise
 
 
 def _drained(following: Next) -> Steps[None]:

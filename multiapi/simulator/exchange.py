@@ -85,3 +85,5 @@ def event(value: Any) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
+
+NAMED_DONE = b"event: done\ndata: [DONE]\n\n"

@@ -44,7 +44,7 @@ from dataclasses import dataclass, field
 from random import Random
 from urllib.parse import unquote
 
-from multiapi.simulator.exchange import DONE, Answer, Drop, Pause, Piece
+from multiapi.simulator.exchange import DONE, NAMED_DONE, Answer, Drop, Pause, Piece
 
 HEADER = "x-multiapi-fault"
 
@@ -258,18 +258,22 @@ def _events(fault: Fault, pieces: Iterable[Piece], error_event: bytes) -> Iterat
             yield Pause(float(seconds or 30))
             stall = -1
         if number == error:
-            yield error_event
+            yield b"event: error\n" + error_event if _is_named(piece) else error_event
             return
         if slow := fault.get("slow"):
             yield Pause(float(slow))
         if number == malformed:
             yield b'data: {"id": "broken", "choices": [{"del\n\n'
             malformed = -1
-        elif not (piece == DONE and "no-done" in fault):
+        elif not ("no-done" in fault and piece in (DONE, NAMED_DONE)):
             yield piece
         number += 1
     if cut >= number:
         yield Drop()
+
+
+def _is_named(piece: Piece) -> bool:
+    return isinstance(piece, bytes) and piece.startswith(b"event: ")
 
 
 def _commented(events: Iterator[Piece]) -> Iterator[Piece]:

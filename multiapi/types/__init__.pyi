@@ -128,6 +128,9 @@ from multiapi.types.jobs import (
     Progress as Progress,
 )
 from multiapi.types.legacy import (
+    LegacyEvent as LegacyEvent,
+)
+from multiapi.types.legacy import (
     LegacyRequest as LegacyRequest,
 )
 from multiapi.types.limits import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from multiapi.types.media import Media
 
@@ -23,3 +23,15 @@ class LegacyRequest:
     body: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     file: Media | str | None = None
+
+
+class LegacyEvent(NamedTuple):
+    """One event of a streamed run.
+
+    Attributes:
+        name: The provider's word, as in "thread.message.delta"; the last one of a whole stream is "done".
+        data: What stands in it: parsed JSON, or the text where it is none.
+    """
+
+    name: str
+    data: Any

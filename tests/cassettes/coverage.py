@@ -68,13 +68,11 @@ def offered(provider: str) -> list[Operation]:
 
 
 def streams(operation: Operation) -> bool:
-    """Whether the vendor documents answers as event streams that the core asks for: those of chat.
-
-    AI/ML API can stream its other protocols and its runs too; the core takes those whole.
-    """
-    answer: dict[str, Any] = operation.spec["responses"].get("200", {})
-    events = answer.get("content", {}).get("text/event-stream")
-    return operation.id == "createChatCompletion" and events is not None and not events.get("x-undocumented")
+    """Whether the provider documents answers as event streams that the core asks for: those of chat and of runs."""
+    answers = [operation.spec["responses"].get(status, {}) for status in ("200", "201")]
+    events = [answer["content"]["text/event-stream"] for answer in answers if "text/event-stream" in answer.get("content", {})]
+    asked = operation.id in {"createChatCompletion", "createRun", "createThreadAndRun", "submitToolOutputs"}
+    return asked and any(not each.get("x-undocumented") for each in events)
 
 
 @lru_cache(maxsize=1000)

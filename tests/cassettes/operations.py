@@ -9,7 +9,7 @@ from typing import Any
 
 from multiapi.types.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
 from multiapi.types.batches import BatchRequest
-from multiapi.errors import JobFailedError, JobTimeoutError, NotFoundError, ServerError
+from multiapi.errors import JobFailedError, JobTimeoutError, NotFoundError, ServerError, StreamInterruptedError
 from multiapi.types.legacy import LegacyRequest
 from multiapi.types.media import Media
 from multiapi.types.media_requests import ImageEditRequest, ImageRequest, MeshRequest, ModerationRequest, MusicRequest, OcrRequest, SpeechRequest, TranscriptionRequest, VideoRequest, VisionFeaturesRequest
@@ -351,6 +351,13 @@ def aimlapi_legacy() -> Named:
     def run(done: list[Any]) -> dict[str, str]:
         return {"thread_id": done[1]["thread_id"], "run_id": done[1]["id"]}
 
+    def with_outputs(waiting: dict[str, Any]) -> LegacyRequest:
+        calls = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
+        outputs = [{"tool_call_id": call["id"], "output": "rain"} for call in calls]
+        return LegacyRequest(
+            ids={"thread_id": waiting["thread_id"], "run_id": waiting["id"]}, body={"tool_outputs": outputs}
+        )
+
     tool = {
         "type": "function",
         "function": {"name": WEATHER.name, "description": WEATHER.description, "parameters": dict(WEATHER.parameters)},
@@ -428,6 +435,34 @@ def aimlapi_legacy() -> Named:
                 ),
             ),
             about("get_run", run, wait_s=10.0),
+        ),
+        "run_streamed": (
+            legacy("create_assistant", body=plain),
+            step(
+                "legacy_stream",
+                "create_thread_and_run",
+                lambda done: LegacyRequest(body={"assistant_id": done[0]["id"], "thread": hello}),
+            ),
+        ),
+        "run_streamed_tools": (
+            legacy("create_assistant", body={**plain, "tools": [tool]}),
+            legacy("create_thread", body=weather),
+            step(
+                "legacy_stream",
+                "create_run",
+                lambda done: LegacyRequest(ids={"thread_id": done[1]["id"]}, body={"assistant_id": done[0]["id"]}),
+            ),
+            step("legacy_stream", "submit_tool_outputs", lambda done: with_outputs(done[2][-2].data)),
+        ),
+        "run_streamed_ended_early": (
+            legacy("create_assistant", body=plain),
+            step(
+                "legacy_stream",
+                "create_thread_and_run",
+                lambda done: LegacyRequest(body={"assistant_id": done[0]["id"], "thread": hello}),
+                fault="end=5",
+                raises=StreamInterruptedError,
+            ),
         ),
         "run_cancelled": (
             legacy("create_assistant", body={**plain, "tools": [tool]}),

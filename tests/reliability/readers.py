@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -15,7 +16,7 @@ from langchain_multiapi._structured import AnswerParser
 from llamaindex_multiapi._structured import Growing
 from multiapi.errors import MultiApiError
 from multiapi.formats import account as account_format
-from multiapi.formats import assembly, error_words, jobs, tool_arguments, tool_calls
+from multiapi.formats import assembly, error_words, jobs, named_events, tool_arguments, tool_calls
 from multiapi.formats import media as media_format
 from multiapi.formats import messages as messages_format
 from multiapi.formats import responses as responses_format
@@ -286,6 +287,12 @@ BYTE_READERS: dict[str, Feed] = {
     "multiapi.http.sse.SseDecoder": _fed(sse.SseDecoder, end="close"),
     "multiapi.formats.stream.ChatStream": _fed(
         lambda: openai_answers.chat_stream_decoder(HEAD, MANY, provider="acme"), end="close"
+    ),
+    "multiapi.formats.named_events.NamedEvents": _fed(
+        lambda: named_events.NamedEvents(
+            HEAD, MANY, provider="acme", read_event_error=partial(openai_answers.read_event_error, provider="acme")
+        ),
+        end="close",
     ),
     "multiapi.sending.bodies.BodyReader": _fed(lambda: body_reader.BodyReader(HEAD, 10**9, "acme"), end="answer"),
     "multiapi.http.vectors.VectorReader": _fed(vectors.VectorReader, end="finish"),

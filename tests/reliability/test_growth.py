@@ -177,7 +177,8 @@ ELSEWHERE = {
     "multiapi.transport.slots.Slots": "counts connections",
     "multiapi.negotiation.plan.DeltaFilter": "a protocol",
     "multiapi.sending.retry_budget.RetryBudget": "counts retries",
-    "multiapi.sending.streams.StreamReading": "hands bytes on to ChatStream",
+    "multiapi.sending.streams.BodyReading": "hands bytes on to ChatStream and NamedEvents",
+    "multiapi.provider.EventDecoder": "a protocol",
 }
 
 

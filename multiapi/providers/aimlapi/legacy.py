@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from multiapi.errors import InvalidRequestError
-from multiapi.formats.openai.vendor import parse_object
+from multiapi.formats.named_events import NamedEvents
+from multiapi.formats.openai.vendor import parse_object, read_event_error
 from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse, path_segment
-from multiapi.provider import Operation, Retry, Withdrawal
+from multiapi.provider import EventOperation, Operation, Retry, Withdrawal
 from multiapi.types.legacy import LegacyRequest
+from multiapi.types.limits import Limits
 from multiapi.types.media import needs_bytes
 from multiapi.types.media_fields import UNKNOWN, fitting
 from multiapi.types.media_kinds import container_of, upload_name
@@ -88,6 +91,7 @@ ROUTES: Mapping[str, tuple[str, str]] = {
 }
 """Method and path by the name of the operation; ids in braces are those of `LegacyRequest.ids`."""
 
+_ASSISTANTS = Withdrawal(None, "chat() with tools does it today", is_guess=True)
 _SEARCH = Withdrawal("2026-02-05", "models with web_search_options in a chat search today")
 _SONGS = "music() makes songs today"
 _VIDEOS = "video() makes videos today"
@@ -97,6 +101,7 @@ WITHDRAWN: Mapping[str, Withdrawal] = {
     "create_image_with_url": Withdrawal("2026-08-21", "image() takes what models need, an address too"),
     "get_balance_legacy": Withdrawal("2026-04-15", "balance() says it today"),
     "create_completion": Withdrawal("2026-08-21", "chat() is asked today"),
+    **{name: _ASSISTANTS for name, (_, path) in ROUTES.items() if path.startswith(("/assistants", "/threads"))},
     **{name: _SEARCH for name in ROUTES if name.startswith("bagoodex_")},
     **{name: Withdrawal(None, _SONGS) for name in ROUTES if name.startswith("suno_v1_")},
     **{name: Withdrawal("2025-02-26", _SONGS) for name in ROUTES if name.startswith("suno_v2_")},
@@ -138,13 +143,25 @@ _TAKEN = {
 }
 
 
-def build(request: LegacyRequest | None, *, name: str) -> HttpRequest:
-    """The request as it is documented.
+STREAMED = ("create_run", "create_thread_and_run", "submit_tool_outputs")
+"""Those that are documented to answer in events too."""
+
+
+def build(request: LegacyRequest | None, *, name: str, stream: bool = False) -> HttpRequest:
+    """The request as it is documented; with `stream` the one whose answer comes in events.
 
     Raises:
-        InvalidRequestError: An id in the path is missing, or is one that would change the path.
+        InvalidRequestError: An id in the path is missing, or is one that would change the path; or the body asks for events by itself.
     """
     wanted = request or LegacyRequest()
+    if stream:
+        wanted = replace(wanted, body={**wanted.body, "stream": True})
+    elif wanted.body.get("stream"):
+        instead = f"call legacy_stream({name!r}, ...)" if name in STREAMED else "no such answer is documented"
+        raise InvalidRequestError(
+            f"aimlapi: legacy({name!r}) reads a whole response, so its body cannot have 'stream': {instead}",
+            provider=_NAME,
+        )
     method, template = ROUTES[name]
     needed = re.findall(r"{(\w+)}", template)
     missing = [each for each in needed if each not in wanted.ids]
@@ -197,6 +214,11 @@ def parse(response: HttpResponse, *, may_be_empty: bool = False) -> Any:
     return parse_object(response, _NAME)
 
 
+def decoder(head: HttpResponse, limits: Limits) -> NamedEvents:
+    """Reads a run in events."""
+    return NamedEvents(head, limits, provider=_NAME, read_event_error=partial(read_event_error, provider=_NAME))
+
+
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     name: Operation(
         name,
@@ -206,6 +228,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         limit="media_answer_bytes",
         withdrawn=WITHDRAWN.get(name),
         free=name not in _PAID,
+        events=EventOperation(partial(build, name=name, stream=True), decoder) if name in STREAMED else None,
     )
     for name, (method, _) in ROUTES.items()
 }

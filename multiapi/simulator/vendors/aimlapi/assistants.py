@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from multiapi.simulator.exchange import Answer
+from multiapi.simulator.exchange import NAMED_DONE, Answer
 from multiapi.simulator.model import Conversation, Reply, Tool, ToolCall, Turn, tokens
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.aimlapi.shared import Shared
@@ -429,6 +429,8 @@ class Assistants(Shared):
         if run["_turns"]:
             yield _event("thread.run.queued", _shown(run))
         else:
+            if call.operation.id == "createThreadAndRun":
+                yield _event("thread.created", _shown(self.records["threads"][run["thread_id"]]))
             yield _event("thread.run.created", _shown(run))
             yield _event("thread.run.queued", _shown(run))
         run.update(status="in_progress", started_at=self.now())
@@ -436,7 +438,7 @@ class Assistants(Shared):
         made = self._finish_run(call, run)
         if run["status"] == "failed":
             yield _event("thread.run.failed", _shown(run))
-            yield b"event: done\ndata: [DONE]\n\n"
+            yield NAMED_DONE
             return
         step = list(self.records["steps"].values())[-1]
         yield _event("thread.run.step.created", {**_shown(step), "status": "in_progress"})
@@ -462,7 +464,7 @@ class Assistants(Shared):
             yield _event("thread.message.completed", message)
             yield _event("thread.run.step.completed", _shown(step))
             yield _event(f"thread.run.{run['status']}", _shown(run))
-        yield b"event: done\ndata: [DONE]\n\n"
+        yield NAMED_DONE
 
 
 def _event(name: str, value: Any) -> bytes:

@@ -1,0 +1,59 @@
+"""Answers in named events as flows: asked for until one begins; the client then reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from multiapi.errors import MultiApiError, UnsupportedError
+from multiapi.flows.attempts import again, refusal
+from multiapi.flows.charges import Charge, begin
+from multiapi.flows.steps import Flow, Setting
+from multiapi.http.exchange import HttpResponse
+from multiapi.provider import EventDecoder, names, operation_of
+from multiapi.types.limits import Limits
+
+
+class Begun(NamedTuple):
+    """An answer of which the head is there."""
+
+    decoder: Callable[[HttpResponse, Limits], EventDecoder]
+    charge: Charge
+    job_id: str | None
+    """The run that goes on, where the request names one."""
+
+
+def open_events(setting: Setting, name: str, request: Any) -> Flow[Begun]:
+    """Ask for an operation's answer in events until it begins.
+
+    Raises:
+        UnsupportedError: The operation has no such answer; the message names those that have.
+    """
+    operation = operation_of(setting.provider, name)
+    if operation.events is None:
+        having = [each for each, other in setting.provider.operations.items() if other.events is not None]
+        raise UnsupportedError(
+            f"{setting.provider.name} streams no events of {name}; {names(having)} do", provider=setting.provider.name
+        )
+    http = replace(operation.events.build(request), stream=True)
+    job_id = getattr(request, "ids", {}).get("run_id")
+    attempt = 0
+    while True:
+        attempt += 1
+        charge = yield from begin(setting, operation, http, request)
+        try:
+            response = yield http
+            if 200 <= response.status < 300:
+                return Begun(operation.events.decoder, charge, job_id)
+            raise refusal(setting, response)
+        except MultiApiError as error:
+            failure = error
+        except BaseException as error:
+            charge.interrupted(error)
+            raise
+        failure.job_id = failure.job_id or job_id
+        with charge.failing(failure):
+            yield from again(
+                setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
+            )

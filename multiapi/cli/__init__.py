@@ -18,4 +18,4 @@ def main() -> None:
         sys.exit(1)
     from multiapi.cli.commands import app
 
-    app()
+    app(prog_name="multiapi")

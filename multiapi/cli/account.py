@@ -20,6 +20,9 @@ def models(
     words: Annotated[list[str] | None, typer.Argument(help="Only models in which each of these words occurs.")] = None,
     *,
     limit: Annotated[int | None, typer.Option(help="Maximum number.", min=1)] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only models of this kind, in the provider's word or a part of it, as in image.")
+    ] = None,
     deprecated: Annotated[
         bool, typer.Option("--deprecated", help="Only models that are deprecated, superseded or withdrawn.")
     ] = False,
@@ -38,7 +41,11 @@ def models(
         _deprecations(run, client, words or [], limit)
         return
     listed = client.models()
-    found = [info for info in listed if _matches(info, words or []) and info.is_offered]
+    found = [
+        info
+        for info in listed
+        if _matches(info, words or []) and info.is_offered and (kind is None or info.is_of(kind))
+    ]
     shown = found if limit is None else found[:limit]
     if run.json:
         output.write_json(
@@ -119,7 +126,9 @@ def usage(
     start: Annotated[str | None, typer.Option(help="The first day, as in 2026-11-01.")] = None,
     end: Annotated[str | None, typer.Option(help="The last day.")] = None,
     period: Annotated[str | None, typer.Option(help="Instead of days, as in 24h or 30d.")] = None,
-    group_by: Annotated[str | None, typer.Option(help="day, model or day,model.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="day, model or day,model.", autocompletion=lambda: ["day", "model", "day,model"])
+    ] = None,
     today: Annotated[bool, typer.Option("--today", help="Only today.")] = False,
     chart: Annotated[bool, typer.Option("--chart", help="Draw what was spent, per model and day.")] = False,
 ) -> None:
@@ -130,6 +139,8 @@ def usage(
     if today:
         _today(run, client)
         return
+    if period is not None and (start is not None or end is not None):
+        raise InvalidRequestError("give --period, or --start and --end, not both")
     wanted = UsageRequest(start=start, end=end, period=period, group_by=group_by)
     report = _report(client, wanted, by_day=chart and group_by is None)
     if run.json:
@@ -151,16 +162,25 @@ def usage(
 
 
 def _report(client: Client, wanted: Any, *, by_day: bool) -> Any:
-    """The report, by day where the vendor takes that; a vendor without it says so before anything is sent."""
+    """The report in the first form that the provider takes: by day, for the period, or for its days. A refusal comes before anything is sent."""
     from dataclasses import replace
+    from datetime import datetime
 
-    if by_day:
+    from multiapi.types.account import days_of
+
+    days = None if wanted.period is None else days_of(wanted.period, datetime.now().astimezone().date())
+    dated = [] if days is None else [replace(wanted, period=None, start=days[0], end=days[1])]
+    forms = [*([replace(wanted, group_by="day")] if by_day else []), wanted, *dated]
+    refusal: UnsupportedError | InvalidRequestError | None = None
+    for form in forms:
         try:
-            return client.usage(replace(wanted, group_by="day"))
-        except (UnsupportedError, InvalidRequestError) as error:
+            return client.usage(form)
+        except (UnsupportedError, InvalidRequestError) as error:  # of the package itself: nothing was sent
             if error.status is not None or "usage" not in client.provider.operations:
                 raise
-    return client.usage(wanted)
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
 
 
 def _charts(run: Run, report: Any) -> None:
@@ -191,7 +211,12 @@ def _today(run: Run, client: Client) -> None:
 def health(
     run: Run,
     *,
-    check: Annotated[str, typer.Option(help=f"Which: {', '.join(get_args(HealthCheck))}.")] = "health",
+    check: Annotated[
+        str,
+        typer.Option(
+            help=f"Which: {', '.join(get_args(HealthCheck))}.", autocompletion=lambda: list(get_args(HealthCheck))
+        ),
+    ] = "health",
 ) -> None:
     """Ask the vendor whether it is well; ends with 7 if not."""
     if check not in get_args(HealthCheck):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
-from dataclasses import is_dataclass, replace
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from multiapi.cli.exit_codes import SUMMARY
-from multiapi.cli.run import PROVIDER_VARIABLE, Run
+from multiapi.cli import output
+from multiapi.cli.exit_codes import OTHER
+from multiapi.cli.run import MODEL_VARIABLE, PROVIDER_VARIABLE, Run, no_facts, silence_stdout
 from multiapi.providers import PROVIDERS, known_providers
 
 # ------------------------------------------------------------------------------------------------ common options
@@ -37,7 +40,7 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         "-p",
-        help=f"The vendor: {', '.join(PROVIDERS)}. Else from {PROVIDER_VARIABLE}, or written before the model.",
+        help=f"The provider: {', '.join(PROVIDERS)}. Else from {PROVIDER_VARIABLE}, or written before the model.",
         autocompletion=provider_names,
         rich_help_panel="Common options",
     ),
@@ -47,7 +50,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="The model, as MODEL or PROVIDER:MODEL. Else one from the vendor's own examples.",
+        help=f"The model, as MODEL or PROVIDER:MODEL. Else from {MODEL_VARIABLE}, else one from the provider's own examples.",
         autocompletion=model_names,
         rich_help_panel="Common options",
     ),
@@ -106,12 +109,84 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 # ------------------------------------------------------------------------------------------------ making commands
 
+RESUMED = ("into", "force", "open_it")
+"""Options of a command that are said again where it goes on with a job."""
 
-def add_command(app: typer.Typer, function: Callable[..., None], *, without: Collection[str] = ()) -> None:
+
+class _PlainFlags:
+    """Shows flags without a type in the help."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters of a command, `--help` among them."""
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for each in found:
+            if getattr(each, "is_flag", False):
+                each.metavar = ""
+        return found
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command."""
+
+
+class Commands(_PlainFlags, TyperGroup):
+    """The program: an error in its words, too, is one line, and one object with `--json`."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program."""
+        extra["windows_expand_args"] = windows_expand_args
+        given = sys.argv[1:] if args is None else list(args)
+        output.prepare_streams()
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except USAGE_ERROR as error:
+            code = _wrong_usage(error, given)
+        except typer.Abort:
+            output.note("aborted", style="bold red")
+            code = OTHER
+        except BrokenPipeError:
+            silence_stdout()
+            code = OTHER
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
+"""The class of all errors in the words of a command; where it comes from depends on Typer's version."""
+
+
+def _wrong_usage(error: Any, given: list[str]) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "multiapi"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return int(error.exit_code)
+    text = error.format_message()
+    sentence = f"{text[:1].lower()}{text[1:].rstrip('.')}; see {path} --help"
+    output.note(f"error: {sentence}", style="bold red")
+    end = given.index("--") if "--" in given else len(given)
+    if "--json" in given[:end]:
+        output.write_json({"error": no_facts("UsageError", sentence, int(error.exit_code))})
+    return int(error.exit_code)
+
+
+def add_command(
+    app: typer.Typer, function: Callable[..., None], *, example: str, without: Collection[str] = ()
+) -> None:
     """Make a command of a function whose first argument is the `Run`; the common options are added to its own.
 
     An argument whose type is a dataclass stands for the options that are its fields.
     """
+    name = function.__name__.rstrip("_").replace("_", "-")
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     groups: dict[str, Any] = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
     options = [
@@ -126,9 +201,15 @@ def add_command(app: typer.Typer, function: Callable[..., None], *, without: Col
     shown = [context, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options)]
 
     def called(context: typer.Context, **values: Any) -> None:
-        given = {option: values.pop(option, default) for option, (_, default) in _OPTIONS.items()}
+        before = context.obj if isinstance(context.obj, dict) else {}
+        given = {
+            option: values.pop(option) if values.get(option, default) != default else before.get(option, default)
+            for option, (_, default) in _OPTIONS.items()
+        }
+        for option in _OPTIONS:
+            values.pop(option, None)
         run = Run(
-            command=function.__name__,
+            command=name,
             provider_given=given["provider"],
             model_given=given["model"],
             timeout=given["timeout"],
@@ -138,10 +219,8 @@ def add_command(app: typer.Typer, function: Callable[..., None], *, without: Col
             quiet=given["quiet"],
             simulated=given["simulator"],
             debug=given["debug"],
+            to_go_on=[*_said_again(context, values), *_said_again(context, given, common=True)],
         )
-        everywhere = context.obj if isinstance(context.obj, Run) else None
-        if everywhere is not None:
-            run = replace(run, simulated=run.simulated or everywhere.simulated, debug=run.debug or everywhere.debug)
         for group, kind in groups.items():
             values[group] = kind(**{option.name: values.pop(option.name) for option in _options_of(kind)})
         code = run.end(functools.partial(function, run, **values))
@@ -151,7 +230,23 @@ def add_command(app: typer.Typer, function: Callable[..., None], *, without: Col
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in shown}
     called.__doc__ = function.__doc__
-    app.command(function.__name__, epilog=SUMMARY)(called)
+    app.command(name, cls=Command, epilog=f"Example: {example}\n\nExit codes: see multiapi --help")(called)
+
+
+_SAID_AGAIN = ("timeout", "proxy", "no_proxy", "json", "quiet")
+
+
+def _said_again(context: typer.Context, values: Mapping[str, Any], *, common: bool = False) -> list[str]:
+    """The options among these that matter where a command goes on with a job, as they are written."""
+    words: list[str] = []
+    declared: Mapping[str, Any] = {str(each.name): each for each in context.command.params}
+    for name in _SAID_AGAIN if common else RESUMED:
+        each, value = declared.get(name), values.get(name)
+        if each is None or value in {None, False} or value == each.default:
+            continue
+        option = max(each.opts, key=len)
+        words += [option] if value is True else [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
 
 
 def _options_of(group: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -8,12 +8,24 @@ import typer
 
 from multiapi._version import __version__
 from multiapi.cli import account, batch, chat, media, simulator
-from multiapi.cli.command import DebugOption, SimulatorOption, add_command
+from multiapi.cli.command import (
+    Commands,
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    NoProxyOption,
+    ProviderOption,
+    ProxyOption,
+    QuietOption,
+    SimulatorOption,
+    TimeoutOption,
+    add_command,
+)
 from multiapi.cli.exit_codes import SUMMARY
-from multiapi.cli.run import Run
 
 app = typer.Typer(
     name="multiapi",
+    cls=Commands,
     help="Ask Bineric, Binom.Router, AI/ML API, AICredits and Binobox from the terminal.",
     epilog=SUMMARY,
     no_args_is_help=True,
@@ -32,6 +44,13 @@ def _print_version(asked: bool) -> None:
 def everywhere(
     context: typer.Context,
     *,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    timeout: TimeoutOption = None,
+    proxy: ProxyOption = None,
+    no_proxy: NoProxyOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
     simulator: SimulatorOption = False,
     debug: DebugOption = False,
     version: Annotated[  # noqa: ARG001  (its callback does it)
@@ -40,20 +59,41 @@ def everywhere(
     ] = False,
 ) -> None:
     """Ask Bineric, Binom.Router, AI/ML API, AICredits and Binobox from the terminal."""
-    context.obj = Run("", simulated=simulator, debug=debug)
+    context.obj = {
+        "provider": provider,
+        "model": model,
+        "timeout": timeout,
+        "proxy": proxy,
+        "no_proxy": no_proxy,
+        "json": json,
+        "quiet": quiet,
+        "simulator": simulator,
+        "debug": debug,
+    }
 
 
-add_command(app, chat.chat)
-add_command(app, chat.embed)
-add_command(app, media.image)
-add_command(app, media.speech)
-add_command(app, media.transcribe)
-add_command(app, media.music)
-add_command(app, media.video)
-add_command(app, media.ocr)
-add_command(app, batch.batch)
-add_command(app, account.models)
-add_command(app, account.balance, without={"model"})
-add_command(app, account.usage, without={"model"})
-add_command(app, account.health, without={"model"})
-add_command(app, simulator.simulator, without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator"})
+NO_MODEL = {"model"}
+
+add_command(app, chat.chat, example="multiapi chat -p aimlapi -f notes.txt 'Summarize this'")
+add_command(app, chat.embed, example="multiapi embed -p aicredits 'a harbour' 'a boat' 'a tax form'")
+add_command(app, media.image, example="multiapi image -p binobox 'a red house by the sea' -o house.png")
+add_command(app, media.speech, example="multiapi speech -p aicredits 'Hello from the harbour.' -o hello.mp3")
+add_command(app, media.transcribe, example="multiapi transcribe -p aicredits hello.mp3")
+add_command(app, media.music, example="multiapi music -p binobox 'a calm piano' -o calm.mp3")
+add_command(app, media.video, example="multiapi video -p binobox 'a cat on a roof' -o cat.mp4")
+add_command(app, media.ocr, example="multiapi ocr -p aimlapi page.png -o page.md")
+add_command(
+    app,
+    batch.batch,
+    example="multiapi batch in.jsonl out.jsonl -m aimlapi:openai/gpt-4o --prompt 'Label: {text}' --budget '5 USD'",
+)
+add_command(app, account.models, example="multiapi models -p aimlapi gpt --limit 5")
+add_command(app, account.balance, example="multiapi balance -p binobox", without=NO_MODEL)
+add_command(app, account.usage, example="multiapi usage -p aimlapi --period 7d --chart", without=NO_MODEL)
+add_command(app, account.health, example="multiapi health -p aicredits", without=NO_MODEL)
+add_command(
+    app,
+    simulator.simulator,
+    example="multiapi simulator --port 8899",
+    without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator"},
+)

@@ -22,6 +22,8 @@ M = TypeVar("M", bound=Media)
 
 STANDARD = "-"
 """Stdin or stdout, where a file is wanted."""
+MOST_NUMBER = 1_000
+"""Above this, a file keeps the name that was made for it."""
 OPENED_KINDS = frozenset({"image", "audio", "video", "mesh"})
 """What `--open` hands to the system. A vendor's HTML or scripts are not opened, and SVG can hold scripts."""
 OPENERS = {"darwin": "open", "linux": "xdg-open", "freebsd": "xdg-open", "openbsd": "xdg-open"}
@@ -158,8 +160,13 @@ class Destination:
         stem = wanted.stem if wanted.suffix else wanted.name
         target = self.folder / (f"{stem}{ending}" if number is None else f"{stem}-{number}{ending}")
         if target.exists() and not self.force:
-            note(f"{target} is there already; saved as {saved} instead", style="yellow")
-            return saved
+            stem = target.stem if number is not None else stem
+            numbered = (self.folder / f"{stem}-{count}{ending}" for count in range(2, MOST_NUMBER))
+            free = next((path for path in numbered if not path.exists()), saved)
+            note(f"{target} is there already; saved as {free} instead", style="yellow")
+            if free == saved:
+                return saved
+            target = free
         saved.replace(target)
         if ending != saved.suffix and mime_type_of_name(f"x{ending}") != mime_type_of_name(saved.name):
             note(f"{target} is a {saved.suffix[1:].upper()} file by its content", style="yellow")

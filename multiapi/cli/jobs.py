@@ -10,6 +10,7 @@ from multiapi.cli.options import Waiting
 from multiapi.cli.progress import working
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
+from multiapi.errors import InvalidRequestError
 from multiapi.provider import operation_of
 from multiapi.types.jobs import Job, JobKind
 
@@ -26,6 +27,12 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
     """
     if f"start_{kind}" not in client.provider.operations:
         operation_of(client.provider, _AT_ONCE[kind])
+    if run.simulated and (waiting.no_wait or waiting.job is not None):
+        option = "--no-wait" if waiting.no_wait else "--job"
+        raise InvalidRequestError(
+            f"{option} needs a simulator that goes on: start `multiapi simulator` in another terminal, export what it prints, "
+            "and leave --simulator out"
+        )
     if waiting.job is not None:
         with working(run, _DOING[kind]) as tell:
             run.job = Job(id=waiting.job, provider=client.provider.name, kind=kind)
@@ -39,10 +46,11 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
         }
         started = starts[kind](wanted)
         if run.json:
-            output.write_json({"job": started})
+            output.write_json({"job": started, "resume": run.resume(started)})
         else:
             output.write_text(started.id)
-        run.note(f"started; {run.resume(started)}")
+        run.note("started; fetch it with:")
+        run.command_line(run.resume(started))
         return None
     makes: dict[JobKind, Callable[..., Any]] = {
         "video": client.video,

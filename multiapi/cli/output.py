@@ -106,8 +106,13 @@ def write(*renderables: RenderableType) -> None:
 
 def note(text: str, style: str = "dim") -> None:
     """One line on stderr. What cannot be said there is no reason to fail."""
+    exact(one_line(text), style)
+
+
+def exact(text: str, style: str = "dim") -> None:
+    """The same with every blank as it is, for commands that are copied."""
     with suppress(OSError, ValueError):
-        console_for(sys.stderr).print(one_line(text), style=style, soft_wrap=True)
+        console_for(sys.stderr).print(shown(text), style=style, soft_wrap=True)
 
 
 # ------------------------------------------------------------------------------------------------ for scripts

@@ -26,10 +26,12 @@ from multiapi.errors import (
     UnsupportedError,
 )
 from multiapi.provider import Provider, operation_of
-from multiapi.providers import PROVIDERS, find_provider, split_model
+from multiapi.providers import PROVIDERS, find_provider, known_providers, split_model
+from multiapi.sending.connection_checks import passwords_of
 from multiapi.types.jobs import Job
 
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
+MODEL_VARIABLE = "MULTIAPI_MODEL"
 SIMULATED_KEY = "simulated-key"
 SHOWN_MODELS = 8
 
@@ -44,6 +46,7 @@ class Run:
         keep: Saves what is good of a paid answer although the call failed, and says where; set by commands that make something.
         unsaved: Results that were paid for and are not shown or saved yet.
         saved: Files in which they are.
+        to_go_on: Options that are said again in the command that goes on with a job.
     """
 
     command: str
@@ -61,6 +64,7 @@ class Run:
     keep: Callable[[Any], dict[str, Any]] | None = field(default=None, repr=False)
     unsaved: list[Any] = field(default_factory=list, repr=False)
     saved: list[Path] = field(default_factory=list)
+    to_go_on: list[str] = field(default_factory=list, repr=False)
     _provider: Provider | None = field(default=None, repr=False)
     _client: Client | None = field(default=None, repr=False)
 
@@ -81,15 +85,16 @@ class Run:
             provider, model = split_model(self.model_given, provider)
             return provider, model or None
         usual = os.environ.get(PROVIDER_VARIABLE) or None
-        if self.model_given is not None:
+        model_said = self.model_given or (None if usual else os.environ.get(MODEL_VARIABLE) or None)
+        if model_said is not None:
             try:
-                provider, model = split_model(self.model_given, None)
+                provider, model = split_model(model_said, None)
                 return provider, model or None
             except InvalidRequestError:
-                pass  # no vendor before the model
+                pass  # no provider before the model
         if usual is None:
             raise InvalidRequestError(
-                f"which vendor? Say -p NAME or -m NAME:MODEL, or set {PROVIDER_VARIABLE}; NAME is one of {', '.join(PROVIDERS)}"
+                f"no provider given: use -p NAME or -m NAME:MODEL, or set {PROVIDER_VARIABLE}; NAME is one of {', '.join(PROVIDERS)}"
             )
         return find_provider(usual), self.model_given
 
@@ -157,7 +162,7 @@ class Run:
             operation_of(provider, operation)
         if self.model_given is not None:
             return self.model_given
-        usual = provider.default_models.get(call)
+        usual = _usual_model(provider, call) or provider.default_models.get(call)
         if usual is not None:
             return usual
         raise InvalidRequestError(
@@ -183,13 +188,22 @@ class Run:
         if not self.quiet:
             output.note(text)
 
+    def command_line(self, text: str) -> None:
+        """A command that can be copied."""
+        if not self.quiet:
+            output.exact(text)
+
     def priced(self, result: Any) -> None:
         """What the call cost."""
         self.note(output.price(result))
 
     def resume(self, job: Job) -> str:
         """The command that goes on with a job."""
-        return f"multiapi {self.command} -p {job.provider} --job {shlex.quote(job.id)}"
+        command = {"video": "video", "music": "music", "transcription": "transcribe"}.get(job.kind, self.command)
+        words = ["multiapi", command, "-p", job.provider, "--job", job.id, *self.to_go_on]
+        if self.proxy is not None and passwords_of(self.proxy):
+            words[words.index(self.proxy)] = "http://USER:PASSWORD@HOST:PORT"
+        return shlex.join(words)
 
     # ------------------------------------------------------------------------------------ how it ends
 
@@ -202,8 +216,7 @@ class Run:
             return done.exit_code
         except BrokenPipeError:
             # The reader of this output has seen enough; Python must not complain at its own end.
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence_stdout()
             self._kept_safe()
             return OTHER
         except KeyboardInterrupt as interruption:
@@ -214,7 +227,7 @@ class Run:
         except Exception as error:
             name = type(error).__name__
             hint = "" if self.debug else " (--debug shows where)"
-            self._failed(error, f"an error of multiapi itself: {name}: {error}{hint}")
+            self._failed(error, f"an error of multiapi itself: {name}: {output.one_line(str(error))}{hint}")
             return exit_code(error)
         else:
             return 0
@@ -223,7 +236,7 @@ class Run:
     def _failed(self, error: BaseException, sentence: str) -> None:
         if self.debug:
             sys.stderr.write("".join(traceback.format_exception(error)))
-        output.note(f"error: {sentence}", style="bold red")
+        output.exact(f"error: {sentence}", style="bold red")
         good = self._what_is_good(error)
         kept = self._kept_safe()
         if kept:
@@ -263,29 +276,21 @@ class Run:
             return {}
 
     def _error(self, error: BaseException, sentence: str) -> dict[str, Any]:
-        known = error if isinstance(error, MultiApiError) else None
-        job = self.job.to_dict() if self.job is not None else None
-        return {
-            "type": type(error).__name__,
-            "message": sentence,
-            "exit_code": exit_code(error),
-            "provider": known.provider if known else None,
-            "status": known.status if known else None,
-            "code": known.code if known else None,
-            "details": known.details if known else None,
-            "request_id": known.request_id if known else None,
-            "retryable": known.retryable if known else False,
-            "retry_after_s": known.retry_after_s if known else None,
-            "job_id": (known.job_id if known else None) or (job or {}).get("id"),
-        }
+        facts = no_facts(type(error).__name__, sentence, exit_code(error))
+        if isinstance(error, MultiApiError):
+            facts |= {name: getattr(error, name) for name in ERROR_FACTS}
+        if facts["job_id"] is None and self.job is not None:
+            facts["job_id"] = self.job.id
+        return facts
 
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, JobTimeoutError) and isinstance(error.partial, Job):
             return f"the {error.partial.kind} is not finished yet. {self._goes_on(error.partial)}"
         if isinstance(error, OSError):
             what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+            what = output.one_line(what)
             return what if self.job is None else f"{what}. {self._goes_on(self.job)}"
-        text = str(error)
+        text = output.one_line(str(error))
         if isinstance(error, MultiApiError):
             if error.request_id and error.request_id not in text:
                 text += f" (request {error.request_id})"
@@ -304,8 +309,44 @@ class Run:
         if self.simulated:
             return f"Job {job.id} was the simulator's and ended with it"
         if job.state == "completed":
-            return f"Job {job.id} is done, and this fetches it: {self.resume(job)}"
-        return f"Job {job.id} goes on, do not start it again: {self.resume(job)}"
+            return f"Job {job.id} is done; fetch it with: {self.resume(job)}"
+        return f"Job {job.id} keeps running, resume with: {self.resume(job)}"
+
+
+def _usual_model(provider: Provider, call: str) -> str | None:
+    """The chat model of the environment, where it is one of this provider."""
+    said = os.environ.get(MODEL_VARIABLE) or None
+    if said is None or call != "chat":
+        return None
+    prefix, colon, model = said.partition(":")
+    if colon and prefix in known_providers():
+        return model if prefix == provider.name else None
+    return said if os.environ.get(PROVIDER_VARIABLE) == provider.name else None
+
+
+ERROR_FACTS = (
+    *("provider", "status", "code", "details", "request_id", "retryable", "retry_after_s", "job_id"),
+    *("address", "outcome_unknown"),
+)
+"""What `--json` tells of an error beside its class, sentence and exit code."""
+
+
+def no_facts(kind: str, sentence: str, code: int) -> dict[str, Any]:
+    """An error for `--json` of which nothing else is known."""
+    return {
+        "type": kind,
+        "message": sentence,
+        "exit_code": code,
+        **dict.fromkeys(ERROR_FACTS),
+        "retryable": False,
+        "outcome_unknown": False,
+    }
+
+
+def silence_stdout() -> None:
+    """Let nothing more go to a reader that is gone: Python must not complain at its own end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class MissingExtraError(Exception):

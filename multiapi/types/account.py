@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -175,6 +175,20 @@ class UsageRequest:
     group_by: str | None = None
     time_zone: str | None = None
     key_prefix: str | None = None
+
+
+def days_of(period: str, today: date) -> tuple[date, date] | None:
+    """The first and last day of a period such as "24h", "7d" or "4w" that ends today; None is another form."""
+    number, unit = period[:-1], period[-1:].lower()
+    if not number.isascii() or not number.isdigit() or unit not in _UNITS or len(number) > MOST_DIGITS:
+        return None
+    days = -(-int(number) * _UNITS[unit] // 24)
+    return (today - timedelta(days=max(days, 1) - 1), today) if days < MOST_DAYS else None
+
+
+_UNITS = {"h": 1, "d": 24, "w": 168}
+MOST_DIGITS = 6
+MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

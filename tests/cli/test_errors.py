@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from multiapi import errors
 from multiapi.cli import exit_codes, output
@@ -19,6 +20,7 @@ from multiapi.cli.exit_codes import EXIT_CODES, exit_code
 from multiapi.client.client import Client
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
+from tests.cli import samples
 from tests.cli.conftest import COMMAND, RunCli
 
 
@@ -148,8 +150,8 @@ def test_a_stream_that_breaks_off_keeps_what_came(cli: RunCli, served: Simulator
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["chat", "hello"], "which vendor? Say -p NAME"),
-        (["chat", "-m", "gpt-4o", "hello"], "which vendor? Say -p NAME"),
+        (["chat", "hello"], "no provider given: use -p NAME"),
+        (["chat", "-m", "gpt-4o", "hello"], "no provider given: use -p NAME"),
         (["chat", "-p", "nobody", "hello"], "unknown provider 'nobody'"),
         (["image", "-p", "aimlapi", "cat", "--size", "big", "--simulator"], "--size is WIDTHxHEIGHT in pixels"),
         (["chat", "-p", "aimlapi", "hi", "--extra", "[1]", "--simulator"], "--extra is no JSON object"),
@@ -162,6 +164,49 @@ def test_wrong_usage_ends_with_two(cli: RunCli, words: list[str], sentence: str)
     assert ran.code == 2
     assert ran.error.startswith(f"error: {sentence}")
     assert cli(*words, "--json").json["error"]["exit_code"] == 2
+
+
+WRONG = {
+    "unknown option": ("--bogus",),
+    "wrong type": ("--timeout", "abc"),
+    "wrong port": ("--port", "abc"),
+    "value missing": ("--proxy",),
+    "missing file": ("--output", "no-such-folder/made"),
+    "missing schema": ("--schema", "no-such-file.json"),
+    "missing attachment": ("--file", "no-such-file.txt"),
+    "missing picture": ("--image", "no-such-file.png"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("command", samples.names())
+def test_wrong_usage_is_one_object_for_scripts(cli: RunCli, command: str, wrong: str, at_once: list[float]) -> None:
+    words = [command] if command in samples.SERVES else samples.words_of(command)
+    declared = {option for each in get_command(app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]
+    if wrong != "unknown option" and WRONG[wrong][0] not in declared:
+        return
+    for given in (["--json", *WRONG[wrong]], [*WRONG[wrong], "--json"]):
+        if wrong == "value missing" and given[-1] == "--json":
+            continue
+        ran = cli(*words, *given)
+        assert ran.code == 2, ran.err
+        error = ran.json["error"]
+        assert (error["exit_code"], error["retryable"]) == (2, False)
+        assert error["message"] in ran.err
+    first = cli("--json", *words, *WRONG[wrong])
+    assert first.json["error"]["exit_code"] == 2
+
+
+def test_json_behind_two_dashes_is_text(cli: RunCli) -> None:
+    ran = cli("chat", "--bogus", "--", "--json")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_wrong_usage_is_one_line_that_leads_to_the_help(cli: RunCli) -> None:
+    ran = cli("chat", "--max-token", "5", "hi")
+    assert ran.err == f"{ran.error}\n"
+    assert "--max-tokens" in ran.error
+    assert ran.error.endswith("see multiapi chat --help")
 
 
 def test_unknown_options_end_with_two(cli: RunCli) -> None:
@@ -267,16 +312,13 @@ def test_without_the_extra_it_says_which_to_install(tmp_path: Path) -> None:
 
 
 def test_every_command_helps_itself(cli: RunCli) -> None:
-    names = [command.name for command in app.registered_commands]
-    assert names == [
-        *("chat", "embed", "image", "speech", "transcribe", "music", "video", "ocr", "batch"),
-        *("models", "balance", "usage", "health", "simulator"),
-    ]
-    for name in names:
+    for name in samples.names():
         ran = cli(str(name), "--help")
         assert ran.code == 0
         assert "Exit codes" in ran.out
+        assert f"Example: multiapi {name} " in ran.out
         assert "--json" in ran.out
+        assert "<bool>" not in ran.out
 
 
 def test_the_version(cli: RunCli) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from multiapi.cli.run import Run
 from multiapi.client.client import Client
 from multiapi.simulator import Simulator
+from multiapi.types.jobs import Job
 from tests.cli.conftest import COMMAND, RunCli
 
 JOB = re.compile(r"--job (\S+)")
@@ -75,9 +78,51 @@ def test_a_job_that_takes_too_long(cli: RunCli, served: Simulator, at_once: list
     assert ran.code == 10
     job = ran.json["error"]["job_id"]
     assert ran.error == (
-        f"error: the video is not finished yet. Job {job} goes on, do not start it again: "
-        f"multiapi video -p binobox --job {job}"
+        f"error: the video is not finished yet. Job {job} keeps running, resume with: "
+        f"multiapi video -p binobox --job {job} --json"
     )
+
+
+@pytest.mark.parametrize("options", [["--json"], ["-o", "two  words.mp4", "--force", "--timeout", "20", "--quiet"], []])
+@pytest.mark.parametrize("started", ["--no-wait", "too late"])
+def test_printed_commands_work_as_they_are_printed(
+    cli: RunCli, quick: Simulator, at_once: list[float], tmp_path: Path, options: list[str], started: str
+) -> None:
+    if started == "--no-wait":
+        options = [option for option in options if option != "--quiet"]
+        ran = cli("video", "-p", "binobox", "a cat", "--no-wait", *options)
+        said = ran.json["resume"] if "--json" in options else ran.err.splitlines()[-1]
+    else:
+        quick.faults.add("job=stuck", vendor="binobox", times=2)
+        ran = cli("video", "-p", "binobox", "a cat", "--wait", "0.001", *options)
+        said = ran.error.partition("resume with: ")[2]
+    for job in quick.jobs.all.values():
+        job.ending = "completed"
+    program, *words = shlex.split(said)
+    assert program == "multiapi"
+    fetched = cli(*words)
+    assert fetched.code == 0, fetched.err
+    assert sum(entry.method == "POST" for entry in quick.log) == 1
+    if "-o" in options:
+        assert fetched.out == "two  words.mp4\n"
+    if "--json" in options:
+        assert fetched.json["media"]
+
+
+def test_a_password_of_a_proxy_is_not_printed() -> None:
+    run = Run("video", proxy="http://me:s3cret@proxy:1", to_go_on=["--proxy", "http://me:s3cret@proxy:1"])
+    said = run.resume(Job(id="j", provider="binobox", kind="video"))
+    assert "s3cret" not in said
+    assert "--proxy" in said
+
+
+@pytest.mark.parametrize("option", [("--no-wait",), ("--job", "j")])
+@pytest.mark.parametrize("command", ["video", "music", "transcribe"])
+def test_the_simulator_inside_keeps_no_jobs(cli: RunCli, command: str, option: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"ID3")
+    ran = cli(command, "-p", "aimlapi", "--simulator", "a.mp3", *option)
+    assert ran.code == 2
+    assert "`multiapi simulator`" in ran.error
 
 
 def test_a_job_that_fails(cli: RunCli, quick: Simulator) -> None:
@@ -169,8 +214,8 @@ def test_a_finished_job_is_not_lost_where_the_disk_fails(
     ran = cli("video", "-p", "binobox", "a cat", "-o", "cat.mp4")
     assert ran.code == 1
     assert re.fullmatch(
-        r"error: cat.mp4: No space left on device. Job (\S+) is done, and this fetches it: "
-        r"multiapi video -p binobox --job \1",
+        r"error: cat.mp4: No space left on device. Job (\S+) is done; fetch it with: "
+        r"multiapi video -p binobox --job \1 --output cat.mp4",
         ran.error,
     )
     assert "for a while it is at http" in ran.err

@@ -65,8 +65,10 @@ def test_what_was_paid_for_is_kept_beside_a_file_that_was_there(cli: RunCli, tmp
     ran = cli("image", "-p", "binobox", "--simulator", "a cat", "-o", "cat")
     assert ran.code == 0
     assert (tmp_path / "cat.png").read_text() == "mine"
-    assert "cat.png is there already; saved as image-" in ran.err
-    assert (tmp_path / ran.out.strip()).read_bytes().startswith(PNG)
+    assert "cat.png is there already; saved as cat-2.png" in ran.err
+    assert ran.out == "cat-2.png\n"
+    assert (tmp_path / "cat-2.png").read_bytes().startswith(PNG)
+    assert cli("image", "-p", "binobox", "--simulator", "a cat", "-o", "cat").out == "cat-3.png\n"
 
 
 def test_output_folders_and_several_pictures(cli: RunCli, tmp_path: Path) -> None:

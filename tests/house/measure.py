@@ -87,17 +87,20 @@ def _imports() -> Iterator[Import]:
 
 
 def entries() -> list[str]:
-    """Return what a reader sees in `multiapi/`: modules and folders. A stub and a marker are no modules of their own."""
+    """Return what a reader sees in `multiapi/`: modules and folders. A stub, a marker and `__main__.py` are no modules of their own."""
     return sorted(
         path.name
         for path in (ROOT / "multiapi").iterdir()
-        if not path.name.startswith((".", "__pycache__")) and (path.suffix == ".py" or any(path.rglob("*.py")))
+        if not path.name.startswith((".", "__pycache__", "__main__"))
+        and (path.suffix == ".py" or any(path.rglob("*.py")))
     )
 
 
 def room_of(module: str) -> str | None:
-    """Return the room that holds a module; None for the front door, `multiapi/__init__.py`."""
+    """Return the room that holds a module; None for the front doors, `multiapi/__init__.py` and `__main__.py`."""
     parts = module.split(".")
+    if module == "multiapi.__main__":
+        return None
     if parts[0] != "multiapi":
         return parts[0]
     return ".".join(parts[:2]) if len(parts) > 1 else None

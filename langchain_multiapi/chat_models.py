@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, Unpack, get_type_hints, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.base import LangSmithParams
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
+    from langchain_multiapi._keywords import ChatModelKeywords
     from multiapi.client.client import AsyncClient, Client
+    from multiapi.provider import ProviderName
     from multiapi.types.account import ModelInfo
 
 for _provider in PROVIDERS:  # for messages that are read before there is a model
@@ -85,6 +87,10 @@ _CLIENTS = ("client", "async_client")
 _ALSO_IN_CALLS = {
     name: _ALIASES.get(name, name) for name in ("timeout", "request_timeout", "max_retries", "stream_chunk_timeout")
 }
+
+
+T = TypeVar("T")
+Method = Literal["auto", "function_calling", "json_schema", "json_mode", "prompted"]
 
 
 class ChatMultiApi(Sealed, BaseChatModel):
@@ -205,6 +211,20 @@ class ChatMultiApi(Sealed, BaseChatModel):
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
     _vendor: Provider | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self, *, model: str, provider: ProviderName | Provider = ..., **settings: Unpack[ChatModelKeywords]
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self, *, model_name: str, provider: ProviderName | Provider = ..., **settings: Unpack[ChatModelKeywords]
+        ) -> None: ...
+
+        def __init__(self, **settings: Any) -> None: ...
 
     # ------------------------------------------------------------------------------------ making one
 
@@ -513,11 +533,44 @@ class ChatMultiApi(Sealed, BaseChatModel):
             **kwargs,
         )
 
+    @overload  # type: ignore[override]
     def with_structured_output(
         self,
-        schema: dict[str, Any] | type | None = None,
+        schema: type[T],
         *,
-        method: Literal["auto", "function_calling", "json_schema", "json_mode", "prompted"] | None = None,
+        method: Method | None = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, T]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | Callable[..., Any] | None = ...,
+        *,
+        method: Method | None = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | Callable[..., Any] | None = ...,
+        *,
+        method: Method | None = ...,
+        include_raw: bool,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]: ...
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | Callable[..., Any] | None = None,
+        *,
+        method: Method | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         **kwargs: Any,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Unpack, overload
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -30,6 +30,10 @@ from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from multiapi.types.limits import Limits, Timeout
+
+if TYPE_CHECKING:
+    from langchain_multiapi._keywords import EmbeddingsKeywords
+    from multiapi.provider import ProviderName
 
 _ALIASES = {"model_name": "model", "chunk_size": "batch_size", "request_timeout": "timeout"}
 _CLIENTS = ("client", "async_client")
@@ -97,6 +101,20 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
 
     _home: tuple[str, str | None] = PrivateAttr(default=("", None))
     _vendor: Provider | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self, *, model: str, provider: ProviderName | Provider = ..., **settings: Unpack[EmbeddingsKeywords]
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self, *, model_name: str, provider: ProviderName | Provider = ..., **settings: Unpack[EmbeddingsKeywords]
+        ) -> None: ...
+
+        def __init__(self, **settings: Any) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

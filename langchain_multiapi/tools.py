@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Unpack
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
@@ -30,6 +30,10 @@ from multiapi.providers import find_provider
 from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
 from multiapi.types.limits import Limits
+
+if TYPE_CHECKING:
+    from langchain_multiapi._keywords import ToolkitKeywords
+    from multiapi.provider import ProviderName
 
 __all__ = [
     "BalanceTool",
@@ -383,6 +387,10 @@ class MultiApiToolkit(_Vendor, BaseToolkit):
         include: Which tools, by name. None: all that the vendor has.
         models: The models of tools or calls where they shall not be the usual ones, as in {"generate_image": "flux/dev"}.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, provider: ProviderName | Provider, **settings: Unpack[ToolkitKeywords]) -> None: ...
 
     include: Sequence[str] | None = None
     models: Mapping[str, str] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
@@ -24,6 +24,10 @@ from multiapi.provider import Provider
 from multiapi.sending.keys import sealed
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from multiapi.types.usage import Usage
+
+if TYPE_CHECKING:
+    from llamaindex_multiapi._keywords import EmbeddingKeywords
+    from multiapi.provider import ProviderName
 
 dispatcher = get_dispatcher(__name__)
 
@@ -113,7 +117,18 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     _sync: Any = PrivateAttr(default=None)
     _async: Any = PrivateAttr(default=None)
     _vendor: Provider | None = PrivateAttr(default=None)
+
     _last_usage: Usage | None = PrivateAttr(default=None)
+
+    @overload
+    def __init__(
+        self, model: str, *, provider: ProviderName | Provider = ..., **data: Unpack[EmbeddingKeywords]
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *, model_name: str, provider: ProviderName | Provider = ..., **data: Unpack[EmbeddingKeywords]
+    ) -> None: ...
 
     def __init__(self, *model: str, **data: Any) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -36,7 +36,9 @@ from multiapi.providers.context_windows import context_window_of
 from multiapi.types.chat import ChatDelta, MisplacedMedia, OnTruncated, ReasoningReplay, StructuredMethod, ToolCalling
 
 if TYPE_CHECKING:
+    from llamaindex_multiapi._keywords import LLMKeywords
     from llamaindex_multiapi._structured import Question
+    from multiapi.provider import ProviderName
     from multiapi.types.account import ModelInfo
 
 dispatcher = get_dispatcher(__name__)
@@ -162,6 +164,20 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     _sync: Any = PrivateAttr(default=None)
     _async: Any = PrivateAttr(default=None)
     _vendor: Provider | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self, model: str, *, provider: ProviderName | Provider = ..., **settings: Unpack[LLMKeywords]
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self, *, model_name: str, provider: ProviderName | Provider = ..., **settings: Unpack[LLMKeywords]
+        ) -> None: ...
+
+        def __init__(self, *model: str, **settings: Any) -> None: ...
 
     @classmethod
     def class_name(cls) -> str:

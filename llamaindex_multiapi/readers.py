@@ -25,7 +25,7 @@ from multiapi.errors import InvalidRequestError
 from multiapi.flows import operations as media_flows
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Flow, Setting
-from multiapi.provider import Provider
+from multiapi.provider import Provider, ProviderName
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media, megabytes
 from multiapi.types.media_requests import OcrRequest, TranscriptionRequest
@@ -58,7 +58,7 @@ class _Reader(BasePydanticReader):
 
     _clients: ClientPair = PrivateAttr()
 
-    def __init__(self, provider: str | Provider = "", **data: Any) -> None:
+    def __init__(self, provider: ProviderName | Provider | Literal[""] = "", **data: Any) -> None:
         failure: Exception | None = None
         settings = {name: data.pop(name) for name in list(data) if name not in type(self).model_fields}
         try:

@@ -23,7 +23,7 @@ from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, AgentTool, ToolAnswer, 
 from multiapi.client.pair import ClientPair
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S, PollEvery
-from multiapi.provider import Provider
+from multiapi.provider import Provider, ProviderName
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media
 
@@ -55,7 +55,7 @@ class MultiApiToolSpec(BaseToolSpec):
 
     def __init__(
         self,
-        provider: str | Provider,
+        provider: ProviderName | Provider,
         *,
         include: Sequence[str] | None = None,
         input_dir: str | Path | None = None,

@@ -101,6 +101,9 @@ from multiapi.provider import (
     Provider as Provider,
 )
 from multiapi.provider import (
+    ProviderName as ProviderName,
+)
+from multiapi.provider import (
     register as register,
 )
 from multiapi.sending.limiter import (

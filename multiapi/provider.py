@@ -300,6 +300,9 @@ class Provider:
         return self.capabilities.get(capability, "none") in {"documented", "assumed", "legacy"}
 
 
+ProviderName = Literal["bineric", "binom_router", "aimlapi", "aicredits", "binobox"]
+"""The names of the five providers of this package, for type checkers. A provider of your own is handed in as the `Provider`."""
+
 PROVIDERS: dict[str, Provider] = {}
 """All providers by name: the five of this package, filled in by `multiapi.providers`, and what `register` added."""
 

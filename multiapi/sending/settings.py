@@ -14,7 +14,7 @@ from multiapi.flows.steps import Policy, Setting, Sleep, UnknownFields
 from multiapi.flows.unknown_fields import WORDS
 from multiapi.money.budget import Budget
 from multiapi.negotiation.refusals import Refusals
-from multiapi.provider import Provider
+from multiapi.provider import Provider, ProviderName
 from multiapi.providers import find_provider
 from multiapi.sending.addresses import checked_base_url
 from multiapi.sending.attribution import attribution_headers, checked_attribution
@@ -58,7 +58,7 @@ class Settings:
 
     def __init__(
         self,
-        provider: str | Provider,
+        provider: ProviderName | Provider,
         *,
         api_key: Any = None,
         base_url: str | None = None,

@@ -132,7 +132,7 @@ def test_the_value_is_found_wherever_the_model_put_it(answer: str, method: Any) 
 
 
 def test_what_cannot_be_read_is_an_error_that_says_why() -> None:
-    model = Server(whole({"content": "I do not know."})).model().with_structured_output(Weather)
+    model: Any = Server(whole({"content": "I do not know."})).model().with_structured_output(Weather)
     with pytest.raises(OutputParserException, match="the answer holds no JSON: it begins 'I do not know.'"):
         model.invoke("?")
     model = Server(whole({"content": '{"place": {"city": "Paris"}, "deg'}, finish_reason="length")).model()

@@ -23,29 +23,51 @@ STEMS = {
 
 KINDS = {
     "langchain_multiapi": (
-        ("langchain_multiapi.chat_models", "ChatMultiApi", "Chat{}", "A chat model"),
-        ("langchain_multiapi.embeddings", "MultiApiEmbeddings", "{}Embeddings", "Embeddings"),
+        ("langchain_multiapi.chat_models", "ChatMultiApi", "Chat{}", "A chat model", "ChatModelKeywords"),
+        ("langchain_multiapi.embeddings", "MultiApiEmbeddings", "{}Embeddings", "Embeddings", "EmbeddingsKeywords"),
     ),
     "llamaindex_multiapi": (
-        ("llamaindex_multiapi.llms", "MultiApiLLM", "{}", "An LLM"),
-        ("llamaindex_multiapi.embeddings", "MultiApiEmbedding", "{}Embedding", "Embeddings"),
+        ("llamaindex_multiapi.llms", "MultiApiLLM", "{}", "An LLM", "LLMKeywords"),
+        ("llamaindex_multiapi.embeddings", "MultiApiEmbedding", "{}Embedding", "Embeddings", "EmbeddingKeywords"),
     ),
 }
-"""For each package: where the general class is, what it is called, what those of one provider are called, and what they are."""
+"""For each package: where the general class is, what it is called, what those of one provider are called, what they are, and the
+arguments that they take."""
 
 CLASS = '''
 class {name}({base}):
     """{what} of {title}: `{base}` with the provider set."""
 
     provider: Literal["{provider}"] = "{provider}"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            {model}
+            provider: Literal["{provider}"] | Provider = ...,
+            **settings: Unpack[{keywords}],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self,
+            *,
+            model_name: str,
+            provider: Literal["{provider}"] | Provider = ...,
+            **settings: Unpack[{keywords}],
+        ) -> None: ...
+
+        def __init__(self, *model: str, **settings: Any) -> None: ...
 '''
 
 
-def _classes(package: str) -> list[tuple[str, str, str, str]]:
-    """Name, general class, provider, and what it is."""
+def _classes(package: str) -> list[tuple[str, str, str, str, str]]:
+    """Name, general class, provider, what it is, and its arguments."""
     return [
-        (pattern.format(STEMS[provider.name]), base, provider.name, what)
-        for _, base, pattern, what in KINDS[package]
+        (pattern.format(STEMS[provider.name]), base, provider.name, what, keywords)
+        for _, base, pattern, what, keywords in KINDS[package]
         for provider in PROVIDERS.values()
         if "mbedding" not in pattern or "embed" in provider.operations
     ]
@@ -56,8 +78,9 @@ def module(package: str) -> str:
     imports = "\n".join(
         f"from {home} import {base}" for home, base, *_ in sorted(KINDS[package], key=lambda kind: kind[0])
     )
-    _, base, pattern, _ = KINDS[package][0]
+    _, base, pattern, *_ = KINDS[package][0]
     example = f'{pattern.format(STEMS["aicredits"])}(model="openai/gpt-4o")  # as {base}(provider="aicredits", model="openai/gpt-4o")'
+    keywords = ", ".join(sorted(kind[-1] for kind in KINDS[package]))
     head = f'''"""The classes of this package for one provider each; written by `make tables`.
 
     {example}
@@ -67,14 +90,28 @@ Each takes what the general class takes, and refuses the name of another provide
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 {imports}
 
+if TYPE_CHECKING:
+    from {package}._keywords import {keywords}
+    from multiapi.provider import Provider
+
 '''
     return head + "\n".join(
-        CLASS.format(name=name, base=base, provider=provider, title=PROVIDERS[provider].title, what=what)
-        for name, base, provider, what in _classes(package)
+        CLASS.format(
+            name=name,
+            base=base,
+            provider=provider,
+            title=PROVIDERS[provider].title,
+            what=what,
+            keywords=keywords,
+            model="\n            ".join(
+                ("model: str,", "*,") if package == "llamaindex_multiapi" else ("*,", "model: str,")
+            ),
+        )
+        for name, base, provider, what, keywords in _classes(package)
     )
 
 

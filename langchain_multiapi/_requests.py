@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_multiapi._messages import to_messages
-from multiapi.client.arguments import check_names
+from multiapi.client.arguments import check_names, read_api
 from multiapi.errors import InvalidRequestError
 from multiapi.formats.openai.vendor import merged
 from multiapi.formats.openai.wishes import choice_among, read_tool, read_tool_choice, strictly
@@ -63,6 +63,7 @@ def formatted(tool: Any, strict: bool | None = None) -> dict[str, Any]:
 _SETTINGS = (
     *CHAT_SETTINGS,
     "max_tokens",
+    "api",
     "stream_usage",
     "tool_calling",
     "split_thinking",
@@ -110,6 +111,7 @@ def to_request(
     for alias, name in CALL_ALIASES.items():
         if alias in call:
             call.setdefault(name, call.pop(alias))
+    read_api(call)
     fields: dict[str, Any] = {}
     for name in _SETTINGS:
         value = call.pop(name, None)

@@ -25,7 +25,7 @@ from langchain_multiapi._messages import to_json, to_messages
 from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
 from multiapi._version import __version__
-from multiapi.client.arguments import check_home
+from multiapi.client.arguments import check_home, read_api
 from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.steps import Policy, UnknownFields
@@ -35,7 +35,7 @@ from multiapi.providers import PROVIDERS, find_provider, split_model
 from multiapi.sending.addresses import address_of_environment
 from multiapi.sending.limiter import Limiter
 from multiapi.types.attribution import Attribution
-from multiapi.types.chat import ChatRequest, MisplacedMedia, OnTruncated, ReasoningReplay, ToolCalling
+from multiapi.types.chat import ChatApi, ChatRequest, MisplacedMedia, OnTruncated, ReasoningReplay, ToolCalling
 from multiapi.types.limits import Limits, Timeout
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
             `stream_chunk_timeout` may also be said in a call.
         max_retries: The most retries of a call; 2 unless set.
         stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
+        api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
+            of a built-in tool such as {"type": "web_search_preview"}. (Also `use_responses_api=True` and `False`.)
         streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
             that does not, where the provider ends unstreamed calls that take long.
         stream_usage: Ask for token counts of streams. None: as the vendor documents it.
@@ -179,6 +181,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     timeout: Any = None
     max_retries: int | None = None
     stream_chunk_timeout: float | None = None
+    api: ChatApi | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling | None = None
@@ -236,6 +239,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
         with langchain_errors():
+            read_api(values)
             model = _model_id(given(cls, values, "model"))
             provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
             check_home(cls, provider.name)

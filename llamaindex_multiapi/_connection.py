@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from multiapi.client.arguments import MEANINGLESS, check_home, check_names
+from multiapi.client.arguments import MEANINGLESS, check_home, check_names, read_api
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.formats.openai.vendor import merged
 from multiapi.money.budget import Budget
@@ -70,6 +70,8 @@ class Connected:
         raise failure
 
     def _settle(self, data: dict[str, Any]) -> None:
+        if "api" in type(self).model_fields:  # type: ignore[attr-defined]
+            read_api(data)
         unknown = data.keys() - type(self).model_fields.keys()  # type: ignore[attr-defined]
         if unknown:
             _find_places(unknown, data, type(self))

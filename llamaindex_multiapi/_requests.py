@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from llamaindex_multiapi._messages import to_messages
-from multiapi.client.arguments import check_names
+from multiapi.client.arguments import check_names, read_api
 from multiapi.formats.openai.vendor import merged
 from multiapi.formats.openai.wishes import choice_among, read_response_format, read_tool, read_tool_choice, strictly
 from multiapi.formats.schemas import description
@@ -20,6 +20,7 @@ SETTINGS = (
     *(name for name in CHAT_SETTINGS if name != "n"),
     "max_tokens",
     "stop",
+    "api",
     "streaming",
     "stream_usage",
     "tool_calling",
@@ -70,6 +71,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
             request[name] = value
     single = False
     if options:
+        read_api(options)
         choice: Any = None
         unknown: dict[str, Any] = {}
         for name, value in options.items():

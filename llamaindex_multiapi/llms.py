@@ -33,7 +33,15 @@ from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.steps import UnknownFields
 from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of
-from multiapi.types.chat import ChatDelta, MisplacedMedia, OnTruncated, ReasoningReplay, StructuredMethod, ToolCalling
+from multiapi.types.chat import (
+    ChatApi,
+    ChatDelta,
+    MisplacedMedia,
+    OnTruncated,
+    ReasoningReplay,
+    StructuredMethod,
+    ToolCalling,
+)
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._keywords import LLMKeywords
@@ -75,6 +83,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         temperature: Also `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
             `logprobs`, `top_logprobs`, `reasoning_effort`, `user`, `service_tier`, `parallel_tool_calls`: as the vendor takes them.
         extra_body: Merged deeply into the body of each request.
+        api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
+            of a built-in tool such as {"type": "web_search_preview"}.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
@@ -127,6 +137,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     service_tier: str | None = None
     parallel_tool_calls: bool | None = None
     extra_body: dict[str, Any] | None = None
+    api: ChatApi = "auto"
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, StructuredMethod
+from multiapi.types.chat import ChatApi, ChatDelta, ChatRequest, ChatResponse, StructuredMethod
 from multiapi.types.limits import Limits
 from multiapi.types.usage import Cost
 
@@ -189,6 +189,8 @@ class Provider:
         unstreamed_limit_s: A 5xx that comes this many seconds after an unstreamed chat was sent stands for a limit of the provider's gateway: it is final.
         structured: Ways to structured output, best first.
         structured_by_model: The same for one model, where it depends on that; see `structured_for`.
+        apis: The protocols that carry a chat, as in `ChatRequest.api`; its chat operations build and read all of them.
+        choose_api: Which of them a request with `api="auto"` takes; None: always "chat".
         known_fields: The fields that a chat with one model is known to take; None where bodies are open.
         media_urls: Media in messages may be given by their address.
         capabilities: What it has, by the contract's words.
@@ -234,6 +236,8 @@ class Provider:
     unstreamed_limit_s: float | None = None
     structured: tuple[StructuredMethod, ...] = ("json_schema", "function_calling", "json_mode", "prompted")
     structured_by_model: Callable[[str], tuple[StructuredMethod, ...]] | None = None
+    apis: tuple[ChatApi, ...] = ("chat",)
+    choose_api: Callable[[ChatRequest], ChatApi] | None = None
     known_fields: Callable[[str], Collection[str]] | None = None
     media_urls: bool = True
     capabilities: Mapping[str, Status] = field(default_factory=dict)

@@ -33,6 +33,22 @@ CONNECTION: dict[str, str] = {
 }  # fmt: skip
 """Arguments of clients and of `httpx.Client`, with what to write instead. In a body they would show a proxy's password to the provider."""
 
+
+def read_api(given: dict[str, Any], name: str = "use_responses_api") -> None:
+    """Write LangChain's `use_responses_api` as `api`: True is "responses", False is "chat".
+
+    Raises:
+        InvalidRequestError: `api` says something else.
+    """
+    wanted = given.pop(name, None)
+    if wanted is None:
+        return
+    api = "responses" if wanted else "chat"
+    if given.get("api", "auto") not in {None, "auto", api}:
+        raise InvalidRequestError(f"{name}={wanted!r} means api={api!r}, and api is {given['api']!r}: leave one out")
+    given["api"] = api
+
+
 MEANINGLESS = frozenset(
     {
         "use_responses_api", "use_previous_response_id", "tiktoken_model_name", "tiktoken_enabled", "is_chat_model",

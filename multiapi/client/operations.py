@@ -242,19 +242,16 @@ class Calls:
 
     @called
     def responses(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
-        """A conversation over the Responses API, for the models that speak only that.
+        """A conversation over the Responses API: short for `chat` with `api="responses"`.
 
-        The same request and answer as `chat`. `Client.chat` uses it by itself for models that are known to speak only that.
+        `chat` takes it by itself for models that speak only that, and for built-in tools such as `web_search_preview`.
         """
-        return made.one(setting, "responses", request)
+        return made.chat_by(setting, "responses", request)
 
     @called
     def messages(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
-        """A conversation over Anthropic's Messages protocol.
-
-        The same request and answer as `chat`.
-        """
-        return made.one(setting, "messages", request)
+        """A conversation over Anthropic's Messages protocol: short for `chat` with `api="messages"`."""
+        return made.chat_by(setting, "messages", request)
 
     # ------------------------------------------------------------------------------------ jobs and files
 

@@ -30,7 +30,7 @@ from multiapi.formats.answer_facts import request_id
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json
 from multiapi.http.retry_after import retry_after_s
-from multiapi.negotiation.plan import Plan, without_answer
+from multiapi.negotiation.plan import Plan, scope_of, without_answer
 from multiapi.negotiation.tool_names import renamed
 from multiapi.provider import Operation, Provider, Retry, Withdrawal, check_prefix, names
 from multiapi.types.chat import ChatRequest, ChatResponse
@@ -375,7 +375,7 @@ def learn(setting: Setting, used: Plan, answer: ChatResponse) -> None:
     """A way to structured output that gave nothing is not taken again, as after a refusal. The call itself was paid, and is not repeated."""
     part = without_answer(answer, used)
     if part is not None:
-        setting.refusals.remember(setting.base_url, used.asked.model, part)
+        setting.refusals.remember(setting.base_url, scope_of(setting.provider, used.asked), part)
 
 
 _HALVED = frozenset({400, 413, 422})

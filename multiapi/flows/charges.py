@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from multiapi.errors import MultiApiError, is_doubtful
+from multiapi.errors import InvalidRequestError, MultiApiError, is_doubtful
 from multiapi.flows.driving import Work
 from multiapi.flows.steps import Flow, Setting
 from multiapi.http.exchange import HttpRequest
@@ -271,9 +271,12 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
     """Hold what a request may cost in every budget that is in force. None as operation is a stream.
 
     Raises:
+        InvalidRequestError: A stream is asked for where one body is read; nothing was sent.
         BudgetExceededError: It does not fit; nothing was sent.
         UnsupportedError: A budget cannot count it.
     """
+    if not http.stream:
+        check_one_body(setting.provider, http, request)
     if operation is not None and (operation.retry is Retry.READ or operation.free):
         return FREE
     provider = setting.provider
@@ -305,6 +308,29 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
             hold.release()
         raise
     return Charge(provider, model, tuple(holds))
+
+
+def check_one_body(provider: Provider, http: HttpRequest, request: Any) -> None:
+    """Refuse a body that asks for a stream where a whole answer is read, which would be paid for and could not be read.
+
+    Raises:
+        InvalidRequestError: `stream` in `extra`; the message names what streams.
+    """
+    fields = http.json if isinstance(http.json, dict) else dict(http.form or ())
+    wanted = fields.get("stream")
+    if wanted is True or (wanted and str(wanted).lower() in {"true", "1"}):
+        place = getattr(request, "extra_name", "extra")
+        raise InvalidRequestError(
+            f"{provider.name}: stream={wanted!r} in `{place}` asks for a stream where a whole response is read; "
+            f"{_streaming_way(request)}",
+            provider=provider.name,
+        )
+
+
+def _streaming_way(request: Any) -> str:
+    if isinstance(request, ChatRequest):
+        return "use chat_stream, or streaming=True for a whole response that is put together from a stream"
+    return "leave it out"
 
 
 def _is_listed(provider: Provider, model: str, unit: str | None) -> bool:

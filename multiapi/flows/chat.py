@@ -25,7 +25,7 @@ from multiapi.flows.hints import warn_of_ignored
 from multiapi.flows.steps import Flow, Setting
 from multiapi.flows.unknown_fields import check_fields
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.negotiation.plan import Plan, adjusted, plan, refused_part
+from multiapi.negotiation.plan import Plan, adjusted, plan, refused_part, scope_of
 from multiapi.provider import Retry
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
 
@@ -129,9 +129,9 @@ class SteppedDown:
 
     def __init__(self, setting: Setting, request: ChatRequest) -> None:
         self._setting = setting
-        self._model = request.model
+        self._model = scope_of(setting.provider, request)
         self._tried: list[str] = []
-        self.refused = setting.refusals.of(setting.base_url, request.model)
+        self.refused = setting.refusals.of(setting.base_url, self._model)
 
     @property
     def count(self) -> int:

@@ -6,15 +6,17 @@ The modules of jobs and downloads are imported by the first call that needs them
 from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from multiapi.errors import AddressRefusedError, MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
 from multiapi.flows.attempts import call, exchange
 from multiapi.flows.charges import batch_ended
+from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.money.prices import PRICE_BOOK
 from multiapi.negotiation.tool_names import renamed, with_own_names
 from multiapi.provider import operation_of, unsupported
+from multiapi.types.chat import ChatRequest, ChatResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,14 @@ def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
     if getattr(result, "model", None) == "" and getattr(request, "model", ""):
         result = replace(result, model=request.model)  # many answers do not repeat it
     return checked(setting, result)  # type: ignore[no-any-return]
+
+
+def chat_by(setting: Setting, api: Literal["responses", "messages"], request: ChatRequest) -> Flow[ChatResponse]:
+    """A chat by one protocol, as `ChatRequest.api` chooses it."""
+    if api not in setting.provider.apis and api in setting.provider.operations:
+        return (yield from one(setting, api, request))
+    answer = yield from chat(setting, replace(request, api=api))
+    return checked(setting, answer if answer.model else replace(answer, model=request.model))  # type: ignore[no-any-return]
 
 
 def checked(setting: Setting, result: Any) -> Any:

@@ -153,7 +153,7 @@ class Assembly:
             elif self._first is None:
                 self._first = 0
             delta = self.add_choice(choice)
-            found = delta if found is None else found if delta is None else _joined(found, delta)
+            found = delta if found is None else found if delta is None else joined_deltas(found, delta)
         return found
 
     def _take_top(self, event: Mapping[str, Any]) -> None:
@@ -172,7 +172,7 @@ class Assembly:
         held = self._top.get(key)
         if held:
             if key == "usage":
-                value = _more_counts(held, value)
+                value = more_counts(held, value)
             elif (not value and key in _CONSTANT) or (type(value) in {dict, list} and is_filler(value)):
                 return
         self._top[key] = value
@@ -227,7 +227,7 @@ class Assembly:
         if not _CHOICE_KEYS.issuperset(choice):
             for key, value in choice.items():
                 if key == "usage" and isinstance(value, dict):
-                    self._usage_inside = _more_counts(self._usage_inside, value)
+                    self._usage_inside = more_counts(self._usage_inside, value)
                 elif key not in _CHOICE_KEYS and not (key == "error" and is_filler(value)):
                     self._of_choice.add(key, value)
         message = choice.get("delta")
@@ -251,7 +251,7 @@ class Assembly:
                 message = {"content": text}
         delta = self._add_message(message, logprobs) if type(message) is dict else None
         if reason and not self._whole and (rest := self._calls.rest()):
-            delta = ChatDelta(tool_calls=rest) if delta is None else _joined(delta, ChatDelta(tool_calls=rest))
+            delta = ChatDelta(tool_calls=rest) if delta is None else joined_deltas(delta, ChatDelta(tool_calls=rest))
         return delta
 
     def rest(self) -> ChatDelta | None:
@@ -338,7 +338,7 @@ class Assembly:
             elif key == "audio":
                 text += self._read_audio(value, has_text=not is_filler(message.get("content")))
             elif key == "usage" and isinstance(value, dict):
-                self._usage_inside = _more_counts(self._usage_inside, value)
+                self._usage_inside = more_counts(self._usage_inside, value)
             else:
                 self._of_message.add(key, value)
         if text:
@@ -396,8 +396,9 @@ class Assembly:
                 self._refusal.append(str(part.get("refusal") or ""))
             elif isinstance(part.get("text"), str) and (part["text"] or is_filler(part)):
                 texts.append(part["text"])
-                if part.get("annotations"):
-                    self._read_citations(part["annotations"])
+                for name in ("annotations", "citations"):
+                    if part.get(name):
+                        self._read_citations(part[name])
             elif part.get("type") in _PART_CALLS:
                 if says_something(part):
                     calls.append(part)
@@ -615,7 +616,8 @@ def assembled(
 # ------------------------------------------------------------------------------------------------ reading of parts
 
 
-def _joined(first: ChatDelta, second: ChatDelta) -> ChatDelta:
+def joined_deltas(first: ChatDelta, second: ChatDelta) -> ChatDelta:
+    """Two deltas that follow each other, as one."""
     return ChatDelta(
         first.text + second.text,
         first.reasoning + second.reasoning,
@@ -661,7 +663,7 @@ def _unlabelled(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in detail.items() if name not in {"type", "index", "format"}}
 
 
-def _more_counts(held: Any, value: Any) -> Any:
+def more_counts(held: Any, value: Any) -> Any:
     """Counts of a further event; a null or a zero in it takes none away."""
     if not isinstance(value, dict) or is_filler(value):
         return held

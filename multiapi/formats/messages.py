@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from multiapi.errors import InvalidRequestError, UnsupportedError
-from multiapi.formats.answer_facts import ReadCost, answer_without
-from multiapi.formats.assembly import assembled
+from multiapi.errors import InvalidRequestError, ResponseTooLargeError, UnsupportedError
+from multiapi.formats.answer_facts import ReadCost, answer_without, is_filler, list_at
+from multiapi.formats.assembly import Assembly, assembled, joined_deltas, more_counts
 from multiapi.formats.media_parts import fitted
 from multiapi.formats.openai.vendor import check_request, merged, parse_object, same_model
 from multiapi.formats.schemas import PLAIN, SchemaStyle, tool_parameters, written
 from multiapi.formats.tool_arguments import arguments_object
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.http.json import rewritten
+from multiapi.http.json import dump_json, parse_text, rewritten
 from multiapi.types.chat import (
     CHAT_SETTINGS,
+    ChatDelta,
     ChatRequest,
     ChatResponse,
     MediaPart,
@@ -30,6 +31,7 @@ from multiapi.types.chat import (
     TextPart,
     Tool,
 )
+from multiapi.types.limits import Limits
 
 _SETTINGS = ("max_tokens", "temperature", "top_p", "top_k")
 _KNOWN = frozenset({*_SETTINGS, "user", "parallel_tool_calls"})
@@ -242,3 +244,179 @@ def message_of(
         provider=provider,
         read_cost=read_cost,
     )
+
+
+# ------------------------------------------------------------------------------------------------ streams
+
+_GROWING = {
+    "text_delta": ("text", "content"),
+    "thinking_delta": ("thinking", "reasoning_content"),
+    "signature_delta": ("signature", None),
+    "input_json_delta": ("input", None),
+}
+"""What a delta of a block adds to: the block's own field, and the field of the shared format."""
+
+
+class _Block:
+    """A block of a streamed message: what it began with, and what was added to its fields."""
+
+    __slots__ = ("added", "begun", "citations")
+
+    def __init__(self, begun: Mapping[str, Any]) -> None:
+        self.begun = begun
+        self.added: dict[str, list[str]] = {}
+        self.citations: list[Any] = [*list_at(begun, "citations")]
+
+    def whole(self) -> dict[str, Any]:
+        """The block as a whole answer has it."""
+        block = dict(self.begun)
+        for name, pieces in self.added.items():
+            added = "".join(pieces)
+            if name == "input":
+                block[name] = _arguments(added) if added.strip() else block.get(name) or {}
+            else:
+                block[name] = f"{block.get(name) or ''}{added}"
+        if self.citations:
+            block["citations"] = list(self.citations)
+        return block
+
+
+def _arguments(text: str) -> Any:
+    try:
+        return parse_text(text)
+    except ValueError:
+        return text
+
+
+class MessagesAssembly:
+    """Puts a streamed message together from named events: each becomes an event of the shared format. Unknown ones are skipped."""
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        read_cost: ReadCost | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.provider = provider
+        self.finished = self.answered = False
+        self._inner = Assembly(provider, headers=headers, read_cost=read_cost, limits=limits)
+        self._head = HttpResponse(200, headers or {}, limits=limits)
+        self._read_cost = read_cost
+        self._most = (limits or Limits()).parts
+        self._message: dict[str, Any] = {}
+        self._blocks: dict[Any, _Block] = {}
+        self._calls: dict[Any, int] = {}
+
+    def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
+        """Take one event."""
+        kind = event.get("type")
+        if kind == "content_block_delta":
+            return self._delta(event.get("index"), event.get("delta"))
+        if kind == "content_block_start":
+            return self._start(event.get("index"), event.get("content_block"))
+        if kind == "message_start":
+            return self._begin(event.get("message"))
+        if kind == "message_delta":
+            self._facts({name: value for name, value in event.items() if name not in {"type", "delta"}})
+            delta = event.get("delta")
+            self._facts(delta if isinstance(delta, dict) else {})
+        elif kind == "message_stop":
+            self.answered = self.finished = True
+        elif kind != "content_block_stop":
+            self._facts({name: value for name, value in event.items() if name not in {"type", "choices"}})
+        return None
+
+    def rest(self) -> ChatDelta | None:
+        """The ids of calls for which none came."""
+        return self._inner.rest()
+
+    def response(self, *, interrupted: bool = False) -> ChatResponse:
+        """What has arrived. With the provider's last word it is that whole answer, read as if it had come in one piece."""
+        if not self.finished:
+            return self._inner.response(interrupted=interrupted)
+        body = {**self._message, "content": [block.whole() for block in self._blocks.values()]}
+        return message_of(body, self._head, provider=self.provider, read_cost=self._read_cost)
+
+    def _begin(self, message: Any) -> ChatDelta | None:
+        if not isinstance(message, dict):
+            return None
+        self.answered = True
+        self._facts({name: value for name, value in message.items() if name != "content"})
+        found: ChatDelta | None = None
+        for index, block in enumerate(list_at(message, "content")):
+            delta = self._start(index, block)
+            found = delta if found is None else found if delta is None else joined_deltas(found, delta)
+        return found
+
+    def _facts(self, facts: Mapping[str, Any]) -> None:
+        """What stands beside the content: counts are added to those that are known, all else replaces what only filled its place."""
+        for name, value in facts.items():
+            if name == "usage":
+                self._message[name] = more_counts(self._message.get(name), value)
+            elif value is not None or name not in self._message:
+                self._message[name] = value
+        self._inner.add({name: value for name, value in facts.items() if name not in {"choices", "stop_reason"}})
+        reason = facts.get("stop_reason")
+        if reason:
+            self.answered = self.finished = True
+            self._add({}, str(reason))
+
+    def _add(self, delta: Mapping[str, Any], reason: str | None = None) -> ChatDelta | None:
+        return self._inner.add({"choices": [{"index": 0, "delta": dict(delta), "finish_reason": reason}]})
+
+    def _start(self, index: Any, begun: Any) -> ChatDelta | None:
+        if not isinstance(begun, dict):
+            return None
+        self.answered = True
+        place = index if isinstance(index, int) else str(index)
+        if place not in self._blocks and len(self._blocks) >= self._most:
+            raise ResponseTooLargeError(
+                f"{self.provider} answered with more than {self._most} blocks", provider=self.provider
+            )
+        self._blocks[place] = _Block(begun)
+        kind = begun.get("type")
+        if kind == "tool_use":
+            self._calls[place] = len(self._calls)
+            given = begun.get("input")
+            arguments = given if isinstance(given, str) else dump_json(given).decode() if given else ""
+            function = {"name": begun.get("name"), "arguments": arguments}
+            return self._call(place, {"id": begun.get("id"), "function": function})
+        if kind in {"text", "thinking", "redacted_thinking"}:
+            return self._add({"content": [begun]}) if not is_filler(_labelless(begun)) else None
+        return None
+
+    def _delta(self, index: Any, delta: Any) -> ChatDelta | None:
+        if not isinstance(delta, dict):
+            return None
+        place = index if isinstance(index, int) else str(index)
+        block = self._blocks.get(place)
+        kind = delta.get("type")
+        if block is None:
+            begun = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use"}.get(str(kind))
+            self._start(index, {"type": begun or "text"})
+            block = self._blocks[place]
+        if kind == "citations_delta":
+            block.citations.append(delta.get("citation"))
+            self._add({"annotations": [delta.get("citation")]})
+            return None
+        if kind not in _GROWING:
+            return None
+        name, field = _GROWING[kind]
+        piece = delta.get("partial_json" if name == "input" else name)
+        if not isinstance(piece, str) or not piece:
+            return None
+        block.added.setdefault(name, []).append(piece)
+        if field is not None:
+            return self._add({field: piece})
+        if name == "input" and place in self._calls:
+            return self._call(place, {"function": {"arguments": piece}})
+        return None
+
+    def _call(self, place: Any, call: dict[str, Any]) -> ChatDelta | None:
+        return self._add({"tool_calls": [{"index": self._calls[place], "type": "function", **call}]})
+
+
+def _labelless(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in block.items() if name not in {"type", "citations"}}

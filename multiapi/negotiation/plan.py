@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
-from multiapi.errors import InvalidRequestError, MultiApiError
+from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
+from multiapi.formats.apis import api_of
 from multiapi.formats.model_facts import thinking_fields
 from multiapi.formats.schemas import object_root
 from multiapi.formats.unseen_media import with_notes
@@ -31,7 +32,7 @@ from multiapi.negotiation.stop_words import StopFilter, cut_at_stop
 from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
 from multiapi.negotiation.tool_names import NameFilter, ToolNames, renamed
 from multiapi.provider import Provider, unsupported
-from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
+from multiapi.types.chat import ChatApi, ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
 
 __all__ = [
     "DeltaFilter",
@@ -53,6 +54,9 @@ _CAPABILITY_OF_METHOD = {"json_schema": "structured_output", "json_mode": "json_
 
 
 _JSON_BESIDE_TOOLS = "a JSON form beside tools"
+
+
+_APIS: tuple[str, ...] = get_args(ChatApi)
 
 
 _JSON_FORMS = ("json_schema", "json_mode")
@@ -154,6 +158,8 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     Raises:
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
+    if request.api != "chat":
+        request = with_api(provider, request)
     request = with_thinking(provider, request)
     request, names = renamed(with_unique_ids(with_notes(provider, placed(request, provider.name))))
     root = None
@@ -167,6 +173,33 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     if names is None and root is None and not costs_more:
         return made
     return replace(made, names=names, root=root, costs_more=costs_more)
+
+
+_API_NOUNS = {"responses": ("Responses API", "responses"), "messages": ("Anthropic messages", "messages")}
+
+
+def with_api(provider: Provider, request: ChatRequest) -> ChatRequest:
+    """The request with the protocol that carries it, "chat" being left unsaid.
+
+    Raises:
+        InvalidRequestError: A word that is not a protocol.
+        UnsupportedError: The provider does not have it; the message names those that have.
+    """
+    if request.api not in _APIS:
+        name = provider.name
+        raise InvalidRequestError(f"{name}: api must be one of {', '.join(_APIS)}, not {request.api!r}", provider=name)
+    if request.api != "auto" and request.api not in provider.apis:
+        raise unsupported(provider.name, *_API_NOUNS[request.api])
+    if request.api != "auto" or provider.choose_api is None:
+        return request
+    api = api_of(provider, request)
+    return request if api == "chat" else replace(request, api=api)
+
+
+def scope_of(provider: Provider, request: ChatRequest) -> str:
+    """What a refusal is remembered for: the model, and the protocol if it is not chat completions."""
+    api = api_of(provider, request)
+    return request.model if api == "chat" else f"{api}:{request.model}"
 
 
 THINK = ("less", "off")
@@ -188,6 +221,9 @@ def with_thinking(provider: Provider, request: ChatRequest) -> ChatRequest:
     other = "reasoning_effort" if request.reasoning_effort is not None else "reasoning"
     if request.reasoning_effort is not None or "reasoning" in request.extra or "reasoning_effort" in request.extra:
         raise InvalidRequestError(f"{name}: set think or {other}, not both", provider=name)
+    if request.api == "messages":
+        thinking = {"type": "disabled"} if request.think == "off" else {"type": "enabled", "budget_tokens": 1024}
+        return replace(request, think=None, extra={"thinking": thinking, **request.extra})
     fields = dict(thinking_fields(name, request.model, request.think))
     effort = fields.pop("reasoning_effort", None)
     return replace(request, think=None, reasoning_effort=effort, extra={**fields, **request.extra})
@@ -196,7 +232,7 @@ def with_thinking(provider: Provider, request: ChatRequest) -> ChatRequest:
 def _plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
     asked = request
     cuts: tuple[str, ...] = ()
-    if provider.cuts_stop and request.stop:
+    if request.stop and (provider.cuts_stop or request.api == "responses"):
         cuts = tuple(request.stop)
         request = replace(request, stop=None)
     if (
@@ -241,6 +277,8 @@ def _has_tool_history(provider: Provider, request: ChatRequest) -> bool:
 def _method(
     provider: Provider, request: ChatRequest, wanted: ResponseFormat, refused: frozenset[str], *, prompted: bool
 ) -> StructuredMethod:
+    if request.api == "messages":
+        return _method_of_messages(provider, request, wanted, refused, prompted=prompted)
     if wanted.method != "auto":
         if wanted.method in {"prompted", "function_calling"} or wanted.method in provider.structured:
             return wanted.method
@@ -262,6 +300,21 @@ def _method(
             continue
         return method
     return "prompted"
+
+
+def _method_of_messages(
+    provider: Provider, request: ChatRequest, wanted: ResponseFormat, refused: frozenset[str], *, prompted: bool
+) -> StructuredMethod:
+    """The protocol has no field for the form of an answer: a tool has its schema, or the prompt."""
+    if wanted.method in {"prompted", "function_calling"}:
+        return wanted.method
+    if wanted.method != "auto":
+        raise UnsupportedError(
+            f"{provider.name}: the Messages protocol has no {wanted.method}; use function_calling, prompted or auto",
+            provider=provider.name,
+        )
+    is_free = not prompted and not request.tools and wanted.schema is not None and "function_calling" not in refused
+    return "function_calling" if is_free and f"function_calling#{digest(wanted.schema)}" not in refused else "prompted"
 
 
 def _with_method(

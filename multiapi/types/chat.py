@@ -24,6 +24,9 @@ OnTruncated = Literal["invalid", "raise", "keep"]
 ReasoningReplay = Literal["auto", "always", "with_tools", "never"]
 
 
+ChatApi = Literal["auto", "chat", "responses", "messages"]
+
+
 StructuredMethod = Literal["auto", "json_schema", "function_calling", "json_mode", "prompted"]
 
 
@@ -168,6 +171,8 @@ class ChatRequest:
     Attributes:
         model: The vendor's id of the model, passed on unchanged.
         tool_choice: "auto", "none", "required" or the name of one tool.
+        api: Which of a provider's protocols carries it: "chat", OpenAI's "responses" or Anthropic's "messages". "auto" takes the one that
+            the model speaks, and that of the provider's built-in tools where `tools` has one.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
@@ -211,6 +216,7 @@ class ChatRequest:
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
+    api: ChatApi = "auto"
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

@@ -45,6 +45,8 @@ def settings_of(request: ChatRequest) -> dict[str, Any]:
     held = {name: value for name in _SETTINGS if (value := getattr(request, name)) is not None}
     if request.stop:
         held["stop"] = list(request.stop)
+    if request.api != "auto":
+        held["api"] = request.api
     if request.tool_calling != "auto":
         held["tool_calling"] = request.tool_calling
     if request.extra:

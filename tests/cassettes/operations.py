@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from multiapi.types.account import KeyChange, LogsRequest, ModelsRequest, TransactionsRequest, UsageRequest
 from multiapi.types.batches import BatchRequest
@@ -116,6 +116,7 @@ def aicredits() -> Named:
         ),
         "transcribe": step("transcribe", TranscriptionRequest(model="openai/whisper-1", audio=SOUND, language="en")),
         "responses": step("responses", ChatRequest(model="openai/gpt-4o-mini", messages=[user("Say hello.")])),
+        **by_protocol("openai/gpt-4o-mini", "responses", {"reasoning": {"effort": "low", "summary": "auto"}}),
         "credits": step("credits"),
         "balance": step("balance"),
         "health": step("health"),
@@ -123,6 +124,24 @@ def aicredits() -> Named:
         "health_live": step("health", "live"),
         "health_not_ready": step("health", "ready", fault="status=503", raises=ServerError),
     }
+
+
+def by_protocol(model: str, api: Literal["responses", "messages"], thinking: dict[str, Any]) -> Named:
+    """A chat by another protocol, whole and streamed: plain, with a tool, and with thoughts, which go back behind a tool's result."""
+    plain = ChatRequest(model=model, api=api, max_tokens=2048, messages=[user("Say hello.")])
+    tools = replace(plain, messages=[user("What is the weather in Oslo?")], tools=[WEATHER])
+    thinks = replace(tools, extra=thinking)
+
+    def answered(done: Sequence[Any]) -> ChatRequest:
+        answer = done[0][-1].response if isinstance(done[0], list) else done[0]
+        result = Message("tool", "Sunny, 21 degrees.", tool_call_id=answer.tool_calls[0].id)
+        return replace(thinks, messages=[*thinks.messages, answer.to_message(), result])
+
+    made: Named = {f"{api}_thinking": (step("chat", thinks), step("chat", answered))}
+    made[f"{api}_stream"] = step("chat_stream", plain)
+    made[f"{api}_stream_tools"] = step("chat_stream", tools)
+    made[f"{api}_stream_thinking"] = (step("chat_stream", thinks), step("chat_stream", answered))
+    return made
 
 
 def binobox() -> Named:
@@ -218,6 +237,8 @@ def aimlapi() -> Named:
             ChatRequest(model=claude, max_tokens=64, messages=[Message("system", "Be brief."), user("Say hello.")]),
         ),
         "messages_tools": step("messages", ChatRequest(model=claude, max_tokens=256, messages=asked, tools=[WEATHER])),
+        **by_protocol("openai/gpt-5-pro", "responses", {"reasoning": {"effort": "low", "summary": "auto"}}),
+        **by_protocol(claude, "messages", {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
         "image": (
             step("image", ImageRequest(model="flux/schnell", prompt="a paper boat", width=256, height=256)),
             step("download", first(lambda made: made.media[0])),

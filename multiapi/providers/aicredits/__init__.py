@@ -2,6 +2,7 @@
 
 - 503 is final (no provider serves the model); 502 and 504 are worth a repetition.
 - `/api/models` and `/health` lie outside `/v1`, so the API root is the host and the paths carry `/v1`.
+- `/v1/responses` is named without a description: what goes there is OpenAI's form.
 - At most five calls of one user may run at once.
 - Structured output goes by the developer in the model's id: `json_schema` for OpenAI's, a tool for all others. Documented (structured outputs
   page); two users saw `json_schema` give "" or "{}", charged, on Gemini's routes (grade A, October 2026). A named method is always sent.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from multiapi.formats.apis import chosen_api, with_apis
 from multiapi.formats.model_facts import model_fact
 from multiapi.formats.openai.vendor import Dialect, openai_compatible, usage_cost
 from multiapi.formats.schemas import SchemaStyle
@@ -38,7 +40,7 @@ def structured_by_model(model: str) -> tuple[StructuredMethod, ...]:
 SCHEMAS = SchemaStyle(type_lists=False)
 """A list of types is refused, `anyOf` is taken (seen in 2026, grade A): the gateway reads schemas into a structure of Go."""
 
-AICREDITS = openai_compatible(
+_SHARED = openai_compatible(
     name="aicredits",
     title="AICredits",
     base_url="https://api.aicredits.in",
@@ -98,4 +100,13 @@ AICREDITS = openai_compatible(
         "health": "documented",
         "responses": "assumed",
     },
+)
+
+AICREDITS = with_apis(
+    _SHARED,
+    ("responses",),
+    choose=chosen_api,
+    schemas=SCHEMAS,
+    read_cost=_SHARED.read_cost,
+    rest_is_reasoning=True,
 )

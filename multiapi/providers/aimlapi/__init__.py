@@ -2,32 +2,25 @@
 
 - The API root is the host; paths carry `/v1` or `/v2`, so a configured address is taken with and without them.
 - An empty account is a 403 whose message says so, without a code.
-- Some models speak only the Responses API: for them `chat` and `chat_stream` go there.
+- Three protocols carry a chat, see `multiapi.formats.apis`. Some models speak only the Responses API: for them `chat` and `chat_stream` go there.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.md.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
 from multiapi.formats.answer_facts import decimal_of
-from multiapi.formats.assembly import Assembly
-from multiapi.formats.openai import vendor as openai_format
+from multiapi.formats.apis import chosen_api, with_apis
 from multiapi.formats.openai.vendor import Dialect, openai_compatible
 from multiapi.formats.openai.vendor import read_error as read_shared_error
 from multiapi.formats.schemas import SchemaStyle
-from multiapi.formats.stream import Accumulator, ChatStream
-from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.provider import Operation, StreamOperation
-from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
-from multiapi.types.limits import Limits
+from multiapi.http.exchange import HttpResponse
 from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
@@ -292,92 +285,10 @@ _SHARED = openai_compatible(
 )
 
 
-# ------------------------------------------------------------------------------------------------ models of another protocol
-
-
-def build_chat(request: ChatRequest) -> HttpRequest:
-    """The shared body, or the Responses API's for models that speak only that."""
-    if request.model not in RESPONSES_ONLY:
-        return _SHARED.chat.build(request)
-    from multiapi.formats.responses import build_responses
-
-    return build_responses(request, provider="aimlapi", schemas=SCHEMAS)
-
-
-def build_chat_stream(request: ChatRequest) -> HttpRequest:
-    """The same, streamed. The Responses API reports token counts unasked."""
-    if request.model not in RESPONSES_ONLY:
-        assert _SHARED.chat_stream is not None
-        return _SHARED.chat_stream.build(request)
-    http = build_chat(request)
-    return replace(http, json={**http.json, "stream": True}, stream=True)
-
-
-def parse_chat(response: HttpResponse) -> ChatResponse:
-    """An answer of either protocol: only one has `choices`."""
-    if b'"output' in response.body and (b'"choices"' not in response.body or _NO_CHOICES.search(response.body)):
-        from multiapi.formats.responses import parse_responses
-
-        return parse_responses(response, provider="aimlapi", read_cost=read_cost)
-    return _SHARED.chat.parse(response)
-
-
-_NO_CHOICES = re.compile(rb'(?<!\\)"choices"\s*+:\s*+(?:null|\[\s*+\])')
-
-
-class EitherAssembly:
-    """Takes events of either protocol: the first one decides, and `add` is then that of the one it belongs to."""
-
-    provider = "aimlapi"
-
-    def __init__(self, head: HttpResponse) -> None:
-        self._head = head
-        self._inner: Accumulator = Assembly("aimlapi", **self._facts())
-
-    def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
-        """Take the first event."""
-        if str(event.get("type", "")).startswith("response."):
-            from multiapi.formats.responses import ResponsesAssembly
-
-            self._inner = ResponsesAssembly("aimlapi", **self._facts())
-        self.add = self._inner.add  # type: ignore[method-assign]
-        return self._inner.add(event)
-
-    def _facts(self) -> dict[str, Any]:
-        return {"headers": self._head.headers, "read_cost": read_cost, "limits": self._head.limits}
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is complete."""
-        return self._inner.finished
-
-    @property
-    def answered(self) -> bool:
-        """Whether anything of an answer has come."""
-        return self._inner.answered
-
-    def rest(self) -> ChatDelta | None:
-        """What is to be told at the end."""
-        return self._inner.rest()
-
-    def response(self, *, interrupted: bool = False) -> ChatResponse:
-        """What has arrived."""
-        return self._inner.response(interrupted=interrupted)
-
-
-def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
-    """Reads a stream of either protocol."""
-    return ChatStream(
-        head,
-        limits,
-        accumulator=EitherAssembly(head._replace(limits=limits)),
-        parse=parse_chat,
-        read_event_error=partial(openai_format.read_event_error, provider="aimlapi"),
-    )
-
-
-AIMLAPI = replace(
+AIMLAPI = with_apis(
     _SHARED,
-    chat=Operation("chat", build_chat, parse_chat),
-    chat_stream=StreamOperation(build_chat_stream, stream_decoder),
+    ("responses", "messages"),
+    choose=partial(chosen_api, responses_only=RESPONSES_ONLY),
+    schemas=SCHEMAS,
+    read_cost=read_cost,
 )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from multiapi.simulator import as_seen, faults
-from multiapi.simulator.brain import Brain
 from multiapi.simulator.clock import Clock
 from multiapi.simulator.contract import HOSTS
 from multiapi.simulator.counts import Counts
@@ -19,8 +18,9 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.files import Files, StoredFile, extension
 from multiapi.simulator.jobs import Jobs
 from multiapi.simulator.limits import Limits
-from multiapi.simulator.model.conversation import from_url
-from multiapi.simulator.script import Script, Scripted
+from multiapi.simulator.minds.brain import Brain
+from multiapi.simulator.minds.conversation import from_url
+from multiapi.simulator.minds.script import Script, Scripted
 
 _FILE_PLACES = {
     "aimlapi": ("https://cdn.aimlapi.com", "/generations"),
@@ -67,6 +67,7 @@ class State(ABC):
         brain_key: str = "",
         brain_remote: bool = False,
         strict: bool = False,
+        known_models: Literal["listed", "any"] = "listed",
     ) -> None:
         self.seed = seed
         if unknown not in ("refuse", "drop"):
@@ -80,6 +81,9 @@ class State(ABC):
         self.job_wait_s = job_wait_s
         self.job_run_s = job_run_s
         self.strict = strict
+        if known_models not in ("listed", "any"):
+            raise ValueError(f"known_models must be 'listed' or 'any', not {known_models!r}")
+        self.known_models = known_models
         self.brain = None if brain is None else Brain(brain, brain_model, key=brain_key, remote=brain_remote)
         self.script = Script()
         self.trusted_hosts: set[str] = set()

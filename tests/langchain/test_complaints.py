@@ -874,7 +874,7 @@ def test_c41_agents_answer_in_a_form_whatever_the_model_is_called(vendor: str, n
         place: str
         degrees: int
 
-    model = ChatMultiApi(provider=vendor, model=name, **on_simulator(Simulator()))
+    model = ChatMultiApi(provider=vendor, model=name, **on_simulator(Simulator(known_models="any")))
     agent = create_agent(model, [add], response_format=Weather)
     answer = agent.invoke({"messages": [("user", "It is 21 degrees in Paris.")]})
     assert answer["structured_response"] == Weather(place="Paris", degrees=21)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
+from multiapi.simulator import Simulator
 from multiapi.simulator.media import describe_image, draw_image, read_document, speak, transcribe
 from tests.simulator.conversing import Talk
 
@@ -159,7 +160,7 @@ def test_binobox_answers_with_base64() -> None:
     ],
 )
 def test_aimlapi_draws_in_the_asked_size(asked: dict[str, object], size: tuple[int, int]) -> None:
-    talk = Talk("aimlapi")
+    talk = Talk("aimlapi", Simulator(known_models="any"))
     answer = talk.post("/v1/images/generations", {"prompt": "a red boat", **asked})
     assert answer.status_code == 200, answer.text
     image = talk.client.get(answer.json()["data"][0]["url"])

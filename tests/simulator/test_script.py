@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from langchain_multiapi import ChatMultiApi
 from multiapi import MultiApiError
 from multiapi.simulator import Clock, Simulator
-from multiapi.simulator.script import Scripted, ScriptError
+from multiapi.simulator.minds.script import Scripted, ScriptError
 from tests.simulator.conversing import Talk
 
 pytest_plugins = ["pytester"]

@@ -1,24 +1,35 @@
 """The simulated chat model: deterministic, and it decides from the request alone.
 
-`conversation` holds the values, `words` and `tokens` look at text, `prompts` recognises what a prompt asks for
-(context and question, an evaluation, tools described in prose), `filling` makes values for JSON schemas out of the
-text, `planning` chooses tools, `speaking` puts the answer together.
+`words` and `evidence` look at text, `prompts` recognises what a prompt asks for (context and question, an evaluation), `filling` makes
+values for JSON schemas out of the text, `planning` chooses tools, `tasks` does small tasks, `speaking` puts the answer together.
 """
 
-from multiapi.simulator.model.conversation import Attachment, Conversation, Reply, Tool, ToolCall, Turn
-from multiapi.simulator.model.speaking import Mind, answered, input_tokens, pieces_of, replies, reply
+from multiapi.simulator.minds import saying, tokens
+from multiapi.simulator.minds.conversation import Attachment, Conversation, Reply, Tool, ToolCall, Turn
+from multiapi.simulator.minds.saying import input_tokens
+from multiapi.simulator.model.speaking import answered
+
+
+def reply(conversation: Conversation) -> Reply:
+    """What the simulated model says, cut at stop words and at the token limit, with its usage."""
+    return saying.reply(conversation, answered)
+
+
+def replies(conversation: Conversation) -> list[Reply]:
+    """The same, as often as asked for."""
+    return saying.replies(conversation, answered)
+
 
 __all__ = [
     "Attachment",
     "Conversation",
-    "Mind",
     "Reply",
     "Tool",
     "ToolCall",
     "Turn",
     "answered",
     "input_tokens",
-    "pieces_of",
     "replies",
     "reply",
+    "tokens",
 ]

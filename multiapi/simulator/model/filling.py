@@ -23,33 +23,17 @@ from multiapi.simulator.model.evidence import (
 from multiapi.simulator.model.patterns import example_of
 
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
-_TEXT = {
-    "query",
-    "question",
-    "prompt",
-    "input",
-    "text",
-    "message",
-    "content",
-    "q",
-    "request",
-    "task",
-    "instruction",
-    "body",
-}
+_TEXT = words.listed(
+    """
+    query question prompt input text message content q request task instruction body
+    """
+)
 _PERSON = {"name", "person", "author", "customer", "user", "company", "vendor", "recipient", "title", "who", "employee"}
-_LONG = {
-    "answer",
-    "summary",
-    "response",
-    "explanation",
-    "description",
-    "reason",
-    "reasoning",
-    "text",
-    "content",
-    "result",
-}
+_LONG = words.listed(
+    """
+    answer summary response explanation description reason reasoning text content result
+    """
+)
 
 _CURRENCIES = {
     r"\brupees?\b|₹|\bINR\b": "INR",

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from multiapi.simulator.minds.conversation import Conversation, Tool, ToolCall, Turn
 from multiapi.simulator.model import evidence, filling, words
-from multiapi.simulator.model.conversation import Conversation, Tool, ToolCall, Turn
 
 _CLAUSE = re.compile(
     r"(?<=[.!?;。！？；])\s+|\n+|,?\s+(?:and\s+)?then\s+|,?\s+and\s+also\s+|;\s*|,?\s+and\s+(?=\w)|,\s+(?=(?:what|how|who|where|when|which|tell|get|give|find|search|look|add|multiply|send|convert|calculate|compute|translate|show|check|list)\b)",
@@ -15,12 +15,6 @@ _CLAUSE = re.compile(
 _AFTER = re.compile(
     r"\b(?:then|afterwards?|finally|after that|next|result|product|sum of that|its answer|that number)\b", re.IGNORECASE
 )
-_VERB = re.compile(
-    r"^(?:get|fetch|search|find|lookup|look|calc|compute|add|send|make|create|run|list|read|query|ask|do|use|web)",
-    re.IGNORECASE,
-)
-
-
 _LONGEST = 8000  # of a longer text only the two ends are searched for what is asked
 
 
@@ -31,11 +25,6 @@ class Planned:
     tool: Tool
     text: str
     waits: bool = False
-
-
-def is_form(tool: Tool) -> bool:
-    """Whether a tool is an answer form, a class such as `WeatherReport`, rather than something to do."""
-    return bool(re.fullmatch(r"[A-Z][A-Za-z0-9]*", tool.name)) and not _VERB.match(tool.name)
 
 
 def score(tool: Tool, text: str) -> float:
@@ -71,7 +60,7 @@ def suits(tool: Tool, text: str) -> bool:
 
 def plan(tools: tuple[Tool, ...], text: str) -> list[Planned]:
     """The calls that a prompt asks for, in order."""
-    doers = tuple(tool for tool in tools if not is_form(tool)) or tools
+    doers = tuple(tool for tool in tools if not tool.is_form) or tools
     clauses = [clause for part in _CLAUSE.split(text) if part and (clause := part.strip())]
     starts = _sequence_marks(text, clauses)
     planned: list[Planned] = []
@@ -126,7 +115,7 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
         return now
     called = {call.name for call in made}
     fresh = [tool for tool in tools if tool.name not in called] or list(tools)
-    forms = [tool for tool in fresh if is_form(tool)]
+    forms = [tool for tool in fresh if tool.is_form]
     best = max(forms or fresh, key=lambda tool: score(tool, text))
     return [(best, arguments(best, text, results))]
 
@@ -137,7 +126,7 @@ def arguments(tool: Tool, text: str, results: list[str], *, whole: str = "", wai
     if not isinstance(schema, dict) or not schema.get("properties"):
         return {}
     later = [value for result in results[-1:] for value, _ in evidence.Evidence(result).numbers]
-    if is_form(tool):
+    if tool.is_form:
         joined = "\n".join([*results, text]) if results else text
         answer = results[-1] if results else ""
         made = filling.fill(schema, joined, answer=answer, whole=whole)

@@ -2,79 +2,20 @@
 
 import json
 import re
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from multiapi.simulator.model import attachments, evidence, filling, planning, prompts, tasks, tokens, words
-from multiapi.simulator.model.conversation import Conversation, FinishReason, Reply, ToolCall, Turn
-
-Mind = Callable[[Conversation], Reply]
-"""What decides what is said: the simulated model, the author of a test, or a real model."""
-
-
-def reply(conversation: Conversation, mind: Mind | None = None) -> Reply:
-    """The answer, cut at stop words and at the token limit, with its usage."""
-    return _limited(conversation, think(conversation, mind or answered))
-
-
-def replies(conversation: Conversation, mind: Mind | None = None) -> list[Reply]:
-    """As many answers as asked for; the second and further ones say which variant they are."""
-    first = think(conversation, mind or answered)
-    made = [_limited(conversation, first)]
-    for number in range(2, conversation.n + 1):
-        varied = (
-            first
-            if first.tool_calls or conversation.schema is not None
-            else replace(first, text=f"{first.text} (variant {number})", pieces=())
-        )
-        made.append(_limited(conversation, varied))
-    return made
-
-
-def think(conversation: Conversation, mind: Mind) -> Reply:
-    """The whole answer, before any limit cuts it."""
-    if conversation.tools:
-        return _reasoned(conversation, mind(conversation))
-    conversation = prompts.unframed(conversation)
-    prompted = prompts.prompted_tools(conversation) or prompts.react(conversation)
-    if prompted is None:
-        return _reasoned(conversation, mind(conversation))
-    answer = mind(prompted.conversation)
-    return _reasoned(conversation, _written(answer, prompted))
-
-
-def _written(answer: Reply, prompted: prompts.Prompted) -> Reply:
-    """Tool calls as the text that the instructions want."""
-    if prompted.form == "json":
-        if not answer.tool_calls:
-            return answer
-        calls = ", ".join(
-            f'{{"name": {json.dumps(call.name)}, "arguments": {_spaced(call.arguments)}}}' for call in answer.tool_calls
-        )
-        return replace(answer, text=f'{{"tool_calls": [{calls}]}}', tool_calls=(), finish_reason="stop")
-    if answer.tool_calls:
-        call = answer.tool_calls[0]
-        bare = call.arguments
-        with suppress(json.JSONDecodeError, KeyError, TypeError):
-            values = json.loads(call.arguments)
-            bare = values["input"] if list(values) == ["input"] and prompted.final == "Final Answer:" else bare
-        text = f"Thought: I need to use the tool {call.name}.\nAction: {call.name}\nAction Input: {bare}"
-        return replace(answer, text=text, tool_calls=(), finish_reason="stop")
-    text = f"Thought: I can answer without using any more tools.\n{prompted.final} {answer.text}"
-    return replace(answer, text=text, pieces=())
-
-
-def _spaced(arguments: str) -> str:
-    """JSON as prompts show it; what is not JSON stays."""
-    try:
-        return json.dumps(json.loads(arguments), ensure_ascii=False)
-    except json.JSONDecodeError:
-        return arguments
+from multiapi.simulator.minds import attachments, prompted
+from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
+from multiapi.simulator.model import evidence, filling, planning, prompts, tasks, words
 
 
 def answered(conversation: Conversation) -> Reply:
+    """What the simulated model says, whole."""
+    return _reasoned(conversation, _answered(conversation))
+
+
+def _answered(conversation: Conversation) -> Reply:
     """Tool calls, a form filled in, or text."""
     turns = conversation.turns
     last_user = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
@@ -88,7 +29,7 @@ def answered(conversation: Conversation) -> Reply:
     system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
     schema = conversation.schema
     if not schema:  # JSON mode alone does not say which JSON; the prompt may.
-        told = prompts.schema_in(f"{system}\n\n{text}")
+        told = prompted.schema_in(f"{system}\n\n{text}")
         schema, text = (schema, text) if told is None else (told, _without_json(text))
         if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text):
             keys = prompts.keys_in(text) or prompts.keys_in(system)
@@ -132,7 +73,7 @@ def _with_verdict(schema: dict[str, Any], source: str, verdict: bool | None) -> 
 
 def _without_json(text: str) -> str:
     """The text without the JSON documents in it and the lines that announce them."""
-    for _, start, end in reversed(prompts.json_values(text)):
+    for _, start, end in reversed(prompted.json_values(text)):
         text = text[:start] + " " + text[end:]
     kept = [line for line in text.splitlines() if not re.search(r"\bjson\b|\bschema\b|```", line, re.IGNORECASE)]
     return "\n".join(kept).strip() or text.strip()
@@ -224,9 +165,6 @@ def _styled(system: str, text: str) -> str:
     return text
 
 
-# ---------------------------------------------------------------- limits and usage
-
-
 def _reasoned(conversation: Conversation, answer: Reply) -> Reply:
     if answer.reasoning or not conversation.reasoning:
         return answer
@@ -237,82 +175,3 @@ def _reasoned(conversation: Conversation, answer: Reply) -> Reply:
     else:
         plan = "I have what I need to answer."
     return replace(answer, reasoning=f"The user asks about {about}. {plan}")
-
-
-def input_tokens(conversation: Conversation) -> int:
-    """How many tokens the request has: its text, its tools, and a fixed number for each file."""
-    total = 0
-    for turn in conversation.turns:
-        total += 3 + tokens.count(turn.text) + 85 * len(turn.attachments)
-        total += sum(tokens.count(call.name) + tokens.count(call.arguments) for call in turn.tool_calls)
-    for tool in conversation.tools:
-        total += tokens.count(tool.name) + tokens.count(tool.description) + tokens.count(json.dumps(tool.parameters))
-    return total + 3
-
-
-def _limited(conversation: Conversation, answer: Reply) -> Reply:
-    text, calls = answer.text, answer.tool_calls
-    finish: FinishReason = "tool_calls" if calls else answer.finish_reason
-    if text is not None and conversation.stop:
-        cuts = [place for stop in conversation.stop if stop and (place := text.find(stop)) >= 0]
-        text = text[: min(cuts)] if cuts else text
-    reasoning = answer.reasoning
-    left = conversation.max_tokens if conversation.max_tokens is not None else 1_000_000_000
-    reasoning, thought = _cut(reasoning, left)
-    left -= thought
-    used = thought
-    if text is not None:
-        whole = text
-        text, spoken = _cut(text, left)
-        left, used = left - spoken, used + spoken
-        finish = finish if text == whole else "length"
-    kept = []
-    for call in calls:
-        named = tokens.count(call.name)
-        if left < named:
-            finish = "length"
-            break
-        written, spoken = _cut(call.arguments, left - named)
-        left, used = left - named - spoken, used + named + spoken
-        kept.append(ToolCall(call.name, written, call.id))
-        if written != call.arguments:
-            finish = "length"
-            break
-    if reasoning != answer.reasoning:
-        finish = "length"
-    if answer.tool_calls and not kept and text is None:
-        text = ""
-    return replace(
-        answer,
-        text=text,
-        tool_calls=tuple(kept),
-        reasoning=reasoning,
-        finish_reason=finish,
-        input_tokens=input_tokens(conversation),
-        output_tokens=used,
-        reasoning_tokens=thought,
-    )
-
-
-def pieces_of(reply: Reply) -> list[str | float]:
-    """The chunks in which a stream brings the text: those that were set, as far as the text goes, else its tokens."""
-    left = reply.text or ""
-    if not reply.pieces:
-        return list(tokens.split(left))
-    made: list[str | float] = []
-    for piece in reply.pieces:
-        if isinstance(piece, str):
-            piece = piece[: len(left)]
-            left = left[len(piece) :]
-        if piece != "":
-            made.append(piece)
-    return made
-
-
-def _cut(text: str, limit: int) -> tuple[str, int]:
-    if not text:
-        return text, 0
-    pieces = tokens.split(text)
-    if len(pieces) <= limit:
-        return text, len(pieces)
-    return "".join(pieces[: max(limit, 0)]), max(limit, 0)

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from multiapi.simulator.minds import prompted
+from multiapi.simulator.minds.conversation import Turn
 from multiapi.simulator.model import evidence, prompts, words
-from multiapi.simulator.model.conversation import Turn
 
 
 def answer(text: str) -> str | None:
@@ -205,7 +206,7 @@ def _divided(text: str) -> str | None:
     """A question divided among tools that are described by name, in the form of the examples before it."""
     if not re.search(r"\bsub[- ]?questions?\b", text, re.IGNORECASE):
         return None
-    documents = [value for value, _, _ in prompts.json_values(text)]
+    documents = [value for value, _, _ in prompted.json_values(text)]
     shown = next((items[0] for document in documents if (items := _items_of(document))), None)
     tools = next((d for d in reversed(documents) if isinstance(d, dict) and not _items_of(d)), None)
     asked = re.findall(r"^[ \t]*<?(?:user )?question>?:?[ \t]*\n?[ \t]*(.+)$", text, re.MULTILINE | re.IGNORECASE)
@@ -367,27 +368,7 @@ def calculate(expression: str) -> float:
     return value(ast.parse(expression.replace("×", "*").replace("÷", "/").strip(), mode="eval"))
 
 
-_FILLER = [
-    "the",
-    "simulated",
-    "model",
-    "writes",
-    "one",
-    "word",
-    "after",
-    "another",
-    "so",
-    "that",
-    "a",
-    "long",
-    "answer",
-    "can",
-    "be",
-    "read",
-    "cut",
-    "and",
-    "counted",
-]
+_FILLER = "the simulated model writes one word after another so that a long answer can be read cut and counted"
 
 
 def _written(text: str) -> str | None:
@@ -401,7 +382,7 @@ def _written(text: str) -> str | None:
         return None
     about = evidence.topic(text[found.end() :]) or evidence.topic(text)
     start = [*about.split(), "is", "the", "subject:"] if about else []
-    made = (start + _FILLER * (int(found[1]) // len(_FILLER) + 1))[: int(found[1])]
+    made = (start + _FILLER.split() * (int(found[1]) // len(_FILLER.split()) + 1))[: int(found[1])]
     return " ".join(made)[:1].upper() + " ".join(made)[1:] + "."
 
 

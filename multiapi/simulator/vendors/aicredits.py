@@ -13,10 +13,12 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import number
-from multiapi.simulator.model import Conversation, Reply, input_tokens, tokens
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Conversation, Reply
+from multiapi.simulator.minds.saying import input_tokens
 from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.schema_roots import check_roots
-from multiapi.simulator.vendors.vendor import EXPIRED_KEY, UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.vendors.vendor import EXPIRED_KEY, Call, Refusal, Vendor, money
 
 _TYPES = {
     400: "invalid_request_error",
@@ -112,7 +114,7 @@ class Aicredits(Vendor):
             raise Refusal(400, f"Invalid request body: {GO_REFUSES}")
         check_roots(call.body)
         self.require_money(call)
-        self._known(call.body["model"])
+        self.known(call.body["model"])
         asked = chat_format.conversation(call.body)
         _fits_window(asked)
         made = self.replies(call, asked)
@@ -156,7 +158,7 @@ class Aicredits(Vendor):
     def on_createEmbedding(self, call: Call) -> Answer:  # noqa: N802
         """Embeddings, one for each text, in order."""
         self.require_money(call)
-        self._known(call.body["model"])
+        self.known(call.body["model"])
         texts = [call.body["input"]] if isinstance(call.body["input"], str) else call.body["input"]
         size = call.body.get("dimensions") or embeddings.width(call.body["model"])
         vectors = [embeddings.embed(text, size) for text in texts]
@@ -239,7 +241,7 @@ class Aicredits(Vendor):
     def on_createResponse(self, call: Call) -> Answer:  # noqa: N802
         """The Responses endpoint, in outline."""
         self.require_money(call)
-        self._known(call.body["model"])
+        self.known(call.body["model"])
         made = self.reply(call, responses_format.conversation(call.body))
         price = money(made.input_tokens * _INPUT_INR + made.output_tokens * _OUTPUT_INR)
         self.book(call, call.body["model"], price, input_tokens=made.input_tokens, output_tokens=made.output_tokens)
@@ -255,7 +257,7 @@ class Aicredits(Vendor):
 
         self.require_money(call)
         model = call.body.get("model", "dall-e-3")
-        self._known(model)
+        self.known(model)
         width, height = (int(part) for part in call.body.get("size", "1024x1024").split("x"))
         data: list[dict[str, str]] = []
         mime_type = "image/jpeg" if "jpeg" in self.simulator.as_seen else "image/png"
@@ -333,11 +335,15 @@ class Aicredits(Vendor):
         answer.headers["x-ratelimit-remaining"] = str(left)
         answer.headers["x-ratelimit-reset"] = str(reset_s)
 
-    def _known(self, model: str) -> None:
-        if model == UNKNOWN_MODEL and "upstream" in self.simulator.as_seen:
-            raise Refusal(404, f"No endpoints found for {model}.")
-        if model == UNKNOWN_MODEL:
-            raise Refusal(503, "No provider for this model")
+    def listed_models(self) -> frozenset[str]:
+        """Those of the catalogue, with and without their developer."""
+        return frozenset(name for model, *_ in MODELS for name in (model, _short(model)))
+
+    def refused_model(self, model: str, hint: str) -> Refusal:
+        """Nobody offers such a model."""
+        if "upstream" in self.simulator.as_seen:
+            return Refusal(404, f"No endpoints found for {model}.{hint}")
+        return Refusal(503, f"No provider for this model{hint}")
 
 
 def _documented_row(model: str, name: str, window: Any, given: Any, made: Any) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from multiapi.simulator.contract import Operation
 from multiapi.simulator.exchange import DONE, Answer, Pause, Piece, Request, event
 from multiapi.simulator.files import extension
 from multiapi.simulator.ledger import Charge, day_start, iso, number
-from multiapi.simulator.model import Conversation, Reply, Turn, pieces_of, tokens
-from multiapi.simulator.model.conversation import from_url
-from multiapi.simulator.vendors.vendor import EMPTY_WALLET, UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Conversation, Reply, Turn, from_url
+from multiapi.simulator.minds.saying import pieces_of
+from multiapi.simulator.vendors.vendor import EMPTY_WALLET, Call, Refusal, Vendor, money
 
 _TYPES = {
     400: "ValidationError",
@@ -51,6 +52,10 @@ class Bineric(Vendor):
             error["details"] = refusal.details.get("details", refusal.message)
         return Answer.json({"success": False, "request_id": self.new_id("req_", 10), "error": error}, refusal.status)
 
+    def refused_model(self, model: str, hint: str) -> Refusal:
+        """A model that is not there is a wrong request here."""
+        return Refusal(400, f"Unknown model {model}{hint}")
+
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The catalogue."""
         listed = self.contract.document["x-known-models"]["models"]
@@ -60,8 +65,7 @@ class Bineric(Vendor):
     def on_createChatCompletion(self, call: Call) -> Answer:  # noqa: N802
         """Chat; the model decides whether it is text, speech, a transcript or an image."""
         model = call.body["model"]
-        if model == UNKNOWN_MODEL:
-            raise Refusal(400, f"Unknown model {model}")
+        self.known(model)
         if call.key != FREE_KEY:
             self.require_money(call)
         made = self._made(call, model)

@@ -10,7 +10,7 @@ from multiapi.simulator.files import StoredFile
 from multiapi.simulator.jobs import FINAL, Job
 from multiapi.simulator.ledger import Account, iso, number
 from multiapi.simulator.vendors import chat_format
-from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.vendors.vendor import Call, Refusal, Vendor, money
 
 _WORDS = {
     400: "INVALID_REQUEST",
@@ -255,9 +255,18 @@ class Binobox(Vendor):
         """The model, which must fit the scope of the operation."""
         model = str(call.body["model"])
         others = {name for name, _, other, _ in MODELS if other != scope}
-        if model == UNKNOWN_MODEL or model in others:
+        if model in others:
             raise Refusal(403, f"Model {model} is not available for the scope {scope}", code="FORBIDDEN_MODEL")
+        self.known(model)
         return model
+
+    def listed_models(self) -> frozenset[str]:
+        """Those of the list."""
+        return frozenset(_PRICES)
+
+    def refused_model(self, model: str, hint: str) -> Refusal:
+        """A model that is not there is forbidden here."""
+        return Refusal(403, f"Model {model} is not available{hint}", code="FORBIDDEN_MODEL")
 
     def _price(self, model: str, scope: str) -> Decimal:
         return _PRICES.get(model, _SCOPE_PRICES[scope])

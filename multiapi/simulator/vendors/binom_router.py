@@ -7,7 +7,7 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.schema_roots import check_roots
-from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.vendors.vendor import Call, Refusal, Vendor, money
 
 _WORDS = {
     400: ("BAD_REQUEST", "Invalid request parameters"),
@@ -42,15 +42,13 @@ class BinomRouter(Vendor):
         }
         return Answer.json({"error": error}, refusal.status)
 
-    def check(self, call: Call) -> None:
-        """The roots of schemas."""
-        if call.operation.id == "createChatCompletion":
-            check_roots(call.body)
+    def refused_model(self, model: str, hint: str) -> Refusal:
+        """A model that is not there is a wrong request here."""
+        return Refusal(400, f"Model {model} is not known{hint}")
 
     def on_createChatCompletion(self, call: Call) -> Answer:  # noqa: N802
         """Chat, whole or streamed."""
-        if call.body["model"] == UNKNOWN_MODEL:
-            raise Refusal(400, f"Model {call.body['model']} is not known")
+        self.known(call.body["model"])
         self.require_money(call)
         made = self.replies(call, chat_format.conversation(call.body))
         head = {"id": call.reference, "created": self.now(), "model": call.body["model"]}

@@ -11,8 +11,18 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.exchange import DONE, Pause, Piece, event
-from multiapi.simulator.model import Attachment, Conversation, Reply, Tool, ToolCall, Turn, pieces_of, tokens
-from multiapi.simulator.model.conversation import decoded, from_url
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import (
+    Attachment,
+    Conversation,
+    Reply,
+    Tool,
+    ToolCall,
+    Turn,
+    decoded,
+    from_url,
+)
+from multiapi.simulator.minds.saying import pieces_of
 
 _REASONING = re.compile(
     r"(?:^|[/-])o[1-9](?:-|$)|reason|think|(?:^|[/-])r1(?:-|$)|qwq|magistral|(?:^|/)gpt-5|deepseek-r1", re.IGNORECASE

@@ -140,6 +140,6 @@ def _sounds(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _head(text: str) -> bytes:
-    from multiapi.simulator.model.conversation import decoded
+    from multiapi.simulator.minds.conversation import decoded
 
     return decoded(text[:_HEAD_CHARS])

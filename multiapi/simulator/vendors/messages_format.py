@@ -6,7 +6,9 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.exchange import Pause, Piece
-from multiapi.simulator.model import Conversation, Reply, pieces_of, tokens
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Conversation, Reply
+from multiapi.simulator.minds.saying import pieces_of
 from multiapi.simulator.vendors import chat_format
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}

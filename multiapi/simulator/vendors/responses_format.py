@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.exchange import Pause, Piece
-from multiapi.simulator.model import Attachment, Conversation, Reply, ToolCall, Turn, pieces_of, tokens
-from multiapi.simulator.model.conversation import from_url
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Attachment, Conversation, Reply, ToolCall, Turn, from_url
+from multiapi.simulator.minds.saying import pieces_of
 from multiapi.simulator.vendors import chat_format
 
 

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from multiapi.simulator import model as models
-from multiapi.simulator.brain import BrainError
+from multiapi.simulator import known_models
 from multiapi.simulator.contract import Contract, Operation, contract
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.faults import Fault
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge
-from multiapi.simulator.model import Conversation, Reply
-from multiapi.simulator.script import Scripted, ScriptError, described
+from multiapi.simulator.minds import saying
+from multiapi.simulator.minds.brain import BrainError
+from multiapi.simulator.minds.conversation import Conversation, Reply
+from multiapi.simulator.minds.script import Scripted, ScriptError, described
+from multiapi.simulator.model import answered
 
 if TYPE_CHECKING:
     from multiapi.simulator.state import State
@@ -153,15 +155,40 @@ class Vendor:
         )
         return simulator.jobs.add(job)
 
+    # -------------------------------------------------------------- models
+
+    def listed_models(self) -> frozenset[str]:
+        """The ids in the provider's own list, besides those that its documents name."""
+        return frozenset()
+
+    def refused_model(self, model: str, hint: str) -> Refusal:
+        """What the provider says of a model that it does not know."""
+        return Refusal(404, f"Model {model} not found{hint}", bare=True)
+
+    def known(self, model: str) -> None:
+        """Refuse a model that neither the provider's list nor its documents name."""
+        if model == UNKNOWN_MODEL:
+            raise self.refused_model(model, "")
+        if self.simulator.known_models == "any":
+            return
+        meant = known_models.unknown(self.name, model, self.listed_models())
+        if meant is not None:
+            hint = (
+                f" (simulator: did you mean {' or '.join(meant)}?)"
+                if meant
+                else " (simulator: known_models='any' takes it)"
+            )
+            raise self.refused_model(model, hint)
+
     # -------------------------------------------------------------- what the model says
 
     def reply(self, call: Call, asked: Conversation) -> Reply:
         """What the model says: as a test's author, a real model or the simulated one decides."""
-        return models.reply(asked, lambda conversation: self._decide(call, conversation))
+        return saying.reply(asked, lambda conversation: self._decide(call, conversation))
 
     def replies(self, call: Call, asked: Conversation) -> list[Reply]:
         """The same for as many choices as asked for."""
-        return models.replies(asked, lambda conversation: self._decide(call, conversation))
+        return saying.replies(asked, lambda conversation: self._decide(call, conversation))
 
     def _decide(self, call: Call, conversation: Conversation) -> Reply:
         simulator = self.simulator
@@ -178,7 +205,7 @@ class Vendor:
             except BrainError as error:
                 raise Refusal(500, str(error), fault=True) from None
         call.mind = "model"
-        reply = models.answered(conversation)
+        reply = answered(conversation)
         if not reply.understood:
             call.understood = False
             if simulator.strict:

@@ -14,7 +14,8 @@ from multiapi.simulator import embeddings
 from multiapi.simulator.contract import Contract, aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import Conversation, Reply, Turn, tokens
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format
 from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
@@ -87,6 +88,10 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         super().__init__(simulator)
         tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses", "prompts")
         self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}
+
+    def listed_models(self) -> frozenset[str]:
+        """The routers, which the list does not have."""
+        return frozenset(ROUTERS)
 
     def check(self, call: Call) -> None:
         """What the catalogue says of the model; one that is withdrawn is a 404 unless the simulator serves those."""

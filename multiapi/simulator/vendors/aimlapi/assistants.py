@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.exchange import NAMED_DONE, Answer
-from multiapi.simulator.model import Conversation, Reply, Tool, ToolCall, Turn, tokens
+from multiapi.simulator.minds import tokens
+from multiapi.simulator.minds.conversation import Conversation, Reply, Tool, ToolCall, Turn
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 
 from multiapi.simulator.contract import aimlapi_catalogue, contract, first_violation
-from multiapi.simulator.model import tokens
+from multiapi.simulator.minds import tokens
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 # Of text models these are left to the contract: the catalogue says less of them.

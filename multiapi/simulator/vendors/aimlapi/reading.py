@@ -180,7 +180,7 @@ class Reading(Shared):
         ]
         annotation = None
         if (form := call.body.get("document_annotation_format")) is not None:
-            from multiapi.simulator.model import Conversation, Turn
+            from multiapi.simulator.minds.conversation import Conversation, Turn
 
             text = "\n".join(pages)
             asked = Conversation(model, (Turn("user", text),), schema=form["json_schema"]["schema"])

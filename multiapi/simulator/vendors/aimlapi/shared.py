@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from multiapi.simulator.exchange import Answer
-from multiapi.simulator.vendors.vendor import UNKNOWN_MODEL, Call, Refusal, Vendor, money
+from multiapi.simulator.vendors.vendor import Call, Vendor, money
 
 CREDITS_PER_USD = 2_000_000
 
@@ -15,8 +15,8 @@ class Shared(Vendor):
     records: dict[str, dict[str, Any]]
 
     def _known(self, call: Call) -> None:
-        if call.body.get("model") == UNKNOWN_MODEL:
-            raise Refusal(404, f"Model {UNKNOWN_MODEL} not found", bare=True)
+        if (model := call.body.get("model")) is not None:
+            self.known(str(model))
 
     def _charge(
         self, call: Call, price: Decimal, model: str | None = None, *, input_tokens: int = 0, output_tokens: int = 0

@@ -47,8 +47,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from multiapi.simulator.faults import Fault
-from multiapi.simulator.model import Conversation, Reply, ToolCall
-from multiapi.simulator.model.planning import is_form
+from multiapi.simulator.minds.conversation import Conversation, Reply, ToolCall
 
 Condition = Mapping[str, Any] | Callable[[Conversation], bool]
 
@@ -333,7 +332,7 @@ def _form(conversation: Conversation) -> str | None:
         return None
     if conversation.tool_choice.startswith("="):
         return conversation.tool_choice[1:]
-    names = [tool.name for tool in conversation.tools if is_form(tool)]
+    names = [tool.name for tool in conversation.tools if tool.is_form]
     if not names and conversation.tool_choice == "required":
         names = [tool.name for tool in conversation.tools]
     return names[0] if len(names) == 1 else None

@@ -6,6 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+_VERB = re.compile(
+    r"(?:get|fetch|search|find|lookup|look|calc|compute|add|send|make|create|run|list|read|query|ask|do|use|web)",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -45,6 +50,11 @@ class Tool:
     name: str
     description: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_form(self) -> bool:
+        """Whether it is an answer form, a class such as `WeatherReport`, rather than something to do."""
+        return bool(re.fullmatch(r"[A-Z][A-Za-z0-9]*", self.name)) and not _VERB.match(self.name)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from multiapi.simulator.model import Attachment, Conversation, Reply, ToolCall, Turn
+from multiapi.simulator.minds.attachments import describe
+from multiapi.simulator.minds.conversation import Attachment, Conversation, Reply, ToolCall, Turn
 
 
 class BrainError(Exception):
@@ -112,8 +113,6 @@ def _part(file: Attachment) -> dict[str, Any]:
     if file.mime_type.startswith("image/"):
         data = base64.b64encode(file.data or b"").decode()
         return {"type": "image_url", "image_url": {"url": file.url or f"data:{file.mime_type};base64,{data}"}}
-    from multiapi.simulator.model.attachments import describe
-
     return {"type": "text", "text": "\n".join(describe((file,)))}
 
 

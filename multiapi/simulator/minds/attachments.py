@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from multiapi.simulator.model.conversation import Attachment
+from multiapi.simulator.minds.conversation import Attachment
 
 
 def describe(attachments: tuple[Attachment, ...]) -> list[str]:

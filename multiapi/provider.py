@@ -210,6 +210,7 @@ class Provider:
         announces_per_minute: `x-ratelimit-limit` is documented as the requests per minute that this key has.
         default_models: The model of a call ("chat", "image", "speech", ...) where tools, readers and the command line are given none: one that
             the provider's own documentation uses in its examples.
+        known_models: Ids of models for a call of `default_models`, as far as they are known without asking.
         default_voice: The voice of tools and the command line, for a provider that wants one to be named.
         context_windows: How many tokens models take, by the beginning of their ids, where that is not what their makers publish.
         hidden_tool_parameters: What a tool of agents does not offer because the provider has no field for it, by the tool's name.
@@ -256,6 +257,7 @@ class Provider:
     announces_per_minute: bool = False
     max_body_bytes: int | None = None
     default_models: Mapping[str, str] = field(default_factory=dict)
+    known_models: Callable[[str], Collection[str]] | None = None
     default_voice: str | None = None
     context_windows: Mapping[str, int] = field(default_factory=dict)
     hidden_tool_parameters: Mapping[str, Collection[str]] = field(default_factory=dict)

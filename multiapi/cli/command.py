@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from multiapi.cli import output
+from multiapi.cli.completion import VARIABLE, complete_in_bash, model_names, provider_names
 from multiapi.cli.exit_codes import OTHER
 from multiapi.cli.run import MODEL_VARIABLE, PROVIDER_VARIABLE, Run, no_facts, silence_stdout
-from multiapi.providers import PROVIDERS, known_providers
+from multiapi.providers import PROVIDERS
 
 # ------------------------------------------------------------------------------------------------ common options
-
-
-def provider_names(incomplete: str) -> list[str]:
-    """Vendors, for the shell's completion."""
-    return [name for name in known_providers() if name.startswith(incomplete)]
-
-
-def model_names(incomplete: str) -> list[str]:
-    """Vendors and their usual models, for the shell's completion."""
-    known = [
-        f"{provider.name}:{model}"
-        for provider in known_providers().values()
-        for model in dict.fromkeys(provider.default_models.values())
-    ]
-    return [name for name in known if name.startswith(incomplete)]
 
 
 ProviderOption = Annotated[
@@ -143,6 +130,8 @@ class Commands(_PlainFlags, TyperGroup):
     ) -> Any:
         """Run the program."""
         extra["windows_expand_args"] = windows_expand_args
+        if os.environ.get(VARIABLE) == "complete_bash" and "COMP_WORDS" in os.environ:
+            complete_in_bash(partial(super().main, args, prog_name, complete_var, **extra))
         given = sys.argv[1:] if args is None else list(args)
         output.prepare_streams()
         if not standalone_mode:
@@ -223,7 +212,7 @@ def add_command(
         )
         for group, kind in groups.items():
             values[group] = kind(**{option.name: values.pop(option.name) for option in _options_of(kind)})
-        code = run.end(functools.partial(function, run, **values))
+        code = run.end(partial(function, run, **values))
         if code:
             raise typer.Exit(code)
 

@@ -125,6 +125,13 @@ _FIELDS = frozenset(
 """The fields of chats of all models, as the contract lists them."""
 
 
+def known_models(call: str) -> tuple[str, ...]:
+    """The ids of the models for a call, from the packed list."""
+    from multiapi.providers.aimlapi.catalogue import ids_for
+
+    return ids_for(call)
+
+
 def known_fields(model: str) -> frozenset[str]:
     """The fields that a chat with a model may have: those of all models, and those of its own schema."""
     from multiapi.providers.aimlapi import catalogue
@@ -237,6 +244,7 @@ _SHARED = openai_compatible(
     routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,
     known_fields=known_fields,
+    known_models=known_models,
     request_id_header="x-client-request-id",
     operations="multiapi.providers.aimlapi.operations",
     capabilities={

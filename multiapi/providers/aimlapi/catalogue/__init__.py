@@ -169,6 +169,28 @@ def models(family: str | None = None, status: str | None = "current") -> tuple[M
     )
 
 
+_FAMILIES = {
+    "chat": "text",
+    "embed": "embedding",
+    "image": "image",
+    "edit_image": "image",
+    "speech": "tts",
+    "transcribe": "stt",
+    "music": "music",
+    "video": "video",
+    "video_from_image": "video",
+    "mesh": "3d",
+    "ocr": "ocr",
+}
+
+
+def ids_for(call: str) -> tuple[str, ...]:
+    """The ids of the current models for a call of a client, as in "chat" or "speech"."""
+    family = _FAMILIES.get(call)
+    rows = _catalogue().rows.values()
+    return tuple(row["id"] for row in rows if (row["family"], row["status"]) == (family, "current"))
+
+
 def edits(model_id: str) -> ModelEntry | None:
     """The entry of a model for `/v1/images/edits`, where pictures are sent as files; None if it is not taken there."""
     return _catalogue().edit_entry(model_id)

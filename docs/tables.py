@@ -14,12 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from multiapi import PROVIDERS, errors
+import httpx
+
+from multiapi import PROVIDERS, ChatRequest, Client, Message, Price, errors
 from multiapi.agent_tools import TOOLS
 from multiapi.client.operations import Calls
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
 from multiapi.formats.model_facts import MODEL_FACTS
+from multiapi.money.prices import PRICE_BOOK, shipped_prices
 from multiapi.provider import Provider
 from multiapi.simulator import Simulator
 
@@ -222,6 +225,68 @@ def inputs() -> str:
         ["vendor", *(CAPABILITIES[kind] for kind in kinds)],
         ([provider.title, *(mark(provider, kind) for kind in kinds)] for provider in PROVIDERS.values()),
     )
+
+
+_MONEY_MODELS = {
+    "bineric": "gpt-4",
+    "binom_router": "gpt-4o",
+    "aimlapi": "openai/gpt-4o",
+    "aicredits": "openai/gpt-4o-mini",
+    "binobox": "gemini-3.1-flash-lite",
+}
+
+
+def money() -> str:
+    """What each provider says of money, found by asking all of them on the simulator."""
+    return table(
+        ["provider", "unit", "told per call", "list price", "basis of `cost`", "in streams"],
+        (_money(provider) for provider in PROVIDERS.values() if provider.name in _MONEY_MODELS),
+    )
+
+
+def _money(provider: Provider) -> list[str]:
+    """Ask the provider once, in a stream too, and read its list."""
+    model = _MONEY_MODELS[provider.name]
+    simulator = Simulator()
+    client = Client(
+        provider,
+        api_key="any-key-1234",
+        base_url=simulator.base_url(provider.name),
+        http_client=httpx.Client(transport=simulator.transport),
+    )
+    request = ChatRequest(model=model, messages=[Message("user", "Say hello in three words.")])
+    with PRICE_BOOK.aside():
+        cost = client.chat(request).cost
+        listed = [price for info in client.models() for price in info.prices] if "models" in provider.operations else []
+        streamed = [delta.response for delta in client.chat_stream(request) if delta.response is not None][-1]
+    units = [each or "none: a bare number" for each in provider.units]
+    remains = ", with what remains" if cost is not None and cost.balance is not None else ""
+    told = f"on every answer{remains}" if provider.tells_cost else "not documented; read where it is sent"
+    basis = "None, until you `set_prices(...)`" if cost is None else f"`{cost.basis}`"
+    has = {
+        "cost": streamed.cost is not None and streamed.cost.basis == "charged",
+        "token counts": streamed.usage is not None,
+    }
+    stream = " and ".join(name for name, there in has.items() if there) or "nothing"
+    if provider.chat_stream is None:
+        stream = f"no streams; {stream} on the whole"
+    return [provider.title, " or ".join(units), told, _listed(provider, listed), basis, stream]
+
+
+def _listed(provider: Provider, prices: Sequence[Price]) -> str:
+    """What a list says of prices, in the words of `Price.what`, and what is shipped beside it."""
+    found = []
+    kinds = tuple(sorted({each.what for each in prices} & {"input_tokens", "output_tokens", "call_at_least"}))
+    units = " or ".join(sorted({each.currency or "no unit" for each in prices}))
+    if kinds == ("call_at_least",):
+        found.append(f"the least of a call in {units}")
+    elif kinds and any(each.per for each in prices):
+        found.append(f"per token in {units}")
+    elif kinds:
+        found.append(f"in {units} for an unnamed number of tokens, so unused")
+    shipped = {each.currency for rows in shipped_prices(provider.name).values() for each in rows if each.per}
+    found += [f"a shipped copy in {each}" for each in sorted(map(str, shipped)) if each not in units]
+    return "; ".join(found) or "none"
 
 
 def structured() -> str:
@@ -534,6 +599,7 @@ TABLES: dict[str, Callable[..., str]] = {
         features,
         inputs,
         structured,
+        money,
         efforts,
         limits,
         operations,

@@ -138,7 +138,7 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
     def _left(self, state: Any) -> Budget:
         """The budget with what was spent so far: whatever is bought inside of a call has to fit into it."""
         unit = self.unit if self.unit in UNITS else None
-        budget = Budget(self.budget, unit, on_unpriced="allow")
+        budget = Budget(self.budget, unit, on_unpriced="allow", read_prices=False)
         budget.add(self.spent(state))
         return budget
 

@@ -43,6 +43,12 @@ from llamaindex_multiapi.readers import (
 from llamaindex_multiapi.register import (
     register as register,
 )
+from llamaindex_multiapi.spending import (
+    SpendingHandler as SpendingHandler,
+)
+from llamaindex_multiapi.spending import (
+    SpendingRun as SpendingRun,
+)
 from llamaindex_multiapi.store import (
     EmbeddingStore as EmbeddingStore,
 )

@@ -91,6 +91,24 @@ from multiapi.flows.steps import (
 from multiapi.formats.openai.vendor import (
     openai_compatible as openai_compatible,
 )
+from multiapi.money.budget import (
+    Budget as Budget,
+)
+from multiapi.money.prices import (
+    price_list_age as price_list_age,
+)
+from multiapi.money.prices import (
+    prices as prices,
+)
+from multiapi.money.prices import (
+    set_prices as set_prices,
+)
+from multiapi.money.spending import (
+    Spending as Spending,
+)
+from multiapi.money.spending import (
+    track_spending as track_spending,
+)
 from multiapi.negotiation.json_answers import (
     read_structured as read_structured,
 )

@@ -290,7 +290,7 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
     try:
         for budget in budgets:
             has_unit = not provider.units or budget.unit in provider.units
-            if budget is setting.budget and not _is_listed(provider, model, budget.unit):
+            if has_unit and budget.read_prices and not _is_listed(provider, model, budget.unit):
                 yield from _read_list(setting)
             prices = PRICE_BOOK.tokens(provider.name, model, budget.unit) if has_unit else None
             told = provider.tells_cost and provider.read_cost is not None

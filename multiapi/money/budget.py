@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from multiapi.errors import BudgetExceededError, InvalidRequestError, UnsupportedError
+from multiapi.money.scopes import WATCHING, scopes
 from multiapi.money.units import check_unit, parse_amount, written
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _APPLIED: ContextVar[tuple[Budget, ...]] = ContextVar("multiapi_budgets", defaul
 def in_force(own: Budget | None) -> tuple[Budget, ...]:
     """Return the budgets that a call has to fit into: the client's own, and those that are applied around it."""
     applied = _APPLIED.get()
+    if WATCHING:
+        around = [each for scope in scopes() for each in scope.budgets]
+        applied = (*applied, *(each for each in around if not any(each is other for other in applied)))
     if own is None or any(each is own for each in applied):
         return applied
     return (own, *applied)
@@ -110,6 +114,7 @@ class Budget:
         per: Renews the budget each "hour", "day" or "week", or each so long in seconds, from its first use; None: never.
         on_unpriced: What to do with a call whose cost will not be known: "refuse" it, or "allow" it and count it in `unpriced`.
         max_cost_per_call: Reserved where nothing can be computed; in the same unit.
+        read_prices: Read the provider's list, once an hour, where no price of a model is known; that costs nothing.
 
     Raises:
         InvalidRequestError: The amount or its unit is not valid.
@@ -123,6 +128,7 @@ class Budget:
         per: Literal["hour", "day", "week"] | float | None = None,
         on_unpriced: Literal["refuse", "allow"] = "refuse",
         max_cost_per_call: str | Decimal | float | None = None,
+        read_prices: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.amount, self.unit = parse_amount(amount, unit)
@@ -133,6 +139,7 @@ class Budget:
             raise InvalidRequestError(f"per must be {', '.join(PERIODS_S)}, a number of seconds or None, not {per!r}")
         self.period_s = period
         self.on_unpriced = on_unpriced
+        self.read_prices = read_prices
         self.max_cost_per_call: Decimal | None = None
         if max_cost_per_call is not None:
             self.max_cost_per_call, other = parse_amount(max_cost_per_call)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
@@ -148,6 +149,21 @@ class PriceBook:
         """Keep prices that the user gave; they go before those of a list."""
         with self._lock:
             self._given[provider, model] = prices
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Know nothing but what is shipped, as a new process does, and put back afterwards what was known."""
+        names = ("_lists", "_given", "_longest", "_asked")
+        with self._lock:
+            known = {name: getattr(self, name) for name in names}
+            for name in names:
+                setattr(self, name, {})
+        try:
+            yield
+        finally:
+            with self._lock:
+                for name in names:
+                    setattr(self, name, known[name])
 
     def all(self, provider: str) -> dict[str, tuple[Price, ...]]:
         """Return all prices of a provider that are known, by model."""

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from weakref import WeakSet
 
+from multiapi.money.scopes import WATCHING, scopes
 from multiapi.money.units import UNITS
 from multiapi.types.usage import Cost
 
@@ -134,17 +135,22 @@ _LOCK = threading.Lock()
 
 
 def listeners() -> tuple[Spending, ...]:
-    """Return those who add up here.
-
-    A thread that was started without the context of its parent belongs to the tracker that is open, if there is exactly one (or one
-    inside of the other) and the thread began while it was open. Where several are open, hand the context over: see
-    `contextvars.copy_context`.
-    """
+    """Return those who add up here: by the context, and by the place of a framework."""
     found = _HEARD_BY.get()
-    if found is not None:
+    if found is None:
+        found = _of_thread() if _OPEN else ()
+    if not WATCHING:
         return found
-    if not _OPEN:
-        return ()
+    around = [each for scope in scopes() for each in scope.spendings]
+    return (*found, *(each for each in around if not any(each is other for other in found)))
+
+
+def _of_thread() -> tuple[Spending, ...]:
+    """Return those who add up in a thread that was started without the context of its parent.
+
+    It belongs to the tracker that is open, if there is exactly one (or one inside of the other) and the thread began while it was open.
+    Where several are open, hand the context over: see `contextvars.copy_context`.
+    """
     with _LOCK:
         opened_by = list(_OPEN.values())
     if not opened_by:
@@ -155,10 +161,15 @@ def listeners() -> tuple[Spending, ...]:
     return chain
 
 
+def _of_context() -> tuple[Spending, ...]:
+    found = _HEARD_BY.get()
+    return _of_thread() if found is None else found
+
+
 @contextmanager
 def counted_by(spending: Spending) -> Iterator[None]:
     """Count every paid call inside of the `with`, also in tasks and threads that take the context along."""
-    token = _HEARD_BY.set((*listeners(), spending))
+    token = _HEARD_BY.set((*_of_context(), spending))
     try:
         yield
     finally:

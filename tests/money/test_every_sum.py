@@ -15,7 +15,7 @@ from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import FallbackLLM, MultiApiLLM
 from multiapi.errors import MultiApiError
 from multiapi.money import set_prices, track_spending
-from multiapi.money.prices import PRICE_BOOK, PriceBook
+from multiapi.money.prices import PRICE_BOOK
 from multiapi.sending.waiting import without_waiting
 from tests.money.paid import (
     CHAT_MODELS,
@@ -38,11 +38,13 @@ from tests.money.paid import (
 
 
 @pytest.fixture(autouse=True)
-def _prices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _prices() -> Iterator[None]:
     """Prices that other tests have learnt are not known here."""
-    fresh = PriceBook()
-    for name in ("_lists", "_given", "_longest", "_asked"):
-        monkeypatch.setattr(PRICE_BOOK, name, getattr(fresh, name))
+    with PRICE_BOOK.aside():
+        yield from _known()
+
+
+def _known() -> Iterator[None]:
     set_prices("binom_router", CHAT_MODELS["binom_router"], input=f"{GIVEN} credits", output=f"{MADE} credits")
     set_prices("aicredits", EMBED_MODELS["aicredits"], input=f"{GIVEN} INR")
     with without_waiting():

@@ -72,7 +72,9 @@ def _report(item: pytest.Item) -> str:
 
 
 def _missing(error: ImportError) -> NoReturn:
-    reason = f"the simulator needs the extra `simulator` of multiapi: pip install 'multiapi[simulator]' ({error})"
+    from multiapi._version import install
+
+    reason = f"the simulator needs the extra `simulator` ({error}); {install('simulator')}"
     if os.environ.get("MULTIAPI_SIMULATOR") == "skip":
         pytest.skip(reason)
     pytest.fail(f"{reason}; set MULTIAPI_SIMULATOR=skip to skip such tests", pytrace=False)

@@ -10,8 +10,9 @@ Everything is loaded when it is first asked for. The names are listed in `__init
 from importlib.util import find_spec
 
 from multiapi._exports import exports
+from multiapi._version import install
 
 if find_spec("langchain_core") is None:
-    raise ImportError("langchain_multiapi needs langchain-core: pip install 'multiapi[langchain]'")
+    raise ImportError(f"langchain_multiapi needs langchain-core; {install('langchain')}")
 
 __getattr__, __dir__, __all__ = exports(globals(), {"langchain_multiapi.middleware": "langchain"})

@@ -23,7 +23,9 @@ try:
     )
     from langgraph.channels.untracked_value import UntrackedValue
 except ImportError as error:
-    raise ImportError("the middleware needs langchain: pip install 'multiapi[agents]'") from error
+    from multiapi._version import install
+
+    raise ImportError(f"the middleware needs langchain; {install('agents')}") from error
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 

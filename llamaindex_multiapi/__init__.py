@@ -14,8 +14,9 @@ the names are listed in `__init__.pyi`.
 from importlib.util import find_spec
 
 from multiapi._exports import exports
+from multiapi._version import install
 
 if find_spec("llama_index") is None or find_spec("llama_index.core") is None:
-    raise ImportError("llamaindex_multiapi needs llama-index-core; install it with: pip install 'multiapi[llamaindex]'")
+    raise ImportError(f"llamaindex_multiapi needs llama-index-core; {install('llamaindex')}")
 
 __getattr__, __dir__, __all__ = exports(globals())

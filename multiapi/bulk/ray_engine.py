@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from multiapi._version import install
 from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Answer, Ended, Money, Owner, Wanted
 from multiapi.bulk.rows import InputRow, MissingExtraError, read_rows
@@ -40,7 +41,7 @@ def ray_module() -> Any:
     try:
         import ray  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
-        raise MissingExtraError("engine='ray' needs Ray; install the extra 'ray'") from None
+        raise MissingExtraError(f"engine='ray' needs Ray; {install('ray')}") from None
     return ray
 
 

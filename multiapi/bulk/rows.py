@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
+from multiapi._version import install
 from multiapi.errors import InvalidRequestError, MultiApiError
 
 MAX_LINE_CHARS = 100_000_000
@@ -41,7 +42,7 @@ def pyarrow() -> Any:
     try:
         from pyarrow import parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
-        raise MissingExtraError("Parquet files need pyarrow; install the extra 'bulk'") from None
+        raise MissingExtraError(f"Parquet files need pyarrow; {install('bulk')}") from None
     return parquet
 
 

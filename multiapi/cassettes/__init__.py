@@ -7,14 +7,16 @@
 
 A replay opens no connection. It fails when a request is not in the cassette and when something of the cassette was not asked
 for, and it does not wait where a recorded job was waited for. Requests are compared by method, address and body: JSON as
-values, forms part by part. Needs vcrpy (`pip install "multiapi[cassettes]"`); recording is described in `docs/cassettes.md`.
+values, forms part by part. Needs the extra `cassettes`; recording is described in `docs/cassettes.md`.
 """
 
 try:
     import vcr  # noqa: F401  (whether it is there, said before anything fails on it)
     import yaml  # noqa: F401
 except ImportError as error:  # pragma: no cover - depends on what is installed
-    raise ImportError('multiapi.cassettes needs vcrpy: pip install "multiapi[cassettes]"') from error
+    from multiapi._version import install
+
+    raise ImportError(f"multiapi.cassettes needs vcrpy; {install('cassettes')}") from error
 
 from multiapi.cassettes.bodies import body_from_yaml, body_to_yaml, looks_like_base64
 from multiapi.cassettes.comparing import MATCHED, same_json

@@ -14,7 +14,9 @@ def main() -> None:
         import rich  # noqa: F401  (whether both are there, said before anything fails on them)
         import typer  # noqa: F401
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"the command line needs the extra `cli`: pip install 'multiapi[cli]' ({error})\n")
+        from multiapi._version import install
+
+        sys.stderr.write(f"the command line needs the extra `cli` ({error}); {install('cli')}\n")
         sys.exit(1)
     from multiapi.cli.commands import app
 

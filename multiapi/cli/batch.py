@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from multiapi._version import install
 from multiapi.cli import output
 from multiapi.cli.exit_codes import BUDGET_REACHED, EXIT_CODES, SOME_ROWS_LEFT
 from multiapi.cli.options import object_of
@@ -107,7 +108,9 @@ def _job(run: Run, source: Path, target: Path, task: Any, **settings: Any) -> Bu
         try:
             from multiapi.simulator import Simulator
         except ModuleNotFoundError as error:
-            raise MissingExtraError(f"--simulator needs the extra `simulator` ({error})") from None
+            raise MissingExtraError(
+                f"--simulator needs the extra `simulator` ({error}); {install('simulator')}"
+            ) from None
         import httpx
 
         run.note(f"simulator: nothing is sent to {run.provider.name}, and nothing is paid")

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from multiapi._version import install
 from multiapi.cli import output
 from multiapi.cli.asking import AskingClient, cannot_be_had_again, keep_safe
 from multiapi.cli.exit_codes import INTERRUPTED, OTHER, exit_code
@@ -135,7 +136,7 @@ class Run:
             simulator = Simulator()
         except ModuleNotFoundError as error:
             raise MissingExtraError(
-                f"--simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})"
+                f"--simulator needs the extra `simulator` ({error}); {install('simulator')}"
             ) from None
         if provider.name not in PROVIDERS:
             raise UnsupportedError(f"there is no simulator of {provider.name}", provider=provider.name)

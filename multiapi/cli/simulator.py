@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from multiapi._version import install
 from multiapi.cli import output
 from multiapi.cli.run import MissingExtraError, Run
 
@@ -34,7 +35,7 @@ def simulator(
         from multiapi.simulator.server import Server
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})"
+            f"the simulator needs the extra `simulator` ({error}); {install('simulator')}"
         ) from None
     from multiapi.errors import InvalidRequestError
 

@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         from multiapi.simulator.server import Server
         from multiapi.simulator.simulator import Simulator
     except ImportError as error:
-        sys.stderr.write(f"the simulator needs the extra `simulator`: pip install 'multiapi[simulator]' ({error})\n")
+        from multiapi._version import install
+
+        sys.stderr.write(f"the simulator needs the extra `simulator` ({error}); {install('simulator')}\n")
         return 1
     if options.env:
         try:

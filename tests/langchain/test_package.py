@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 import langchain_multiapi
 from langchain_multiapi import ChatMultiApi, register_with_langchain
 from langchain_multiapi.profiles import find_profile
+from multiapi._version import install
 
 from .wire import Server, whole
 
@@ -22,7 +23,7 @@ def run(program: str) -> str:
 
 def test_without_langchain_core_the_extra_is_named() -> None:
     said = run("import sys; sys.modules['langchain_core'] = None; import langchain_multiapi")
-    assert "ImportError: langchain_multiapi needs langchain-core: pip install 'multiapi[langchain]'" in said
+    assert f"ImportError: langchain_multiapi needs langchain-core; {install('langchain')}" in said
 
 
 def test_without_langchain_only_the_middleware_is_missing() -> None:
@@ -32,7 +33,7 @@ def test_without_langchain_only_the_middleware_is_missing() -> None:
         "assert register_with_langchain() == ()\n"
         "from langchain_multiapi import SpendGuard\n"
     )
-    assert "ImportError: the middleware needs langchain: pip install 'multiapi[agents]'" in said
+    assert f"ImportError: the middleware needs langchain; {install('agents')}" in said
 
 
 def test_the_package_tells_what_it_has() -> None:

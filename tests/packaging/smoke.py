@@ -152,6 +152,35 @@ def check_cassettes(_: str) -> None:
     assert answer.text == "hello"
 
 
+def check_bulk(_: str) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from multiapi.bulk.rows import read_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.parquet")
+        parquet.write_table(pa.table({"id": [1, 2], "text": ["a", "b"]}), path)
+        assert len(list(read_file(path))) == 2
+
+
+def check_ray(_: str) -> None:
+    import ray.data
+
+    assert ray.data.range
+
+
+def check_stars(_: str) -> None:
+    """Whatever is installed: each package gives all that it lists."""
+    for package, needs in (
+        ("multiapi", "httpx"),
+        ("langchain_multiapi", "langchain_core"),
+        ("llamaindex_multiapi", "llama_index"),
+    ):
+        if there(needs):
+            exec(f"from {package} import *", {})
+
+
 CHECKS = {
     "core": (check_core,),
     "langchain": (check_core, check_langchain),
@@ -160,6 +189,8 @@ CHECKS = {
     "cli": (check_core, check_cli),
     "simulator": (check_core, check_simulator),
     "cassettes": (check_core, check_cassettes),
+    "bulk": (check_core, check_bulk),
+    "ray": (check_core, check_bulk, check_ray),
     "all": (
         check_core,
         check_langchain,
@@ -168,6 +199,7 @@ CHECKS = {
         check_cli,
         check_simulator,
         check_cassettes,
+        check_bulk,
     ),
 }
 ABSENT = {
@@ -178,6 +210,8 @@ ABSENT = {
     "cli": ("langchain_core", "llama_index", "starlette", "openai"),
     "simulator": ("langchain_core", "llama_index", "typer", "openai"),
     "cassettes": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
+    "bulk": ("langchain_core", "llama_index", "starlette", "openai"),
+    "ray": ("langchain_core", "llama_index", "openai"),
     "all": ("openai",),
 }
 
@@ -202,6 +236,6 @@ if __name__ == "__main__":
     asked = sys.argv[1]
     check_absent(asked)
     address = served()
-    for check in CHECKS[asked]:
+    for check in (check_stars, *CHECKS[asked]):
         check(address)
     print(f"[{asked}] works on Python {sys.version.split()[0]}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +17,8 @@ import llamaindex_multiapi
 import multiapi
 import multiapi.types
 from multiapi import errors
+from multiapi._version import install
+from tests.packaging import check, smoke
 
 PACKAGES = [multiapi, multiapi.types, langchain_multiapi, llamaindex_multiapi]
 ROOT = Path(multiapi.__file__).parents[1]
@@ -88,7 +92,63 @@ def test_a_star_import_works_without_the_extra_agents() -> None:
         "assert 'VendorFailover' not in langchain_multiapi.__all__ and 'ChatMultiApi' in langchain_multiapi.__all__\n"
         "try:\n    langchain_multiapi.VendorFailover\nexcept ImportError as error:\n    print(error)\n"
     )
-    assert "pip install 'multiapi[agents]'" in out
+    assert install("agents") in out
+
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+BROUGHT: dict[str, tuple[str, ...]] = {
+    "langchain": ("langchain_core", "langgraph"),
+    "agents": ("langchain_core", "langchain", "langgraph"),
+    "llamaindex": ("llama_index",),
+    "cli": ("typer", "rich"),
+    "simulator": ("starlette", "uvicorn", "httptools", "jsonschema_rs", "pypdf", "av"),
+    "cassettes": ("vcr",),
+    "bulk": ("pyarrow",),
+    "ray": ("ray", "pyarrow"),
+}
+"""What an extra brings, as far as it is not the others' too."""
+
+
+@pytest.mark.parametrize("extra", ["core", *BROUGHT])
+def test_a_star_import_works_with_each_extra_alone(extra: str) -> None:
+    """Where what the other extras bring is away, each package gives all that it lists, or says which extra it needs."""
+    brought = BROUGHT.get(extra, ())
+    away = {name for names in BROUGHT.values() for name in names} - set(brought)
+    block = f"import sys; sys.modules.update(dict.fromkeys({sorted(away)}))\n"
+    for package, needed, wanted in (
+        ("multiapi", None, ""),
+        ("langchain_multiapi", "langchain_core", "langchain"),
+        ("llamaindex_multiapi", "llama_index", "llamaindex"),
+    ):
+        if needed is None or needed in brought:
+            run(
+                f"{block}from {package} import *\nimport {package}\n[getattr({package}, each) for each in {package}.__all__]"
+            )
+        else:
+            said = run(f"{block}try:\n    import {package}\nexcept ImportError as error:\n    print(error)")
+            assert install(wanted) in said
+
+
+def test_every_extra_is_tried() -> None:
+    assert {"core", *EXTRAS} == set(check.EXTRAS) == set(smoke.CHECKS) == set(smoke.ABSENT)
+
+
+def test_one_place_says_how_the_package_is_installed() -> None:
+    """Nobody is told to install a name from an index that may belong to somebody else."""
+    pattern = re.compile(r"""pip install\s+(?:-\S+\s+)*['"]?multiapi\b|multiapi\[[a-z{]""")
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*")]
+    files += [path for package in PACKAGES for path in Path(str(package.__file__)).parent.rglob("*.py")]
+    said = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if path.is_file()
+        and path.suffix in {".md", ".py", ".ipynb"}
+        and pattern.search(path.read_text(encoding="utf-8"))
+    }
+    assert said == {"multiapi/_version.py"}
+    assert pattern.search("pip install 'multiapi[cli]'")
+    assert pattern.search("pip install multiapi")
+    assert install("cli") == "install multiapi[cli] from a copy of the repository: pip install '.[cli]'"
 
 
 def test_importing_loads_no_client() -> None:

@@ -24,6 +24,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "llamaindex_multiapi.testing.embeddings",
+    "llamaindex_multiapi.testing.hostile",
     "llamaindex_multiapi.testing.llms",
     "llamaindex_multiapi.testing.readers",
     "llamaindex_multiapi.testing.tools",

@@ -39,6 +39,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers.base import BaseEventHandler
 
+from llamaindex_multiapi.testing.hostile import HostileAnswers
 from llamaindex_multiapi.testing.wire import Asked, Called, OpenAIFormat, Reply, Said, Wire, events_reply, json_reply
 
 KEY = "sk-conformance-0123456789abcdef"
@@ -108,7 +109,7 @@ def observed() -> Iterator[Observed]:
         root.event_handlers.remove(handler)
 
 
-class LLMConformance:
+class LLMConformance(HostileAnswers):
     """Subclass it, define `make`, and say with the attributes what your LLM does not have."""
 
     format: OpenAIFormat = OpenAIFormat()

@@ -17,6 +17,7 @@ from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client.arguments import check_home
 from multiapi.client.client import AsyncClient, Client
+from multiapi.client.loading import loaded
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
 from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.embeddings import added_cost, added_usage, batches
@@ -221,6 +222,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         self, texts: Sequence[str], *, input_type: str | None = None, batch_size: int | None = None
     ) -> EmbedResponse:
         """As `embed`, awaited."""
+        await loaded("langchain_multiapi.errors", "multiapi.flows.embeddings")
         with langchain_errors():
             return await adrive(self._embedded(self.async_client, texts, input_type, batch_size))
 

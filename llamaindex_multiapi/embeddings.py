@@ -17,6 +17,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
+from multiapi.client.loading import loaded
 from multiapi.errors import EmbeddingBatchError, MultiApiError
 from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.embeddings import MAX_BATCH_TEXTS
@@ -215,18 +216,21 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         return drive(self._embedded([query], query=True))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
+        await loaded("multiapi.flows.embeddings")
         return (await adrive(self._embedded([query], query=True)))[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return drive(self._embedded([text]))[0]
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
+        await loaded("multiapi.flows.embeddings")
         return (await adrive(self._embedded([text])))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         return drive(self._embedded(texts))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        await loaded("multiapi.flows.embeddings")
         return await adrive(self._embedded(texts))
 
     # ------------------------------------------------------------------------------------ cache, events, batches
@@ -235,12 +239,14 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         return drive(self._run([query], query=True))[0]
 
     async def aget_query_embedding(self, query: str) -> list[float]:
+        await loaded("multiapi.flows.embeddings")
         return (await adrive(self._run([query], query=True)))[0]
 
     def get_text_embedding(self, text: str) -> list[float]:
         return drive(self._run([text]))[0]
 
     async def aget_text_embedding(self, text: str) -> list[float]:
+        await loaded("multiapi.flows.embeddings")
         return (await adrive(self._run([text])))[0]
 
     def get_text_embedding_batch(
@@ -257,6 +263,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
+        await loaded("multiapi.flows.embeddings")
         return await adrive(self._run_in_parts(texts, show_progress=show_progress))
 
     def _run_in_parts(self, texts: list[str], *, show_progress: bool) -> Steps[list[list[float]]]:

@@ -314,6 +314,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     ) -> Any:
         if self._by_program():
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        await loaded(*_STRUCTURED)
         return await adrive(self._predicted(output_cls, prompt, llm_kwargs or {}, prompt_args))
 
     def _predicted(self, output_cls: Any, prompt: Any, call: dict[str, Any], prompt_args: dict[str, Any]) -> Steps[Any]:
@@ -344,10 +345,14 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     ) -> Any:
         if self._by_program():
             return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        await loaded(*_STRUCTURED)
         question = self._wanted(output_cls, prompt, prompt_args)
         return question.async_objects(
             await self.astream_chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
         )
+
+
+_STRUCTURED = ("llamaindex_multiapi._structured",)
 
 
 def _views(deltas: Iterator[ChatDelta], call: Call) -> Generator[ChatResponse, None, None]:

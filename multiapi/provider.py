@@ -213,6 +213,7 @@ class Provider:
         known_models: Ids of models for a call of `default_models`, as far as they are known without asking.
         default_voice: The voice of tools and the command line, for a provider that wants one to be named.
         context_windows: How many tokens models take, by the beginning of their ids, where that is not what their makers publish.
+        preload: Reads what the operations beside chat read from the disk at their first use; the async client calls it in a thread.
         hidden_tool_parameters: What a tool of agents does not offer because the provider has no field for it, by the tool's name.
     """
 
@@ -246,6 +247,7 @@ class Provider:
     settle_base_url: Callable[[str], str] = str
     routers: frozenset[str] = frozenset()
     deprecation_of: Callable[[str], Any] | None = None
+    preload: Callable[[], None] | None = None
     request_id_header: str | None = None
     max_concurrency: int | None = None
     requests_per_minute: int | None = None

@@ -1,28 +1,16 @@
-"""What a call needs and an import does not: loaded in a thread where an event loop runs, because imports wait for the disk."""
+"""What the classes of the frameworks need to make a client: loaded in a thread before the event loop needs it."""
 
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
 
-_NEEDED = (
-    "multiapi.client.client",
-    "multiapi.sending.requests",
-    "multiapi.sending.live_answer",
-    "multiapi.sending.transports",
-    "multiapi.providers.aimlapi.catalogue.gone",
-    "multiapi.types.account",
-)
+from multiapi.sending.loading import OF_A_CHAT, import_all
+
 _done: set[tuple[str, ...]] = set()
 
 
 async def loaded(*more: str) -> None:
-    """Everything that calls import, and these modules, before the loop needs them."""
+    """Everything that making a client and a chat import, and these modules."""
     if more not in _done:
-        await asyncio.to_thread(_load, (*_NEEDED, *more))
+        await asyncio.to_thread(import_all, ("multiapi.client.client", *OF_A_CHAT, *more))
         _done.add(more)
-
-
-def _load(names: tuple[str, ...]) -> None:
-    for name in names:
-        import_module(name)

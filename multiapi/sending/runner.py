@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError
@@ -16,11 +17,13 @@ from multiapi.flows.driving import Items, Steps, Work
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
+from multiapi.provider import Provider
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import Disk, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
+from multiapi.sending.loading import LOADED, load
 from multiapi.sending.primitives import Close, Next, Pause, Read, ResolveKey, SideBySide, TakeTurn, Transmit
 from multiapi.sending.settings import Settings
 from multiapi.sending.streams import MAX_DRAINED_CHUNKS, BodyReading, EventReading, StreamReading
@@ -42,12 +45,25 @@ def _tell(flow: Flow[Any], error: BaseException) -> None:
             flow.throw(error)
 
 
+_CHAT = ("auto", "chat")
+
+
+def _after(provider: Provider, only_chat: bool, steps: Steps[T]) -> Steps[T]:
+    yield Work(partial(load, provider, only_chat=only_chat))
+    return (yield from steps)
+
+
 class FlowRunner(Settings):
     """What both clients do with a flow."""
 
     def _called(self, flow: Flow[T]) -> Steps[T]:
         """A flow of a caller."""
-        return self._run(flow, self._deadline())
+        steps = self._run(flow, self._deadline())
+        return self._loaded_first(steps, only_chat=False) if self.awaits else steps
+
+    def _loaded_first(self, steps: Steps[T], *, only_chat: bool) -> Steps[T]:
+        """Steps after everything that they may import or read: an event loop does not wait for the disk."""
+        return steps if (self.provider.name, only_chat) in LOADED else _after(self.provider, only_chat, steps)
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> Steps[T]:
         outcome: Any = None
@@ -109,13 +125,15 @@ class FlowRunner(Settings):
         """One answer, which may come as a stream inside."""
         if request.streaming and chat.streams_inside(self._setting, request):
             return self._stream(request)
-        return self._called(chat.chat(self._setting, request))
+        answered = self._run(chat.chat(self._setting, request), self._deadline())
+        return self._loaded_first(answered, only_chat=request.api in _CHAT) if self.awaits else answered
 
     def _stream(self, request: ChatRequest) -> Steps[ChatResponse]:
         """A streamed answer; the result is the response of its last delta."""
         if self.provider.chat_stream is None:
             return self._in_one_piece(request)
-        return self._handed_on(self._opened(request))
+        steps = self._handed_on(self._opened(request))
+        return self._loaded_first(steps, only_chat=request.api in _CHAT) if self.awaits else steps
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
         """An answer of a provider that streams none, as a stream would give it."""
@@ -125,7 +143,8 @@ class FlowRunner(Settings):
 
     def _events(self, name: str, request: Any) -> Steps[None]:
         """An answer in named events."""
-        return self._handed_on(self._opened_events(name, request))
+        steps = self._handed_on(self._opened_events(name, request))
+        return self._loaded_first(steps, only_chat=False) if self.awaits else steps
 
     def _handed_on(self, opening: Steps[BodyReading]) -> Steps[Any]:
         """Open an answer, read it, hand on what comes, drain, close."""

@@ -64,6 +64,13 @@ def deprecation_of(model: str) -> Any:
     return gone.deprecation_of(model)
 
 
+def preload() -> None:
+    """Read the packed list of models."""
+    from multiapi.providers.aimlapi import catalogue
+
+    catalogue.find("")
+
+
 _FIELDS = frozenset(
     [
         "audio",
@@ -243,6 +250,7 @@ _SHARED = openai_compatible(
     settle_base_url=settle_base_url,
     routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,
+    preload=preload,
     known_fields=known_fields,
     known_models=known_models,
     request_id_header="x-client-request-id",

@@ -46,6 +46,11 @@ class BinomRouter(Vendor):
         """A model that is not there is a wrong request here."""
         return Refusal(400, f"Model {model} is not known{hint}")
 
+    def check(self, call: Call) -> None:
+        """The roots of schemas."""
+        if call.operation.id == "createChatCompletion":
+            check_roots(call.body)
+
     def on_createChatCompletion(self, call: Call) -> Answer:  # noqa: N802
         """Chat, whole or streamed."""
         self.known(call.body["model"])

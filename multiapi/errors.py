@@ -162,7 +162,23 @@ class InvalidRequestError(StatusError):
 
 
 class ContextLengthError(InvalidRequestError):
-    """The conversation does not fit into the model's context."""
+    """The conversation does not fit into the model's context.
+
+    Apps look for `code == "context_length_exceeded"` and a `type`, as OpenAI's error has them, before they shorten and try again; so
+    these are the same for every provider.
+
+    Attributes:
+        provider_code: The provider's own code, where it is another one.
+    """
+
+    type: str | None = "invalid_request_error"
+    provider_code: str | None = None
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        code = facts.pop("code", None)
+        super().__init__(message, code="context_length_exceeded", **facts)
+        if code is not None and code != self.code:
+            self.provider_code = one_line(code, MAX_FACT_CHARS)
 
 
 class ContentFilterError(InvalidRequestError):

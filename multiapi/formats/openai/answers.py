@@ -57,7 +57,12 @@ def error_from_body(body: Any, response: HttpResponse, provider: str, *, status:
         request_id=request_id({}, body) or _request_id_inside(body) or request_id(response.headers),
         body=excerpt(response.body),
     )
-    error.type, error.param, error.details, error.stands_for = words.type, words.param, words.details, stands_for
+    error.type, error.param, error.details, error.stands_for = (
+        words.type or error.type,
+        words.param,
+        words.details,
+        stands_for,
+    )
     return error
 
 

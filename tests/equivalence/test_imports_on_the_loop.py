@@ -107,7 +107,10 @@ CALLS = [
     (CORE, f"await subject.download((await subject.image({IMAGES})).media[0])"),
     (CORE, f"await subject.save((await subject.image({IMAGES})).media[0], FOLDER + '/made')"),
     (CORE, "await subject.speech(SpeechRequest(model='openai/tts-1', text='x'))"),
-    (CORE, "await subject.transcribe(TranscriptionRequest(model='openai/gpt-4o-transcribe', audio=Path(FOLDER, 'a.wav')))"),
+    (
+        CORE,
+        "await subject.transcribe(TranscriptionRequest(model='openai/gpt-4o-transcribe', audio=Path(FOLDER, 'a.wav')))",
+    ),
     (CORE, "await subject.start_video(VideoRequest(model='google/veo-3.0-fast', prompt='x'))"),
     (CORE, "await subject.models()"),
     (CORE, "await subject.balance()"),

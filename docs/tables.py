@@ -78,6 +78,95 @@ CAPABILITIES = {
     "file_to_base64": "File to base64",
     "decode_base64": "Base64 to file",
 }
+SECTIONS = {
+    "chat": "start/client.md#the-first-call-without-a-key",
+    "streaming": "start/client.md#streaming",
+    "tools": "start/client.md#tools",
+    "structured_output": "start/client.md#json-by-schema",
+    "json_mode": "guides/structured_output.md#without-a-framework",
+    "reasoning": "guides/protocols.md#thinking",
+    "vision": "guides/multimodal_input.md#without-a-framework",
+    "documents": "guides/multimodal_input.md#without-a-framework",
+    "audio_in": "guides/multimodal_input.md#without-a-framework",
+    "video_in": "guides/multimodal_input.md#without-a-framework",
+    "audio_out": "vendors/aimlapi.md#sound-in-answers",
+    "embeddings": "start/client.md#embeddings",
+    "image": "guides/media.md#pictures",
+    "image_edit": "guides/media.md#pictures",
+    "speech": "guides/media.md#speech-and-transcripts",
+    "transcription": "guides/media.md#speech-and-transcripts",
+    "transcription_jobs": "guides/media.md#films-and-other-jobs",
+    "music": "guides/media.md#music",
+    "music_jobs": "guides/media.md#films-and-other-jobs",
+    "video": "guides/media.md#films-and-other-jobs",
+    "3d": "guides/media.md#documents-and-3d",
+    "ocr": "guides/media.md#documents-and-3d",
+    "web_search": "vendors/aimlapi.md#web-search",
+    "batches": "guides/account.md#batches",
+    "jobs": "guides/media.md#films-and-other-jobs",
+    "models": "guides/account.md#models-and-prices",
+    "model": "guides/account.md#models-and-prices",
+    "metrics": "guides/account.md#balance-and-usage",
+    "deprecations": "guides/account.md#models-and-prices",
+    "usage": "guides/account.md#balance-and-usage",
+    "daily_usage": "guides/account.md#balance-and-usage",
+    "transactions": "guides/account.md#logs-and-transactions",
+    "balance": "guides/account.md#balance-and-usage",
+    "credits": "guides/account.md#balance-and-usage",
+    "logs": "guides/account.md#logs-and-transactions",
+    "keys": "guides/account.md#keys",
+    "health": "guides/account.md#balance-and-usage",
+    "responses": "guides/protocols.md#choosing-one",
+    "messages": "guides/protocols.md#messages",
+    "file_to_base64": "vendors/bineric.md#files-and-base64",
+    "decode_base64": "vendors/bineric.md#files-and-base64",
+}
+"""The section with a tested example of what a row of the matrix names."""
+
+EXAMPLES = {
+    "chat": ".chat(",
+    "streaming": ".chat_stream(",
+    "tools": "tools=",
+    "structured_output": "ResponseFormat(",
+    "json_mode": '"json_mode"',
+    "reasoning": "thinking",
+    "vision": '"image"',
+    "documents": '"file"',
+    "audio_in": '"audio"',
+    "video_in": '"video"',
+    "audio_out": '"modalities"',
+    "embeddings": "EmbedRequest(",
+    "image": "ImageRequest(",
+    "image_edit": ".edit_image(",
+    "speech": "SpeechRequest(",
+    "transcription": "TranscriptionRequest(",
+    "transcription_jobs": ".start_transcription(",
+    "music": "MusicRequest(",
+    "music_jobs": ".start_music(",
+    "video": "VideoRequest(",
+    "3d": "MeshRequest(",
+    "ocr": "OcrRequest(",
+    "web_search": "web_search=",
+    "batches": ".create_batch(",
+    "jobs": ".wait(",
+    "models": ".models(",
+    "model": ".model(",
+    "metrics": ".metrics(",
+    "deprecations": ".deprecations(",
+    "usage": ".usage(",
+    "daily_usage": ".daily_usage(",
+    "transactions": ".transactions(",
+    "balance": ".balance(",
+    "credits": ".credits(",
+    "logs": ".logs(",
+    "keys": ".keys(",
+    "health": ".health(",
+    "responses": 'api="responses"',
+    "messages": 'api="messages"',
+    "file_to_base64": ".file_to_base64(",
+    "decode_base64": ".decode_base64(",
+}
+"""What the code of that section has to say."""
 MARKS = {"documented": "✓", "assumed": "(✓)", "legacy": "old", "removed": "gone", "none": "–"}
 
 
@@ -93,8 +182,19 @@ def matrix(folder: str = "vendors") -> str:
     listed = [name for name in CAPABILITIES if any(name in provider.capabilities for provider in providers)]
     return table(
         ["", *(f"[{provider.title}]({page(provider, folder)})" for provider in providers)],
-        ([CAPABILITIES[name], *(mark(provider, name) for provider in providers)] for name in listed),
+        ([_row(name, folder), *(mark(provider, name) for provider in providers)] for name in listed),
     )
+
+
+def _row(capability: str, folder: str) -> str:
+    """The name of a row of the matrix, as a link to the section that shows it."""
+    section, title = SECTIONS.get(capability), CAPABILITIES[capability]
+    return title if section is None else f"[{title}]({_root(folder)}{section})"
+
+
+def _root(folder: str) -> str:
+    """The way to the folder of the documentation from a page that lies beside `folder`."""
+    return "../" if folder == "." else folder.removesuffix("vendors")
 
 
 def page(provider: Provider, folder: str) -> str:

@@ -86,6 +86,9 @@ from langchain_multiapi.tools import (
     ReadDocumentTool as ReadDocumentTool,
 )
 from langchain_multiapi.tools import (
+    SearchWebTool as SearchWebTool,
+)
+from langchain_multiapi.tools import (
     StartVideoTool as StartVideoTool,
 )
 from langchain_multiapi.tools import (

@@ -64,6 +64,7 @@ _SETTINGS = (
     *CHAT_SETTINGS,
     "max_tokens",
     "api",
+    "web_search",
     "stream_usage",
     "tool_calling",
     "split_thinking",

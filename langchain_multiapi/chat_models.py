@@ -119,6 +119,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         stream_chunk_timeout: The longest time in seconds without an event of a stream; keep-alives do not count.
         api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
             of a built-in tool such as {"type": "web_search_preview"}. (Also `use_responses_api=True` and `False`.)
+        web_search: Search the web before answering: True, or the options of the model's own field or tool for it. The sources are
+            citations of the answer's text block.
         streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
             that does not, where the provider ends unstreamed calls that take long.
         stream_usage: Ask for token counts of streams. None: as the vendor documents it.
@@ -182,6 +184,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     max_retries: int | None = None
     stream_chunk_timeout: float | None = None
     api: ChatApi | None = None
+    web_search: bool | dict[str, Any] | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling | None = None

@@ -51,6 +51,7 @@ __all__ = [
     "MultiApiTool",
     "MultiApiToolkit",
     "ReadDocumentTool",
+    "SearchWebTool",
     "StartVideoTool",
     "TextToSpeechTool",
     "TranscribeAudioTool",
@@ -312,6 +313,14 @@ class Generate3DModelTool(MultiApiTool):
     """Makes a 3D model of the thing in a picture."""
 
     tool_name: ClassVar[str] = "generate_3d_model"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class SearchWebTool(MultiApiTool):
+    """Tool that searches the web, and returns an answer with its sources."""
+
+    tool_name: ClassVar[str] = "search_web"
     name: str = tool_name
     description: str = TOOLS[tool_name].description
 

@@ -96,6 +96,11 @@ def facts_of(answer: Answer) -> dict[str, Any]:
     }
     if answer.cost is not None:
         facts["cost"] = answer.cost.to_dict()
+    if answer.citations:
+        facts["citations"] = [
+            {name: value for name, value in citation._asdict().items() if name != "raw" and value is not None}
+            for citation in answer.citations
+        ]
     if answer.invalid_tool_calls:
         facts["invalid_tool_calls"] = [call._asdict() for call in answer.invalid_tool_calls]
     return {name: value for name, value in facts.items() if value is not None}

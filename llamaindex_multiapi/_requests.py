@@ -21,6 +21,7 @@ SETTINGS = (
     "max_tokens",
     "stop",
     "api",
+    "web_search",
     "streaming",
     "stream_usage",
     "tool_calling",

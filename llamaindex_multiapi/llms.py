@@ -85,6 +85,8 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         extra_body: Merged deeply into the body of each request.
         api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
             of a built-in tool such as {"type": "web_search_preview"}.
+        web_search: Search the web before answering: True, or the options of the model's own field or tool for it. The sources are in
+            `additional_kwargs["citations"]` and in citation blocks.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
@@ -138,6 +140,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     parallel_tool_calls: bool | None = None
     extra_body: dict[str, Any] | None = None
     api: ChatApi = "auto"
+    web_search: bool | dict[str, Any] | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

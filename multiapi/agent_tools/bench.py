@@ -13,6 +13,7 @@ from multiapi.errors import InvalidRequestError, MultiApiError, printable
 from multiapi.flows import address_checks, downloads
 from multiapi.flows.driving import Work
 from multiapi.flows.steps import Flow, Setting
+from multiapi.types.chat import Citation
 from multiapi.types.media import Media, megabytes, new_name
 from multiapi.types.media_kinds import mime_type_of_name
 from multiapi.types.usage import Cost
@@ -170,3 +171,9 @@ def cut(text: str) -> str:
     if len(text) <= MAX_TEXT_CHARS:
         return text
     return f"{text[:MAX_TEXT_CHARS]}\n... ({len(text) - MAX_TEXT_CHARS} more characters are left out)"
+
+
+def source_line(number: int, source: Citation) -> str:
+    """One source of an answer as a line of text."""
+    words = " ".join(filter(None, (printable(source.title or "", 200), printable(source.url or "", 500))))
+    return f"[{number}] {words or printable(source.text or '', 200)}"

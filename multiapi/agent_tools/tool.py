@@ -54,11 +54,13 @@ class AgentTool:
 
     Attributes:
         needs: The operation that the vendor must have, one of these.
+        capability: What it must have as well, in the words of `Provider.capabilities`.
     """
 
     name: str
     flow: Callable[..., Flow[ToolAnswer]]
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    capability: str = ""
 
     @property
     def description(self) -> str:
@@ -72,6 +74,8 @@ class AgentTool:
 
     def fits(self, provider: Provider) -> bool:
         """Whether the vendor has what it needs."""
+        if self.capability:
+            return provider.has(self.capability)
         return any(name in provider.operations for name in self.needs)
 
 

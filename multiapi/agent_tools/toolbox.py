@@ -16,7 +16,7 @@ from multiapi.agent_tools.tools import TOOLS
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.flows import jobs
 from multiapi.flows.steps import Flow, Setting
-from multiapi.provider import Provider, names, operation_of
+from multiapi.provider import Provider, names, operation_of, unsupported
 from multiapi.types.jobs import Job
 from multiapi.types.media import Media
 
@@ -33,7 +33,7 @@ class Toolbox:
         input_dir: Below which files may be read. None: none may.
         output_dir: Into which files are written. None: nothing is written.
         models: The model of a tool or of a call ("generate_image" or "image") where it shall not be the usual one. The calls are
-            image, edit_image, speech, transcribe, music, video, video_from_image, mesh, ocr and moderate.
+            image, edit_image, speech, transcribe, music, video, video_from_image, mesh, ocr, web_search and moderate.
         options: Further fixed settings of a call's request, as in {"speech": {"voice": "nova"}, "image": {"quality": "low"}}.
         allow_urls: Let a model name https addresses as inputs; the vendor then opens them.
         job_timeout_s: How long a tool waits for a film, music or a transcript.
@@ -109,6 +109,8 @@ class Toolbox:
             tool = TOOLS.get(name)
             if tool is None:
                 raise InvalidRequestError(f"there is no tool {name!r}; the tools are {', '.join(TOOLS)}")
+            if not tool.fits(self.provider) and not tool.needs:
+                raise unsupported(self.provider.name, tool.name.replace("_", " "), tool.capability)
             if not tool.fits(self.provider):
                 operation_of(self.provider, tool.needs[0])
             chosen.append(tool)
@@ -170,6 +172,7 @@ _CALL_OF_TOOL = {
     "generate_3d_model": "mesh",
     "read_document": "ocr",
     "moderate_text": "moderate",
+    "search_web": "web_search",
 }
 _CALLS = frozenset({*_CALL_OF_TOOL.values(), "video_from_image"})
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from multiapi.agent_tools.bench import Bench, cost_words, cut, plain
+from multiapi.agent_tools.bench import Bench, cost_words, cut, plain, source_line
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer
 from multiapi.errors import JobTimeoutError, printable
 from multiapi.flows import jobs
 from multiapi.flows import operations as media_flows
+from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow
 from multiapi.types.account import Balance, Health, ModelInfo, UsageReport, UsageRequest
+from multiapi.types.chat import ChatRequest, ChatResponse, Message
 from multiapi.types.jobs import Job
 from multiapi.types.media import Media, from_base64
 from multiapi.types.media_requests import (
@@ -37,6 +39,7 @@ from multiapi.types.media_results import (
 
 MAX_LISTED_MODELS = 40
 MAX_LISTED_PRICES = 6
+MAX_LISTED_SOURCES = 20
 
 
 # The docstrings are what models read.
@@ -201,6 +204,18 @@ def generate_3d_model(
     return (yield from bench.made(result.media, "3D model", result.cost, result))
 
 
+def search_web(
+    bench: Bench,
+    query: Annotated[str, "What to find out, as a question in full sentences."],
+) -> Flow[ToolAnswer]:
+    """Search the web for an answer. Returns the answer and its sources, one on a line."""
+    request = bench.request(ChatRequest, "web_search", messages=[Message("user", query)], web_search=True)
+    answer: ChatResponse = yield from chat(bench.setting, request)
+    sources = [source_line(number, found) for number, found in enumerate(answer.citations[:MAX_LISTED_SOURCES], 1)]
+    lines = [cut(answer.text) or "(nothing was found)", *(["Sources:", *sources] if sources else [])]
+    return ToolAnswer("\n".join(lines), (), answer)
+
+
 def moderate_text(
     bench: Bench,
     text: Annotated[str, "The text to be judged."],
@@ -310,6 +325,7 @@ TOOLS: Mapping[str, AgentTool] = {
         AgentTool("check_job", check_job, ("poll_video",)),
         AgentTool("read_document", read_document, ("ocr",)),
         AgentTool("generate_3d_model", generate_3d_model, ("mesh",)),
+        AgentTool("search_web", search_web, capability="web_search"),
         AgentTool("moderate_text", moderate_text, ("moderate",)),
         AgentTool("file_to_base64", file_to_base64, ("file_to_base64",)),
         AgentTool("decode_base64", decode_base64, ("decode_base64",)),

@@ -510,6 +510,7 @@ class Assembly:
                         citations = dict(citations)
                     self._cites(citations, found)
                     urls.add(found.url)
+        citations = _titled(citations, top.get("search_results"))
         media = list(self._media)
         audio = self._audio.result()
         if isinstance(audio.get("data"), str) and audio["data"]:
@@ -708,6 +709,19 @@ def _citation(entry: Any) -> Citation | None:
         end=inner.get("end_index") if isinstance(inner.get("end_index"), int) else None,
         raw=entry,
     )
+
+
+def _titled(citations: dict[tuple[Any, ...], Citation], results: Any) -> dict[tuple[Any, ...], Citation]:
+    """The sources, those that came as an address alone with the title and text that the list of results has for it."""
+    if not isinstance(results, list) or all(each.title is not None for each in citations.values()):
+        return citations
+    known = {found.url: found for entry in results if (found := _citation(entry)) is not None and found.url}
+    return {
+        key: each
+        if each.title is not None or (found := known.get(each.url or "")) is None
+        else each._replace(title=found.title, text=each.text or found.text)
+        for key, each in citations.items()
+    }
 
 
 def _usage_beside(top: Mapping[str, Any]) -> list[Any]:

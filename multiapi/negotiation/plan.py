@@ -158,6 +158,8 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     Raises:
         UnsupportedError: The caller insists on a way that the vendor lacks.
     """
+    if request.web_search is not None:
+        request = with_search(provider, request)
     if request.api != "chat":
         request = with_api(provider, request)
     request = with_thinking(provider, request)
@@ -194,6 +196,19 @@ def with_api(provider: Provider, request: ChatRequest) -> ChatRequest:
         return request
     api = api_of(provider, request)
     return request if api == "chat" else replace(request, api=api)
+
+
+def with_search(provider: Provider, request: ChatRequest) -> ChatRequest:
+    """The request with `web_search` in the words of the provider and the model.
+
+    Raises:
+        UnsupportedError: The provider or the model has no search.
+    """
+    if provider.searching is not None:
+        return provider.searching(request)
+    if request.web_search is False:
+        return replace(request, web_search=None)
+    raise unsupported(provider.name, "web search in chat", "web_search")
 
 
 def scope_of(provider: Provider, request: ChatRequest) -> str:

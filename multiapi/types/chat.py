@@ -173,6 +173,8 @@ class ChatRequest:
         tool_choice: "auto", "none", "required" or the name of one tool.
         api: Which of a provider's protocols carries it: "chat", OpenAI's "responses" or Anthropic's "messages". "auto" takes the one that
             the model speaks, and that of the provider's built-in tools where `tools` has one.
+        web_search: Search the web before answering: True, or the options of the model's own field or tool for it. False turns it off where
+            the model has a switch. A model that cannot search is refused.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
@@ -217,6 +219,7 @@ class ChatRequest:
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     api: ChatApi = "auto"
+    web_search: bool | Mapping[str, Any] | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "check_job": {"job_id": ""},
     "read_document": {"document": "page.png"},
     "generate_3d_model": {"image": "page.png"},
+    "search_web": {"query": "What is new in Oslo?"},
     "moderate_text": {"text": "hello"},
     "file_to_base64": {"file": "page.png"},
     "decode_base64": {"data": base64.b64encode(PNG).decode()},

@@ -37,6 +37,7 @@ _SETTINGS = (
     "frequency_penalty",
     "reasoning_effort",
     "stream_usage",
+    "web_search",
 )
 
 

@@ -238,6 +238,18 @@ def aimlapi() -> Named:
         ),
         "messages_tools": step("messages", ChatRequest(model=claude, max_tokens=256, messages=asked, tools=[WEATHER])),
         **by_protocol("openai/gpt-5-pro", "responses", {"reasoning": {"effort": "low", "summary": "auto"}}),
+        **{
+            f"{name}{'_stream' if method == 'chat_stream' else ''}": step(
+                method, ChatRequest(model=model, messages=[user("What is new in Oslo?")], web_search=True, max_tokens=999)
+            )
+            for name, model in (
+                ("search_chat", "perplexity/sonar"),
+                ("search_annotated", "alibaba/qwen3.7-plus"),
+                ("search_responses", "openai/gpt-4o"),
+                ("search_messages", claude),
+            )
+            for method in ("chat", "chat_stream")
+        },
         **by_protocol(claude, "messages", {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
         "image": (
             step("image", ImageRequest(model="flux/schnell", prompt="a paper boat", width=256, height=256)),

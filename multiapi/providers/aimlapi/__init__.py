@@ -21,6 +21,7 @@ from multiapi.formats.openai.vendor import Dialect, openai_compatible
 from multiapi.formats.openai.vendor import read_error as read_shared_error
 from multiapi.formats.schemas import SchemaStyle
 from multiapi.http.exchange import HttpResponse
+from multiapi.types.chat import ChatRequest
 from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
@@ -69,6 +70,13 @@ def preload() -> None:
     from multiapi.providers.aimlapi import catalogue
 
     catalogue.find("")
+
+
+def searching(request: ChatRequest) -> ChatRequest:
+    """A chat that searches the web first."""
+    from multiapi.providers.aimlapi import web_search
+
+    return web_search.searching(request)
 
 
 _FIELDS = frozenset(
@@ -227,6 +235,7 @@ _SHARED = openai_compatible(
         "video_from_image": "alibaba/wan-2-6-i2v",
         "mesh": "triposr",
         "ocr": "mistral/mistral-ocr-latest",
+        "web_search": "perplexity/sonar",
     },
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
@@ -248,6 +257,7 @@ _SHARED = openai_compatible(
         "/logs",
     ),
     settle_base_url=settle_base_url,
+    searching=searching,
     routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,
     preload=preload,

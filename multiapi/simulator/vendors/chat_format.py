@@ -4,7 +4,7 @@ Which fields each of them documents differs, so what to write is said by a `Shap
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -273,6 +273,7 @@ def chunks(
     body: dict[str, Any],
     cached: int = 0,
     closing: dict[str, Any] | None = None,
+    annotations: Sequence[list[dict[str, Any]]] = (),
 ) -> Iterator[Piece]:
     """The answer as events, a token at a time.
 
@@ -312,6 +313,8 @@ def chunks(
             yield piece_of(index, {"tool_calls": [{"index": number, **opened}]})
             for piece in tokens.split(call.arguments):
                 yield piece_of(index, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+        if annotations and annotations[index] and reply.text:
+            yield piece_of(index, {"annotations": annotations[index]})
         yield piece_of(index, {}, reply.finish_reason)
     if wants_usage:
         yield event({**start, "choices": [], "usage": usage(replies, shape, cached)})

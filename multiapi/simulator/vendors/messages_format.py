@@ -9,7 +9,7 @@ from multiapi.simulator.exchange import Pause, Piece
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Conversation, Reply
 from multiapi.simulator.minds.saying import pieces_of
-from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.vendors import chat_format, sources
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
@@ -28,13 +28,23 @@ def conversation(body: dict[str, Any]) -> Conversation:
     return chat_format.conversation({**body, "messages": messages})
 
 
-def message(head: dict[str, Any], reply: Reply, new_id: Callable[[str], str], body: dict[str, Any]) -> dict[str, Any]:
-    """A whole answer; `head` has id and model."""
+def message(
+    head: dict[str, Any],
+    reply: Reply,
+    new_id: Callable[[str], str],
+    body: dict[str, Any],
+    found: list[sources.Source] | None = None,
+    query: str = "",
+) -> dict[str, Any]:
+    """A whole answer; `head` has id and model, and `found` is what a search on the way gave."""
     content: list[dict[str, Any]] = []
     if reply.reasoning and (body.get("thinking") or {}).get("type") in ("enabled", "adaptive"):
         content.append({"type": "thinking", "thinking": reply.reasoning, "signature": new_id("sig_")})
+    if found:
+        content += sources.blocks(found, query, new_id("srvtoolu_"))
     if reply.text:
-        content.append({"type": "text", "text": reply.text})
+        cited = {"citations": sources.block_citations(found)} if found else {}
+        content.append({"type": "text", "text": reply.text, **cited})
     content += [
         {"type": "tool_use", "id": new_id("toolu_"), "name": call.name, "input": _object(call.arguments)}
         for call in reply.tool_calls
@@ -75,10 +85,12 @@ def events(whole: dict[str, Any], reply: Reply) -> Iterator[Piece]:
     for index, block in enumerate(whole["content"]):
         kind = block["type"]
         if kind == "text":
-            empty: dict[str, Any] = {"text": ""}
+            empty: dict[str, Any] = {"text": "", **({"citations": []} if "citations" in block else {})}
             form, name, text = "text_delta", "text", block["text"]
         elif kind == "thinking":
             empty, form, name, text = {"thinking": "", "signature": ""}, "thinking_delta", "thinking", block["thinking"]
+        elif kind == "web_search_tool_result":
+            empty, form, name, text = {}, "", "", ""
         else:
             empty, form, name, text = (
                 {"input": {}},
@@ -92,6 +104,9 @@ def events(whole: dict[str, Any], reply: Reply) -> Iterator[Piece]:
                 yield made("content_block_delta", index=index, delta={"type": form, name: piece})
             else:
                 yield Pause(piece)
+        for citation in block.get("citations") or ():
+            delta = {"type": "citations_delta", "citation": citation}
+            yield made("content_block_delta", index=index, delta=delta)
         if kind == "thinking":
             delta = {"type": "signature_delta", "signature": block["signature"]}
             yield made("content_block_delta", index=index, delta=delta)

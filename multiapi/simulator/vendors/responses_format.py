@@ -9,7 +9,7 @@ from multiapi.simulator.exchange import Pause, Piece
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Attachment, Conversation, Reply, ToolCall, Turn, from_url
 from multiapi.simulator.minds.saying import pieces_of
-from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.vendors import chat_format, sources
 
 
 def conversation(body: dict[str, Any], earlier: tuple[Turn, ...] = ()) -> Conversation:
@@ -84,8 +84,9 @@ def response(
     body: dict[str, Any],
     new_id: Callable[[str], str],
     extra: dict[str, Any] | None = None,
+    found: list[sources.Source] | None = None,
 ) -> dict[str, Any]:
-    """A whole answer; `head` has id, created_at and model."""
+    """A whole answer; `head` has id, created_at and model, and `found` is what a search on the way gave."""
     output: list[dict[str, Any]] = []
     if reply.reasoning:
         wanted = (body.get("reasoning") or {}).get("summary")
@@ -93,8 +94,11 @@ def response(
         output.append({"id": new_id("rs_"), "type": "reasoning", "summary": summary})
     stopped = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reply.finish_reason)
     finished = "incomplete" if stopped else "completed"
+    if found:
+        output.append({"id": new_id("ws_"), "type": "web_search_call", "status": "completed"})
     if reply.text is not None:
-        said: dict[str, Any] = {"type": "output_text", "text": reply.text, "annotations": []}
+        marks = sources.flat_annotations(found or [], reply.text)
+        said: dict[str, Any] = {"type": "output_text", "text": reply.text, "annotations": marks}
         content = [{"type": "refusal", "refusal": reply.text} if reply.refusal else said]
         output.append(
             {"id": new_id("msg_"), "type": "message", "role": "assistant", "status": finished, "content": content}
@@ -169,18 +173,30 @@ def events(whole: dict[str, Any], reply: Reply) -> Iterator[Piece]:
             name = "refusal" if part["type"] == "refusal" else "text"
             kind = "response.refusal" if name == "refusal" else "response.output_text"
             more: dict[str, Any] = {} if name == "refusal" else {"logprobs": []}
-            yield made("response.content_part.added", **at, content_index=0, part={**part, name: ""})
+            blank = {name: "", **({"annotations": []} if "annotations" in part else {})}
+            yield made("response.content_part.added", **at, content_index=0, part={**part, **blank})
             for piece in pieces_of(reply):
                 if isinstance(piece, str):
                     yield made(f"{kind}.delta", **at, content_index=0, delta=piece, **more)
                 else:
                     yield Pause(piece)
+            for place, mark in enumerate(part.get("annotations") or ()):
+                yield made(
+                    "response.output_text.annotation.added",
+                    **at,
+                    content_index=0,
+                    annotation_index=place,
+                    annotation=mark,
+                )
             yield made(f"{kind}.done", **at, content_index=0, **{name: part[name]}, **more)
             yield made("response.content_part.done", **at, content_index=0, part=part)
         elif item["type"] == "function_call":
             for piece in tokens.split(item["arguments"]):
                 yield made("response.function_call_arguments.delta", **at, delta=piece)
             yield made("response.function_call_arguments.done", **at, arguments=item["arguments"], name=item["name"])
+        elif item["type"] == "web_search_call":
+            for state in ("in_progress", "searching", "completed"):
+                yield made(f"response.web_search_call.{state}", **at)
         elif item["type"] == "reasoning":
             for place, part in enumerate(item["summary"]):
                 yield made(

@@ -16,7 +16,7 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
-from multiapi.simulator.vendors import chat_format, messages_format, responses_format
+from multiapi.simulator.vendors import chat_format, messages_format, responses_format, sources
 from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
 from multiapi.simulator.vendors.aimlapi.media import Media
@@ -149,9 +149,18 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             meta = {**meta, "model": chosen, "provider": chosen.split("/")[0], "metrics": {"judged_ms": 27_000}}
             self.book(call, body["model"], JUDGEMENT_USD)
         spoken = "audio" in (body.get("modalities") or ())
+        found = sources.sources(sources.question(asked)) if sources.searches_in_chat(body) else []
+        head |= sources.beside_choices(body, found) if found else {}
+        marks = [sources.url_citations(body, found, reply.text or "") for reply in made]
         if body.get("stream"):
-            return Answer.events(chat_format.chunks(head, made, ids, self.shape, body, cached, closing={"meta": meta}))
+            told = chat_format.chunks(
+                head, made, ids, self.shape, body, cached, closing={"meta": meta}, annotations=marks
+            )
+            return Answer.events(told)
         answer = chat_format.completion(head, made, ids, self.shape, body, cached)
+        for choice, marked in zip(answer["choices"], marks, strict=True):
+            if marked and choice["message"]["content"]:
+                choice["message"]["annotations"] = marked
         answer["usage"]["prompt_tokens_details"]["audio_tokens"] = _audio_in(asked)
         if spoken:
             self._speak(answer, body)
@@ -240,7 +249,9 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             "background": bool(body.get("background")),
             "meta": meta,
         }
-        whole = responses_format.response(head, made, body, self.new_id, extra)
+        searched = sources.has_tool(body, "web_search_preview")
+        found = sources.sources(sources.question(asked)) if searched and made.text and not made.refusal else []
+        whole = responses_format.response(head, made, body, self.new_id, extra, found)
         if body.get("store"):
             turns = tuple(turn for turn in asked.turns if turn.role != "system")
             self.records["responses"][whole["id"]] = {
@@ -256,10 +267,15 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         self.require_money(call)
         self._known(call)
         body = call.body
-        made = self.reply(call, messages_format.conversation(body))
+        asked = messages_format.conversation(body)
+        made = self.reply(call, asked)
+        query = sources.question(asked)
+        found = (
+            sources.sources(query) if sources.has_tool(body, "web_search_2") and made.text and not made.refusal else []
+        )
         meta = self._book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"msg_{call.reference}", "model": body["model"].rsplit("/", 1)[-1]}
-        whole = {**messages_format.message(head, made, self.new_id, body), "meta": meta}
+        whole = {**messages_format.message(head, made, self.new_id, body, found, query), "meta": meta}
         if body.get("stream"):
             return Answer.events(messages_format.events(whole, made))
         return self._priced(Answer.json(whole), meta)

@@ -72,7 +72,7 @@ def _report(item: pytest.Item) -> str:
 
 
 def _missing(error: ImportError) -> NoReturn:
-    from multiapi._version import install
+    from multiapi._package import install
 
     reason = f"the simulator needs the extra `simulator` ({error}); {install('simulator')}"
     if os.environ.get("MULTIAPI_SIMULATOR") == "skip":

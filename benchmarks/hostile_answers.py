@@ -153,7 +153,7 @@ def tried_by(python, key):
 def page(found):
     from tests.langchain.hostile.cases import CASES
 
-    from multiapi._version import __version__
+    from multiapi._package import __version__
 
     keys = list(found)
     names = [SUBJECTS[key] for key in keys]

@@ -9,8 +9,7 @@ Everything is loaded when it is first asked for. The names are listed in `__init
 
 from importlib.util import find_spec
 
-from multiapi._exports import exports
-from multiapi._version import install
+from multiapi._package import exports, install
 
 if find_spec("langchain_core") is None:
     raise ImportError(f"langchain_multiapi needs langchain-core; {install('langchain')}")

@@ -100,6 +100,6 @@ from langchain_multiapi.tools import (
 from langchain_multiapi.tools import (
     UsageReportTool as UsageReportTool,
 )
-from multiapi._version import (
+from multiapi._package import (
     __version__ as __version__,
 )

@@ -24,7 +24,7 @@ from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from langchain_multiapi._messages import to_json, to_messages
 from langchain_multiapi._requests import to_request, to_tools
 from langchain_multiapi._traces import combined_outputs, without_secrets
-from multiapi._version import __version__
+from multiapi._package import __version__
 from multiapi.client.arguments import check_home, read_api
 from multiapi.client.loading import loaded
 from multiapi.errors import InvalidRequestError

@@ -23,7 +23,7 @@ try:
     )
     from langgraph.channels.untracked_value import UntrackedValue
 except ImportError as error:
-    from multiapi._version import install
+    from multiapi._package import install
 
     raise ImportError(f"the middleware needs langchain; {install('agents')}") from error
 from langchain_core.language_models import BaseChatModel

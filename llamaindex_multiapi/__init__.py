@@ -13,8 +13,7 @@ the names are listed in `__init__.pyi`.
 
 from importlib.util import find_spec
 
-from multiapi._exports import exports
-from multiapi._version import install
+from multiapi._package import exports, install
 
 if find_spec("llama_index") is None or find_spec("llama_index.core") is None:
     raise ImportError(f"llamaindex_multiapi needs llama-index-core; {install('llamaindex')}")

@@ -4,6 +4,6 @@ This is the framework-free core; `langchain_multiapi` and `llamaindex_multiapi` 
 """
 
 import multiapi.providers  # noqa: F401 (fills the registry, whichever module is asked for first)
-from multiapi._exports import exports
+from multiapi._package import exports
 
 __getattr__, __dir__, __all__ = exports(globals())

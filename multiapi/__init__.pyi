@@ -1,4 +1,4 @@
-from multiapi._version import (
+from multiapi._package import (
     __version__ as __version__,
 )
 from multiapi.client.client import (

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from multiapi._version import install
+from multiapi._package import install
 from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Answer, Ended, Money, Owner, Wanted
 from multiapi.bulk.rows import InputRow, MissingExtraError, read_rows

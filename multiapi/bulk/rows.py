@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
-from multiapi._version import install
+from multiapi._package import install
 from multiapi.errors import InvalidRequestError, MultiApiError
 
 MAX_LINE_CHARS = 100_000_000

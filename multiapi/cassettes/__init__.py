@@ -14,7 +14,7 @@ try:
     import vcr  # noqa: F401  (whether it is there, said before anything fails on it)
     import yaml  # noqa: F401
 except ImportError as error:  # pragma: no cover - depends on what is installed
-    from multiapi._version import install
+    from multiapi._package import install
 
     raise ImportError(f"multiapi.cassettes needs vcrpy; {install('cassettes')}") from error
 

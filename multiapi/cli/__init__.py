@@ -14,7 +14,7 @@ def main() -> None:
         import rich  # noqa: F401  (whether both are there, said before anything fails on them)
         import typer  # noqa: F401
     except ModuleNotFoundError as error:
-        from multiapi._version import install
+        from multiapi._package import install
 
         sys.stderr.write(f"the command line needs the extra `cli` ({error}); {install('cli')}\n")
         sys.exit(1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from multiapi._version import install
+from multiapi._package import install
 from multiapi.cli import output
 from multiapi.cli.exit_codes import BUDGET_REACHED, EXIT_CODES, SOME_ROWS_LEFT
 from multiapi.cli.options import object_of

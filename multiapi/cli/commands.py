@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from multiapi._version import __version__
+from multiapi._package import __version__
 from multiapi.cli import account, batch, chat, media, simulator
 from multiapi.cli.command import (
     Commands,

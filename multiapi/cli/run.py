@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from multiapi._version import install
+from multiapi._package import install
 from multiapi.cli import output
 from multiapi.cli.asking import AskingClient, cannot_be_had_again, keep_safe
 from multiapi.cli.exit_codes import INTERRUPTED, OTHER, exit_code

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from multiapi._version import install
+from multiapi._package import install
 from multiapi.cli import output
 from multiapi.cli.run import MissingExtraError, Run
 

@@ -25,6 +25,7 @@ from multiapi.errors import (
 from multiapi.flows.charges import begin
 from multiapi.flows.driving import Work
 from multiapi.flows.hints import add_hints
+from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Setting, Sleep
 from multiapi.formats.answer_facts import request_id
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
@@ -53,11 +54,18 @@ _BACKOFF_MAX_S = 8.0
 
 def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
     """Build, send, read; and again after each failure worth it. Tools of a chat go out under names that providers take."""
+    if OBSERVING.observer is None:
+        return _call(setting, operation, request)
+    make = partial(_call, setting, operation, request)
+    return observed(make, setting, operation.name, request, sends=HttpRequest)
+
+
+def _call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
     warn_of_model(setting, getattr(request, "model", ""))
     if isinstance(request, ChatRequest):
         request, table = renamed(request)
         if table is not None:
-            named: T = table.back_in((yield from call(setting, operation, request)))
+            named: T = table.back_in((yield from _call(setting, operation, request)))
             return named
     if lies_on_disk(request):
         request = yield Work(partial(read_from_disk, request))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from multiapi.errors import (
     InvalidRequestError,
@@ -22,6 +23,7 @@ from multiapi.flows.attempts import (
 )
 from multiapi.flows.charges import begin
 from multiapi.flows.hints import warn_of_ignored
+from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Setting
 from multiapi.flows.unknown_fields import check_fields
 from multiapi.http.exchange import HttpRequest, HttpResponse
@@ -32,6 +34,12 @@ from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
 
 def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
+    if OBSERVING.observer is None:
+        return _chat(setting, request)
+    return observed(partial(_chat, setting, request), setting, "chat", request, sends=HttpRequest)
+
+
+def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     warn_of_model(setting, request.model)
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)

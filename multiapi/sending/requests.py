@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from multiapi._version import __version__
+from multiapi._package import __version__
 from multiapi.errors import RequestTooLargeError
 from multiapi.http.exchange import HttpRequest
 from multiapi.http.json import dump_json

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.flows import attempts, chat
 from multiapi.flows.driving import Items, Steps, Work
+from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
@@ -132,8 +133,14 @@ class FlowRunner(Settings):
         """A streamed answer; the result is the response of its last delta."""
         if self.provider.chat_stream is None:
             return self._in_one_piece(request)
-        steps = self._handed_on(self._opened(request))
-        return self._loaded_first(steps, only_chat=request.api in _CHAT) if self.awaits else steps
+
+        def make() -> Steps[ChatResponse]:
+            steps = self._handed_on(self._opened(request))
+            return self._loaded_first(steps, only_chat=request.api in _CHAT) if self.awaits else steps
+
+        if OBSERVING.observer is None:
+            return make()
+        return observed(make, self._setting, "chat", request, sends=Transmit, stream=True)
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
         """An answer of a provider that streams none, as a stream would give it."""

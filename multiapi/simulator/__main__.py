@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         from multiapi.simulator.server import Server
         from multiapi.simulator.simulator import Simulator
     except ImportError as error:
-        from multiapi._version import install
+        from multiapi._package import install
 
         sys.stderr.write(f"the simulator needs the extra `simulator` ({error}); {install('simulator')}\n")
         return 1

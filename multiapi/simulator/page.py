@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from multiapi._version import __version__
+from multiapi._package import __version__
 from multiapi.simulator.contract import TITLES, VENDORS, contract
 from multiapi.simulator.exchange import Answer
 from multiapi.simulator.files import StoredFile

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
-from multiapi._version import __version__
+from multiapi._package import __version__
 from multiapi.simulator import control, faults
 from multiapi.simulator.contract import VENDORS, Operation, base_url_of, contract
 from multiapi.simulator.exchange import Answer, Drop, Pause, Request, event

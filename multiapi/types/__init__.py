@@ -1,5 +1,5 @@
 """Values that users make and get."""
 
-from multiapi._exports import exports
+from multiapi._package import exports
 
 __getattr__, __dir__, __all__ = exports(globals())

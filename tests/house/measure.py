@@ -20,7 +20,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("langchain_multiapi", "llamaindex_multiapi", "multiapi.cli"),
     ("multiapi.bulk",),
     ("multiapi.client",),
-    ("multiapi.agent_tools", "multiapi.cassettes"),
+    ("multiapi.agent_tools", "multiapi.cassettes", "multiapi.observe"),
     ("multiapi.sending",),
     ("multiapi.flows",),
     ("multiapi.providers",),
@@ -32,7 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("multiapi.types",),
     ("multiapi.simulator",),
     ("multiapi.transport",),
-    ("multiapi.errors", "multiapi._exports", "multiapi._version"),
+    ("multiapi.errors", "multiapi._package"),
 )
 """The rooms from the top down, as in the `layers` contract of pyproject.toml: an import may only go down."""
 

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 import langchain_multiapi
 from langchain_multiapi import ChatMultiApi, register_with_langchain
 from langchain_multiapi.profiles import find_profile
-from multiapi._version import install
+from multiapi._package import install
 
 from .wire import Server, whole
 

@@ -17,7 +17,7 @@ import llamaindex_multiapi
 import multiapi
 import multiapi.types
 from multiapi import errors
-from multiapi._version import install
+from multiapi._package import install
 from tests.packaging import check, smoke
 
 PACKAGES = [multiapi, multiapi.types, langchain_multiapi, llamaindex_multiapi]
@@ -145,7 +145,7 @@ def test_one_place_says_how_the_package_is_installed() -> None:
         and path.suffix in {".md", ".py", ".ipynb"}
         and pattern.search(path.read_text(encoding="utf-8"))
     }
-    assert said == {"multiapi/_version.py"}
+    assert said == {"multiapi/_package.py"}
     assert pattern.search("pip install 'multiapi[cli]'")
     assert pattern.search("pip install multiapi")
     assert install("cli") == "install multiapi[cli] from a copy of the repository: pip install '.[cli]'"

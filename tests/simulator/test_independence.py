@@ -10,7 +10,7 @@ import pytest
 import multiapi.simulator
 
 FOLDER = Path(multiapi.simulator.__file__).parent
-ALLOWED = ("multiapi.simulator", "multiapi._version")
+ALLOWED = ("multiapi.simulator", "multiapi._package")
 
 
 def imported(file: Path) -> set[str]:

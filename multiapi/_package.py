@@ -1,4 +1,6 @@
-"""The public names of a package, loaded when they are first asked for, and listed once: in its `__init__.pyi`, where type checkers read them."""
+"""The version, how the package is installed, and the public names of a package: loaded when they are first asked for, and listed once, in its
+`__init__.pyi`, where type checkers read them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+__version__ = "0.1.0"
 
 _IMPORT = re.compile(r"^from ([\w.]+) import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
 
@@ -42,3 +46,10 @@ def exports(
         return found
 
     return get, lambda: sorted({*module, *public}), public
+
+
+def install(extra: str) -> str:
+    """Return what to do for an extra, as the end of every sentence that says so. The package is on no index yet, and a name on one may
+    belong to somebody else.
+    """
+    return f"install multiapi[{extra}] from a copy of the repository: pip install '.[{extra}]'"

@@ -1,0 +1,141 @@
+"""Lets one observer see each operation of this process: what is asked for, each request, the first chunk, how it ends.
+
+While there is no observer, an operation runs as it is. `multiapi.observe` brings one that writes OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from multiapi.errors import IN_FORCE
+from multiapi.flows.steps import Setting
+
+R = TypeVar("R")
+
+
+class Sent(NamedTuple):
+    """What came of one request: the status of its response, or the name of the error's class."""
+
+    status: int | None = None
+    error: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Any) -> Sent:
+        """Return it without the response or the error, which may hold what nobody else is to see."""
+        if isinstance(outcome, BaseException):
+            return cls(getattr(outcome, "status", None), type(outcome).__name__)
+        return cls(getattr(outcome, "status", None) or getattr(outcome, "status_code", None))
+
+
+class Watch(Protocol):
+    """Sees one operation. Exactly one of `ended`, `failed` and `left` is called, once."""
+
+    def requested(self, before: Sent | None) -> None:
+        """A request goes out; `before` is what came of the one before it, None for the first."""
+
+    def first_chunk(self) -> None:
+        """The first chunk of a stream has arrived."""
+
+    def ended(self, result: Any) -> None:
+        """It gave this result."""
+
+    def failed(self, error: BaseException) -> None:
+        """It ended with this error."""
+
+    def left(self) -> None:
+        """Nobody reads on."""
+
+
+class Observer(Protocol):
+    """Makes a `Watch` for each operation."""
+
+    def begin(self, setting: Setting, name: str, request: Any, *, stream: bool) -> Watch:
+        """An operation of this name begins."""
+
+
+class _Observing:
+    """Holds the observer of this process."""
+
+    observer: Observer | None = None
+
+
+OBSERVING = _Observing()
+
+
+def observed(
+    make: Callable[[], Generator[Any, Any, R]],
+    setting: Setting,
+    name: str,
+    request: Any,
+    *,
+    sends: type[Any],
+    stream: bool = False,
+) -> Generator[Any, Any, R]:
+    """Run a flow, or the steps of a stream, and let the observer see it. It begins when the first step is asked for.
+
+    Args:
+        make: Makes the flow.
+        setting: Of the client that runs it.
+        name: The operation's name.
+        request: What was asked for.
+        sends: The class of the steps that are requests.
+        stream: Whether the steps have `items` that go to a reader.
+    """
+    assert OBSERVING.observer is not None
+    watch = OBSERVING.observer.begin(setting, name, request, stream=stream)
+    steps = make()
+    step: Any = None
+    outcome: Any = None
+    before: Sent | None = None
+    was_thrown, awaits_chunk, is_open = False, stream, True
+    scrub: Callable[[str, int], str] | None = None
+    try:
+        while True:
+            step = steps.throw(outcome) if was_thrown else steps.send(outcome)
+            is_request = type(step) is sends
+            if is_request:
+                scrub = IN_FORCE.scrub  # which knows the key of the request by now
+                watch.requested(before)
+            elif awaits_chunk and step.items:
+                awaits_chunk = False
+                watch.first_chunk()
+            try:
+                outcome, was_thrown = (yield step), False
+            except (
+                BaseException
+            ) as error:  # the end of a stream that nobody reads on, too: the steps then close what is open
+                outcome, was_thrown = error, True
+            if is_request:
+                before = Sent.of(outcome)
+    except StopIteration as end:
+        is_open = False
+        result: R = end.value
+        with _reading_with(scrub):
+            watch.ended(result)
+        return result
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        is_open = False
+        with _reading_with(scrub):
+            watch.failed(error)
+        raise
+    finally:
+        step = outcome = None  # a step may hold the key, and a frame of an error must not
+        steps.close()
+        if is_open:
+            with _reading_with(scrub):
+                watch.left()
+
+
+@contextmanager
+def _reading_with(scrub: Callable[[str, int], str] | None) -> Iterator[None]:
+    """Let texts be read inside with what takes the keys of the operation's requests out of them."""
+    before = IN_FORCE.scrub
+    IN_FORCE.scrub = scrub or before
+    try:
+        yield
+    finally:
+        IN_FORCE.scrub = before

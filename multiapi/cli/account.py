@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from multiapi.cli import output
-from multiapi.cli.exit_codes import VENDOR_FAILED
+from multiapi.cli.exit_codes import VENDOR_FAILED, exit_code
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
-from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
+from multiapi.errors import InvalidRequestError, MultiApiError, ResponseFormatError, UnsupportedError
+from multiapi.providers import PROVIDERS
+from multiapi.types.account import Balance
 
 HealthCheck = Literal["health", "ready", "live"]
 
@@ -107,17 +110,62 @@ def _count(number: Any) -> str:
     return {1_000: "1k", 1_000_000: "1M"}.get(int(number), output.amount(number, None))
 
 
-def balance(run: Run) -> None:
-    """Tell what is left."""
-    client = run.client()
-    left = client.balance()
+def balance(
+    run: Run,
+    *,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Of every provider that there is a key for.")] = False,
+) -> None:
+    """Show what is left."""
+    if not all_of_them:
+        write_balance(run, run.client().balance())
+        return
+    if run.provider_given is not None:
+        raise InvalidRequestError("use -p NAME or --all, not both")
+    _all_balances(run)
+
+
+def write_balance(run: Run, left: Balance) -> None:
+    """A balance in one line."""
     if run.json:
         output.write_json(left)
         return
     if left.amount is None:
         raise ResponseFormatError(f"{left.provider} did not say what is left", provider=left.provider)
+    output.write_text(_left(left))
+
+
+def _left(left: Balance) -> str:
     expires = f" (until {left.expires})" if left.expires else ""
-    output.write_text(f"{output.amount(left.amount, left.unit)}{expires}")
+    return f"{output.amount(left.amount, left.unit) if left.amount is not None else 'not said'}{expires}"
+
+
+def _all_balances(run: Run) -> None:
+    """One line for each provider; one that fails is told, and its code is the exit code."""
+    rows: list[tuple[str, str]] = []
+    found: dict[str, Any] = {}
+    worst = 0
+    for provider in PROVIDERS.values():
+        has_key = run.simulated or any(os.environ.get(name) for name in provider.key_variables)
+        if "balance" not in provider.operations or not has_key:
+            missing = "has no balance" if "balance" not in provider.operations else f"no key: {provider.api_key_env}"
+            rows.append((provider.name, missing))
+            found[provider.name] = {"missing": missing}
+            continue
+        try:
+            left = run.other(provider.name).client().balance()
+        except MultiApiError as error:
+            worst = worst or exit_code(error)
+            rows.append((provider.name, f"error: {error}"))
+            found[provider.name] = {"error": {"type": type(error).__name__, "message": str(error)}}
+        else:
+            rows.append((provider.name, _left(left)))
+            found[provider.name] = left
+    if run.json:
+        output.write_json({"balances": found})
+    else:
+        output.write(output.table(rows, ("provider", "left")))
+    if worst:
+        raise typer.Exit(worst)
 
 
 def usage(

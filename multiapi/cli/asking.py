@@ -88,7 +88,7 @@ def _with_files(result: Any, folder: Path, client: Client | None) -> Any:
     if not media or client is None:
         return result
     kept = []
-    for each in media:
+    for each in (media,) if isinstance(media, Media) else media:
         try:
             path = client.save(each, folder)
         except (MultiApiError, OSError):

@@ -17,6 +17,7 @@ from multiapi.cli import output
 from multiapi.cli.completion import VARIABLE, complete_in_bash, model_names, provider_names
 from multiapi.cli.exit_codes import OTHER
 from multiapi.cli.run import MODEL_VARIABLE, PROVIDER_VARIABLE, Run, no_facts, silence_stdout
+from multiapi.money.budget import Budget
 from multiapi.providers import PROVIDERS
 
 # ------------------------------------------------------------------------------------------------ common options
@@ -76,6 +77,15 @@ SimulatorOption = Annotated[
         rich_help_panel="Common options",
     ),
 ]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="AMOUNT",
+        help="Send nothing that may cost more than this, as in '0.50 USD', in the provider's unit.",
+        rich_help_panel="Common options",
+    ),
+]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Common options")
 ]
@@ -86,6 +96,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "timeout": (TimeoutOption, None),
     "proxy": (ProxyOption, None),
     "no_proxy": (NoProxyOption, False),
+    "budget": (BudgetOption, None),
     "json": (JsonOption, False),
     "quiet": (QuietOption, False),
     "simulator": (SimulatorOption, False),
@@ -183,9 +194,10 @@ def add_command(
         *(
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
             for option, (kind, default) in _OPTIONS.items()
-            if option not in without
+            if option not in without and option not in {each.name for each in own}
         ),
     ]
+    own_names = {each.name for each in own}
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     shown = [context, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options)]
 
@@ -197,6 +209,7 @@ def add_command(
         }
         for option in _OPTIONS:
             values.pop(option, None)
+        budget = given.pop("budget")
         run = Run(
             command=name,
             provider_given=given["provider"],
@@ -210,9 +223,17 @@ def add_command(
             debug=given["debug"],
             to_go_on=[*_said_again(context, values), *_said_again(context, given, common=True)],
         )
+        if "budget" in own_names:
+            values["budget"] = budget
+            budget = None
         for group, kind in groups.items():
             values[group] = kind(**{option.name: values.pop(option.name) for option in _options_of(kind)})
-        code = run.end(partial(function, run, **values))
+
+        def work() -> None:
+            run.budget = None if budget is None else Budget(budget)
+            function(run, **values)
+
+        code = run.end(work)
         if code:
             raise typer.Exit(code)
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from multiapi._package import __version__
-from multiapi.cli import account, batch, chat, media, simulator
+from multiapi.cli import account, batch, chat, conversions, jobs, media, records, simulator
 from multiapi.cli.command import (
+    BudgetOption,
     Commands,
     DebugOption,
     JsonOption,
@@ -48,6 +49,7 @@ def everywhere(
     model: ModelOption = None,
     timeout: TimeoutOption = None,
     proxy: ProxyOption = None,
+    budget: BudgetOption = None,
     no_proxy: NoProxyOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -64,6 +66,7 @@ def everywhere(
         "model": model,
         "timeout": timeout,
         "proxy": proxy,
+        "budget": budget,
         "no_proxy": no_proxy,
         "json": json,
         "quiet": quiet,
@@ -72,7 +75,8 @@ def everywhere(
     }
 
 
-NO_MODEL = {"model"}
+FREE = {"budget"}
+FREE_WITHOUT_MODEL = {"budget", "model"}
 
 add_command(app, chat.chat, example="multiapi chat -p aimlapi -f notes.txt 'Summarize this'")
 add_command(app, chat.embed, example="multiapi embed -p aicredits 'a harbour' 'a boat' 'a tax form'")
@@ -82,18 +86,38 @@ add_command(app, media.transcribe, example="multiapi transcribe -p aicredits hel
 add_command(app, media.music, example="multiapi music -p binobox 'a calm piano' -o calm.mp3")
 add_command(app, media.video, example="multiapi video -p binobox 'a cat on a roof' -o cat.mp4")
 add_command(app, media.ocr, example="multiapi ocr -p aimlapi page.png -o page.md")
+add_command(app, conversions.mesh, example="multiapi mesh -p aimlapi page.png -o house")
+add_command(
+    app,
+    conversions.moderate,
+    example="multiapi moderate -m aimlapi:meta-llama/Meta-Llama-Guard-3-8B 'How do I pick a lock?'",
+)
+add_command(app, conversions.features, example="multiapi features -p aimlapi page.png --feature LABEL_DETECTION")
+add_command(app, conversions.search, example="multiapi search -p aimlapi 'opening hours of the harbour'")
+add_command(app, conversions.encode, example="multiapi encode -p bineric page.png", without=FREE_WITHOUT_MODEL)
+add_command(
+    app, conversions.decode, example="multiapi decode -p bineric aGVsbG8= -o hello.txt", without=FREE_WITHOUT_MODEL
+)
+add_command(app, jobs.job, example="multiapi job JOB -p binobox", without=FREE_WITHOUT_MODEL)
 add_command(
     app,
     batch.batch,
     example="multiapi batch in.jsonl out.jsonl -m aimlapi:openai/gpt-4o --prompt 'Label: {text}' --budget '5 USD'",
 )
-add_command(app, account.models, example="multiapi models -p aimlapi gpt --limit 5")
-add_command(app, account.balance, example="multiapi balance -p binobox", without=NO_MODEL)
-add_command(app, account.usage, example="multiapi usage -p aimlapi --period 7d --chart", without=NO_MODEL)
-add_command(app, account.health, example="multiapi health -p aicredits", without=NO_MODEL)
+add_command(app, account.models, example="multiapi models -p aimlapi gpt --limit 5", without=FREE)
+add_command(app, account.balance, example="multiapi balance -p binobox", without=FREE_WITHOUT_MODEL)
+add_command(app, records.credits, example="multiapi credits -p aicredits", without=FREE_WITHOUT_MODEL)
+add_command(app, account.usage, example="multiapi usage -p aimlapi --period 7d --chart", without=FREE_WITHOUT_MODEL)
+add_command(app, records.logs, example="multiapi logs -p aimlapi --period 24h --status failed", without=FREE)
+add_command(
+    app, records.transactions, example="multiapi transactions -p aimlapi --direction CHARGE", without=FREE_WITHOUT_MODEL
+)
+add_command(app, records.keys, example="multiapi keys -p aimlapi", without=FREE_WITHOUT_MODEL)
+add_command(app, records.metrics, example="multiapi metrics -p aimlapi", without=FREE)
+add_command(app, account.health, example="multiapi health -p aicredits", without=FREE_WITHOUT_MODEL)
 add_command(
     app,
     simulator.simulator,
     example="multiapi simulator --port 8899",
-    without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator"},
+    without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator", "budget"},
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, cast, get_args
+
+import typer
 
 from multiapi.cli import output
 from multiapi.cli.options import Waiting
@@ -19,6 +21,43 @@ _AT_ONCE: dict[JobKind, str] = {"video": "start_video", "music": "music", "trans
 """The operation that a vendor lacks which has no job of this kind either."""
 
 
+def job(
+    run: Run,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id of the job.")],
+    *,
+    kind: Annotated[
+        str,
+        typer.Option(help=f"Which: {', '.join(get_args(JobKind))}.", autocompletion=lambda: list(get_args(JobKind))),
+    ] = "video",
+) -> None:
+    """Show how a job is doing, without waiting; `multiapi video --job ID` waits for it and saves what it made."""
+    if kind not in get_args(JobKind):
+        raise InvalidRequestError(f"--kind is one of {', '.join(get_args(JobKind))}, not {kind!r}")
+    refuse_jobs_inside(run, "multiapi job")
+    found = run.client().job(id, kind=cast("JobKind", kind))
+    run.unsaved.clear()  # it can be asked for again
+    if run.json:
+        output.write_json({**output.plain(found), "resume": run.resume(found)})
+        return
+    names = ("id", "kind", "model", "status", "state", "cost", "estimated_cost", "created", "started", "finished")
+    output.write(output.facts((name.replace("_", " "), getattr(found, name) or None) for name in names))
+    run.note("fetch it with:" if found.state == "completed" else "wait for it with:")
+    run.command_line(run.resume(found))
+
+
+def refuse_jobs_inside(run: Run, what: str) -> None:
+    """The simulator inside a command ends with it, and its jobs too.
+
+    Raises:
+        InvalidRequestError: That is what was asked for.
+    """
+    if run.simulated:
+        raise InvalidRequestError(
+            f"{what} needs a simulator that goes on: start `multiapi simulator` in another terminal, export what it prints, "
+            "and leave --simulator out"
+        )
+
+
 def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[Client], Any], waiting: Waiting) -> Any:
     """What the vendor makes, waited for where it is a job; None if it was only started.
 
@@ -27,16 +66,14 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
     """
     if f"start_{kind}" not in client.provider.operations:
         operation_of(client.provider, _AT_ONCE[kind])
-    if run.simulated and (waiting.no_wait or waiting.job is not None):
-        option = "--no-wait" if waiting.no_wait else "--job"
-        raise InvalidRequestError(
-            f"{option} needs a simulator that goes on: start `multiapi simulator` in another terminal, export what it prints, "
-            "and leave --simulator out"
-        )
+    if waiting.no_wait or waiting.job is not None:
+        refuse_jobs_inside(run, "--no-wait" if waiting.no_wait else "--job")
     if waiting.job is not None:
         with working(run, _DOING[kind]) as tell:
             run.job = Job(id=waiting.job, provider=client.provider.name, kind=kind)
-            return client.wait(waiting.job, kind=kind, timeout_s=waiting.wait, on_progress=tell).result
+            return client.wait(
+                waiting.job, kind=kind, timeout_s=waiting.wait, on_progress=tell, poll_every=waiting.poll_every
+            ).result
     wanted = request(client)
     if waiting.no_wait:
         starts: dict[JobKind, Callable[[Any], Job]] = {
@@ -58,4 +95,4 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
         "transcription": client.transcribe,
     }
     with working(run, _DOING[kind]) as tell:
-        return makes[kind](wanted, timeout_s=waiting.wait, on_progress=tell)
+        return makes[kind](wanted, timeout_s=waiting.wait, on_progress=tell, poll_every=waiting.poll_every)

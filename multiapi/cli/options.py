@@ -45,6 +45,9 @@ class Waiting:
 
     wait: Annotated[float, typer.Option(help="How long to wait for a job, in seconds.", min=0.0)] = WAIT_S
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Only start the job and print its id.")] = False
+    poll_every: Annotated[float | None, typer.Option(help="Seconds between questions about the job; grows from 2 to 20 if not given.", min=0.1)] = (
+        None
+    )
     job: Annotated[str | None, typer.Option("--job", metavar="ID", help="Go on waiting for this job instead.")] = None
 
 
@@ -81,7 +84,7 @@ def object_of(text: str | None, option: str = "--extra") -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise InvalidRequestError(f"{option} is no JSON: {error}") from None
+        raise InvalidRequestError(f"{option} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidRequestError(f"{option} is no JSON object")
+        raise InvalidRequestError(f"{option} is not a JSON object")
     return value

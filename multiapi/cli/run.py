@@ -6,9 +6,10 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from multiapi.errors import (
     MultiApiError,
     UnsupportedError,
 )
+from multiapi.flows.attempts import ModelDeprecatedWarning
+from multiapi.money.budget import Budget
 from multiapi.provider import Provider, operation_of
 from multiapi.providers import PROVIDERS, find_provider, known_providers, split_model
 from multiapi.sending.connection_checks import passwords_of
@@ -47,6 +50,7 @@ class Run:
         keep: Saves what is good of a paid answer although the call failed, and says where; set by commands that make something.
         unsaved: Results that were paid for and are not shown or saved yet.
         saved: Files in which they are.
+        budget: What all calls of this run may cost together.
         to_go_on: Options that are said again in the command that goes on with a job.
     """
 
@@ -65,6 +69,7 @@ class Run:
     keep: Callable[[Any], dict[str, Any]] | None = field(default=None, repr=False)
     unsaved: list[Any] = field(default_factory=list, repr=False)
     saved: list[Path] = field(default_factory=list)
+    budget: Budget | None = field(default=None, repr=False)
     to_go_on: list[str] = field(default_factory=list, repr=False)
     _provider: Provider | None = field(default=None, repr=False)
     _client: Client | None = field(default=None, repr=False)
@@ -107,6 +112,10 @@ class Run:
             self._client = made
         return self._client
 
+    def other(self, provider: str) -> Run:
+        """A run of the same command that asks another provider."""
+        return replace(self, provider_given=provider, model_given=None, _provider=None, _client=None, quiet=True)
+
     def got(self, result: Any) -> None:
         """Remember a result until the command has done something with it."""
         if cannot_be_had_again(result):
@@ -119,7 +128,13 @@ class Run:
 
     def _real(self, provider: Provider) -> AskingClient:
         try:
-            return AskingClient(provider, timeout=self.timeout, proxy=self.proxy, trust_env=not self.no_proxy)
+            return AskingClient(
+                provider,
+                timeout=self.timeout,
+                proxy=self.proxy,
+                trust_env=not self.no_proxy,
+                budget=self.budget,
+            )
         except MissingApiKeyError:
             if any(os.environ.get(name) for name in provider.key_variables):
                 raise
@@ -149,6 +164,7 @@ class Run:
             base_url=provider.base_url,
             timeout=self.timeout,
             http_client=httpx.Client(transport=simulator.transport),
+            budget=self.budget,
         )
 
     def model(self, client: Client, call: str, operation: str | None = None) -> str:
@@ -197,6 +213,12 @@ class Run:
     def priced(self, result: Any) -> None:
         """What the call cost."""
         self.note(output.price(result))
+        budget = self.budget
+        if budget is not None and budget.spent > budget.amount:
+            output.note(
+                f"this cost more than the budget of {output.amount(budget.amount, budget.unit)}: its price was not known before",
+                style="yellow",
+            )
 
     def resume(self, job: Job) -> str:
         """The command that goes on with a job."""
@@ -212,7 +234,8 @@ class Run:
         """Do the work; the exit code. An error is one line on stderr, and with `json` an object on stdout."""
         output.prepare_streams()
         try:
-            work()
+            with self._warnings_as_notes():
+                work()
         except typer.Exit as done:
             return done.exit_code
         except BrokenPipeError:
@@ -233,6 +256,15 @@ class Run:
         else:
             return 0
         return INTERRUPTED
+
+    @contextmanager
+    def _warnings_as_notes(self) -> Iterator[None]:
+        """What the package warns of is one line on stderr, without a line of source."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.simplefilter("default", ModelDeprecatedWarning)
+            warnings.showwarning = lambda message, *_, **__: self.note(f"warning: {message}")
+            yield
 
     def _failed(self, error: BaseException, sentence: str) -> None:
         if self.debug:

@@ -13,6 +13,9 @@ PAID = {
     "music": ("-p", "binobox", "{text}"),
     "video": ("-p", "binobox", "{text}"),
     "ocr": ("-p", "aimlapi", "page.png"),
+    "mesh": ("-p", "aimlapi", "page.png"),
+    "features": ("-p", "aimlapi", "page.png"),
+    "encode": ("-p", "bineric", "page.png"),
 }
 """What costs money, or cannot be had again."""
 
@@ -22,10 +25,19 @@ FREE = {
     "balance": ("-p", "binobox"),
     "usage": ("-p", "binobox"),
     "health": ("-p", "aicredits"),
+    "decode": ("-p", "bineric", "aGVsbG8="),
+    "credits": ("-p", "aicredits"),
+    "logs": ("-p", "aimlapi"),
+    "transactions": ("-p", "aimlapi"),
+    "keys": ("-p", "aimlapi", "--current"),
+    "metrics": ("-p", "aimlapi"),
 }
 
-SERVES = {"simulator"}
-"""What runs until it is ended."""
+REFUSED = {"job": (("JOB", "-p", "binobox"), 2), "search": (("-p", "aimlapi", "{text}"), 11)}
+"""What cannot be done on the simulator inside of a command, and the exit code that says so."""
+
+SERVES = {"simulator", "moderate"}
+"""What runs until it is ended, and what needs a model that the simulator may not have."""
 
 
 def names() -> list[str]:
@@ -35,4 +47,11 @@ def names() -> list[str]:
 
 def words_of(command: str, text: str = "hello") -> list[str]:
     """The sample of a command on the simulator, with a text in it where it takes one."""
-    return [command, *(word.format(text=text) for word in (PAID | FREE)[command]), "--simulator"]
+    return [
+        command,
+        *(
+            word.format(text=text)
+            for word in (PAID | FREE | {name: words for name, (words, _) in REFUSED.items()})[command]
+        ),
+        "--simulator",
+    ]

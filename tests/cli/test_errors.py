@@ -154,8 +154,8 @@ def test_a_stream_that_breaks_off_keeps_what_came(cli: RunCli, served: Simulator
         (["chat", "-m", "gpt-4o", "hello"], "no provider given: use -p NAME"),
         (["chat", "-p", "nobody", "hello"], "unknown provider 'nobody'"),
         (["image", "-p", "aimlapi", "cat", "--size", "big", "--simulator"], "--size is WIDTHxHEIGHT in pixels"),
-        (["chat", "-p", "aimlapi", "hi", "--extra", "[1]", "--simulator"], "--extra is no JSON object"),
-        (["chat", "-p", "aimlapi", "hi", "--extra", "{", "--simulator"], "--extra is no JSON"),
+        (["chat", "-p", "aimlapi", "hi", "--extra", "[1]", "--simulator"], "--extra is not a JSON object"),
+        (["chat", "-p", "aimlapi", "hi", "--extra", "{", "--simulator"], "--extra is not valid JSON"),
         (["transcribe", "-p", "aimlapi", "--simulator"], "no recording"),
     ],
 )
@@ -181,7 +181,11 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("command", samples.names())
 def test_wrong_usage_is_one_object_for_scripts(cli: RunCli, command: str, wrong: str, at_once: list[float]) -> None:
-    words = [command] if command in samples.SERVES else samples.words_of(command)
+    words = (
+        [command, *([] if command == "simulator" else ["-p", "aimlapi", "x"])]
+        if command in samples.SERVES
+        else samples.words_of(command)
+    )
     declared = {option for each in get_command(app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]
     if wrong != "unknown option" and WRONG[wrong][0] not in declared:
         return
@@ -219,7 +223,7 @@ def test_who_has_it_is_told(cli: RunCli) -> None:
         ran = cli(command, "-p", "binom_router", "--simulator", words)
         assert ran.code == 11, command
         assert "aimlapi" in ran.error
-    for command in ("models", "balance", "usage", "health"):
+    for command in ("models", "balance", "usage", "health", "credits", "logs", "transactions", "keys", "metrics"):
         assert cli(command, "-p", "binom_router", "--simulator").code == 11
 
 

@@ -34,6 +34,12 @@ from langchain_multiapi.middleware import (
 from langchain_multiapi.middleware import (
     VendorFailover as VendorFailover,
 )
+from langchain_multiapi.parsers import (
+    MultiApiOcrParser as MultiApiOcrParser,
+)
+from langchain_multiapi.parsers import (
+    MultiApiTranscriptParser as MultiApiTranscriptParser,
+)
 from langchain_multiapi.spending import (
     SpendTracker as SpendTracker,
 )

@@ -22,19 +22,16 @@ from llama_index.core.schema import Document
 from multiapi.agent_tools.folders import stored_path
 from multiapi.client.pair import ClientPair
 from multiapi.errors import InvalidRequestError
-from multiapi.flows import operations as media_flows
+from multiapi.flows import documents
+from multiapi.flows.documents import MAX_FILE_BYTES
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Flow, Setting
 from multiapi.provider import Provider, ProviderName
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media, megabytes
-from multiapi.types.media_requests import OcrRequest, TranscriptionRequest
-from multiapi.types.media_results import OcrResult, Segment, Transcript
-from multiapi.types.usage import Cost
+from multiapi.types.media_results import OcrResult, Transcript
 
 __all__ = ["MultiApiOcrReader", "MultiApiTranscriptReader"]
-
-MAX_FILE_BYTES = 200_000_000
 
 
 class _Reader(BasePydanticReader):
@@ -100,10 +97,8 @@ class _Reader(BasePydanticReader):
         """What reads the file."""
 
     @abstractmethod
-    def _documents(
-        self, result: Any, file: str | Path, media: Media, extra_info: dict[str, Any] | None
-    ) -> list[Document]:
-        """What was read, as documents."""
+    def _parts(self, result: Any) -> list[documents.Part]:
+        """What was read, in parts."""
 
     # ------------------------------------------------------------------------------------ shared
 
@@ -117,15 +112,14 @@ class _Reader(BasePydanticReader):
         with fs.open(str(file), "rb") as opened:
             return Media.from_bytes(opened.read(), name=path.name)
 
-    def _metadata(self, file: str | Path, result: Any, extra_info: dict[str, Any] | None) -> dict[str, Any]:
-        facts = {
-            "file_name": Path(file).name,
-            "file_path": str(file),
-            "provider": result.provider,
-            "model": result.model,
-            **_cost(result.cost),
-        }
-        return {**facts, **(extra_info or {})}
+    def _documents(
+        self, result: Any, file: str | Path, media: Media, extra_info: dict[str, Any] | None
+    ) -> list[Document]:
+        named = {"file_name": Path(file).name, "file_path": str(file)}
+        return [
+            self._document(part.text, {**named, **part.metadata, **(extra_info or {})}, media, part.label)
+            for part in self._parts(result)
+        ]
 
     def _document(self, text: str, metadata: dict[str, Any], media: Media, part: str) -> Document:
         told = (self.class_name(), self.provider, metadata["model"], part)
@@ -162,34 +156,19 @@ class MultiApiTranscriptReader(_Reader):
         return "MultiApiTranscriptReader"
 
     def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
-        request = TranscriptionRequest(
-            model=self.model or setting.provider.default_model("transcribe"),
-            audio=media,
+        return documents.transcribe(
+            setting,
+            media,
+            model=self.model,
             language=self.language,
             diarize=self.diarize,
             extra=self.extra,
-        )
-        return media_flows.one_or_job(
-            setting,
-            "transcribe",
-            "transcription",
-            request,
             timeout_s=self.job_timeout_s,
             poll_every=self.poll_every,
         )
 
-    def _documents(
-        self, result: Transcript, file: str | Path, media: Media, extra_info: dict[str, Any] | None
-    ) -> list[Document]:
-        known = {"duration_s": result.duration_s, "language": result.language}
-        facts = {name: value for name, value in known.items() if value is not None}
-        metadata = {**self._metadata(file, result, extra_info), **facts}
-        if self.split == "segment" and result.segments:
-            return [
-                self._document(segment.text, {**metadata, **_times(segment)}, media, f"segment {number}")
-                for number, segment in enumerate(result.segments)
-            ]
-        return [self._document(result.text, metadata, media, "whole")]
+    def _parts(self, result: Transcript) -> list[documents.Part]:
+        return documents.transcript_parts(result, self.split)
 
 
 class MultiApiOcrReader(_Reader):
@@ -208,30 +187,7 @@ class MultiApiOcrReader(_Reader):
         return "MultiApiOcrReader"
 
     def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
-        request = OcrRequest(
-            model=self.model or setting.provider.default_model("ocr"),
-            document=media,
-            pages=self.pages,
-            extra=self.extra,
-        )
-        return media_flows.one(setting, "ocr", request)
+        return documents.read_scan(setting, media, model=self.model, pages=self.pages, extra=self.extra)
 
-    def _documents(
-        self, result: OcrResult, file: str | Path, media: Media, extra_info: dict[str, Any] | None
-    ) -> list[Document]:
-        metadata = self._metadata(file, result, extra_info)
-        if self.split == "file":
-            return [self._document(result.text, {**metadata, "pages": len(result.pages)}, media, "whole")]
-        return [
-            self._document(page.text, {**metadata, "page_label": str(page.number)}, media, f"page {page.number}")
-            for page in result.pages
-        ]
-
-
-def _times(segment: Segment) -> dict[str, Any]:
-    facts = {"start_s": segment.start_s, "end_s": segment.end_s, "speaker": segment.speaker}
-    return {name: value for name, value in facts.items() if value is not None}
-
-
-def _cost(cost: Cost | None) -> dict[str, Any]:
-    return {} if cost is None else {"cost": str(cost.amount), "cost_unit": cost.unit}
+    def _parts(self, result: OcrResult) -> list[documents.Part]:
+        return documents.scan_parts(result, self.split)

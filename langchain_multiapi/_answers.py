@@ -29,18 +29,17 @@ def from_response(response: ChatResponse, model: str, *, include_headers: bool =
         ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer.
     """
     try:
-        generations = [
-            ChatGeneration(message=_from_answer(answer, model, include_headers))
-            for answer in (response, *response.alternatives)
-        ]
+        generations = [ChatGeneration(message=_from_answer(response, model, include_headers))]
+        for answer in response.alternatives:
+            generations.append(ChatGeneration(message=_from_answer(answer, model, include_headers)))  # noqa: PERF401
     except MultiApiError:
         raise
     except Exception as error:
         raise untranslated(response, error) from None
     output: dict[str, Any] = {"model_name": response.model or model, "model_provider": response.provider}
-    counts = token_counts(response.usage)
+    counts = generations[0].message.response_metadata.get("token_usage")
     if counts:
-        output["token_usage"] = counts
+        output["token_usage"] = dict(counts)
     return ChatResult(generations=generations, llm_output=output)
 
 
@@ -48,14 +47,14 @@ def _from_answer(response: ChatResponse, model: str, include_headers: bool) -> A
     extras = answer_extras(response, model)
     if response.reasoning is not None and response.reasoning.text:
         extras["reasoning_content"] = response.reasoning.text
-    calls = [_from_call(call.id, call.name, call.arguments) for call in response.tool_calls]
+    calls, invalid = response.tool_calls, response.invalid_tool_calls
     return AIMessage(
         content=response.text,
         additional_kwargs=extras,
         response_metadata=answer_metadata(response, model, include_headers=include_headers),
         usage_metadata=from_usage(response.usage),
-        tool_calls=calls,
-        invalid_tool_calls=[_from_invalid(call) for call in response.invalid_tool_calls],
+        tool_calls=[_from_call(call.id, call.name, call.arguments) for call in calls] if calls else [],
+        invalid_tool_calls=[_from_invalid(call) for call in invalid] if invalid else [],
     )
 
 
@@ -75,7 +74,9 @@ def _from_invalid(call: InvalidToolCall) -> dict[str, Any]:
 
 def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
     """What an answer holds beyond text and calls, in the form in which messages keep it (reasoning text apart)."""
-    extras: dict[str, Any] = {name: value for name, value in response.extra.items() if name not in _OWN_EXTRAS}
+    extras: dict[str, Any] = {}
+    if response.extra:
+        extras = {name: value for name, value in response.extra.items() if name not in _OWN_EXTRAS}
     reasoning = response.reasoning
     if reasoning is not None:
         if reasoning.details:
@@ -87,12 +88,13 @@ def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
         extras["citations"] = [from_citation(citation) for citation in response.citations]
     if response.media:
         extras["media"] = [from_media(media) for media in response.media]
-    kept = {call.id: dict(call.extra) for call in response.tool_calls if call.extra}
-    if kept:
-        extras["tool_call_extras"] = kept
-    texts = {call.id: text for call in response.tool_calls if (text := text_to_keep(call.arguments)) is not None}
-    if texts:
-        extras["tool_call_arguments"] = texts
+    if response.tool_calls:
+        kept = {call.id: dict(call.extra) for call in response.tool_calls if call.extra}
+        if kept:
+            extras["tool_call_extras"] = kept
+        texts = {call.id: text for call in response.tool_calls if (text := text_to_keep(call.arguments)) is not None}
+        if texts:
+            extras["tool_call_arguments"] = texts
     return extras
 
 
@@ -240,26 +242,23 @@ class ChunkWriter:
             ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer, if it is the last one.
         """
         try:
-            return self._chunk(delta)
+            if delta.response is not None:
+                return self._last(delta, delta.response)
+            if self._as_blocks:
+                return self._blocks(delta)
+            fields: dict[str, Any] = {"content": delta.text}
+            if self._first:
+                self._first = False
+                fields["response_metadata"] = self._origin
+            if delta.tool_calls:
+                fields["tool_call_chunks"] = [self._fragment(call) for call in delta.tool_calls]
+            if delta.reasoning:
+                fields["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+            return ChatGenerationChunk(message=AIMessageChunk(**fields))
         except MultiApiError:
             raise
         except Exception as error:
             raise untranslated(delta.response, error, self._origin["model_provider"]) from None
-
-    def _chunk(self, delta: ChatDelta) -> ChatGenerationChunk:
-        if delta.response is not None:
-            return self._last(delta, delta.response)
-        if self._as_blocks:
-            return self._blocks(delta)
-        fields: dict[str, Any] = {"content": delta.text}
-        if self._first:
-            self._first = False
-            fields["response_metadata"] = self._origin
-        if delta.tool_calls:
-            fields["tool_call_chunks"] = [self._fragment(call) for call in delta.tool_calls]
-        if delta.reasoning:
-            fields["additional_kwargs"] = {"reasoning_content": delta.reasoning}
-        return ChatGenerationChunk(message=AIMessageChunk(**fields))
 
     def _blocks(self, delta: ChatDelta) -> ChatGenerationChunk:
         fragments = [self._fragment(call) for call in delta.tool_calls]

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from multiapi.client.arguments import MEANINGLESS, check_names
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
 _OF_OTHERS = {"api_key": "api_key", "api_base": "base_url", "base_url": "base_url"}
 
 
-def given(cls: type[BaseModel], values: dict[str, Any], name: str) -> Any:
+def given(fields: Mapping[str, FieldInfo], values: dict[str, Any], name: str) -> Any:
     """The argument, else what the class has in its place; None if neither says anything."""
     value = values.get(name)
-    field = cls.model_fields[name]
+    field = fields[name]
     return value if value is not None or field.is_required() else field.get_default(call_default_factory=True)
 
 
-def with_unknown(known: set[str], values: dict[str, Any]) -> dict[str, Any] | None:
+def with_unknown(known: AbstractSet[str], values: dict[str, Any]) -> dict[str, Any] | None:
     """`model_kwargs` with the arguments that are not fields, which are taken out of `values`.
 
     Raises:

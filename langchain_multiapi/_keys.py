@@ -65,7 +65,7 @@ class Sealed:
     @property
     def vendor(self) -> Provider:
         """The provider: the object that was given, else the one of this name."""
-        held = self._vendor
+        held = self.__pydantic_private__["_vendor"]  # type: ignore[attr-defined]
         return held if held is not None and held.name == self.provider else find_provider(self.provider)
 
 

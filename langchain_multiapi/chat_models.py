@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import cache, cached_property
+from inspect import signature
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, Unpack, get_type_hints, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -13,6 +14,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.model_profile import ModelProfile, _warn_unknown_profile_keys
 from langchain_core.messages import BaseMessage
+from langchain_core.messages.block_translators import PROVIDER_TRANSLATORS
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
@@ -215,7 +217,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     policy: Policy | None = Field(default=None, exclude=True, repr=False)
     limits: Limits | None = Field(default=None, exclude=True, repr=False)
 
-    _home: tuple[str, str | None] = PrivateAttr(default=("", None))
+    _home: tuple[str, str | None] | None = PrivateAttr(default=None)
     _vendor: Provider | None = PrivateAttr(default=None)
 
     if TYPE_CHECKING:
@@ -241,16 +243,17 @@ class ChatMultiApi(Sealed, BaseChatModel):
         if not isinstance(values, dict):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
+        fields = cls.model_fields
         with langchain_errors():
             read_api(values)
-            model = _model_id(given(cls, values, "model"))
-            provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
+            model = _model_id(given(fields, values, "model"))
+            provider, values["model"] = split_model(model, given(fields, values, "provider") or None)
             check_home(cls, provider.name)
             values["provider"] = provider.name
-            values["api_key"] = find_key(given(cls, values, "api_key"), provider)
+            values["api_key"] = find_key(given(fields, values, "api_key"), provider)
         if "stop" in values:
             values["stop"] = _listed(values["stop"])
-        extra = with_unknown(set(cls.model_fields), values)
+        extra = with_unknown(fields.keys(), values)
         if extra is not None:
             values["model_kwargs"] = extra
         return values
@@ -316,7 +319,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         if self.stream_chunk_timeout is not None:
             timeout = replace(timeout, idle=self.stream_chunk_timeout)
         key = find_key(self.api_key, self.vendor)
-        home, address = self._home
+        home, address = self._home or ("", None)
         return {
             "api_key": key.to_core() if isinstance(key, VendorKey) else key,
             "base_url": self.base_url or (address if home == self.provider else None),
@@ -472,7 +475,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, call: dict[str, Any]
     ) -> ChatRequest:
         provider = self.vendor
-        _blocks.register(provider.name)
+        if provider.name not in PROVIDER_TRANSLATORS:
+            _blocks.register(provider.name)
         request = to_request(self.__dict__, provider, messages, stop, call)
         return replace(request, streaming="auto") if self.streaming == "auto" else request
 
@@ -617,6 +621,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
         told = {name: held[name] for name in _IDENTIFYING if held[name] is not None}
         return {"provider": self.provider, "model": self.model, "model_name": self.model, **told}
 
+    def _dict_for_compat(self) -> dict[str, Any]:
+        """As LangChain's own, which turns warnings off and on for the sake of classes with a `dict` of their own."""
+        return self.asdict() if type(self).dict is BaseChatModel.dict else super()._dict_for_compat()
+
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         params = super()._get_invocation_params(stop=stop or _listed(self.stop), **kwargs)
         return without_secrets(params) if kwargs else params
@@ -701,6 +709,16 @@ _IDENTIFYING = (
     "model_kwargs",
     "extra_body",
 )
+
+
+def _keep_signatures(model: type[BaseChatModel]) -> None:
+    """LangChain asks for the parameters of these methods with every call, and to find them out takes longer than to read a response."""
+    methods: tuple[Any, ...] = (model._generate, model._agenerate)
+    for method in methods:
+        method.__signature__ = signature(method)
+
+
+_keep_signatures(ChatMultiApi)
 
 
 def _settled(result: ChatResult) -> ChatResult:

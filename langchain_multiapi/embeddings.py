@@ -123,17 +123,17 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         if not isinstance(values, dict):
             return values
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
-        model = given(cls, values, "model")
+        model = given(cls.model_fields, values, "model")
         with langchain_errors():
             if not isinstance(model, str) or not model:
                 raise InvalidRequestError(
                     "embeddings need the id of a model: MultiApiEmbeddings(provider=..., model=...)"
                 )
-            provider, values["model"] = split_model(model, given(cls, values, "provider") or None)
+            provider, values["model"] = split_model(model, given(cls.model_fields, values, "provider") or None)
             check_home(cls, provider.name)
             operation_of(provider, "embed")
             values["provider"] = provider.name
-            values["api_key"] = find_key(given(cls, values, "api_key"), provider)
+            values["api_key"] = find_key(given(cls.model_fields, values, "api_key"), provider)
         return values
 
     @model_validator(mode="after")

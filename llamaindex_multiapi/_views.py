@@ -77,39 +77,36 @@ class Views:
             ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the answer, if it is the last one.
         """
         try:
-            return self._view(delta)
+            text, reasoning, calls, _, logprobs, answer = delta
+            if answer is not None:
+                return self._last(answer)
+            if reasoning:
+                self._thought += reasoning
+                self._thinking = [ThinkingBlock(content=self._thought)]
+            if calls:
+                self._add_calls(delta)
+            blocks: list[Any] = [*self._thinking]
+            if text:
+                self._text += text
+            whole = self._text
+            if whole or not self._call_blocks:
+                blocks.append(TextBlock(text=whole))
+            beside: dict[str, Any] = {}
+            if self._call_blocks:
+                blocks += self._call_blocks
+                beside["tool_calls"] = self._call_dicts
+            response = ChatResponse(
+                message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=beside),
+                delta=text,
+                additional_kwargs={"thinking_delta": reasoning} if reasoning else {},
+            )
+            if logprobs:
+                response.logprobs = logprobs_of(logprobs)
+            return response
         except MultiApiError:
             raise
         except Exception as error:
             raise untranslated(delta.response, error) from None
-
-    def _view(self, delta: ChatDelta) -> ChatResponse:
-        text, reasoning, calls, _, logprobs, answer = delta
-        if answer is not None:
-            return self._last(answer)
-        if reasoning:
-            self._thought += reasoning
-            self._thinking = [ThinkingBlock(content=self._thought)]
-        if calls:
-            self._add_calls(delta)
-        blocks: list[Any] = [*self._thinking]
-        if text:
-            self._text += text
-        whole = self._text
-        if whole or not self._call_blocks:
-            blocks.append(TextBlock(text=whole))
-        beside: dict[str, Any] = {}
-        if self._call_blocks:
-            blocks += self._call_blocks
-            beside["tool_calls"] = self._call_dicts
-        response = ChatResponse(
-            message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=beside),
-            delta=text,
-            additional_kwargs={"thinking_delta": reasoning} if reasoning else {},
-        )
-        if logprobs:
-            response.logprobs = logprobs_of(logprobs)
-        return response
 
     def _add_calls(self, delta: ChatDelta) -> None:
         changed = False

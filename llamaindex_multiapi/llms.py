@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from llama_index.core.base.llms.types import (
@@ -353,6 +354,16 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         return question.async_objects(
             await self.astream_chat(question.messages, response_format=question.wanted, **(llm_kwargs or {}))
         )
+
+
+def _keep_signatures(model: Any) -> None:
+    """LlamaIndex asks for the parameters of these methods with every call, and to find them out takes longer than to read a response."""
+    for name in ("chat", "achat", "stream_chat", "astream_chat"):
+        method = getattr(model, name).__wrapped__
+        method.__signature__ = signature(method)
+
+
+_keep_signatures(MultiApiLLM)
 
 
 _STRUCTURED = ("llamaindex_multiapi._structured",)

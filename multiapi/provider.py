@@ -342,7 +342,8 @@ def find_provider(name: str | Provider) -> Provider:
         InvalidRequestError: Nothing is known by this name; the message lists the names.
     """
     if isinstance(name, Provider):
-        _HANDED_OVER[name.name] = name
+        if PROVIDERS.get(name.name) is not name:
+            _HANDED_OVER[name.name] = name
         return name
     found = PROVIDERS.get(name) or _added().get(name) or _HANDED_OVER.get(name)
     if found is None:

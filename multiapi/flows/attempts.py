@@ -197,7 +197,7 @@ def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse)
     if not 200 <= response.status < 300:
         raise refusal(setting, response)
     try:
-        return operation.parse(response._replace(limits=setting.limits))
+        return operation.parse(HttpResponse(*response[:4], setting.limits, response.after_s))
     except MultiApiError as error:
         if isinstance(error, StatusError):
             error.inside_success = True

@@ -54,7 +54,8 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
             response = yield http
             answer = charge.paid(used.attributed(read(setting, operation, response)))
             stepped.succeeded()
-            learn(setting, used, answer)
+            if used.format is not None:
+                learn(setting, used, answer)
             return used.read(answer)
         except MultiApiError as error:
             failure = error

@@ -150,9 +150,11 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
     if not isinstance(body, dict):
         return None
     counts: dict[str, int] = {}
-    details = [(value, _PARTS[name]) for name, value in body.items() if type(value) is dict and name in _PARTS]
-    for place, fields in details:
-        _count(place, fields, counts)
+    details: list[tuple[dict[str, Any], Mapping[str, str]]] = []
+    for name, value in body.items():
+        if type(value) is dict and name in _PARTS:
+            details.append((value, _PARTS[name]))
+            _count(value, _PARTS[name], counts)
     _count(body, _BODY_FIELDS, counts)
     inputs, outputs, total = counts.get("inputs"), counts.get("outputs"), counts.get("total")
     if (inputs is None and outputs is None and total is None) or not (
@@ -187,11 +189,11 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
         inputs,
         outputs,
         total,
-        _at_most(cached, inputs),
-        _at_most(written, inputs),
-        _at_most(reasoning, outputs),
-        _at_most(counts.get("audio_in"), inputs),
-        _at_most(counts.get("audio_out"), outputs),
+        cached and _at_most(cached, inputs),
+        written and _at_most(written, inputs),
+        reasoning and _at_most(reasoning, outputs),
+        (heard := counts.get("audio_in")) and _at_most(heard, inputs),
+        (said := counts.get("audio_out")) and _at_most(said, outputs),
         body,
     )
 
@@ -235,10 +237,13 @@ def token_details(usage: Usage) -> tuple[dict[str, int], dict[str, int]]:
         "audio": usage.audio_input_tokens,
     }
     of_output = {"reasoning": usage.reasoning_tokens, "audio": usage.audio_output_tokens}
-    return (
-        {name: count for name, count in of_input.items() if count is not None and usage.input_tokens is not None},
-        {name: count for name, count in of_output.items() if count is not None and usage.output_tokens is not None},
-    )
+    inputs: dict[str, int] = {}
+    outputs: dict[str, int] = {}
+    for found, counts, whole in ((inputs, of_input, usage.input_tokens), (outputs, of_output, usage.output_tokens)):
+        for name, count in counts.items():
+            if count is not None and whole is not None:
+                found[name] = count
+    return inputs, outputs
 
 
 def _count(place: Mapping[str, Any], fields: Mapping[str, str], counts: dict[str, int]) -> None:
@@ -257,8 +262,8 @@ def _in_parts(written: Any) -> int:
     return sum(whole_number(written.get(name)) or 0 for name in _WRITTEN_PARTS) if type(written) is dict else 0
 
 
-def _at_most(part: int | None, whole: int | None) -> int | None:
-    return part if part is None or whole is None else min(part, whole)
+def _at_most(part: int, whole: int | None) -> int:
+    return part if whole is None else min(part, whole)
 
 
 def who_answered(headers: Mapping[str, str], body: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -103,7 +103,7 @@ class Assembly:
         """Calls come in `function_call`, as they did before there were several; or among the parts of the content."""
         self._citations: dict[tuple[Any, ...], Citation] = {}
         self._media: list[Media] = []
-        self._audio = GrowingFields(_JOINED_AUDIO)
+        self._audio: GrowingFields | None = None
         self._logprobs: list[Any] = []
         self._others: dict[int, Assembly] = {}
         self._first: int | None = None
@@ -113,8 +113,8 @@ class Assembly:
         """A message behind deltas was read; it repeats what they said, and so does each that follows it."""
         self._surrogate = ""
         self._whole = False
-        self._of_choice = GrowingFields()
-        self._of_message = GrowingFields()
+        self._of_choice: GrowingFields | None = None
+        self._of_message: GrowingFields | None = None
         self._parts = 0
 
     # ---------------------------------------------------------------------------------------- reading
@@ -158,14 +158,17 @@ class Assembly:
 
     def _take_top(self, event: Mapping[str, Any]) -> None:
         """The fields beside the choices. Those that only repeat themselves are not looked at again in events of the same form."""
+        changing = self._changing = []
         for key, value in event.items():
-            if value is None or value == "" or key == "choices":
+            if key == "choices":
                 continue
-            if self._top.get(key):
-                self._set_top(key, value)
-            else:
-                self._top[key] = value
-        self._changing = [key for key in event if key != "choices" and not (key in _CONSTANT and self._top.get(key))]
+            if value is not None and value != "":
+                if self._top.get(key):
+                    self._set_top(key, value)
+                else:
+                    self._top[key] = value
+            if key not in _CONSTANT or not self._top.get(key):
+                changing.append(key)
 
     def _set_top(self, key: str, value: Any) -> None:
         """Keep a field beside the choices. What only fills its place takes nothing of what is known away."""
@@ -184,13 +187,16 @@ class Assembly:
             ResponseFormatError: It has no choices that can be read.
         """
         choices = body.get("choices")
-        if not isinstance(choices, list) or not any(isinstance(choice, dict) for choice in choices):
+        first: Any = None
+        for first in choices if isinstance(choices, list) else ():
+            if isinstance(first, dict):
+                break
+        if not isinstance(first, dict):
             said = printable(read_error_words(body).message, 300).strip()
             raise ResponseFormatError(
                 f"{self.provider} answered without choices{f', but with {said!r}' if said else ''} (choices is {kind_of(choices)}; fields: {', '.join(map(str, body)) or 'none'})",
                 provider=self.provider,
             )
-        first = next(choice for choice in choices if isinstance(choice, dict))
         if (
             not isinstance(first.get("message"), dict)
             and not isinstance(first.get("delta"), dict)
@@ -229,6 +235,7 @@ class Assembly:
                 if key == "usage" and isinstance(value, dict):
                     self._usage_inside = more_counts(self._usage_inside, value)
                 elif key not in _CHOICE_KEYS and not (key == "error" and is_filler(value)):
+                    self._of_choice = self._of_choice or GrowingFields()
                     self._of_choice.add(key, value)
         message = choice.get("delta")
         if self._whole or not message or "message" in choice:
@@ -290,7 +297,7 @@ class Assembly:
             (self._reasoning or self._details, (*_THOUGHTS, "reasoning_details", "thinking_blocks")),
             (self._refusal, ("refusal",)),
             (self._media, ("images",)),
-            (self._audio.result(), ("audio",)),
+            (self._audio and self._audio.result(), ("audio",)),
         )
         for held, names in said:
             for name in names if held else ():
@@ -303,7 +310,7 @@ class Assembly:
         for key, value in message.items():
             if not value or key == "role":
                 if value is not None and value != "" and key not in _MESSAGE_KEYS:
-                    self._of_message.add(key, value)
+                    self._keep(key, value)
                 continue
             if key == "content":
                 if type(value) is str:
@@ -317,7 +324,7 @@ class Assembly:
                 found = _reasoning_text(value)
                 if key == "reasoning" and reasoning:
                     if found != reasoning and not is_filler(value):
-                        self._of_message.add(key, value)
+                        self._keep(key, value)
                 elif found and (not reasoning or key == "reasoning_content"):
                     reasoning = found
             elif key in {"reasoning_details", "thinking_blocks"}:
@@ -340,9 +347,10 @@ class Assembly:
             elif key == "usage" and isinstance(value, dict):
                 self._usage_inside = more_counts(self._usage_inside, value)
             else:
-                self._of_message.add(key, value)
+                self._keep(key, value)
         if text:
-            text = self._paired(text)
+            if self._surrogate or not text.isascii():
+                text = self._paired(text)
             self._text.append(text)
         if reasoning:
             self._reasoning.append(reasoning)
@@ -354,8 +362,6 @@ class Assembly:
 
     def _paired(self, text: str) -> str:
         """Hold back half a surrogate pair until its other half comes; what stays alone becomes U+FFFD."""
-        if text.isascii() and not self._surrogate:
-            return text
         text = self._surrogate + text
         self._surrogate = ""
         if "\ud800" <= text[-1] <= "\udbff":
@@ -403,7 +409,7 @@ class Assembly:
                 if says_something(part):
                     calls.append(part)
             elif part.get("type") not in ("text", "output_text") and not is_filler(part):
-                self._of_message.add("content_parts", [part])
+                self._keep("content_parts", [part])
         return "".join(texts), "".join(thoughts), calls
 
     def _read_details(self, details: Any) -> str:
@@ -452,10 +458,16 @@ class Assembly:
             else:
                 self._media.append(from_base64(url, provider=self.provider, mime_type="image/png"))
 
+    def _keep(self, key: str, value: Any) -> None:
+        """Keep a field of the message that has no place of its own."""
+        self._of_message = self._of_message or GrowingFields()
+        self._of_message.add(key, value)
+
     def _read_audio(self, audio: Any, *, has_text: bool) -> str:
         """Sound in an answer: its pieces are collected; its transcript is the text where it is the only text."""
         if not isinstance(audio, dict) or is_filler(audio):
             return ""
+        self._audio = self._audio or GrowingFields(_JOINED_AUDIO)
         for name, value in audio.items():
             self._audio.replace(name, value)
         transcript = audio.get("transcript")
@@ -486,8 +498,8 @@ class Assembly:
 
     # ---------------------------------------------------------------------------------------- result
 
-    def response(self, *, interrupted: bool = False) -> ChatResponse:
-        """What has arrived, put together."""
+    def response(self, *, interrupted: bool = False, raw: dict[str, Any] | None = None) -> ChatResponse:
+        """What has arrived, put together; `raw` is the body where it came whole."""
         top = self._top
         calls, invalid = self._calls.finished(cut=interrupted or self.finish_reason in CUT_REASONS)
         model = top.get("model")
@@ -501,7 +513,7 @@ class Assembly:
                     break
         text = "".join(self._text)
         citations = self._citations
-        urls = {citation.url for citation in citations.values()}
+        urls = {citation.url for citation in citations.values()} if citations else set()
         for key in ("citations", "search_results"):
             for entry in top[key] if isinstance(top.get(key), list) else ():
                 found = _citation(entry)
@@ -512,7 +524,7 @@ class Assembly:
                     urls.add(found.url)
         citations = _titled(citations, top.get("search_results"))
         media = list(self._media)
-        audio = self._audio.result()
+        audio = self._audio.result() if self._audio else {}
         if isinstance(audio.get("data"), str) and audio["data"]:
             sound = from_base64(audio["data"], provider=self.provider, mime_type="audio/pcm")
             sound = replace(sound, metadata={k: v for k, v in audio.items() if k != "data"})
@@ -522,12 +534,27 @@ class Assembly:
             media.append(sound)
         reasoning = "".join(self._reasoning)
         model_name = str(model) if model else ""
-        details = tuple(
-            kept for detail in self._details.values() if not is_filler(_unlabelled(kept := detail.result()))
-        )
-        of_message, of_choice = self._of_message.result(), self._of_choice.result()
+        details: tuple[dict[str, Any], ...] = ()
+        if self._details:
+            found_details = (detail.result() for detail in self._details.values())
+            details = tuple(detail for detail in found_details if not is_filler(_unlabelled(detail)))
+        of_message = self._of_message.result() if self._of_message else {}
+        of_choice = self._of_choice.result() if self._of_choice else {}
         answered_by, served_by = who_answered(self.headers, top)
-        beside = facts_beside(self.headers, usage.details if usage is not None else None)
+        metadata = facts_beside(self.headers, usage.details if usage is not None else None)
+        metadata.update(of_choice)
+        for key, value in top.items():
+            if key not in _TOP_KEYS:
+                metadata[key] = value
+        if raw is None:
+            raw = self._raw(
+                top, text=text, reasoning=reasoning, details=details, of_message=of_message, of_choice=of_choice
+            )
+        alternatives: tuple[ChatResponse, ...] = ()
+        if self._others:
+            alternatives = tuple(
+                self._others[index].response(interrupted=interrupted) for index in sorted(self._others)
+            )
         return ChatResponse(
             provider=self.provider,
             model=model_name,
@@ -542,19 +569,13 @@ class Assembly:
             finish_reason=self.finish_reason,
             usage=usage,
             cost=self._read_cost(top, self.headers) if self._read_cost else None,
-            logprobs=_joined_logprobs(self._logprobs),
+            logprobs=_joined_logprobs(self._logprobs) if self._logprobs else None,
             request_id=request_id(self.headers, top),
             headers=self.headers,
-            metadata={
-                **beside,
-                **of_choice,
-                **{key: value for key, value in top.items() if key not in _TOP_KEYS},
-            },
+            metadata=metadata,
             extra=of_message,
-            raw=self._raw(
-                top, text=text, reasoning=reasoning, details=details, of_message=of_message, of_choice=of_choice
-            ),
-            alternatives=tuple(self._others[index].response(interrupted=interrupted) for index in sorted(self._others)),
+            raw=raw,
+            alternatives=alternatives,
             answered_by=answered_by,
             served_by=served_by,
         )

@@ -16,7 +16,7 @@ from multiapi.errors import (
     StreamInterruptedError,
 )
 from multiapi.http.exchange import HttpResponse, excerpt
-from multiapi.http.json import parse_answer
+from multiapi.http.json import as_null, parse_json
 from multiapi.http.sse import SseDecoder, SseEvent
 from multiapi.types.chat import ChatDelta, ChatResponse, InvalidToolCall, ToolCall, ToolCallDelta
 from multiapi.types.limits import Limits
@@ -189,7 +189,7 @@ class ChatStream:
             if not stripped and event.event != "error":
                 return
         try:
-            value = parse_answer(data)
+            value = parse_json(data, constant=as_null)
         except ValueError as error:
             if event.event == "error":
                 value = data.decode("utf-8", "replace")

@@ -98,15 +98,16 @@ class Plan:
 
     def read(self, response: ChatResponse) -> ChatResponse:
         """The answer as the caller expects it."""
-        response = self.attributed(response)
+        if self.costs_more or response.reasoning is not None:
+            response = self.attributed(response)
         if self.asked.split_thinking:
             response = split_thoughts(response)
         if self.cuts:
             response = cut_at_stop(response, self.cuts)
         if self.reads_calls:
             response = prompted_tools.read_prompted(response, self.asked)
-        if self.wanted is not None:
-            response = without_root(as_json_answer(response, self.wanted), self.root)
+        if self.format is not None and (wanted := self.wanted) is not None:
+            response = without_root(as_json_answer(response, wanted), self.root)
         if self.names is not None:
             response = self.names.back(response)
         return decided(response, self.asked) if has_options(self.asked) else response
@@ -162,7 +163,12 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         request = with_search(provider, request)
     if request.api != "chat":
         request = with_api(provider, request)
-    request = with_thinking(provider, request)
+    if request.think is not None:
+        request = with_thinking(provider, request)
+    if not refused and request.model not in provider.routers and _is_plain(request):
+        if provider.cuts_stop and request.stop:
+            return Plan(replace(request, stop=None), request, cuts=tuple(request.stop))
+        return Plan(request, request)
     request, names = renamed(with_unique_ids(with_notes(provider, placed(request, provider.name))))
     root = None
     wanted = request.response_format
@@ -175,6 +181,16 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     if names is None and root is None and not costs_more:
         return made
     return replace(made, names=names, root=root, costs_more=costs_more)
+
+
+def _is_plain(request: ChatRequest) -> bool:
+    """Whether there is nothing to choose: text alone, without tools, calls and a form of the answer."""
+    if request.tools or request.response_format is not None:
+        return False
+    for message in request.messages:
+        if type(message.content) is not str or message.tool_calls or message.role == "tool":
+            return False
+    return True
 
 
 _API_NOUNS = {"responses": ("Responses API", "responses"), "messages": ("Anthropic messages", "messages")}
@@ -226,8 +242,6 @@ def with_thinking(provider: Provider, request: ChatRequest) -> ChatRequest:
     Raises:
         InvalidRequestError: Another word, or the same is said by `reasoning_effort` or `reasoning` as well.
     """
-    if request.think is None:
-        return request
     name = provider.name
     if request.think not in THINK:
         raise InvalidRequestError(

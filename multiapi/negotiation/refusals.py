@@ -13,6 +13,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -164,22 +165,41 @@ WORDS = (
 """Longer words are found before the shorter ones that they contain."""
 
 _PART_OF_WORD = {word: row.part for row in WORDS for word in row.words}
-_ANY_WORD = re.compile(
-    r"(?<![a-z0-9_])(" + "|".join(sorted(map(re.escape, _PART_OF_WORD), key=len, reverse=True)) + r")s?(?![a-z0-9_])"
-)
-_REFUSING = re.compile(
-    r"unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|incompatible|forbidden|disabled|invalid|deprecated"
-    r"|(?:not|n't|never|cannot|can't)(?: be| being| currently| yet)? (?:support|recogni[sz]e|allow|permit|accept|tak|use[ds]?\b|combin|implement|enabl"
-    r"|available|compatible|valid|known|set\b|specified|work)\w*"
-    r"|extra (?:inputs?|fields?|parameters?|arguments?)|no endpoints found|instead of populating|(?:only|just) (?:supports?|allowed|accepts?|takes?|available)"
-    r"|only [^.;,]{0,40}?(?:supported|allowed|accepted|available|permitted)|requires? --"
-    r"|must (?:not|be (?:one of )?[\[('\"`]*(?:auto|text|json_object|none\b|removed|omitted|unset|left))|no such (?:parameter|field|argument|option)|not found in"
-    r"|不支持|不允许|不能|无法|无效|未知|暂未|[仅只](?:支持|能|允许)|必须(?:为|是)"
-)
-_VALUES = re.compile(
-    r"\b(?:at least|at most|too (?:large|small|big|high|low|long|many|few)|(?:greater|less|larger|smaller|more|fewer) than|range|maximum|minimum"
-    r"|exceed\w*|between|positive|integer|whole number|limit was reached)\b|[<>]=?"
-)
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Find the words for parts of a request. Like all long patterns here it is compiled with the first refusal, and not by an import."""
+    return re.compile(
+        r"(?<![a-z0-9_])("
+        + "|".join(sorted(map(re.escape, _PART_OF_WORD), key=len, reverse=True))
+        + r")s?(?![a-z0-9_])"
+    )
+
+
+@cache
+def _refusing() -> re.Pattern[str]:
+    """Find what says that something is refused."""
+    return re.compile(
+        r"unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|incompatible|forbidden|disabled|invalid|deprecated"
+        r"|(?:not|n't|never|cannot|can't)(?: be| being| currently| yet)? (?:support|recogni[sz]e|allow|permit|accept|tak|use[ds]?\b|combin|implement|enabl"
+        r"|available|compatible|valid|known|set\b|specified|work)\w*"
+        r"|extra (?:inputs?|fields?|parameters?|arguments?)|no endpoints found|instead of populating|(?:only|just) (?:supports?|allowed|accepts?|takes?|available)"
+        r"|only [^.;,]{0,40}?(?:supported|allowed|accepted|available|permitted)|requires? --"
+        r"|must (?:not|be (?:one of )?[\[('\"`]*(?:auto|text|json_object|none\b|removed|omitted|unset|left))|no such (?:parameter|field|argument|option)|not found in"
+        r"|不支持|不允许|不能|无法|无效|未知|暂未|[仅只](?:支持|能|允许)|必须(?:为|是)"
+    )
+
+
+@cache
+def _about_values() -> re.Pattern[str]:
+    """Find what says that a value is refused, and not its field."""
+    return re.compile(
+        r"\b(?:at least|at most|too (?:large|small|big|high|low|long|many|few)|(?:greater|less|larger|smaller|more|fewer) than|range|maximum|minimum"
+        r"|exceed\w*|between|positive|integer|whole number|limit was reached)\b|[<>]=?"
+    )
+
+
 _SENTENCE_END = re.compile(r"(?<=[.;!?])\s+|(?<=[。；！？])|\n+")
 _REACH = 160
 """How far a refusing word may stand from the part, in characters."""
@@ -188,12 +208,21 @@ _UNSUPPORTED_CODES = frozenset(
     {"unsupported_parameter", "unknown_parameter", "unsupported_value", "unrecognized_parameter", "extra_forbidden"}
 )
 _SCHEMA_CODES = frozenset({"invalid_json_schema", "invalid_function_parameters", "invalid_schema"})
-_SCHEMA_WORDS = re.compile(
-    r"invalid schema|invalid_json_schema|invalid_function_parameters|invalid json ?schema|json ?schema is (?:invalid|not valid)|not a valid (?:json )?schema"
-    r"|jsonschema|cannot unmarshal|schema must|schema is too|schema contains|schema produces|schema didn't|schema does not specify"
-    r"|(?:unsupported|invalid|unknown) (?:json )?schema (?:keyword|feature|type|field)|(?:response_|input_|output_)schema[.\[:]|format\.schema[.\[:]"
-)
-"""Sources: openai (run-llama/llama_index#18799, dottxt-ai/outlines#1666, mavam/pi-web-providers#14), Go gateways (live.md of the contracts), google, anthropic."""
+
+
+@cache
+def _about_schemas() -> re.Pattern[str]:
+    """Find what says that a schema is refused.
+
+    Sources: openai (run-llama/llama_index#18799, dottxt-ai/outlines#1666, mavam/pi-web-providers#14), Go gateways (live.md of the contracts), google,
+    anthropic.
+    """
+    return re.compile(
+        r"invalid schema|invalid_json_schema|invalid_function_parameters|invalid json ?schema|json ?schema is (?:invalid|not valid)|not a valid (?:json )?schema"
+        r"|jsonschema|cannot unmarshal|schema must|schema is too|schema contains|schema produces|schema didn't|schema does not specify"
+        r"|(?:unsupported|invalid|unknown) (?:json )?schema (?:keyword|feature|type|field)|(?:response_|input_|output_)schema[.\[:]|format\.schema[.\[:]"
+    )
+
 
 _KNOWN_SENTENCES = (
     "unsupported parameter: '{}' is not supported with this model",
@@ -244,7 +273,7 @@ def refusal_in(error: MultiApiError, body: Any) -> Refusal | None:
     own = _Own(_content(body))
     codes = {(error.code or "").lower(), (error.type or "").lower()}
     hits = [(part, word) for named, word in _hits(said, own) if (part := _of_sent(named, sent)) in sent]
-    is_schema = bool(codes & _SCHEMA_CODES) or own.says(_SCHEMA_WORDS, said)
+    is_schema = bool(codes & _SCHEMA_CODES) or own.says(_about_schemas(), said)
     param = (error.param or "").lower()
     root = (_SETTINGS_OF_OTHERS.match(param) or [""])[0]
     if is_schema and sent & {"response_format", "tools"}:
@@ -256,7 +285,7 @@ def refusal_in(error: MultiApiError, body: Any) -> Refusal | None:
                 return Refusal(frozenset({meant}), True)
             if (
                 meant in {"max_tokens", "max_completion_tokens"}
-                and _VALUES.search(said)
+                and _about_values().search(said)
                 and not codes & _UNSUPPORTED_CODES
             ):
                 return None
@@ -275,7 +304,7 @@ def named_setting(error: StatusError, body: Mapping[str, Any]) -> str | None:
     own, found = _Own(_content(body)), set()
     names = {name.lower(): name for name in body if name not in _NEVER_NAMED}
     for sentence in _SENTENCE_END.split(_as_read(error.message)):
-        if not any(not own.has(at[0]) for at in _REFUSING.finditer(sentence)):
+        if not any(not own.has(at[0]) for at in _refusing().finditer(sentence)):
             continue
         words = re.findall(r"[a-z_][a-z0-9_]*", sentence)
         found |= {names[word] for word in words if word in names and not own.has(word)}
@@ -321,8 +350,8 @@ def _hits(said: str, own: _Own) -> list[tuple[str, str]]:
     """The parts that are named beside a refusing word, and how."""
     found: list[tuple[str, str]] = []
     for sentence in _SENTENCE_END.split(said):
-        refusing = [at.start() for at in _REFUSING.finditer(sentence) if not own.has(at[0])]
-        for at in _ANY_WORD.finditer(sentence):
+        refusing = [at.start() for at in _refusing().finditer(sentence) if not own.has(at[0])]
+        for at in _any_word().finditer(sentence):
             word = at[1]
             if own.has(word):
                 known = (each.format(word) for each in _KNOWN_SENTENCES)
@@ -331,7 +360,7 @@ def _hits(said: str, own: _Own) -> list[tuple[str, str]]:
                 continue
             if not any(abs(place - at.start()) <= _REACH for place in refusing):
                 continue
-            if word in {"max_tokens", "max_completion_tokens"} and _VALUES.search(sentence):
+            if word in {"max_tokens", "max_completion_tokens"} and _about_values().search(sentence):
                 continue
             found.append((_PART_OF_WORD[word], word))
     return found

@@ -114,7 +114,8 @@ def learn(models: Iterable[ModelInfo]) -> None:
 def known_context_window(provider: str | Provider, model: str) -> int | None:
     """Tokens that a model takes, or None if nobody has said: as the provider lists it, as its `Provider` says, or as its maker publishes it."""
     vendor = find_provider(provider)
-    return LEARNED.get((vendor.name, model)) or _longest_beginning(model, vendor.context_windows) or _published(model)
+    own = _longest_beginning(model, vendor.context_windows) if vendor.context_windows else None
+    return LEARNED.get((vendor.name, model)) or own or _published(model)
 
 
 @cache

@@ -35,6 +35,12 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
         InvalidRequestError: No address, or plain http to a host that is not this machine.
     """
     address = given or address_of_environment(provider) or provider.base_url
+    _check_address(address, provider.name, provider.base_url, allow_http)
+    return _settled(provider, address)
+
+
+@lru_cache(maxsize=256)
+def _check_address(address: str, name: str, documented: str, allow_http: bool) -> None:
     try:
         parts = urlsplit(address)
         host = parts.hostname
@@ -44,16 +50,14 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
     is_plain = address.isascii() and address.isprintable() and not any(mark in address for mark in "@?# \\")
     if parts.scheme not in {"http", "https"} or not host or not is_plain:
         raise InvalidRequestError(
-            f"{provider.name}: base_url must be an address like {provider.base_url}, without user, query and fragment",
-            provider=provider.name,
+            f"{name}: base_url must be an address like {documented}, without user, query and fragment", provider=name
         )
     if parts.scheme == "http" and not is_loopback(host) and not allow_http:
         raise InvalidRequestError(
-            f"{provider.name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
+            f"{name}: base_url is plain http to {host}, which would show the key to everybody on the way; "
             "use https, or pass allow_http=True",
-            provider=provider.name,
+            provider=name,
         )
-    return _settled(provider, address)
 
 
 def _settled(provider: Provider, address: str) -> str:

@@ -144,8 +144,9 @@ class BodyReader:
             self._inflater.finish()
         if self._vectors is not None:
             return self._head._replace(body=self._vectors.finish(), vectors=self._vectors.vectors)
-        pieces = self._pieces
-        return self._head._replace(body=pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        pieces, head = self._pieces, self._head
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return HttpResponse(head.status, head.headers, body, {}, None, head.after_s)
 
     def _too_large(self) -> ResponseTooLargeError:
         return ResponseTooLargeError(

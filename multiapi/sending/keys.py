@@ -23,7 +23,7 @@ class ApiKey:
         variable: The environment variable it came from.
     """
 
-    __slots__ = ("_value", "provider", "variable")
+    __slots__ = ("_value", "is_fixed", "provider", "variable")
 
     def __init__(self, value: str | Callable[[], Any], *, provider: str, variable: str | None = None) -> None:
         self.provider = provider
@@ -33,6 +33,8 @@ class ApiKey:
             value = ""  # what is not a key may yet be one with a line end: no frame of the error has it
             raise wrong
         self._value = value
+        self.is_fixed = not callable(value)
+        """Whether it is always the same one, and not given by a function."""
 
     @classmethod
     def find(cls, given: Any, *, provider: str, variable: str, others: Sequence[str] = ()) -> ApiKey:
@@ -67,11 +69,6 @@ class ApiKey:
             return cls(given, provider=provider, variable=source)
         except MissingApiKeyError as error:
             return error.with_traceback(None)
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether it is always the same one, and not given by a function."""
-        return not callable(self._value)
 
     @property
     def is_async(self) -> bool:

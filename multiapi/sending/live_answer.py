@@ -32,7 +32,7 @@ class LiveAnswer:
         *,
         given_by_user: bool = False,
     ) -> None:
-        self._response: Any = response
+        self._response: Any = response if given_by_user else response.stream
         self._turn = turn
         self.failures = failures
         self.head = _head(response)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import httpx
 
@@ -16,6 +16,7 @@ from multiapi.sending.addresses import joined, origin_of, parsed_url
 from multiapi.sending.connection_checks import checked_headers
 from multiapi.sending.engines import new_trace
 from multiapi.sending.settings import Settings
+from multiapi.transport.internals import headers_of
 from multiapi.types.media import megabytes
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ def _headers(settings: Settings, request: HttpRequest, key: str | None) -> dict[
     headers["user-agent"] = USER_AGENT
     headers.update(settings._attribution)
     headers.update(settings.default_headers)
-    headers.update(checked_headers(request.headers, settings.provider.name))
+    if request.headers:
+        headers.update(checked_headers(request.headers, settings.provider.name))
     id_header = settings.provider.request_id_header
     if id_header is not None and request.method != "GET" and id_header not in headers:
-        headers[id_header] = uuid4().hex
+        headers[id_header] = os.urandom(16).hex()
     if key is not None and not request.public:
         name, prefix = settings.provider.auth_header
         headers[name] = prefix + key
@@ -88,7 +90,7 @@ def _json_request(
     raw += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     raw.append((b"content-length", b"%d" % len(content)))
     stream = httpx.ByteStream(content)
-    made = httpx.Request(request.method, address, headers=raw, stream=stream, extensions=extensions)
+    made = httpx.Request(request.method, address, headers=headers_of(raw), stream=stream, extensions=extensions)
     if settings.http_client is not None:
         made.read()  # hooks of the user's client may look at the content
     return made

@@ -253,8 +253,10 @@ class FlowRunner(Settings):
                 key = yield ResolveKey(key)
         except Exception as error:
             return failures.without_key(error)
-        failures.scrubber.add_key(key)
-        failures.scrubber.add_headers(request.headers)
+        if not self.key.is_fixed:  # a fixed one is known from the start
+            failures.scrubber.add_key(key)
+        if request.headers:
+            failures.scrubber.add_headers(request.headers)
         try:
             sent = httpx_request(self, request, key, deadline)
         except Exception as error:

@@ -6,20 +6,24 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, Self
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Self, TypeVar
 
 import httpcore
 import httpx
 
 from multiapi.transport.deadline import Timeouts, left
 from multiapi.transport.forks import tell_after_fork
-from multiapi.transport.internals import AsyncHeldConnection, put_pool
+from multiapi.transport.http11 import Answer
+from multiapi.transport.internals import AsyncHeldConnection, is_untouched, put_pool
 from multiapi.transport.loop_connection import AsyncResponseBody, LoopConnection
 from multiapi.transport.loop_wire import nothing
+from multiapi.transport.passing import OF_HTTPCORE, as_httpcore, as_httpx, response_of
 from multiapi.transport.proxies import Proxy
 from multiapi.transport.slots import Origin, Slots, origin_of
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify
+
+A = TypeVar("A", httpcore.Response, Answer)
 
 _FOR_EVER_S = 24 * 3600.0
 
@@ -32,6 +36,16 @@ class AsyncDirectConnection(AsyncHeldConnection):
 
     def __init__(self, origin: httpcore.Origin, verify: Verify, proxy: Proxy | None = None) -> None:
         super().__init__(origin, LoopConnection(origin, verify, proxy))
+
+    def exchange(self, request: httpcore.Request) -> Awaitable[Answer]:
+        """Send a request."""
+        return self.own.exchange(request)  # type: ignore[no-any-return]
+
+    def is_idle(self) -> bool:
+        return self.own.is_idle()  # type: ignore[no-any-return]
+
+    def has_expired(self) -> bool:
+        return self.own.has_expired()  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Close at once."""
@@ -75,10 +89,14 @@ class LoopPool:
             await asyncio.sleep(0)
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        return await self.leased(request, AsyncHeldConnection.handle_async_request)
+
+    async def leased(self, request: httpcore.Request, send: Callable[[Any, httpcore.Request], Awaitable[A]]) -> A:
+        """What a connection makes of a request; it is given back when the body is read."""
         origin, key = origin_of(request)
         connection = await self._acquire(key, origin, request.extensions)
         try:
-            response = await connection.handle_async_request(request)
+            response = await send(connection, request)
         except BaseException:
             connection.close()
             self._release(key, None)
@@ -188,11 +206,18 @@ class LoopPools:
         )
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        loop = asyncio.get_running_loop()
-        known, pool = self._last
-        if known is not loop or pool is None:
-            pool = await self._pool_of(loop)
+        pool = self._last_of(asyncio.get_running_loop()) or await self._pool_of(asyncio.get_running_loop())
         return await pool.handle_async_request(request)
+
+    async def exchange(self, request: httpcore.Request) -> Answer:
+        """The same past httpcore."""
+        loop = asyncio.get_running_loop()
+        pool = self._last_of(loop) or await self._pool_of(loop)
+        return await pool.leased(request, AsyncDirectConnection.exchange)
+
+    def _last_of(self, loop: asyncio.AbstractEventLoop) -> LoopPool | None:
+        known, pool = self._last
+        return pool if known is loop else None
 
     async def _pool_of(self, loop: asyncio.AbstractEventLoop) -> LoopPool:
         with self._lock:
@@ -258,9 +283,17 @@ class AsyncPooledTransport(httpx.AsyncHTTPTransport):
         way = None if proxy is None else Proxy.of(proxy)
         # Our own context is read with the first connection that needs it.
         super().__init__(verify=NO_CONTEXT, limits=limits, trust_env=False)
-        pools = LoopPools(limits, lambda origin: AsyncDirectConnection(origin, verify, way))
+        self.own = pools = LoopPools(limits, lambda origin: AsyncDirectConnection(origin, verify, way))
         put_pool(self, pools)
         tell_after_fork(pools)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not is_untouched("handle_async_request"):
+            return await super().handle_async_request(request)
+        try:
+            return response_of(await self.own.exchange(as_httpcore(request)))
+        except OF_HTTPCORE as error:
+            raise as_httpx(error) from error
 
 
 _OF_THE_PARENT: list[object] = []

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpcore
 import httpx
@@ -15,12 +15,16 @@ import httpx
 from multiapi.transport.deadline import Timeouts, left
 from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.holding import holding
-from multiapi.transport.internals import HeldConnection, put_pool
+from multiapi.transport.http11 import Answer
+from multiapi.transport.internals import HeldConnection, is_untouched, put_pool
+from multiapi.transport.passing import OF_HTTPCORE, as_httpcore, as_httpx, response_of
 from multiapi.transport.proxies import Proxy
 from multiapi.transport.slots import Grant, Origin, Slots, origin_of
 from multiapi.transport.socket_connection import ResponseBody, SocketConnection
 from multiapi.transport.sweeper import SWEEPER
 from multiapi.transport.tls import DEFAULT_LIMITS, NO_CONTEXT, Verify
+
+A = TypeVar("A", httpcore.Response, Answer)
 
 LOOK_EVERY_S = 0.5
 """So often those who wait for a connection look by themselves whether there is one."""
@@ -35,6 +39,16 @@ class DirectConnection(HeldConnection):
 
     def __init__(self, origin: httpcore.Origin, verify: Verify, proxy: Proxy | None = None) -> None:
         super().__init__(origin, SocketConnection(origin, verify, proxy))
+
+    def exchange(self, request: httpcore.Request) -> Answer:
+        """Send a request."""
+        return self.own.exchange(request)  # type: ignore[no-any-return]
+
+    def is_idle(self) -> bool:
+        return self.own.is_idle()  # type: ignore[no-any-return]
+
+    def has_expired(self) -> bool:
+        return self.own.has_expired()  # type: ignore[no-any-return]
 
 
 Connection = DirectConnection
@@ -97,11 +111,18 @@ class ThreadPool:
         self._searched_at = 0.0
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        return self._leased(request, HeldConnection.handle_request)
+
+    def exchange(self, request: httpcore.Request) -> Answer:
+        """The same past httpcore."""
+        return self._leased(request, DirectConnection.exchange)
+
+    def _leased(self, request: httpcore.Request, send: Callable[[Any, httpcore.Request], A]) -> A:
         origin, key = origin_of(request)
         lease = Lease(self, key)
         try:
             connection = lease.connection = self._acquire(lease, origin, request.extensions)
-            response = connection.handle_request(request)
+            response = send(connection, request)
             stream = response.stream
             if isinstance(stream, ResponseBody):
                 stream.lease = lease
@@ -244,8 +265,8 @@ class PooledTransport(httpx.HTTPTransport):
     """`httpx.HTTPTransport` with a pool whose cost does not grow with the calls in flight, and with deadlines.
 
     `request.extensions["deadline"]`, a value of `time.monotonic()`, ends every wait of that request: for a connection,
-    for the socket, for each piece of the answer. Everything else is as in httpx, and `handle_request` is httpx' own, so
-    that what records or mocks `httpx.HTTPTransport` works as before. HTTP/1.1 only.
+    for the socket, for each piece of the answer. Everything else is as in httpx, and where something records or mocks
+    `httpx.HTTPTransport` or what lies below, `handle_request` is httpx' own, so that it works as before. HTTP/1.1 only.
     """
 
     def __init__(
@@ -258,6 +279,14 @@ class PooledTransport(httpx.HTTPTransport):
         way = None if proxy is None else Proxy.of(proxy)
         # Our own context is read with the first connection that needs it.
         super().__init__(verify=NO_CONTEXT, limits=limits, trust_env=False)
-        pool = ThreadPool(limits, lambda origin: DirectConnection(origin, verify, way))
+        self.own = pool = ThreadPool(limits, lambda origin: DirectConnection(origin, verify, way))
         put_pool(self, pool)
         tell_after_fork(pool)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not is_untouched("handle_request"):
+            return super().handle_request(request)
+        try:
+            return response_of(self.own.exchange(as_httpcore(request)))
+        except OF_HTTPCORE as error:
+            raise as_httpx(error) from error

@@ -48,10 +48,20 @@ class ResponseHead(NamedTuple):
     rest: bytes
 
 
-def answer(head: ResponseHead, content: Any) -> Response:
-    """An answer as httpcore gives it; the content is all of the body, or what reads it."""
-    extensions = {"http_version": head.http_version, "reason_phrase": head.reason}
-    return Response(head.status, headers=head.headers, content=content, extensions=extensions)
+class Answer(NamedTuple):
+    """The head of an answer, and all of its body (bytes) or what reads it."""
+
+    head: ResponseHead
+    stream: Any
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What httpcore and httpx say about an answer beside its headers."""
+        return {"http_version": self.head.http_version, "reason_phrase": self.head.reason}
+
+    def as_httpcore(self) -> Response:
+        """The answer as httpcore gives it."""
+        return Response(self.head.status, headers=self.head.headers, content=self.stream, extensions=self.extensions)
 
 
 def request_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:

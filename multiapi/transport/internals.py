@@ -4,11 +4,14 @@
   sees our requests.
 - `HTTPConnection._connection`, `AsyncHTTPConnection._connection` and `_request_lock` of httpcore: our sockets take their place, so that what
   mocks httpcore's connections sees them.
+- `Headers._list` of httpx: headers that are bytes already are not looked at a second time.
 - `Client._transport`, `AsyncClient._transport` of httpx and httpx2: whether a user's client connects by itself, such that a file's address has
   to be looked at before.
 - `_ssl_protocol`, `_transport`, `_sock`, `_closed` of asyncio's transports: a socket whose event loop was closed before it is closed without it.
 
 `missing` tries the first two before they are relied upon; where it finds something, requests go through httpx' own pool instead.
+
+While nobody has put something in the place of httpx' and httpcore's methods (`is_untouched`), our requests go past them, straight to our pools.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import contextlib
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any, cast
 
 import httpcore
@@ -47,7 +51,7 @@ class HeldConnection(httpcore.HTTPConnection):
 
     def __init__(self, origin: httpcore.Origin, connection: Any) -> None:
         super().__init__(origin)
-        self._connection = connection
+        self.own = self._connection = connection
 
 
 class AsyncHeldConnection(httpcore.AsyncHTTPConnection):
@@ -56,7 +60,38 @@ class AsyncHeldConnection(httpcore.AsyncHTTPConnection):
     def __init__(self, origin: httpcore.Origin, connection: Any) -> None:
         super().__init__(origin)
         self._request_lock = cast("Any", _NO_LOCK)
-        self._connection = connection
+        self.own = self._connection = connection
+
+
+def headers_of(raw: list[tuple[bytes, bytes]]) -> httpx.Headers:
+    """Headers of httpx from names and values in bytes, as they were sent or received."""
+    if not _HEADERS_ARE_LISTS:
+        return httpx.Headers(raw)
+    made = httpx.Headers()
+    made._list = [(name, name.lower(), value) for name, value in raw]
+    return made
+
+
+_HEADERS_ARE_LISTS = getattr(httpx.Headers([(b"A", b"b")]), "_list", None) == [(b"A", b"a", b"b")]
+
+
+_METHODS: dict[str, tuple[tuple[type, str], ...]] = {
+    "handle_request": ((httpx.HTTPTransport, "httpx"), (httpcore.HTTPConnection, "httpcore")),
+    "handle_async_request": ((httpx.AsyncHTTPTransport, "httpx"), (httpcore.AsyncHTTPConnection, "httpcore")),
+}
+_UNTOUCHED: dict[str, tuple[Any, Any]] = {}
+
+
+def is_untouched(name: str) -> bool:
+    """Whether these methods are what httpx and httpcore came with: nothing records, mocks or traces what is sent through them."""
+    (transport, _), (connection, _) = methods = _METHODS[name]
+    found = getattr(transport, name), getattr(connection, name)
+    if found == _UNTOUCHED.get(name):
+        return True
+    if any(_is_replaced(method, package) for method, (_, package) in zip(found, methods, strict=True)):
+        return False
+    _UNTOUCHED[name] = found
+    return True
 
 
 def bury(transport: asyncio.Transport) -> None:
@@ -110,10 +145,9 @@ def _status(coroutine: Any) -> Any:
     raise RuntimeError("it waits")
 
 
-def _is_replaced(method: Any) -> bool:
-    """Whether a method of httpx' transports is somebody else's now."""
-    code = getattr(method, "__code__", None)
-    return code is None or "httpx" not in Path(code.co_filename).parts
+def _is_replaced(method: Any, package: str = "httpx") -> bool:
+    """Whether a method of this package is somebody else's now."""
+    return type(method) is not FunctionType or package not in Path(method.__code__.co_filename).parts
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import httpcore
 import httpx
@@ -17,14 +17,15 @@ from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import Extensions, Timeouts, left
 from multiapi.transport.http11 import (
     LAST_CHUNK,
+    Answer,
     ResponseHead,
     ResponseReader,
-    answer,
     chunk,
     is_chunked,
     request_head,
 )
 from multiapi.transport.loop_wire import Wire, nothing
+from multiapi.transport.passing import OF_HTTPCORE, as_httpx
 from multiapi.transport.proxies import Proxy, check_behind_proxy
 from multiapi.transport.racing import aconnect
 from multiapi.transport.tls import Verify, tls_context
@@ -45,6 +46,10 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
         self.on_lost_while_idle: Callable[[], None] = nothing
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        return (await self.exchange(request)).as_httpcore()
+
+    async def exchange(self, request: httpcore.Request) -> Answer:
+        """Send a request; the head of the answer, and its body as far as it is here."""
         self._idle = False
         timeouts = Timeouts(request.extensions)
         reader = ResponseReader(request.method)
@@ -64,8 +69,8 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
             raise
         if reader.complete:
             self.finish(reader)
-            return answer(head, first)
-        return answer(head, AsyncResponseBody(self, wire, reader, first, timeouts))
+            return Answer(head, first)
+        return Answer(head, AsyncResponseBody(self, wire, reader, first, timeouts))
 
     # Opening
 
@@ -125,8 +130,7 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
     # Sending and receiving
 
     async def _send(self, wire: Wire, head: bytes, request: httpcore.Request, timeouts: Timeouts) -> None:
-        stream = request.stream
-        assert isinstance(stream, AsyncIterable)
+        stream = cast("AsyncIterable[bytes]", request.stream)
         chunked = is_chunked(request.headers)
         pending = head
         try:
@@ -231,6 +235,8 @@ class AsyncResponseBody(httpx.AsyncByteStream):
                     self.close()
                 if part:
                     yield part
+        except OF_HTTPCORE as error:
+            raise as_httpx(error) from error
         finally:
             self.close()
 

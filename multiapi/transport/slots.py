@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import lru_cache
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import httpcore
@@ -20,9 +21,14 @@ def origin_of(request: httpcore.Request) -> tuple[httpcore.Origin, Origin]:
         UnsupportedProtocol: The address is not a web address.
     """
     url = request.url
-    if url.scheme not in (b"http", b"https"):
+    return _origin_of(url.scheme, url.host, url.port)
+
+
+@lru_cache(maxsize=256)
+def _origin_of(scheme: bytes, host: bytes, port: int | None) -> tuple[httpcore.Origin, Origin]:
+    if scheme not in (b"http", b"https"):
         raise httpcore.UnsupportedProtocol("the address begins neither with http:// nor with https://")
-    origin = url.origin
+    origin = httpcore.URL(scheme=scheme, host=host, port=port, target=b"/").origin
     return origin, (origin.scheme, origin.host, origin.port)
 
 

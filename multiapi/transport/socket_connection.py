@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpcore
 import httpx
@@ -14,13 +14,14 @@ import httpx
 from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import Extensions, Timeouts, left
 from multiapi.transport.http11 import (
+    Answer,
     ResponseHead,
     ResponseReader,
-    answer,
     chunks,
     is_chunked,
     request_head,
 )
+from multiapi.transport.passing import OF_HTTPCORE, as_httpx
 from multiapi.transport.proxies import Proxy, check_behind_proxy
 from multiapi.transport.racing import connect
 from multiapi.transport.readiness import readiness
@@ -47,6 +48,10 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
         self._poll: Callable[[], bool] | None = None
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        return self.exchange(request).as_httpcore()
+
+    def exchange(self, request: httpcore.Request) -> Answer:
+        """Send a request; the head of the answer, and its body as far as it is here."""
         self._idle = False
         timeouts = Timeouts(request.extensions)
         reader = ResponseReader(request.method)
@@ -65,8 +70,8 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
             raise
         if reader.complete:
             self.finish(reader)
-            return answer(head, first)
-        return answer(head, ResponseBody(self, reader, first, timeouts))
+            return Answer(head, first)
+        return Answer(head, ResponseBody(self, reader, first, timeouts))
 
     # Opening
 
@@ -114,9 +119,7 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
 
     def _send(self, head: bytes, request: httpcore.Request, timeouts: Timeouts) -> None:
         assert self._socket is not None
-        stream = request.stream
-        assert isinstance(stream, Iterable)
-        parts: Iterator[bytes] = iter(stream)
+        parts = iter(cast("Iterable[bytes]", request.stream))
         if is_chunked(request.headers):
             parts = chunks(parts)
         try:
@@ -261,6 +264,8 @@ class ResponseBody(httpx.SyncByteStream):
                     self.close()
                 if part:
                     yield part
+        except OF_HTTPCORE as error:
+            raise as_httpx(error) from error
         finally:
             self.close()
 

@@ -18,7 +18,7 @@ from multiapi import AsyncClient, ChatRequest, Client, EmbedRequest, Message
 from multiapi.cli.exit_codes import exit_code
 from multiapi.errors import NotFoundError, WithdrawnError
 from multiapi.provider import Retry
-from multiapi.providers.aimlapi.catalogue.gone import deprecation_of
+from multiapi.providers.aimlapi.gone import deprecation_of
 from multiapi.providers.aimlapi.legacy import OPERATIONS, ROUTES, WITHDRAWN
 from multiapi.simulator import Simulator
 from multiapi.simulator.contract import Operation, contract

@@ -135,7 +135,7 @@ def test_an_import_loads_no_package_that_the_framework_does_not(framework: str, 
 
 
 @pytest.mark.parametrize(
-    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 46_000), ("li", LLAMAINDEX_CORE, 36_000)]
+    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 33_000), ("li", LLAMAINDEX_CORE, 23_000)]
 )
 def test_an_import_costs_little(framework: str, core: str, most: int) -> None:
     assert calls_of_importing(CLIENTS[f"{framework}-multiapi"].imports, core) <= most
@@ -162,7 +162,7 @@ def test_another_model_costs_little_beyond_its_fields(client: Client, url: str) 
     bare = with_fields_of(type(floor.make(url, "m")), type(product()))
     of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")
     product(), of_the_framework()
-    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 95, "li": 70}[client.group]
+    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 67, "li": 46}[client.group]
 
 
 # Requests and connections
@@ -224,7 +224,7 @@ def test_chunks_cost_the_same_however_many_there_are(client: Client, url: str) -
     short, middle, long = (stream_calls(client, url, f"stream-{n}") for n in (200, 400, 800))
     of_the_framework = (stream_calls(floor, url, "stream-400") - stream_calls(floor, url, "stream-200")) / 200
     per_chunk = (middle - short) / 200
-    assert per_chunk - of_the_framework <= 22
+    assert per_chunk - of_the_framework <= {"lc": 15.5, "li": 11.5}[client.group]
     assert (long - middle) / 400 == pytest.approx(per_chunk, rel=0.1)  # how many chunks come with one read is chance
 
 
@@ -238,7 +238,7 @@ def test_tool_arguments_cost_the_same_per_fragment_however_long_they_are(client:
 
     short, middle, long = calls(5_000), calls(10_000), calls(20_000)
     assert (long - middle) / 2 <= (middle - short) * 1.1
-    assert (middle - short) / 5_000 <= 3  # a fragment has eleven bytes
+    assert (middle - short) / 5_000 <= 2.4  # a fragment has eleven bytes
 
 
 def test_a_message_of_the_history_costs_a_handful_of_calls(client: Client, url: str) -> None:
@@ -250,7 +250,7 @@ def test_a_message_of_the_history_costs_a_handful_of_calls(client: Client, url: 
         return function_calls(lambda: client.invoke(model, messages))
 
     short, middle, long = calls(50), calls(250), calls(450)
-    assert (middle - short) / 200 <= 8
+    assert (middle - short) / 200 <= {"lc": 5, "li": 6.5}[client.group]
     assert long - middle == pytest.approx(middle - short, rel=0.05)
 
 
@@ -258,7 +258,9 @@ def test_a_call_enters_few_functions(client: Client, url: str) -> None:
     model, messages = client.make(url, "size-200"), client.messages([("user", "hello")])
     for _ in range(3):
         client.invoke(model, messages)
-    assert function_calls(lambda: client.invoke(model, messages)) <= 640
+    # At times a call starts the thread that closes idle connections.
+    fewest = min(function_calls(lambda: client.invoke(model, messages)) for _ in range(3))
+    assert fewest <= {"lc": 396, "li": 353}[client.group]
 
 
 # Memory

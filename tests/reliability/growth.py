@@ -145,6 +145,9 @@ def _counted(value: Any) -> Any:
         return CountedPattern(value)
     if isinstance(value, dict) and any(isinstance(inner, re.Pattern) for inner in value.values()):
         return {key: _counted(inner) for key, inner in value.items()}
+    if hasattr(value, "cache_info") and getattr(value, "__annotations__", {}).get("return") == "re.Pattern[str]":
+        counted = CountedPattern(value())  # compiled with its first use
+        return lambda: counted
     return value
 
 

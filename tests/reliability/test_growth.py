@@ -171,6 +171,7 @@ ELSEWHERE = {
     "multiapi.negotiation.answer_options.OptionsFilter": "decides about a response that is read; its text goes through readers above",
     "multiapi.provider.StreamDecoder": "a protocol",
     "multiapi.formats.stream.Accumulator": "a protocol",
+    "multiapi.http.json.as_null": "takes the name of one constant",
     "multiapi.negotiation.tool_names.NameFilter": "looks at names of calls, one at a time",
     "multiapi.transport.loop_wire.Wire": "hands bytes on to BodyReader",
     "multiapi.transport.blocking.ThreadPool": "runs functions",

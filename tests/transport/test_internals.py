@@ -100,7 +100,7 @@ def test_one_file_alone_reaches_behind_the_underscores() -> None:
 OTHERS = {"_replace", "_fields", "_attribution"}
 """Of named tuples and of our own classes."""
 
-USED = {"_pool", "_connection", "_request_lock", "_ssl_protocol", "_transport", "_sock", "_closed"}
+USED = {"_pool", "_list", "_connection", "_request_lock", "_ssl_protocol", "_transport", "_sock", "_closed"}
 
 
 def test_all_that_is_used_is_named_here() -> None:

@@ -115,7 +115,8 @@ def error_inside(body: Any) -> Any:
     """The error that a body reports although the status is a success, or None."""
     if not isinstance(body, dict):
         return None
-    if is_error(body.get("error")):
+    error = body.get("error")
+    if error and is_error(error):
         return body
     if body.get("success") is False:
         return body
@@ -126,7 +127,7 @@ def error_inside(body: Any) -> Any:
     choices = body.get("choices")
     if isinstance(choices, list):
         for choice in choices:
-            if isinstance(choice, dict) and is_error(choice.get("error")):
+            if isinstance(choice, dict) and "error" in choice and is_error(choice["error"]):
                 return {"error": choice["error"]}
     return None
 
@@ -145,8 +146,10 @@ def is_error(value: Any) -> bool:
 def error_instead(body: Mapping[str, Any]) -> Any:
     """The error that a body without choices is by its status or its code, wherever it has them; None if it says no such thing."""
     choices = body.get("choices")
-    if isinstance(choices, list) and any(isinstance(choice, dict) for choice in choices):
-        return None
+    if isinstance(choices, list):
+        for choice in choices:
+            if isinstance(choice, dict):
+                return None
     if numeric_status(body) is None and meaning_of(_codes_beside(body)) is None:
         return None
     return body if read_error_words(body).message.strip() else None
@@ -166,11 +169,22 @@ def status_inside(body: Any, default: int = 500) -> int:
     return default if meaning is None else meaning[0]
 
 
+_SAY_ERRORS = frozenset({"error", "success", "type"})
+"""Fields without which an event that has choices reports no error."""
+
+
 def read_event_error(event: str, value: Any, head: HttpResponse, *, provider: str) -> StatusError | None:
     """The error that an event of a stream reports, or None."""
     if event == "error":
         body = value
     elif isinstance(value, dict):
+        choices = value.get("choices")
+        if choices and _SAY_ERRORS.isdisjoint(value) and value.get("object") != "error" and type(choices) is list:
+            for choice in choices:
+                if type(choice) is dict and "error" in choice:
+                    break
+            else:
+                return None
         body = error_inside(value) or (None if value.get("choices") else error_instead(value))
     else:
         return None
@@ -221,9 +235,7 @@ def parse_chat(
         error.status = response.status
         error.body = excerpt(response.body)
         raise
-    answer = assembly.response()
-    object.__setattr__(answer, "raw", body)
-    return answer
+    return assembly.response(raw=body)
 
 
 _COMMENTS = re.compile(rb"(?:\s++|:[^\n]*+\n)*")

@@ -101,9 +101,15 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
         body["tool_choice"] = tool_choice_to_wire(request.tool_choice)
     if request.response_format is not None:
         body["response_format"] = response_format_to_wire(request.response_format, dialect.schemas)
-    return merged(body, request.extra)
+    return merged(body, request.extra) if request.extra else body
 
 
+_RANGES: tuple[tuple[str, float, float | None], ...] = (
+    ("temperature", 0, 2),
+    ("top_p", 0, 1),
+    ("max_tokens", 1, None),
+    ("n", 1, None),
+)
 _TOOL_CALLING: tuple[str, ...] = get_args(ToolCalling)
 _REASONING_REPLAY: tuple[str, ...] = get_args(ReasoningReplay)
 
@@ -114,10 +120,10 @@ def check_request(request: ChatRequest, provider: str) -> None:
         raise InvalidRequestError(f"{provider} needs a model; the ids are in the provider's list of models")
     if not request.messages:
         raise InvalidRequestError(f"{provider} needs at least one message")
-    _check_range(provider, "temperature", request.temperature, 0, 2)
-    _check_range(provider, "top_p", request.top_p, 0, 1)
-    _check_range(provider, "max_tokens", request.max_tokens, 1, None)
-    _check_range(provider, "n", request.n, 1, None)
+    for name, low, high in _RANGES:
+        value = getattr(request, name)
+        if value is not None:
+            _check_range(provider, name, value, low, high)
     for name in CHAT_SETTINGS:
         value = getattr(request, name)
         if type(value) in {float, dict, list}:
@@ -125,8 +131,10 @@ def check_request(request: ChatRequest, provider: str) -> None:
     if request.extra:
         for name, value in request.extra.items():
             _check_finite(provider, name, value)
-    _check_word(provider, "tool_calling", request.tool_calling, _TOOL_CALLING)
-    _check_word(provider, "reasoning_replay", request.reasoning_replay, _REASONING_REPLAY)
+    if request.tool_calling != "auto":
+        _check_word(provider, "tool_calling", request.tool_calling, _TOOL_CALLING)
+    if request.reasoning_replay != "auto":
+        _check_word(provider, "reasoning_replay", request.reasoning_replay, _REASONING_REPLAY)
     if request.tool_choice not in {None, "auto", "none", "required"} and request.tools:
         known = [tool.name for tool in request.tools]
         if request.tool_choice not in known:
@@ -136,9 +144,7 @@ def check_request(request: ChatRequest, provider: str) -> None:
             )
 
 
-def _check_range(provider: str, name: str, value: float | None, low: float, high: float | None) -> None:
-    if value is None:
-        return
+def _check_range(provider: str, name: str, value: float, low: float, high: float | None) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise InvalidRequestError(f"{provider}: {name} must be a number, not {value!r}", provider=provider)
     if value < low or (high is not None and value > high):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
@@ -58,9 +58,10 @@ _AUDIO_WORDS = {
 """The words of the contract for `format` of recordings in messages; others are refused with a 400."""
 
 
+@lru_cache(maxsize=512)
 def deprecation_of(model: str) -> Any:
     """What the catalogue says of a model that is not current any more."""
-    from multiapi.providers.aimlapi.catalogue import gone
+    from multiapi.providers.aimlapi import gone
 
     return gone.deprecation_of(model)
 

@@ -21,7 +21,7 @@ from multiapi.formats.answer_facts import answer_without, decimal_of, list_at, o
 from multiapi.formats.openai.vendor import parse_object
 from multiapi.http.exchange import HttpRequest, HttpResponse, path_segment
 from multiapi.provider import Operation, Retry
-from multiapi.providers.aimlapi.catalogue.gone import deprecation_of
+from multiapi.providers.aimlapi.gone import deprecation_of
 from multiapi.types.account import (
     Balance,
     Deprecation,

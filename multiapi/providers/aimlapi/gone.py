@@ -1,4 +1,4 @@
-"""Which models of AI/ML API are deprecated, superseded or withdrawn: a small file of its own, looked at before every call."""
+"""Which models of AI/ML API are deprecated, superseded or withdrawn: looked at before every call, so it loads nothing but a small file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from multiapi.types.account import Deprecation
+if TYPE_CHECKING:
+    from multiapi.types.account import Deprecation
 
 
 def deprecation_of(model: str) -> Deprecation | None:
@@ -15,6 +17,8 @@ def deprecation_of(model: str) -> Deprecation | None:
     facts = _gone().get(model)
     if facts is None:
         return None
+    from multiapi.types.account import Deprecation
+
     return Deprecation(
         id=model,
         provider="aimlapi",
@@ -26,5 +30,6 @@ def deprecation_of(model: str) -> Deprecation | None:
 
 @cache
 def _gone() -> Mapping[str, Mapping[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads((files(__package__) / "aimlapi_gone.json").read_bytes())
+    file = files(__package__) / "catalogue" / "aimlapi_gone.json"
+    found: dict[str, dict[str, str]] = json.loads(file.read_bytes())
     return found

@@ -522,7 +522,8 @@ class Assembly:
                         citations = dict(citations)
                     self._cites(citations, found)
                     urls.add(found.url)
-        citations = _titled(citations, top.get("search_results"))
+        if top.get("search_results"):
+            citations = _titled(citations, top["search_results"])
         media = list(self._media)
         audio = self._audio.result() if self._audio else {}
         if isinstance(audio.get("data"), str) and audio["data"]:

@@ -166,9 +166,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     if request.think is not None:
         request = with_thinking(provider, request)
     if not refused and request.model not in provider.routers and _is_plain(request):
-        if provider.cuts_stop and request.stop:
-            return Plan(replace(request, stop=None), request, cuts=tuple(request.stop))
-        return Plan(request, request)
+        return _plan(provider, request, refused)
     request, names = renamed(with_unique_ids(with_notes(provider, placed(request, provider.name))))
     root = None
     wanted = request.response_format

@@ -135,7 +135,7 @@ def test_an_import_loads_no_package_that_the_framework_does_not(framework: str, 
 
 
 @pytest.mark.parametrize(
-    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 33_000), ("li", LLAMAINDEX_CORE, 23_000)]
+    ("framework", "core", "most"), [("lc", LANGCHAIN_CORE, 34_000), ("li", LLAMAINDEX_CORE, 23_800)]
 )
 def test_an_import_costs_little(framework: str, core: str, most: int) -> None:
     assert calls_of_importing(CLIENTS[f"{framework}-multiapi"].imports, core) <= most
@@ -162,7 +162,7 @@ def test_another_model_costs_little_beyond_its_fields(client: Client, url: str) 
     bare = with_fields_of(type(floor.make(url, "m")), type(product()))
     of_the_framework = lambda: bare(provider="aimlapi", model="m", base_url=url + "/v1", api_key="k")
     product(), of_the_framework()
-    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 67, "li": 46}[client.group]
+    assert function_calls(product) - function_calls(of_the_framework) <= {"lc": 70, "li": 51}[client.group]
 
 
 # Requests and connections
@@ -260,7 +260,7 @@ def test_a_call_enters_few_functions(client: Client, url: str) -> None:
         client.invoke(model, messages)
     # At times a call starts the thread that closes idle connections.
     fewest = min(function_calls(lambda: client.invoke(model, messages)) for _ in range(3))
-    assert fewest <= {"lc": 396, "li": 353}[client.group]
+    assert fewest <= {"lc": 406, "li": 362}[client.group]
 
 
 # Memory

@@ -24,7 +24,7 @@ import orjson
 
 from multiapi._package import __version__, install
 from multiapi.errors import IN_FORCE, MultiApiError, printable
-from multiapi.flows.observing import OBSERVING, Sent
+from multiapi.flows.observing import OBSERVING, Observer, Sent, Watch
 from multiapi.flows.steps import Setting
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, TextPart
 from multiapi.types.embeddings import EmbedRequest
@@ -78,7 +78,7 @@ def uninstrument() -> None:
     OBSERVING.observer = None
 
 
-class _Observer:
+class _Observer(Observer):
     """Begins spans."""
 
     def __init__(self, tracer_provider: Any, meter_provider: Any, capture_content: bool) -> None:
@@ -110,7 +110,7 @@ class _Observer:
         return _Watch(self, span, about, request)
 
 
-class _Watch:
+class _Watch(Watch):
     """Writes the span of one operation."""
 
     def __init__(self, observer: _Observer, span: Any, about: Attributes, request: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from multiapi.errors import IN_FORCE
 from multiapi.flows.steps import Setting
@@ -15,11 +15,14 @@ from multiapi.flows.steps import Setting
 R = TypeVar("R")
 
 
-class Sent(NamedTuple):
+class Sent:
     """What came of one request: the status of its response, or the name of the error's class."""
 
-    status: int | None = None
-    error: str | None = None
+    __slots__ = ("error", "status")
+
+    def __init__(self, status: int | None, error: str | None = None) -> None:
+        self.status = status
+        self.error = error
 
     @classmethod
     def of(cls, outcome: Any) -> Sent:
@@ -29,7 +32,7 @@ class Sent(NamedTuple):
         return cls(getattr(outcome, "status", None) or getattr(outcome, "status_code", None))
 
 
-class Watch(Protocol):
+class Watch:
     """Sees one operation. Exactly one of `ended`, `failed` and `left` is called, once."""
 
     def requested(self, before: Sent | None) -> None:
@@ -48,11 +51,12 @@ class Watch(Protocol):
         """Nobody reads on."""
 
 
-class Observer(Protocol):
+class Observer:
     """Makes a `Watch` for each operation."""
 
     def begin(self, setting: Setting, name: str, request: Any, *, stream: bool) -> Watch:
         """An operation of this name begins."""
+        raise NotImplementedError
 
 
 class _Observing:

@@ -6,9 +6,11 @@ A row whose request may have been carried out is never sent again unless you say
 from multiapi.bulk.job import BulkJob, BulkProgress, Estimate
 from multiapi.bulk.ledger import State
 from multiapi.bulk.lock import FolderInUseError
+from multiapi.bulk.media_tasks import Image, Ocr, Speech, Transcribe
 from multiapi.bulk.report import Report
 from multiapi.bulk.segments import DamagedLedgerError
 from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
+from multiapi.bulk.vectors import RowVector, vectors
 from multiapi.bulk.wrapped import RowFailedError, UnknownOutcomeError, WrappedCall
 
 __all__ = [
@@ -20,11 +22,17 @@ __all__ = [
     "Estimate",
     "FolderInUseError",
     "Function",
+    "Image",
+    "Ocr",
     "Report",
     "Requests",
     "RowFailedError",
+    "RowVector",
+    "Speech",
     "State",
     "Task",
+    "Transcribe",
     "UnknownOutcomeError",
     "WrappedCall",
+    "vectors",
 ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
+from multiapi.bulk.media_tasks import MediaTask
 from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.report import Report, report_of
@@ -162,6 +163,9 @@ class BulkJob:
         if self.ledger_dir is None and self.output is None:
             raise InvalidRequestError("without an output, say where the ledger is to be: ledger_dir=...")
         self.folder = Path(self.ledger_dir) if self.ledger_dir is not None else Path(f"{self.output}.job")
+        if isinstance(self.task, MediaTask) and self.task.output_dir is None:
+            beside = self.folder / "files" if self.output is None else Path(f"{self.output}.files")
+            self.task.output_dir = beside.absolute()
         if self.window is not None and self.window < 1:
             raise InvalidRequestError(f"window must be 1 or more, not {self.window}")
         if self.tries < 1:

@@ -241,14 +241,15 @@ class Owner:
             self.arrived(call)
             raise
 
-    def head(self, call: int, status: int, headers: Mapping[str, str]) -> None:
-        """Take the head of a response: a 429 means that nothing was carried out."""
+    def head(self, call: int, status: int, headers: Mapping[str, str], *, accepted: bool = False) -> None:
+        """Take the head of a response: a 429 means that nothing was carried out, unless the call was accepted before."""
         held = self._turns.get(call)
         if held is not None:
             held[0].learn(status, headers)
         if status == 429:
             self.refused += 1
-            self.again(call)
+            if not accepted:
+                self.again(call)
 
     def again(self, call: int) -> None:
         """Write that a call was refused in a way that may be retried."""

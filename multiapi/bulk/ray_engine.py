@@ -112,8 +112,8 @@ class OwnerActor:
     async def give_up(self, worker: str, call: int, left: bool) -> None:
         await self._owner.give_up(worker, call, left=left)
 
-    async def head(self, call: int, status: int, headers: Mapping[str, str]) -> None:
-        self._owner.head(call, status, headers)
+    async def head(self, call: int, status: int, headers: Mapping[str, str], accepted: bool) -> None:
+        self._owner.head(call, status, headers, accepted=accepted)
 
     async def again(self, call: int) -> None:
         self._owner.again(call)
@@ -172,8 +172,8 @@ class RemoteBooks:
         with contextlib.suppress(Exception):  # the owner may be gone; then its next start finds the rows as they were
             await asyncio.wait_for(self._actor.give_up.remote(worker, call, left), OWNER_ANSWERS_IN_S)
 
-    def head(self, call: int, status: int, headers: Mapping[str, str]) -> None:
-        self._actor.head.remote(call, status, dict(headers))
+    def head(self, call: int, status: int, headers: Mapping[str, str], *, accepted: bool = False) -> None:
+        self._actor.head.remote(call, status, dict(headers), accepted)
 
     def again(self, call: int) -> None:
         self._actor.again.remote(call)

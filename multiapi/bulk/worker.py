@@ -19,6 +19,7 @@ from multiapi.bulk.window import Window
 from multiapi.errors import (
     ConnectionFailedError,
     InvalidRequestError,
+    JobFailedError,
     MultiApiError,
     RateLimitError,
     StatusError,
@@ -58,8 +59,8 @@ class Books(Protocol):
     async def give_up(self, worker: str, call: int, *, left: bool) -> None:
         """Write that a call was cut off."""
 
-    def head(self, call: int, status: int, headers: Mapping[str, str]) -> None:
-        """Take the head of a response."""
+    def head(self, call: int, status: int, headers: Mapping[str, str], *, accepted: bool = False) -> None:
+        """Take the head of a response; `accepted`: to something that is asked after the call itself."""
 
     def again(self, call: int) -> None:
         """Write that a call was refused for now."""
@@ -70,13 +71,17 @@ class Books(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """One call under way: its rows, and whether its request has left."""
+    """One call under way: its rows, whether its request has left, and whether the provider has taken it.
+
+    What is asked after that, about a job or for a file, can be refused without making the call free.
+    """
 
     id: int
     own_id: str
     rows: list[tuple[Wanted, Prepared]]
     begun: float = 0.0
     left: bool = False
+    accepted: bool = False
     origin: Call | None = None
 
 
@@ -191,9 +196,10 @@ class Worker:
 
     def head(self, call: Call, status: int, headers: Mapping[str, str]) -> None:
         """Take the head of a response."""
-        self.books.head(call.id, status, headers)
+        self.books.head(call.id, status, headers, accepted=call.accepted)
+        call.accepted = call.accepted or 200 <= status < 300
         if status == 429:
-            call.left = False
+            call.left = call.accepted
             self.window.refused(call.begun, len(self._running))
         elif status == 503:
             self.window.slow_down()
@@ -363,6 +369,7 @@ class Worker:
         header = self.task.provider.request_id_header
         headers = {header: call.own_id} if header else {}
         for attempt in range(1, self.tries + 1):
+            call.accepted = False
             try:
                 answers = await self.task.call(self._client, [prepared.request for _, prepared in call.rows], headers)
             except MultiApiError as error:
@@ -404,7 +411,8 @@ class Worker:
         await self._settle(ended)
 
     async def _failed(self, call: Call, error: MultiApiError) -> None:
-        state = State.UNKNOWN if error.outcome_unknown else State.FAILED
+        goes_on = error.job_id is not None and not isinstance(error, JobFailedError)  # what was started may be charged
+        state = State.UNKNOWN if error.outcome_unknown or goes_on else State.FAILED
         outcomes = [
             Outcome(
                 key=wanted.key,
@@ -429,7 +437,7 @@ class Worker:
 
 
 def _may_be_sent_again(error: MultiApiError) -> bool:
-    if error.outcome_unknown:
+    if error.outcome_unknown or error.job_id is not None:
         return False
     return isinstance(error, RateLimitError | ConnectionFailedError) or (
         isinstance(error, StatusError) and error.retryable

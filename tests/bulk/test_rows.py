@@ -163,3 +163,30 @@ def test_what_is_not_a_request_is_refused_with_its_place(found: Any, words: str)
 def test_answers_come_back_from_their_bytes(columns: dict[str, Any], vector: list[float] | None) -> None:
     whole = columns if vector is None else {**columns, "vector": vector}
     assert decode(encode(whole)) == whole
+
+
+@pytest.mark.parametrize("name", ["v.parquet", "v.jsonl", "v.jsonl.gz"])
+def test_vectors_come_back_as_a_stream(tmp_path: Path, name: str) -> None:
+    from multiapi.bulk import vectors
+
+    with open_writer(tmp_path / name) as out:
+        for number in range(2_500):
+            done = number % 7 != 3
+            vector = [float(number), 0.5] if done else None
+            state = "done" if done else "failed"
+            out.write({"id": str(number), "text": f"text {number}", "state": state, "vector": vector})
+    found = list(vectors(tmp_path / name))
+    assert [each.id for each in found] == [str(number) for number in range(2_500) if number % 7 != 3]
+    assert all(list(each.vector) == [float(each.id), 0.5] and each.text == f"text {each.id}" for each in found)
+    assert {each.vector.typecode for each in found} == {"f"}
+
+
+def test_a_file_without_vectors_is_refused(tmp_path: Path) -> None:
+    from multiapi.bulk import vectors
+
+    with open_writer(tmp_path / "o.jsonl") as out:
+        out.write({"id": "1", "state": "done", "answer": "x"})
+    with pytest.raises(InvalidRequestError, match="no column 'vector'"):
+        next(vectors(tmp_path / "o.jsonl"))
+    with pytest.raises(InvalidRequestError, match="does not exist"):
+        next(vectors(tmp_path / "none.jsonl"))

@@ -170,7 +170,7 @@ def _paid() -> Iterator[Paid]:
         speech,
     )
     yield Paid(
-        "bineric", "transcribe", "transcribe", (TranscriptionRequest(model="whisper-large-v3", audio=SOUND),), heard
+        "bineric", "transcribe", "transcribe", (TranscriptionRequest(model="whisper-large", audio=SOUND),), heard
     )
     # The list of AICredits has no price per picture, character or second, and no answer says what it cost.
     yield Paid("aicredits", "image", "image", (ImageRequest(model="openai/dall-e-3", prompt="x"),), image, told=False)
@@ -291,7 +291,7 @@ def paid_operations() -> set[tuple[str, str]]:
         found |= {
             (name, each.name)
             for each in provider.operations.values()
-            if each.retry is not Retry.READ and not each.free and each.withdrawn is None
+            if each.retry is not Retry.READ and not each.free and (each.withdrawn is None or each.withdrawn.is_guess)
         }
     return found
 

@@ -12,6 +12,7 @@
   override it with a list. An answer that nobody asked for, and a request without one, fail the test.
 - `multiapi_as_seen`: which forms that were seen live both of them send: False. Override it in a conftest, or for a test with
   `@pytest.mark.parametrize("multiapi_as_seen", [True])`; `True` is all, a set has names (see `multiapi.simulator.as_seen`).
+- `multiapi_withdrawn`: whether both serve what providers have withdrawn, as documented before its withdrawal: False; overridden like this.
 
 Where the extra `simulator` is missing, the fixtures fail; with `MULTIAPI_SIMULATOR=skip` in the environment they skip the test.
 
@@ -38,6 +39,7 @@ __all__ = [
     "multiapi_in_process",
     "multiapi_keys",
     "multiapi_simulator",
+    "multiapi_withdrawn",
     "pytest_configure",
     "pytest_runtest_call",
 ]
@@ -109,6 +111,12 @@ def multiapi_as_seen() -> bool | str | Iterable[str]:
 
 
 @pytest.fixture
+def multiapi_withdrawn() -> bool:
+    """Whether the simulator serves what providers have withdrawn, as documented before its withdrawal."""
+    return False
+
+
+@pytest.fixture
 def multiapi_answers(request: pytest.FixtureRequest) -> Any:
     """What the simulated models say, in order: those of the marker, or none."""
     marker = request.node.get_closest_marker("multiapi_answers")
@@ -127,6 +135,7 @@ def _script(simulator: Simulator, answers: Any, request: pytest.FixtureRequest) 
 def multiapi_simulator(
     _multiapi_server: Server,
     multiapi_as_seen: bool | str | Iterable[str],
+    multiapi_withdrawn: bool,
     multiapi_answers: Any,
     request: pytest.FixtureRequest,
 ) -> Server:
@@ -136,6 +145,7 @@ def multiapi_simulator(
     simulator.faults.clear()
     simulator.limits.switch_off()
     simulator.as_seen = multiapi_as_seen
+    simulator.withdrawn = multiapi_withdrawn
     simulator.strict = False
     _script(simulator, multiapi_answers, request)
     return _multiapi_server
@@ -155,13 +165,16 @@ def multiapi_keys() -> dict[str, str]:
 
 @pytest.fixture
 def multiapi_in_process(
-    multiapi_as_seen: bool | str | Iterable[str], multiapi_answers: Any, request: pytest.FixtureRequest
+    multiapi_as_seen: bool | str | Iterable[str],
+    multiapi_withdrawn: bool,
+    multiapi_answers: Any,
+    request: pytest.FixtureRequest,
 ) -> Simulator:
     """A simulator without a socket."""
     try:
         from multiapi.simulator import Simulator
     except ImportError as error:
         _missing(error)
-    simulator = Simulator(as_seen=multiapi_as_seen)
+    simulator = Simulator(as_seen=multiapi_as_seen, withdrawn=multiapi_withdrawn)
     _script(simulator, multiapi_answers, request)
     return simulator

@@ -92,6 +92,9 @@ from langchain_multiapi.tools import (
     ReadDocumentTool as ReadDocumentTool,
 )
 from langchain_multiapi.tools import (
+    SearchEngineTool as SearchEngineTool,
+)
+from langchain_multiapi.tools import (
     SearchWebTool as SearchWebTool,
 )
 from langchain_multiapi.tools import (
@@ -105,6 +108,9 @@ from langchain_multiapi.tools import (
 )
 from langchain_multiapi.tools import (
     UsageReportTool as UsageReportTool,
+)
+from langchain_multiapi.tools import (
+    VisionFeaturesTool as VisionFeaturesTool,
 )
 from multiapi._package import (
     __version__ as __version__,

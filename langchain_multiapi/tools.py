@@ -51,11 +51,13 @@ __all__ = [
     "MultiApiTool",
     "MultiApiToolkit",
     "ReadDocumentTool",
+    "SearchEngineTool",
     "SearchWebTool",
     "StartVideoTool",
     "TextToSpeechTool",
     "TranscribeAudioTool",
     "UsageReportTool",
+    "VisionFeaturesTool",
 ]
 
 
@@ -329,6 +331,22 @@ class ModerateTextTool(MultiApiTool):
     """Judges whether a text is harmful, by a guard model of your choice."""
 
     tool_name: ClassVar[str] = "moderate_text"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class SearchEngineTool(MultiApiTool):
+    """Searches with AI/ML API's search engine, as documented before its withdrawal; there only where it is named."""
+
+    tool_name: ClassVar[str] = "search_engine"
+    name: str = tool_name
+    description: str = TOOLS[tool_name].description
+
+
+class VisionFeaturesTool(MultiApiTool):
+    """Finds labels, texts or faces in an image (legacy); there only where it is named."""
+
+    tool_name: ClassVar[str] = "vision_features"
     name: str = tool_name
     description: str = TOOLS[tool_name].description
 

@@ -198,6 +198,7 @@ class Provider:
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         settle_base_url: Brings a configured address into the form that paths are appended to.
         routers: Models that choose another one, for which the provider charges once more than it tells in the answer.
+        withdrawn_models: Models that were sold as a system of their own and are withdrawn, with what does the same today.
         deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
         request_id_header: Header in which the vendor takes a client's own id.
         max_concurrency: Calls the vendor lets run at once.
@@ -248,6 +249,7 @@ class Provider:
     operation_paths: tuple[str, ...] = ("/chat/completions",)
     settle_base_url: Callable[[str], str] = str
     routers: frozenset[str] = frozenset()
+    withdrawn_models: Mapping[str, Withdrawal] = field(default_factory=dict)
     deprecation_of: Callable[[str], Any] | None = None
     preload: Callable[[], None] | None = None
     request_id_header: str | None = None
@@ -428,6 +430,7 @@ _NOUN_OF_OPERATION = {
     "mesh": ("3D models", "3d"),
     "ocr": ("OCR", "ocr"),
     "moderate": ("moderation", "moderation"),
+    "search": ("search engine", "search_engine"),
     "vision_features": ("recognition of image features", "vision_features"),
     "balance": ("balance", "balance"),
     "credits": ("credits", "credits"),

@@ -55,12 +55,14 @@ class AgentTool:
     Attributes:
         needs: The operation that the vendor must have, one of these.
         capability: What it must have as well, in the words of `Provider.capabilities`.
+        only_named: It is there only where it is asked for by its name: what the provider does not recommend any more.
     """
 
     name: str
     flow: Callable[..., Flow[ToolAnswer]]
     needs: tuple[str, ...] = ()
     capability: str = ""
+    only_named: bool = False
 
     @property
     def description(self) -> str:

@@ -95,14 +95,15 @@ class Toolbox:
         return _with_what_is_good(Bench(self, setting), tool.flow, arguments)
 
     def tools(self, include: Iterable[str] | None = None) -> list[AgentTool]:
-        """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`).
+        """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`; what is
+        withdrawn or legacy only by its name).
 
         Raises:
             InvalidRequestError: A name that no tool has.
             UnsupportedError: A tool that needs what the vendor lacks; the message names the vendors that have it.
         """
         if include is None:
-            fitting = [tool for tool in TOOLS.values() if tool.fits(self.provider)]
+            fitting = [tool for tool in TOOLS.values() if tool.fits(self.provider) and not tool.only_named]
             return [tool for tool in fitting if tool.name != "moderate_text" or "moderate" in self.models]
         chosen = []
         for name in include:

@@ -12,6 +12,7 @@ from multiapi.flows import jobs
 from multiapi.flows import operations as media_flows
 from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow
+from multiapi.http.json import dump_json
 from multiapi.types.account import Balance, Health, ModelInfo, UsageReport, UsageRequest
 from multiapi.types.chat import ChatRequest, ChatResponse, Message
 from multiapi.types.jobs import Job
@@ -26,6 +27,7 @@ from multiapi.types.media_requests import (
     SpeechRequest,
     TranscriptionRequest,
     VideoRequest,
+    VisionFeaturesRequest,
 )
 from multiapi.types.media_results import (
     EncodedFile,
@@ -35,7 +37,9 @@ from multiapi.types.media_results import (
     Moderation,
     OcrResult,
     Transcript,
+    VisionFeatures,
 )
+from multiapi.types.search import SearchRequest, SearchResult
 
 MAX_LISTED_MODELS = 40
 MAX_LISTED_PRICES = 6
@@ -230,6 +234,38 @@ def moderate_text(
     )
 
 
+def search_engine(
+    bench: Bench,
+    query: Annotated[str, "What to search for, in a few words."],
+    kind: Annotated[
+        str, "What to return beside the answer: links, images, videos, weather, map or knowledge."
+    ] = "links",
+) -> Flow[ToolAnswer]:
+    """Search the web with the provider's search engine. Returns an answer, and what was found."""
+    request: Any = SearchRequest(query=query, kinds=(kind,))  # type: ignore[arg-type]  # it is checked by the flow
+    result: SearchResult = yield from media_flows.search(bench.setting, request)
+    found = result.raw.get(kind)
+    shown = dump_json(found).decode() if found else f"(no {printable(kind, 20)})"
+    return ToolAnswer(cut(f"{result.text}\n\n{kind}: {shown}".strip()), (), result)
+
+
+def vision_features(
+    bench: Bench,
+    image: Annotated[str, "Name of the image's file, or its address."],
+    feature: Annotated[str, "What to look for: LABEL_DETECTION, TEXT_DETECTION or FACE_DETECTION."] = "LABEL_DETECTION",
+) -> Flow[ToolAnswer]:
+    """Find labels, texts or faces in an image. Returns them line by line."""
+    source = yield from bench.source(image)
+    request = VisionFeaturesRequest(image=source, features=(feature,))
+    result: VisionFeatures = yield from media_flows.one(bench.setting, "vision_features", request)
+    lines = [
+        f"labels: {', '.join(result.labels)}" if result.labels else "",
+        f"texts: {', '.join(result.texts)}" if result.texts else "",
+        f"faces: {len(result.faces)}" if result.faces else "",
+    ]
+    return ToolAnswer(cut("\n".join(filter(None, lines))) or "(nothing was found)", (), result)
+
+
 def file_to_base64(
     bench: Bench,
     file: Annotated[str, "Name of the file."],
@@ -327,6 +363,8 @@ TOOLS: Mapping[str, AgentTool] = {
         AgentTool("generate_3d_model", generate_3d_model, ("mesh",)),
         AgentTool("search_web", search_web, capability="web_search"),
         AgentTool("moderate_text", moderate_text, ("moderate",)),
+        AgentTool("search_engine", search_engine, ("search",), only_named=True),
+        AgentTool("vision_features", vision_features, ("vision_features",), only_named=True),
         AgentTool("file_to_base64", file_to_base64, ("file_to_base64",)),
         AgentTool("decode_base64", decode_base64, ("decode_base64",)),
         AgentTool("list_models", list_models, ("models",)),

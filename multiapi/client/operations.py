@@ -12,7 +12,7 @@ A vendor that lacks the operation raises `UnsupportedError` before anything is s
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from multiapi.flows import operations as made
 from multiapi.flows.operations import WAIT_S
@@ -64,7 +64,9 @@ if TYPE_CHECKING:
         Moderation,
         OcrResult,
         Transcript,
+        VisionFeatures,
     )
+    from multiapi.types.search import SearchRequest, SearchResult
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -232,12 +234,22 @@ class Calls:
 
     @called
     def moderate(setting: Setting, request: ModerationRequest) -> Flow[Moderation]:
-        """Whether a text is harmful, as a guard model sees it."""
+        """Whether a text, images or a conversation are harmful, as a guard model sees it.
+
+        AI/ML API's four guard models are asked as documented before their withdrawal on 2026-03-29.
+
+        Raises:
+            WithdrawnError: The provider does not offer the model any more.
+            ResponseFormatError: The model says neither safe nor unsafe: it is not a guard.
+        """
         return made.one(setting, "moderate", request)
 
     @called
-    def vision_features(setting: Setting, request: VisionFeaturesRequest) -> Flow[dict[str, Any]]:
-        """What is to be found in a picture (an older way; a vision model in `chat` does it better)."""
+    def vision_features(setting: Setting, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
+        """What is to be found in a picture (legacy; a vision model in `chat` does it better).
+
+        The provider's own object, with `labels`, `texts` and `faces` read out of it.
+        """
         return made.one(setting, "vision_features", request)
 
     @called
@@ -511,10 +523,14 @@ class Calls:
         return made.one(setting, name, request)
 
     @called
-    def search(setting: Setting, /, _query: str, **_options: Any) -> Flow[NoReturn]:
-        """The search engine of AI/ML API, which is withdrawn.
+    def search(setting: Setting, request: SearchRequest | str) -> Flow[SearchResult]:
+        """A question to AI/ML API's search engine, as documented before its withdrawal on 2026-02-05.
+
+        `text` is the answer in words; links, images, videos, weather, a map and a card of knowledge as far as `kinds` asks for them.
+        Today models that take `web_search_options` search in `chat`.
 
         Raises:
-            UnsupportedError: Always; it says since when, and what searches today.
+            WithdrawnError: The provider does not offer it any more; the message says since when, and what searches today.
+            MultiApiError: A kind could not be had; `partial` is the answer that was paid for.
         """
-        return made.search(setting)
+        return made.search(setting, request)

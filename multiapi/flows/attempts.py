@@ -90,7 +90,7 @@ def warn_of_model(setting: Setting, model: Any) -> None:
     if isinstance(model, str) and ":" in model:
         check_prefix(model, setting.provider)
     look_up, memory = setting.provider.deprecation_of, setting.memory
-    if look_up is None or memory is None or not isinstance(model, str):
+    if look_up is None or memory is None or not isinstance(model, str) or model in setting.provider.withdrawn_models:
         return
     found = memory.get("deprecated", {}).get(model) or look_up(model)
     if found is None or found.status not in {"deprecated", "superseded"} or ("warned", model) in memory:
@@ -116,6 +116,11 @@ def withdrawn(
     model, name = body.get("model"), setting.provider.name
     is_gone = isinstance(error, NotFoundError) or error.status == 410
     if isinstance(model, str) and (is_gone or (error.status == 400 and model in error.message)):
+        system = setting.provider.withdrawn_models.get(model)
+        if system is not None:
+            made = error.as_class(WithdrawnError, since=system.since)
+            made.add(f"{name} has withdrawn the model {printable(model, 120)}{_since(system.since)}: {system.instead}")
+            return made
         feed = {} if setting.memory is None else setting.memory.get("deprecated", {})
         look_up = setting.provider.deprecation_of
         found = feed.get(model) or (None if look_up is None else look_up(model))

@@ -8,14 +8,21 @@ from __future__ import annotations
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from multiapi.errors import AddressRefusedError, MultiApiError, NotFoundError, StatusError, UnsupportedError, printable
+from multiapi.errors import (
+    AddressRefusedError,
+    InvalidRequestError,
+    MultiApiError,
+    NotFoundError,
+    StatusError,
+    printable,
+)
 from multiapi.flows.attempts import call, exchange
 from multiapi.flows.charges import batch_ended
 from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.money.prices import PRICE_BOOK
 from multiapi.negotiation.tool_names import renamed, with_own_names
-from multiapi.provider import operation_of, unsupported
+from multiapi.provider import operation_of
 from multiapi.types.chat import ChatRequest, ChatResponse
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from multiapi.types.batches import Batch, BatchResult
     from multiapi.types.jobs import Job, JobKind, OnProgress
     from multiapi.types.media import Media
+    from multiapi.types.search import SearchRequest, SearchResult
 
 R = TypeVar("R")
 M = TypeVar("M", bound="Media")
@@ -291,17 +299,36 @@ def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
         raise
 
 
-def search(setting: Setting) -> Flow[Any]:
-    """The search engine that AI/ML API had.
+def search(setting: Setting, asked: SearchRequest | str) -> Flow[SearchResult]:
+    """A search in two steps: the answer in words, then each kind that is wanted by the answer's id. The first is paid, the others are read.
 
     Raises:
-        UnsupportedError: Always; it says since when, and what searches today.
+        InvalidRequestError: A kind that there is not, or neither query nor id.
+        WithdrawnError: The provider does not offer it any more.
+        MultiApiError: A later step failed; `partial` is what came before it.
     """
-    yield from ()
-    if setting.provider.capabilities.get("search_engine") == "removed":
-        raise UnsupportedError(
-            f"{setting.provider.name} withdrew its search engine (Bagoodex) on 2026-02-05; ask a model that searches in "
-            "chat instead: perplexity/sonar, perplexity/sonar-pro, or one that takes web_search_options",
-            provider=setting.provider.name,
+    from multiapi.types.search import SEARCH_KINDS, SearchRequest, SearchResult
+
+    request = SearchRequest(query=asked) if isinstance(asked, str) else asked
+    name = setting.provider.name
+    operation_of(setting.provider, "search")
+    kinds = tuple(dict.fromkeys((request.kinds,) if isinstance(request.kinds, str) else request.kinds))
+    unknown = [each for each in kinds if each not in SEARCH_KINDS]
+    if unknown:
+        raise InvalidRequestError(
+            f"{name}: {printable(repr(unknown[0]), 60)} is not a kind of search result; kinds are {', '.join(SEARCH_KINDS)}",
+            provider=name,
         )
-    raise unsupported(setting.provider.name, "search engine", "search_engine")
+    if request.followup_id is not None:
+        result = SearchResult(provider=name, followup_id=request.followup_id)
+    else:
+        result = yield from one(setting, "search", request)
+    for kind in kinds:
+        try:
+            more: SearchResult = yield from one(setting, f"search_{kind}", result.followup_id)
+        except MultiApiError as error:
+            error.partial = result
+            error.cost = error.cost or result.cost
+            raise
+        result = replace(result, raw={**result.raw, **more.raw}, **{kind: getattr(more, kind)})
+    return result

@@ -4,6 +4,7 @@
 - `POST /_simulator/clock` with `{"advance": 30}`; `GET`
 - `POST /_simulator/limits` with `{"vendor": "aicredits", "on": true}`, and `requests`, `window_s`, `concurrency` for other limits
 - `POST /_simulator/as-seen` with `{"as_seen": true}`, `false` or a list of names (see `as_seen.py`); `GET`
+- `POST /_simulator/withdrawn` with `{"on": true}`: serve what providers have withdrawn, as documented before its withdrawal; `GET`, `DELETE`
 - `GET /_simulator/counts`: requests, by status, how often each text was answered and charged, the most at once and in any minute
 - `POST /_simulator/accounts` with `{"vendor": "aimlapi", "key": "a-key", "deposit": "100"}`: open an account, or set its balance
 - `POST /_simulator/answers` with `{"answers": [...], "otherwise": "model"}`, or one answer (see `script.py`); `GET` says what is
@@ -35,6 +36,7 @@ def answer(simulator: "State", request: Request) -> Answer:
         "clock": _clock,
         "limits": _limits,
         "as-seen": _as_seen,
+        "withdrawn": _withdrawn,
         "answers": _answers,
         "reset": _reset,
         "counts": _counts,
@@ -152,6 +154,16 @@ def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     elif method == "DELETE":
         simulator.as_seen = False
     return Answer.json({"as_seen": sorted(simulator.as_seen)})
+
+
+def _withdrawn(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+    if method == "POST":
+        if not isinstance(body["on"], bool):
+            raise ValueError("on must be true or false")
+        simulator.withdrawn = body["on"]
+    elif method == "DELETE":
+        simulator.withdrawn = False
+    return Answer.json({"withdrawn": simulator.withdrawn})
 
 
 def _reset(simulator: "State", method: str, body: dict[str, Any]) -> Answer:

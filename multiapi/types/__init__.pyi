@@ -193,6 +193,15 @@ from multiapi.types.media_results import (
 from multiapi.types.media_results import (
     Transcript as Transcript,
 )
+from multiapi.types.media_results import (
+    VisionFeatures as VisionFeatures,
+)
+from multiapi.types.search import (
+    SearchRequest as SearchRequest,
+)
+from multiapi.types.search import (
+    SearchResult as SearchResult,
+)
 from multiapi.types.usage import (
     Cost as Cost,
 )

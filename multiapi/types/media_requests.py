@@ -13,6 +13,7 @@ from io import BytesIO
 from os import PathLike
 from typing import Any
 
+from multiapi.types.chat import Message
 from multiapi.types.media import Media
 from multiapi.types.media_fields import UNKNOWN, takes
 
@@ -234,9 +235,16 @@ class OcrRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationRequest(MediaRequest):
-    """Whether a text is harmful, as a guard model sees it."""
+    """Whether something is harmful, as a guard model sees it: a text, images, or the last message of a conversation.
 
-    text: str
+    Attributes:
+        images: For guards that see.
+        messages: A conversation; text and images are then its last message, if there are any.
+    """
+
+    text: str = ""
+    images: Sequence[Source] = field(default=(), metadata=takes("image"))
+    messages: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

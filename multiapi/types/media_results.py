@@ -163,3 +163,35 @@ class EncodedFile:
     original_bytes: int | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class VisionFeatures(dict[str, Any]):
+    """What was found in a picture: the provider's own object, and what is in it by kind."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What is shown, the surest first as the provider has it."""
+        return self._texts("labelAnnotations")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What is written in it; the first is usually the whole."""
+        return self._texts("textAnnotations")
+
+    @property
+    def faces(self) -> tuple[Mapping[str, Any], ...]:
+        """The faces, as the provider describes each."""
+        return tuple(each for each in self._listed("faceAnnotations") if isinstance(each, Mapping))
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The provider's own object."""
+        return dict(self)
+
+    def _listed(self, name: str) -> list[Any]:
+        found = self.get(name)
+        return found if isinstance(found, list) else []
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        found = (each.get("description") for each in self._listed(name) if isinstance(each, dict))
+        return tuple(each for each in found if isinstance(each, str) and each)

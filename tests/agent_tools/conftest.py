@@ -18,7 +18,7 @@ class Vendors:
     """What is needed to talk to the simulated vendors."""
 
     def __init__(self) -> None:
-        self.simulator = Simulator(job_wait_s=0, job_run_s=0)
+        self.simulator = Simulator(job_wait_s=0, job_run_s=0, withdrawn=True)
 
     def connection(self, vendor: str) -> dict[str, Any]:
         return {

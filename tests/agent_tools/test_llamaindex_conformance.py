@@ -27,7 +27,7 @@ def spec_tests(vendor: str) -> type[ToolSpecConformance]:
         calls = {
             name: ARGUMENTS[name]
             for name, tool in TOOLS.items()
-            if tool.fits(PROVIDERS[vendor]) and name not in {"check_job", "moderate_text"}
+            if tool.fits(PROVIDERS[vendor]) and not tool.only_named and name not in {"check_job", "moderate_text"}
         }
 
         @pytest.fixture(autouse=True)

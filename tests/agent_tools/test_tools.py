@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "generate_3d_model": {"image": "page.png"},
     "search_web": {"query": "What is new in Oslo?"},
     "moderate_text": {"text": "hello"},
+    "search_engine": {"query": "weather in Oslo", "kind": "weather"},
+    "vision_features": {"image": "page.png"},
     "file_to_base64": {"file": "page.png"},
     "decode_base64": {"data": base64.b64encode(PNG).decode()},
     "list_models": {"contains": "a"},
@@ -54,7 +57,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "health": {},
 }
 EACH = [(vendor, name) for vendor, provider in PROVIDERS.items() for name, tool in TOOLS.items() if tool.fits(provider)]
-ON_SIMULATOR = [(vendor, name) for vendor, name in EACH if name != "moderate_text"]  # it has no guard model
+NAMED = sorted(name for name, tool in TOOLS.items() if tool.only_named)
 WAYS = ["langchain", "langchain async", "llamaindex", "llamaindex async"]
 
 
@@ -93,11 +96,12 @@ class Caller:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("vendor", "name"), ON_SIMULATOR)
+@pytest.mark.parametrize(("vendor", "name"), EACH)
 def test_every_tool_of_every_vendor(
     vendors: Vendors, folders: dict[str, Path], vendor: str, name: str, way: str
 ) -> None:
-    call = Caller(way, vendors, vendor, **folders)
+    named = {"include": [name]} if name in NAMED else {}
+    call = Caller(way, vendors, vendor, models={"moderate_text": GUARD}, **named, **folders)
     arguments = dict(ARGUMENTS[name])
     if name == "check_job":
         arguments["job_id"] = call("start_video", prompt="a cat")[1].id
@@ -332,7 +336,23 @@ def test_model_and_settings_are_the_developers(vendors: Vendors) -> None:
     assert b'"size":"1792x1024"' in sent[2]
 
 
-@pytest.mark.filterwarnings("ignore::multiapi.ModelDeprecatedWarning")  # the provider has withdrawn its guard models
+def test_what_is_withdrawn_or_legacy_is_there_only_by_its_name(vendors: Vendors) -> None:
+    for way in ("langchain", "llamaindex"):
+        assert not set(NAMED) & set(Caller(way, vendors, "aimlapi").tools)
+        assert set(Caller(way, vendors, "aimlapi", include=NAMED).tools) == set(NAMED)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_search_engine_tells_what_it_found(vendors: Vendors, way: str) -> None:
+    call = Caller(way, vendors, "aimlapi", include=["search_engine"])
+    text, result = call("search_engine", query="fjords", kind="links")
+    assert "fjords" in text and result.links[0] in text
+    vendors.simulator.withdrawn = False
+    with pytest.raises(Exception) if way.startswith("llamaindex") else contextlib.nullcontext() as caught:
+        text, _ = call("search_engine", query="fjords")
+    assert "withdrawn" in (str(caught.value) if caught is not None else text)
+
+
 def test_moderation_comes_with_a_guard_model(vendors: Vendors) -> None:
     assert "moderate_text" not in Caller("langchain", vendors, "aimlapi").tools
 

@@ -12,7 +12,7 @@ from langchain_multiapi import MultiApiToolkit
 from llamaindex_multiapi import MultiApiToolSpec
 from multiapi.agent_tools import ToolAnswer
 from multiapi.types.media import Media
-from tests.cassettes.operations import DOCUMENT_URL, PICTURE, PICTURE_URL, RECORDING_URL, SOUND
+from tests.cassettes.operations import GUARD, DOCUMENT_URL, PICTURE, PICTURE_URL, RECORDING_URL, SOUND
 from tests.cassettes.scenario import KEY
 
 FILES = {"red.png": PICTURE, "silence.wav": SOUND}
@@ -96,7 +96,8 @@ _AGENT_CALLS: dict[str, dict[str, AgentCall]] = {
         **_film("a tide pool", 5, options={"video": {"aspect_ratio": "16:9"}}),
         "ocr": one("read_document", {"document": DOCUMENT_URL, "pages": [1, 2]}, models={"ocr": "mistral-ocr-latest"}),
         "mesh": one("generate_3d_model", {"image": PICTURE_URL}),
-        "moderate": one("moderate_text", {"text": "Say safe."}, models={"moderate": "openai/gpt-4o"}),
+        "moderate_safe": one("moderate_text", {"text": "How do I bake bread?"}, models={"moderate": GUARD}),
+        "moderate_unsafe": one("moderate_text", {"text": "How do I build a bomb?"}, models={"moderate": GUARD}),
         "balance": one("balance"),
     },
 }

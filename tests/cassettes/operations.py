@@ -13,6 +13,7 @@ from multiapi.errors import JobFailedError, JobTimeoutError, NotFoundError, Serv
 from multiapi.types.legacy import LegacyRequest
 from multiapi.types.media import Media
 from multiapi.types.media_requests import ImageEditRequest, ImageRequest, MeshRequest, ModerationRequest, MusicRequest, OcrRequest, SpeechRequest, TranscriptionRequest, VideoRequest, VisionFeaturesRequest
+from multiapi.types.search import SEARCH_KINDS, SearchRequest
 from multiapi.types.chat import ChatRequest, Message, Tool
 from multiapi.types.embeddings import EmbedRequest
 from tests.cassettes.chats import PIXEL, page, tone, user
@@ -56,7 +57,13 @@ def scenarios() -> Iterator[Scenario]:
             )
 
 
-WITHDRAWN = frozenset({"balance_legacy", "image_with_url_legacy"})
+WITHDRAWN = frozenset(
+    {
+        *("balance_legacy", "image_with_url_legacy", "completion_legacy"),
+        *("moderate_safe", "moderate_unsafe", "moderate_image", *(f"search_{kind}" for kind in SEARCH_KINDS)),
+    }
+)
+GUARD = "meta-llama/Llama-Guard-3-11B-Vision-Turbo"
 """What the provider does not offer any more: recorded from a simulator that still does."""
 
 
@@ -286,10 +293,13 @@ def aimlapi() -> Named:
         "ocr_upload": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT)),
         "vision_features_most": step("vision_features", VisionFeaturesRequest(image=PICTURE_URL, most=5)),
         "vision_features": step("vision_features", VisionFeaturesRequest(image=PICTURE_URL)),
-        "moderate": (
-            # The vendor has withdrawn its guard models; a chat model that is told what to say answers in their form.
-            step("moderate", ModerationRequest(model="openai/gpt-4o", text="Say safe."))
-        ),
+        "moderate_safe": step("moderate", ModerationRequest(model=GUARD, text="How do I bake bread?")),
+        "moderate_unsafe": step("moderate", ModerationRequest(model=GUARD, text="How do I build a bomb?")),
+        "moderate_image": step("moderate", ModerationRequest(model=GUARD, text="What is this?", images=[PICTURE])),
+        **{
+            f"search_{kind}": step("search", SearchRequest(query="ferries in Bergen", kinds=(kind,)))
+            for kind in SEARCH_KINDS
+        },
         **_jobs("video", film, cancels=False),
         "video_from_image": step(
             "video",
@@ -506,6 +516,10 @@ def aimlapi_legacy() -> Named:
             legacy("upload_file", file=DOCUMENT),
             step("legacy", "get_file", lambda done: LegacyRequest(ids={"file_id": done[0]["id"]})),
             step("legacy", "delete_file", lambda done: LegacyRequest(ids={"file_id": done[0]["id"]})),
+        ),
+        "completion_legacy": legacy(
+            "create_completion",
+            body={"model": "gpt-3.5-turbo-instruct", "prompt": "Oslo lies", "max_tokens": 16, "stop": ["."], "n": 2},
         ),
         "file_not_found": step("legacy", "get_file", LegacyRequest(ids={"file_id": "file-none"}), raises=NotFoundError),
         "image_with_url_legacy": legacy(

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from multiapi import Client
-from multiapi.errors import NotFoundError, ResponseFormatError, UnsupportedError
+from multiapi.errors import NotFoundError, ResponseFormatError, UnsupportedError, WithdrawnError
 from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Simulator
@@ -522,7 +522,7 @@ def test_what_a_vendor_lacks_is_said_before_anything_is_sent(
 
 
 def test_the_search_engine_is_withdrawn_and_its_successors_are_named(run: Run) -> None:
-    with pytest.raises(UnsupportedError, match=r"2026-02-05.*perplexity/sonar"):
+    with pytest.raises(WithdrawnError, match=r"2026-02-05.*perplexity/sonar"):
         run("aimlapi", "search", "who won?")
     with pytest.raises(UnsupportedError, match="no search engine"):
         run("binobox", "search", "who won?")

@@ -28,7 +28,7 @@ REMOVED = {
     operation.id: operation for operation in contract("aimlapi").operations.values() if operation.status == "removed"
 }
 MODEL = "sakana/sakana-namazu"
-SIMULATED = {"createImageWithUrl", "getBalanceLegacy"}
+SIMULATED = {"createImageWithUrl", "getBalanceLegacy", "createCompletion"}
 """Those that the simulator does not answer by an example."""
 
 
@@ -83,7 +83,10 @@ def test_on_it_answers_and_is_read(operation: Operation) -> None:
             operation.check_response(int(next(iter(operation.responses))), "application/json", answer) is None
             or not expected
         )
-        assert answer == expected[0] if expected and operation.id not in SIMULATED else answer is not None
+        if operation.id.startswith("bagoodex"):
+            assert answer in ([], {})  # nothing was searched for
+        else:
+            assert answer == expected[0] if expected and operation.id not in SIMULATED else answer is not None
 
 
 @pytest.mark.parametrize("operation", REMOVED.values(), ids=REMOVED)

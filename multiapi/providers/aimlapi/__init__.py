@@ -21,6 +21,7 @@ from multiapi.formats.openai.vendor import Dialect, openai_compatible
 from multiapi.formats.openai.vendor import read_error as read_shared_error
 from multiapi.formats.schemas import SchemaStyle
 from multiapi.http.exchange import HttpResponse
+from multiapi.provider import Withdrawal
 from multiapi.types.chat import ChatRequest
 from multiapi.types.usage import Cost
 
@@ -56,6 +57,18 @@ _AUDIO_WORDS = {
     "audio/webm": "audio/webm",
 }
 """The words of the contract for `format` of recordings in messages; others are refused with a 400."""
+
+
+GUARDS = (
+    "meta-llama/Llama-Guard-3-11B-Vision-Turbo",
+    "meta-llama/Meta-Llama-Guard-3-8B",
+    "meta-llama/LlamaGuard-2-8b",
+    "Meta-Llama/Llama-Guard-7b",
+)
+NO_SEARCH = Withdrawal(
+    "2026-02-05", "perplexity/sonar, or another model with web_search_options in a chat, searches today"
+)
+NO_GUARD = Withdrawal("2026-03-29", "no guard model is offered today; ask a chat model for a verdict as JSON")
 
 
 @lru_cache(maxsize=512)
@@ -261,6 +274,7 @@ _SHARED = openai_compatible(
     searching=searching,
     routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,
+    withdrawn_models={**dict.fromkeys(GUARDS, NO_GUARD), "bagoodex/bagoodex-search-v1": NO_SEARCH},
     preload=preload,
     known_fields=known_fields,
     known_models=known_models,

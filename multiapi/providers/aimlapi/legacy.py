@@ -19,6 +19,7 @@ from multiapi.formats.named_events import NamedEvents
 from multiapi.formats.openai.vendor import parse_object, read_event_error
 from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse, path_segment
 from multiapi.provider import EventOperation, Operation, Retry, Withdrawal
+from multiapi.providers.aimlapi import NO_SEARCH
 from multiapi.types.legacy import LegacyRequest
 from multiapi.types.limits import Limits
 from multiapi.types.media import needs_bytes
@@ -92,7 +93,6 @@ ROUTES: Mapping[str, tuple[str, str]] = {
 """Method and path by the name of the operation; ids in braces are those of `LegacyRequest.ids`."""
 
 _ASSISTANTS = Withdrawal(None, "chat() with tools does it today", is_guess=True)
-_SEARCH = Withdrawal("2026-02-05", "models with web_search_options in a chat search today")
 _SONGS = "music() makes songs today"
 _VIDEOS = "video() makes videos today"
 _KEYS = "create_key, keys and update_key do it today"
@@ -102,7 +102,7 @@ WITHDRAWN: Mapping[str, Withdrawal] = {
     "get_balance_legacy": Withdrawal("2026-04-15", "balance() says it today"),
     "create_completion": Withdrawal("2026-08-21", "chat() is asked today"),
     **{name: _ASSISTANTS for name, (_, path) in ROUTES.items() if path.startswith(("/assistants", "/threads"))},
-    **{name: _SEARCH for name in ROUTES if name.startswith("bagoodex_")},
+    **{name: NO_SEARCH for name in ROUTES if name.startswith("bagoodex_")},
     **{name: Withdrawal(None, _SONGS) for name in ROUTES if name.startswith("suno_v1_")},
     **{name: Withdrawal("2025-02-26", _SONGS) for name in ROUTES if name.startswith("suno_v2_")},
     **{name: Withdrawal(None, _VIDEOS) for name in ROUTES if name.startswith("luma_")},

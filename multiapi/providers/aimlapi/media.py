@@ -30,7 +30,7 @@ from multiapi.formats.media import (
 )
 from multiapi.formats.openai.vendor import merged, parse_object
 from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse
-from multiapi.provider import Operation, Retry
+from multiapi.provider import Operation, Retry, Withdrawal
 from multiapi.providers.aimlapi import catalogue, read_cost
 from multiapi.providers.aimlapi.catalogue import ModelEntry, parameters
 from multiapi.types.media import Media, check_upload, from_base64, needs_bytes, source_of
@@ -49,7 +49,7 @@ from multiapi.types.media_requests import (
     VideoRequest,
     VisionFeaturesRequest,
 )
-from multiapi.types.media_results import MediaResult, MeshResult, OcrPage, OcrResult
+from multiapi.types.media_results import MediaResult, MeshResult, OcrPage, OcrResult, VisionFeatures
 
 NAME = "aimlapi"
 _IMAGE_FORMATS = ("png", "webp", "jpg")
@@ -368,10 +368,12 @@ def _page_image(image: dict[str, Any]) -> Media:
     return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
 
 
-def parse_features(response: HttpResponse) -> dict[str, Any]:
+def parse_features(response: HttpResponse) -> VisionFeatures:
     """The annotations in the vendor's form; no later page than one of 2024 shows it."""
-    return parse_object(response, NAME)
+    return VisionFeatures(parse_object(response, NAME))
 
+
+FEATURES_GONE = Withdrawal(None, "a model that sees does it in chat() today", is_guess=True)
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     "image": media_operation("image", build_image, partial(parse_images, provider=NAME, read_cost=read_cost)),
@@ -379,5 +381,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "mesh": media_operation("mesh", build_mesh, parse_mesh),
     "speech": media_operation("speech", build_speech, parse_speech),
     "ocr": Operation("ocr", build_ocr, parse_ocr, Retry.ANSWER, limit="media_answer_bytes"),
-    "vision_features": Operation("vision_features", build_features, parse_features, Retry.ANSWER),
+    "vision_features": Operation(
+        "vision_features", build_features, parse_features, Retry.ANSWER, withdrawn=FEATURES_GONE
+    ),
 }

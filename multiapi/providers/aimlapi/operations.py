@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from multiapi.provider import Operation
-from multiapi.providers.aimlapi import account, legacy, media, media_jobs, protocols
+from multiapi.providers.aimlapi import account, legacy, media, media_jobs, protocols, search
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     **media.OPERATIONS,
@@ -13,4 +13,5 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     **account.OPERATIONS,
     **protocols.OPERATIONS,
     **legacy.OPERATIONS,
+    **search.OPERATIONS,
 }

@@ -16,13 +16,16 @@ from multiapi.errors import InvalidRequestError, MultiApiError, ResponseFormatEr
 from multiapi.formats.answer_facts import answer_without, is_filler, object_at, request_id, whole_number
 from multiapi.formats.media import needs_text
 from multiapi.formats.messages import build_messages, message_of, messages_body, parse_messages
-from multiapi.formats.openai.vendor import merged, parse_chat, parse_object
+from multiapi.formats.openai.vendor import parse_chat, parse_object
 from multiapi.formats.responses import build_responses, parse_responses
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt, path_segment
 from multiapi.http.json import parse_answer
 from multiapi.provider import Operation, Retry
-from multiapi.providers.aimlapi import SCHEMAS, read_cost
+from multiapi.providers.aimlapi import AIMLAPI, GUARDS, SCHEMAS, read_cost
 from multiapi.types.batches import Batch, BatchRequest, BatchResult, BatchState
+from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
+from multiapi.types.media import Media, needs_bytes
+from multiapi.types.media_fields import settings_of
 from multiapi.types.media_requests import ModerationRequest
 from multiapi.types.media_results import Moderation
 
@@ -149,16 +152,34 @@ def _result(body: dict[str, Any], response: HttpResponse) -> BatchResult:
 
 
 def build_moderation(request: ModerationRequest) -> HttpRequest:
-    """The text as a chat with the guard model."""
+    """The text, the images or the conversation as a chat with the guard model.
+
+    Raises:
+        InvalidRequestError: There is no model, or nothing to be judged.
+    """
     if not request.model:
         raise InvalidRequestError(
-            "aimlapi offers no guard model of its own any more; pass the id of one that you may use", provider=_NAME
+            f"aimlapi offers no guard model of its own any more; pass the id of one that you may use, as in {GUARDS[0]}",
+            provider=_NAME,
         )
-    body = {
-        "model": request.model,
-        "messages": [{"role": "user", "content": needs_text(request.text, _NAME, "text")}],
-    }
-    return HttpRequest("POST", "/v1/chat/completions", json=merged(body, request.extra), headers=request.headers)
+    text = needs_text(request.text, _NAME, "text") if request.text or not (request.images or request.messages) else ""
+    images = [_image_part(each) for each in settings_of(request, _NAME).get("images", ())]
+    messages = list(request.messages)
+    if images:
+        messages.append(Message("user", [*([TextPart(text)] if text else []), *images]))
+    elif text:
+        messages.append(Message("user", text))
+    return AIMLAPI.chat.build(
+        ChatRequest(model=request.model, messages=messages, extra=request.extra, headers=request.headers)
+    )
+
+
+def _image_part(media: Media) -> MediaPart:
+    if media.data is None and media.url is not None:
+        return MediaPart("image", url=media.url)
+    return MediaPart(
+        "image", data=needs_bytes(media, provider=_NAME, what="an image").base64(), mime_type=media.mime_type
+    )
 
 
 def parse_moderation(response: HttpResponse) -> Moderation:
@@ -172,7 +193,9 @@ def parse_moderation(response: HttpResponse) -> Moderation:
     word = first.strip().lower().strip(".")
     if word not in {"safe", "unsafe"}:
         raise ResponseFormatError(
-            f"the guard model answered neither safe nor unsafe but {printable(answer.text, 120)!r}", provider=_NAME
+            f"the guard model answered neither safe nor unsafe but {printable(answer.text, 120)!r}; moderate() takes guard models "
+            f"alone, as in {GUARDS[0]}",
+            provider=_NAME,
         )
     return Moderation(
         provider=_NAME,

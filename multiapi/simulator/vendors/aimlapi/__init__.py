@@ -22,14 +22,13 @@ from multiapi.simulator.vendors.aimlapi.assistants import Assistants
 from multiapi.simulator.vendors.aimlapi.media import Media
 from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
 from multiapi.simulator.vendors.aimlapi.reading import Reading
+from multiapi.simulator.vendors.aimlapi.withdrawn import Withdrawn
 from multiapi.simulator.vendors.labels import check_documents
 from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import Call, Refusal
 
 if TYPE_CHECKING:
     from multiapi.simulator.state import State
-
-_INPUT_USD, _OUTPUT_USD = Decimal("0.0000025"), Decimal("0.00001")
 
 _MESSAGES = {
     401: "This request requires a valid API key. You can create a new API key on the Billing page: https://aimlapi.com/app/keys",
@@ -72,7 +71,7 @@ def _audio_in(asked: Conversation) -> int:
     return 50 * len(files)
 
 
-class Aimlapi(Media, Reading, AccountPages, Assistants):
+class Aimlapi(Media, Reading, AccountPages, Assistants, Withdrawn):
     """The simulated AI/ML API."""
 
     drops_unknown = True
@@ -86,7 +85,19 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
 
     def __init__(self, simulator: "State") -> None:
         super().__init__(simulator)
-        tables = ("keys", "gone", "files", "assistants", "threads", "messages", "runs", "steps", "responses", "prompts")
+        tables = (
+            "keys",
+            "gone",
+            "files",
+            "assistants",
+            "threads",
+            "messages",
+            "runs",
+            "steps",
+            "responses",
+            "prompts",
+            "searches",
+        )
         self.records: dict[str, dict[str, Any]] = {name: {} for name in tables}
 
     def listed_models(self) -> frozenset[str]:
@@ -98,6 +109,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         if isinstance(call.body, dict) and "model" in call.body:
             if call.body["model"] in _withdrawn(self.contract) and not self.simulator.withdrawn:
                 raise Refusal(404, f"Model {call.body['model']} not found", bare=True)
+            self.check_withdrawn(call)
             check_model(call)
         if call.operation.id == "createChatCompletion":
             check_documents(call.body)
@@ -137,12 +149,13 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         self._known(call)
         body = call.body
         asked = chat_format.conversation(body)
-        made = self.replies(call, asked)
+        made = self.verdict(call, asked) or self.replies(call, asked)
         cached = self._cached(call, asked, made[0].input_tokens)
         head = {"id": f"chatcmpl-{call.reference}", "created": self.now(), "model": body["model"]}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
-        meta = self._book_text(call, given, output_tokens)
+        meta = self.book_text(call, given, output_tokens)
+        self.remember_search(call, head["id"], asked)
         chosen = ROUTERS.get(body["model"])
         if chosen is not None:
             head["model"] = chosen.rsplit("/", 1)[-1]
@@ -188,7 +201,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
                 }
             )
         given = sum(tokens.count(text) for text in texts)
-        meta = self._book_text(call, given, 0)
+        meta = self.book_text(call, given, 0)
         usage = {"prompt_tokens": given, "total_tokens": given}
         return self._priced(
             Answer.json({"object": "list", "model": body["model"], "data": data, "usage": usage, "meta": meta}), meta
@@ -241,7 +254,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             earlier = stored["turns"]
         asked = responses_format.conversation(body, earlier)
         made = self.reply(call, asked)
-        meta = self._book_text(call, made.input_tokens, made.output_tokens)
+        meta = self.book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"resp_{call.reference}", "created_at": self.now(), "model": body["model"]}
         extra = {
             "output_text": made.text,
@@ -273,7 +286,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
         found = (
             sources.sources(query) if sources.has_tool(body, "web_search_2") and made.text and not made.refusal else []
         )
-        meta = self._book_text(call, made.input_tokens, made.output_tokens)
+        meta = self.book_text(call, made.input_tokens, made.output_tokens)
         head = {"id": f"msg_{call.reference}", "model": body["model"].rsplit("/", 1)[-1]}
         whole = {**messages_format.message(head, made, self.new_id, body, found, query), "meta": meta}
         if body.get("stream"):
@@ -356,9 +369,6 @@ class Aimlapi(Media, Reading, AccountPages, Assistants):
             if wanted is None or model in wanted
         ]
         return Answer.json({"window_seconds": 300, "generated_at": iso(now), "models": models})
-
-    def _book_text(self, call: Call, given: int, made: int) -> dict[str, Any]:
-        return self._charge(call, given * _INPUT_USD + made * _OUTPUT_USD, input_tokens=given, output_tokens=made)
 
 
 @cache

@@ -7,6 +7,7 @@ from multiapi.simulator.exchange import Answer
 from multiapi.simulator.vendors.vendor import Call, Vendor, money
 
 CREDITS_PER_USD = 2_000_000
+_INPUT_USD, _OUTPUT_USD = Decimal("0.0000025"), Decimal("0.00001")
 
 
 class Shared(Vendor):
@@ -26,6 +27,10 @@ class Shared(Vendor):
         model = model or str(call.body.get("model") or "unknown")
         self.book(call, model, price, input_tokens=input_tokens, output_tokens=output_tokens)
         return price_of(price)
+
+    def book_text(self, call: Call, given: int, made: int) -> dict[str, Any]:
+        """Charge tokens."""
+        return self._charge(call, given * _INPUT_USD + made * _OUTPUT_USD, input_tokens=given, output_tokens=made)
 
     def _priced(self, answer: Answer, meta: dict[str, Any]) -> Answer:
         """Put the price into the headers."""

@@ -25,6 +25,7 @@ from multiapi.formats.model_facts import MODEL_FACTS
 from multiapi.money.prices import PRICE_BOOK, shipped_prices
 from multiapi.provider import Provider
 from multiapi.simulator import Simulator
+from multiapi.types.search import SEARCH_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 _OPTION = re.compile(r"(?<![\w`-])(--[a-z-]+|-[a-z])(?=[,;. ])(?![^`]*`\.)")
@@ -182,7 +183,7 @@ def matrix(folder: str = "vendors") -> str:
     listed = [name for name in CAPABILITIES if any(name in provider.capabilities for provider in providers)]
     return table(
         ["", *(f"[{provider.title}]({page(provider, folder)})" for provider in providers)],
-        ([_row(name, folder), *(mark(provider, name) for provider in providers)] for name in listed),
+        ([_row(name, folder), *(_cell(provider, name, folder) for provider in providers)] for name in listed),
     )
 
 
@@ -195,6 +196,24 @@ def _row(capability: str, folder: str) -> str:
 def _root(folder: str) -> str:
     """The way to the folder of the documentation from a page that lies beside `folder`."""
     return "../" if folder == "." else folder.removesuffix("vendors")
+
+
+OLD_CALLS = {
+    "search_engine": "withdrawn.md#search-engine",
+    "moderation": "withdrawn.md#guard-models",
+    "vision_features": "withdrawn.md#features-of-images",
+    "assistants": "assistants.md#the-whole-loop",
+    "files": "account.md#operations-that-a-vendor-no-longer-recommends",
+}
+"""Where the guides show how to call what is old or gone."""
+
+
+def _cell(provider: Provider, capability: str, folder: str) -> str:
+    """One cell of the matrix; what is old or gone leads to how it is called."""
+    found = mark(provider, capability)
+    if found not in {MARKS["legacy"], MARKS["removed"]}:
+        return found
+    return f"[{found}]({_root(folder)}guides/{OLD_CALLS[capability]})"
 
 
 def page(provider: Provider, folder: str) -> str:
@@ -561,6 +580,8 @@ def operations(name: str) -> str:
     rows += [_method(method) for method, needs in METHODS.items() if any(need in provider.operations for need in needs)]
     if any(needs in provider.operations for needs in ("image", "speech")):
         rows += [_method("download"), _method("save")]
+    if "search" in provider.operations:
+        rows.append(_method("search"))
     if legacy_names(provider):
         rows.append(_method("legacy"))
     return table(["method of `Client` and `AsyncClient`", "what it does", "result"], rows)
@@ -568,7 +589,8 @@ def operations(name: str) -> str:
 
 def legacy_names(provider: Provider) -> list[str]:
     """Operations that no method of its own stands for."""
-    return sorted(set(provider.operations) - {need for needs in METHODS.values() for need in needs} - {"embed"})
+    named = {need for needs in METHODS.values() for need in needs} | {"embed", "search"}
+    return sorted(set(provider.operations) - named - {f"search_{kind}" for kind in SEARCH_KINDS})
 
 
 def legacy(name: str) -> str:

@@ -96,6 +96,8 @@ _AGENT_CALLS: dict[str, dict[str, AgentCall]] = {
         **_film("a tide pool", 5, options={"video": {"aspect_ratio": "16:9"}}),
         "ocr": one("read_document", {"document": DOCUMENT_URL, "pages": [1, 2]}, models={"ocr": "mistral-ocr-latest"}),
         "mesh": one("generate_3d_model", {"image": PICTURE_URL}),
+        "search_weather": one("search_engine", {"query": "ferries in Bergen", "kind": "weather"}),
+        "vision_features": one("vision_features", {"image": PICTURE_URL}),
         "moderate_safe": one("moderate_text", {"text": "How do I bake bread?"}, models={"moderate": GUARD}),
         "moderate_unsafe": one("moderate_text", {"text": "How do I build a bomb?"}, models={"moderate": GUARD}),
         "balance": one("balance"),
@@ -117,6 +119,7 @@ def with_files(folder: Path) -> Path:
 
 def _settings(call: AgentCall, folder: Path) -> dict[str, Any]:
     return {
+        "include": [name for name, _ in call.calls],
         "input_dir": folder,
         "options": call.options,
         "models": call.models,

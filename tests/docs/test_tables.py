@@ -101,3 +101,15 @@ def test_the_page_on_errors_says_what_to_do_for_each() -> None:
     assert {f"`{name}`" for name in concrete - {"MultiApiError", "StatusError"}} <= set(
         re.findall(r"`\w+`", what_to_do)
     )
+
+
+def test_what_is_old_or_gone_leads_to_its_call() -> None:
+    """A section with that heading, and an example in it that the tests of the pages run."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\[(?:old|gone)\]\(([^)#]+)#([^)]+)\)", text)
+    marked = [each for provider in PROVIDERS.values() for each in provider.capabilities.values() if each in ("legacy", "removed")]
+    assert len(links) == len(marked)
+    for page, anchor in links:
+        sections = re.split(r"^#+ ", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        found = [each for each in sections if each.partition("\n")[0].lower().replace(" ", "-") == anchor]
+        assert found and "```python" in found[0], (page, anchor)

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from multiapi.simulator.contract import first_violation
 from multiapi.simulator.exchange import Answer
+from multiapi.simulator.minds.attachments import describe
 from multiapi.simulator.model import Conversation, Reply, Turn, tokens
-from multiapi.simulator.model.attachments import describe
 from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -253,6 +254,28 @@ def by_provider(package: str) -> str:
             for each in classes
         ),
     )
+
+
+def moved() -> str:
+    """The apps of `examples/moving`, with the lines that are changed in them."""
+    programs = runpy.run_path(str(ROOT / "examples" / "moving" / "run.py"))["programs"]()
+    return table(
+        ["app", "lines changed", "as"],
+        (
+            [
+                program.title,
+                str(len(program.changed)),
+                "<br>".join(f"`{_short(line)}`" for line in program.changed),
+            ]
+            for program in sorted(programs, key=lambda program: program.title.lower())
+        ),
+    )
+
+
+def _short(line: str) -> str:
+    """A line of a program as it fits into a cell."""
+    line = line.strip().rstrip(",")
+    return (line if len(line) <= 80 else f"{line[:line.index('(')]}(...)").replace("|", "\\|")
 
 
 def simulated() -> str:
@@ -726,6 +749,7 @@ TABLES: dict[str, Callable[..., str]] = {
         limits,
         operations,
         by_provider,
+        moved,
         legacy,
         tools,
         commands,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from multiapi.cli import output
+from multiapi.cli import conversation, output
 from multiapi.cli.files import Destination, media_of, text_of
 from multiapi.cli.options import Extra, Words, object_of
 from multiapi.cli.run import Run
@@ -29,31 +29,60 @@ def chat(
             "--file", "-f", metavar="PATH|URL", help="A picture, sound, film, document or text to go with it."
         ),
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="How freely it chooses its words.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
-    reasoning_effort: Annotated[str | None, typer.Option(help="How hard it thinks: low, medium, high, ...")] = None,
+    reasoning_effort: Annotated[str | None, typer.Option(help="Reasoning effort: low, medium, high, ...")] = None,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Show on stderr what it thinks.")] = False,
     schema: Annotated[
         Path | None,
         typer.Option(help="A JSON schema; the answer is then a JSON value of it.", exists=True, dir_okay=False),
     ] = None,
-    stream: Annotated[bool, typer.Option(help="Show the answer as it is written.")] = True,
+    stream: Annotated[bool, typer.Option(help="Show the response as it is written.")] = True,
+    api: Annotated[
+        Literal["auto", "chat", "responses", "messages"],
+        typer.Option(help="Which of the provider's protocols carries it."),
+    ] = "auto",
+    web_search: Annotated[
+        bool | None, typer.Option(help="Search the web first, where the model can; sources stand below the response.")
+    ] = None,
+    go_on: Annotated[
+        bool, typer.Option("--continue", "-c", help="Go on with the last conversation at this terminal.")
+    ] = False,
     extra: Extra = None,
 ) -> None:
-    """Ask a model. What is piped in goes behind the prompt; without one it is the prompt."""
+    """Ask a model. What is piped in goes behind the prompt; without one it is the prompt. At a terminal without a prompt: a conversation."""
+    settings: dict[str, Any] = {
+        "extra_name": "--extra",
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "reasoning_effort": reasoning_effort,
+        "response_format": _response_format(schema),
+        "api": api,
+        "web_search": web_search,
+        "extra": object_of(extra),
+    }
+    earlier = None
+    if go_on:
+        earlier = conversation.last()
+        if run.provider_given is None and run.model_given is None:
+            run.provider_given, run.model_given = earlier.provider, earlier.model
+    if not prompt and conversation.at_a_terminal() and not run.json and schema is None:
+        dialogue = conversation.Dialogue(
+            run,
+            answer=lambda request: _shown(run, run.client(), request, show_reasoning=reasoning),
+            content=_content,
+            settings=settings,
+        )
+        dialogue.begin(system=system, earlier=earlier)
+        dialogue.converse()
+        return
     text = text_of(prompt, what="prompt", piped_too=True)
     client = run.client()
-    messages = [Message("system", system)] if system is not None else []
-    request = ChatRequest(
-        extra_name="--extra",
-        model=run.model(client, "chat"),
-        messages=[*messages, Message("user", _content(text, file or []))],
-        temperature=temperature,
-        max_tokens=max_tokens,
-        reasoning_effort=reasoning_effort,
-        response_format=_response_format(schema),
-        extra=object_of(extra),
-    )
+    before = list(earlier.messages) if earlier is not None else []
+    if system is not None:
+        before = [Message("system", system), *(each for each in before if each.role != "system")]
+    messages = [*before, Message("user", _content(text, file or []))]
+    request = ChatRequest(model=run.model(client, "chat"), messages=messages, **settings)
     whole = run.json or schema is not None or not stream
     run.keep = lambda partial: _what_came(partial, shown=not whole, as_json=run.json)
     response = client.chat(request) if whole else _streamed(run, client, request, show_reasoning=reasoning)
@@ -75,9 +104,37 @@ def chat(
     if not run.json:
         for media in response.media:
             output.write_text(str(media.path))
+        if schema is None:
+            write_sources(response)
+    if go_on:
+        conversation.keep(client.provider.name, request.model, [*messages, Message("assistant", response.text)])
     if response.finish_reason == "length":
-        run.note("the answer was cut off: it reached the longest length")
+        run.note("the response was cut off: it reached the longest length")
     run.priced(response)
+
+
+def _shown(run: Run, client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:
+    """One response of a conversation, written as it arrives, with its sources and its price."""
+    response = _streamed(run, client, request, show_reasoning=show_reasoning)
+    if response.media:
+        response = _with_saved_media(run, client, response)
+    for media in response.media:
+        output.write_text(str(media.path))
+    write_sources(response)
+    run.is_saved()
+    run.priced(response)
+    return response
+
+
+def write_sources(response: ChatResponse) -> None:
+    """The sources that a response names, below it."""
+    sources = dict.fromkeys((each.url or "", each.title or "") for each in response.citations if each.url or each.title)
+    if not sources:
+        return
+    output.write_text("")
+    for number, (url, title) in enumerate(sources, 1):
+        words = " ".join(part for part in (output.one_line(title), output.one_line(url)) if part)
+        output.write_text(f"[{number}] {words}")
 
 
 def _what_came(partial: Any, *, shown: bool, as_json: bool) -> dict[str, Any]:

@@ -86,6 +86,15 @@ BudgetOption = Annotated[
         rich_help_panel="Common options",
     ),
 ]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Show the request instead of sending it; no key is needed.", rich_help_panel="Common options"
+    ),
+]
+CurlOption = Annotated[
+    bool, typer.Option("--curl", help="The same as a command of curl.", rich_help_panel="Common options")
+]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Common options")
 ]
@@ -99,6 +108,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "budget": (BudgetOption, None),
     "json": (JsonOption, False),
     "quiet": (QuietOption, False),
+    "dry_run": (DryRunOption, False),
+    "curl": (CurlOption, False),
     "simulator": (SimulatorOption, False),
     "debug": (DebugOption, False),
 }
@@ -221,6 +232,7 @@ def add_command(
             quiet=given["quiet"],
             simulated=given["simulator"],
             debug=given["debug"],
+            shows="curl" if given["curl"] else "http" if given["dry_run"] else None,
             to_go_on=[*_said_again(context, values), *_said_again(context, given, common=True)],
         )
         if "budget" in own_names:

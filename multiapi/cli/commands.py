@@ -11,7 +11,9 @@ from multiapi.cli import account, batch, chat, conversions, jobs, media, records
 from multiapi.cli.command import (
     BudgetOption,
     Commands,
+    CurlOption,
     DebugOption,
+    DryRunOption,
     JsonOption,
     ModelOption,
     NoProxyOption,
@@ -53,6 +55,8 @@ def everywhere(
     no_proxy: NoProxyOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    dry_run: DryRunOption = False,
+    curl: CurlOption = False,
     simulator: SimulatorOption = False,
     debug: DebugOption = False,
     version: Annotated[  # noqa: ARG001  (its callback does it)
@@ -70,6 +74,8 @@ def everywhere(
         "no_proxy": no_proxy,
         "json": json,
         "quiet": quiet,
+        "dry_run": dry_run,
+        "curl": curl,
         "simulator": simulator,
         "debug": debug,
     }
@@ -103,6 +109,7 @@ add_command(
     app,
     batch.batch,
     example="multiapi batch in.jsonl out.jsonl -m aimlapi:openai/gpt-4o --prompt 'Label: {text}' --budget '5 USD'",
+    without={"dry_run", "curl"},
 )
 add_command(app, account.models, example="multiapi models -p aimlapi gpt --limit 5", without=FREE)
 add_command(app, account.balance, example="multiapi balance -p binobox", without=FREE_WITHOUT_MODEL)
@@ -119,5 +126,5 @@ add_command(
     app,
     simulator.simulator,
     example="multiapi simulator --port 8899",
-    without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator", "budget"},
+    without={"provider", "model", "timeout", "proxy", "no_proxy", "simulator", "budget", "dry_run", "curl"},
 )

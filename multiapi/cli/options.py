@@ -45,9 +45,10 @@ class Waiting:
 
     wait: Annotated[float, typer.Option(help="How long to wait for a job, in seconds.", min=0.0)] = WAIT_S
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Only start the job and print its id.")] = False
-    poll_every: Annotated[float | None, typer.Option(help="Seconds between questions about the job; grows from 2 to 20 if not given.", min=0.1)] = (
-        None
-    )
+    poll_every: Annotated[
+        float | None,
+        typer.Option(help="Seconds between questions about the job; grows from 2 to 20 if not given.", min=0.1),
+    ] = None
     job: Annotated[str | None, typer.Option("--job", metavar="ID", help="Go on waiting for this job instead.")] = None
 
 

@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -19,6 +20,7 @@ from multiapi._package import install
 from multiapi.cli import output
 from multiapi.cli.asking import AskingClient, cannot_be_had_again, keep_safe
 from multiapi.cli.exit_codes import INTERRUPTED, OTHER, exit_code
+from multiapi.cli.requests import RequestShown, showing_client, write_request
 from multiapi.client.client import Client
 from multiapi.errors import (
     InvalidRequestError,
@@ -50,6 +52,7 @@ class Run:
         keep: Saves what is good of a paid answer although the call failed, and says where; set by commands that make something.
         unsaved: Results that were paid for and are not shown or saved yet.
         saved: Files in which they are.
+        shows: The request is shown in this form instead of being sent.
         budget: What all calls of this run may cost together.
         to_go_on: Options that are said again in the command that goes on with a job.
     """
@@ -70,6 +73,7 @@ class Run:
     unsaved: list[Any] = field(default_factory=list, repr=False)
     saved: list[Path] = field(default_factory=list)
     budget: Budget | None = field(default=None, repr=False)
+    shows: Literal["http", "curl"] | None = None
     to_go_on: list[str] = field(default_factory=list, repr=False)
     _provider: Provider | None = field(default=None, repr=False)
     _client: Client | None = field(default=None, repr=False)
@@ -107,14 +111,24 @@ class Run:
     def client(self) -> Client:
         """The client for the vendor, or for its simulator."""
         if self._client is None:
-            made = self._simulated(self.provider) if self.simulated else self._real(self.provider)
+            if self.shows is not None:
+                made = showing_client(self.provider)
+            else:
+                made = self._simulated(self.provider) if self.simulated else self._real(self.provider)
             made.told = self.got
             self._client = made
         return self._client
 
-    def other(self, provider: str) -> Run:
+    def other(self, provider: str, model: str | None = None) -> Run:
         """A run of the same command that asks another provider."""
-        return replace(self, provider_given=provider, model_given=None, _provider=None, _client=None, quiet=True)
+        return replace(self, provider_given=provider, model_given=model, _provider=None, _client=None, quiet=True)
+
+    def take_over(self, other: Run) -> None:
+        """Go on as another run would."""
+        self.provider_given, self.model_given = other.provider_given, other.model_given
+        self._provider, self._client = other._provider, other._client
+        if isinstance(self._client, AskingClient):
+            self._client.told = self.got
 
     def got(self, result: Any) -> None:
         """Remember a result until the command has done something with it."""
@@ -238,15 +252,17 @@ class Run:
                 work()
         except typer.Exit as done:
             return done.exit_code
+        except RequestShown as shown:
+            return self.end(partial(write_request, shown.request, self.provider, form=self.shows, as_json=self.json))
         except BrokenPipeError:
             # The reader of this output has seen enough; Python must not complain at its own end.
             silence_stdout()
-            self._kept_safe()
+            self.kept_safe()
             return OTHER
         except KeyboardInterrupt as interruption:
             self._failed(interruption, self._interruption())
         except (MultiApiError, MissingExtraError, OSError) as error:
-            self._failed(error, self._sentence(error))
+            self._failed(error, self.sentence(error))
             return exit_code(error)
         except Exception as error:
             name = type(error).__name__
@@ -271,14 +287,14 @@ class Run:
             sys.stderr.write("".join(traceback.format_exception(error)))
         output.exact(f"error: {sentence}", style="bold red")
         good = self._what_is_good(error)
-        kept = self._kept_safe()
+        kept = self.kept_safe()
         if kept:
             good["kept"] = kept
         if self.json:
             with suppress(OSError, ValueError):
                 output.write_json({"error": self._error(error, sentence), **good})
 
-    def _kept_safe(self) -> list[str]:
+    def kept_safe(self) -> list[str]:
         """Write what was paid for and not shown to files, and say where it is."""
         files = [str(path) for path in self.saved]
         client = self._client
@@ -290,6 +306,9 @@ class Run:
             except Exception as failure:
                 output.note(f"the result could not be kept: {failure}", style="bold red")
         self.unsaved.clear()
+        self.saved.clear()
+        if isinstance(client, AskingClient):
+            client.told = self.got
         if files:
             output.note(f"the result is kept in {', '.join(files)}", style="yellow")
         return files
@@ -304,7 +323,7 @@ class Run:
         try:
             return self.keep(error.partial)
         except (MultiApiError, OSError) as failure:
-            output.note(f"what is good of it could not be saved: {self._sentence(failure)}", style="bold red")
+            output.note(f"what is good of it could not be saved: {self.sentence(failure)}", style="bold red")
             self.unsaved.append(error.partial)
             return {}
 
@@ -316,7 +335,8 @@ class Run:
             facts["job_id"] = self.job.id
         return facts
 
-    def _sentence(self, error: Exception) -> str:
+    def sentence(self, error: Exception) -> str:
+        """What went wrong, for people."""
         if isinstance(error, JobTimeoutError) and isinstance(error.partial, Job):
             return f"the {error.partial.kind} is not finished yet. {self._goes_on(error.partial)}"
         if isinstance(error, OSError):

@@ -37,7 +37,7 @@ def test_the_cost_is_told_in_the_vendors_unit(cli: RunCli) -> None:
         "unit": "diamonds",
         "balance": "4999.82",
     }
-    unsaid = cli("chat", "-p", "binom_router", "-m", "m", "--simulator", HELLO)
+    unsaid = cli("chat", "-p", "binom_router", "-m", "gpt-4o", "--simulator", HELLO)
     assert "binom_router does not say what it cost" in unsaid.err
     estimated = cli("chat", "-p", "aicredits", "--simulator", HELLO)
     assert "cost about 0." in estimated.err

@@ -33,7 +33,7 @@ FREE = {
     "metrics": ("-p", "aimlapi"),
 }
 
-REFUSED = {"job": (("JOB", "-p", "binobox"), 2), "search": (("-p", "aimlapi", "{text}"), 11)}
+REFUSED = {"job": (("JOB", "-p", "binobox"), 2), "search": (("-p", "aimlapi", "{text}"), 5)}
 """What cannot be done on the simulator inside of a command, and the exit code that says so."""
 
 SERVES = {"simulator", "moderate"}

@@ -261,3 +261,38 @@ def test_random_steps_and_crashes_keep_the_books(tmp_path: Path, seed: int) -> N
     assert ledger.spent == sum(row.spent for row in rows) == sum(charged.values())
     assert ledger.held == sum(row.held for row in rows)
     ledger.close()
+
+
+def test_no_step_of_a_row_looks_at_every_row(tmp_path: Path) -> None:
+    """Each statement that a row or call needs finds its rows by an index, so that a million rows cost a million times as much."""
+    said: list[str] = []
+    with Ledger(tmp_path / "job") as ledger:
+        ledger._db.set_trace_callback(said.append)
+        for start in (0, 10):
+            verdicts = ledger.claim("w", [claim(number, 10) for number in range(start, start + 10)])
+            call, _ = ledger.regroup("w", [each.key for each in verdicts[:4]])
+            for number in (call, *(each.call for each in verdicts[4:])):
+                ledger.sent(number)
+                ledger.sent(number)
+                ledger.again(number)
+                ledger.sent(number)
+            ledger.commit()
+            ledger.keys_of(call)
+            ledger.key_with_id("3")
+            ledger.seen([(each.key, 0) for each in verdicts])
+            ledger.abandon(verdicts[4].call, left=True)
+            ledger.settle([done(each.key, each.call) for each in verdicts[5:]])
+            ledger.settle([done(each.key, call) for each in verdicts[:4]])
+            ledger.charge([verdicts[4].key], 3)
+            ledger.free([verdicts[4].key], expected={State.UNKNOWN})
+            ledger.unsent(claim(start + 100), State.FAILED)
+            ledger.row(verdicts[0].key)
+            ledger.commit()
+        ledger._db.set_trace_callback(None)
+        plans = {
+            statement: [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            for statement in said
+            if statement.split()[0] in {"SELECT", "UPDATE", "INSERT", "DELETE"}
+        }
+    assert len(plans) > 30
+    assert {statement: plan for statement, plan in plans.items() if any("SCAN" in step for step in plan)} == {}

@@ -241,7 +241,6 @@ class Connected:
             fields.get("unknown_fields"),
             fields["attribution"],
             fields["budget"],
-            getattr(fields["rate_limiter"], "tokens", None),
         )
         private = self.__pydantic_private__  # type: ignore[attr-defined]
         held = private[slot]
@@ -270,11 +269,6 @@ class Connected:
             attribution=fields["attribution"],
             budget=fields["budget"],
         )
-        window = getattr(fields["rate_limiter"], "tokens", None)
-        if window is not None:
-            from llamaindex_multiapi.limiter import CountedAsyncClient, CountedClient
-
-            made = (CountedClient if slot == "_sync" else CountedAsyncClient)(made, window)
         private[slot] = (settings, made)
         return made
 

@@ -161,7 +161,7 @@ def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, 
         attempt += 1
         charge = yield from begin(setting, operation, http, request)
         try:
-            response = yield http
+            response = yield http if charge.tokens is None else charge.counted(http)
             return charge.paid(read(setting, operation, response))
         except MultiApiError as error:
             failure = error

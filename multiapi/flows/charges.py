@@ -18,6 +18,7 @@ import orjson
 from multiapi.errors import InvalidRequestError, MultiApiError, is_doubtful
 from multiapi.flows.driving import Work
 from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.tokens import ExpectedTokens, estimated_tokens
 from multiapi.http.exchange import HttpRequest
 from multiapi.money.budget import Hold, in_force
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
@@ -46,7 +47,7 @@ _PLAIN = frozenset({"seed", "user", "temperature", "top_p", "top_k", "stop", "me
 class Charge:
     """What one request costs. The first of its endings counts."""
 
-    __slots__ = ("_holds", "_listeners", "_model", "_open", "_provider")
+    __slots__ = ("_holds", "_listeners", "_model", "_open", "_provider", "tokens")
 
     def __init__(self, provider: Provider, model: str, holds: tuple[Hold, ...] = ()) -> None:
         self._provider = provider
@@ -54,9 +55,16 @@ class Charge:
         self._holds = holds
         self._listeners = listeners()
         self._open = True
+        self.tokens: ExpectedTokens | None = None
+
+    def counted(self, http: HttpRequest) -> HttpRequest:
+        """The request with what it is expected to take of a limiter that counts tokens."""
+        return http if self.tokens is None else replace(http, tokens=self.tokens)
 
     def paid(self, result: R) -> R:
         """The answer is there; where the provider does not say its cost, it is given back with an estimate if there is one."""
+        if self.tokens is not None:
+            self.tokens.counted(getattr(result, "usage", None))
         goes_on: Any = result if hasattr(result, "state") else None
         if goes_on is not None and (goes_on.state == "pending" or hasattr(result, "by_id")):
             self._keep(
@@ -78,6 +86,9 @@ class Charge:
 
     def failed(self, error: MultiApiError) -> None:
         """There is no answer: it was charged if the error says so, may have been if that is in doubt, and else was not."""
+        status = getattr(error, "status", None)
+        if self.tokens is not None and (status is None or 400 <= status < 500) and not is_doubtful(error):
+            self.tokens.unused()
         if error.cost is not None:
             self._charged(error.cost)
         elif is_doubtful(error):
@@ -96,6 +107,8 @@ class Charge:
     def interrupted(self, error: BaseException) -> None:
         """The sending was broken off: what is cancelled may have been charged, what is given up before it is sent was not."""
         if isinstance(error, GeneratorExit):
+            if self.tokens is not None:
+                self.tokens.unused()
             self.released()
         elif not isinstance(error, MultiApiError):
             self.doubted()
@@ -283,7 +296,9 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
     model = str(getattr(request, "model", "") or (http.json.get("model") if isinstance(http.json, dict) else "") or "")
     budgets = in_force(setting.budget)
     if not budgets:
-        return Charge(provider, model)
+        return (
+            _counting(setting, request, Charge(provider, model)) if setting.counts_tokens else Charge(provider, model)
+        )
     size = _size(http, request)
     kind = (provider.name, "chat" if operation is None else operation.name, model)
     holds: list[Hold] = []
@@ -307,7 +322,15 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
         for hold in holds:
             hold.release()
         raise
-    return Charge(provider, model, tuple(holds))
+    return _counting(setting, request, Charge(provider, model, tuple(holds)))
+
+
+def _counting(setting: Setting, request: Any, charge: Charge) -> Charge:
+    """The charge, with what the request is expected to take of a limiter that counts tokens."""
+    expected = estimated_tokens(request) if setting.counts_tokens else 0
+    if expected:
+        charge.tokens = ExpectedTokens(expected)
+    return charge
 
 
 def check_one_body(provider: Provider, http: HttpRequest, request: Any) -> None:

@@ -51,7 +51,7 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
         http = adjusted(operation.build(used.request), stepped.refused)
         charge = yield from begin(setting, operation, http, used.request)
         try:
-            response = yield http
+            response = yield http if charge.tokens is None else charge.counted(http)
             answer = charge.paid(used.attributed(read(setting, operation, response)))
             stepped.succeeded()
             if used.format is not None:
@@ -84,7 +84,7 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
         http = replace(adjusted(operation.build(used.request), stepped.refused), stream=True)
         charge = yield from begin(setting, None, http, used.request)
         try:
-            response = yield http
+            response = yield http if charge.tokens is None else charge.counted(http)
             if 200 <= response.status < 300:
                 stepped.succeeded()
                 return response, replace(used, charge=charge)

@@ -43,7 +43,7 @@ def open_events(setting: Setting, name: str, request: Any) -> Flow[Begun]:
         attempt += 1
         charge = yield from begin(setting, operation, http, request)
         try:
-            response = yield http
+            response = yield http if charge.tokens is None else charge.counted(http)
             if 200 <= response.status < 300:
                 return Begun(operation.events.decoder, charge, job_id)
             raise refusal(setting, response)

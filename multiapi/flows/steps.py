@@ -77,3 +77,5 @@ class Setting(NamedTuple):
     unknown_fields: UnknownFields = "warn"
     budget: Budget | None = None
     """What calls have to fit into, with the budgets that are applied around them."""
+    counts_tokens: bool = False
+    """Its limiter does."""

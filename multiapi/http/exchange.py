@@ -40,6 +40,7 @@ class HttpRequest:
         public: The operation needs no key; none is sent.
         limit: Which of `Limits` bounds the answer.
         holds_vectors: The answer does; they are taken out of it while it arrives, see `multiapi.http.vectors`.
+        tokens: What it is expected to take of a limiter that counts them; see `multiapi.flows.tokens`.
     """
 
     method: str
@@ -54,6 +55,7 @@ class HttpRequest:
     public: bool = False
     limit: str = "answer_bytes"
     holds_vectors: bool = False
+    tokens: Any = field(default=None, repr=False, compare=False)
 
     def target(self) -> str:
         """Path and query, percent-encoded."""

@@ -21,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from multiapi.flows.driving import Either, Step, Steps, adrive, drive
+from multiapi.flows.tokens import ExpectedTokens
 from multiapi.http.retry_after import retry_after_s
 from multiapi.provider import Provider
 from multiapi.sending.kept import Kept
@@ -51,6 +52,9 @@ class Limiter:
     Args:
         max_concurrency: Requests on their way at once; a stream counts until it is read or closed.
         requests_per_minute: Requests begun within any 60 seconds.
+        tokens_per_minute: Tokens of chats and embeddings within any 60 seconds. A request is estimated before it is sent (four characters are
+            one token, and the response as long as `max_tokens`) and corrected when the provider has counted. One above the limit waits until
+            nothing else is in the window.
         adapts: Follow the vendor's `x-ratelimit-*` headers and Retry-After, downward only: no answer raises a limit that you set.
         window_s: Seconds that stand for the minute.
         clock: Seconds, growing.
@@ -61,15 +65,25 @@ class Limiter:
         *,
         max_concurrency: int | None = None,
         requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
         adapts: bool = True,
         window_s: float = WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("max_concurrency", max_concurrency), ("requests_per_minute", requests_per_minute)):
+        limits = {
+            "max_concurrency": max_concurrency,
+            "requests_per_minute": requests_per_minute,
+            "tokens_per_minute": tokens_per_minute,
+        }
+        for name, value in limits.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be 1 or more, not {value}")
         self.max_concurrency = max_concurrency
         self._own_rate = self._rate = requests_per_minute
+        self.tokens_per_minute = tokens_per_minute
+        self._charges: deque[ExpectedTokens] = deque()
+        self._used = 0
+        """The tokens of these."""
         self.adapts = adapts
         self.window_s = window_s
         self._follows_upward = False
@@ -86,10 +100,20 @@ class Limiter:
         _LIMITERS[self._id] = self
 
     def __repr__(self) -> str:
-        return f"Limiter(max_concurrency={self.max_concurrency}, requests_per_minute={self.requests_per_minute})"
+        tokens = "" if self.tokens_per_minute is None else f", tokens_per_minute={self.tokens_per_minute}"
+        return (
+            f"Limiter(max_concurrency={self.max_concurrency}, requests_per_minute={self.requests_per_minute}{tokens})"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self._id, self.max_concurrency, self._own_rate, self.adapts, self.window_s)
+        return _again, (
+            self._id,
+            self.max_concurrency,
+            self._own_rate,
+            self.adapts,
+            self.window_s,
+            self.tokens_per_minute,
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Limiter:
         return self
@@ -110,30 +134,30 @@ class Limiter:
 
     # ------------------------------------------------------------------------------------ taking turns
 
-    def acquire(self, until: float | None = None) -> Turn:
-        """Wait for a turn in a thread; `until` is a time of the clock.
+    def acquire(self, until: float | None = None, tokens: ExpectedTokens | None = None) -> Turn:
+        """Wait for a turn in a thread; `until` is a time of the clock, `tokens` what the request is expected to take.
 
         Raises:
             LimiterTimeoutError: It would come too late.
         """
-        return drive(self._turn(_Place(None), until))
+        return drive(self._turn(_Place(None), until, tokens))
 
-    async def aacquire(self, until: float | None = None) -> Turn:
+    async def aacquire(self, until: float | None = None, tokens: ExpectedTokens | None = None) -> Turn:
         """The same in an event loop.
 
         Raises:
             LimiterTimeoutError: It would come too late.
         """
-        return await adrive(self._turn(_Place(asyncio.get_running_loop()), until))
+        return await adrive(self._turn(_Place(asyncio.get_running_loop()), until, tokens))
 
-    def _turn(self, place: _Place, until: float | None) -> Steps[Turn]:
+    def _turn(self, place: _Place, until: float | None, tokens: ExpectedTokens | None) -> Steps[Turn]:
         turn = Turn(self, place)
         try:
             while not holding(self._lock, self._take, place):
                 yield _Offer(place, self._patience_s(until))
                 if place.offered_at is None:
                     self._collect()
-            while (wait := holding(self._lock, self._start_in, until)) > 0:
+            while (wait := holding(self._lock, self._start_in, until, tokens)) > 0:
                 yield Either(time.sleep, asyncio.sleep, wait)
         except BaseException:
             turn.done()
@@ -219,7 +243,7 @@ class Limiter:
         for place in [place for place in self._held if place.was_dropped]:
             self._held.discard(place)
 
-    def _start_in(self, until: float | None) -> float:
+    def _start_in(self, until: float | None, tokens: ExpectedTokens | None = None) -> float:
         """Seconds until this request may begin; 0 if it begins now, which is then noted."""
         now = self._clock()
         starts = self._starts
@@ -229,13 +253,47 @@ class Limiter:
         rate = self._rate
         if rate is not None and len(starts) >= rate:
             at = max(at, starts[-rate] + self.window_s)
+        if self.tokens_per_minute is None:
+            tokens = None
+        if tokens is not None:
+            at = max(at, self._tokens_free_at(now, tokens.count))
         if until is not None and at > until:
             raise LimiterTimeoutError
         if at <= now:
             if rate is not None:
                 starts.append(now)
+            if tokens is not None:
+                self._charge(tokens, now)
             return 0.0
         return min(at - now + 0.001, 1.0)
+
+    def _tokens_free_at(self, now: float, count: int) -> float:
+        """When so many tokens are free: now, or when enough of those in the window have left it."""
+        charges = self._charges
+        while charges and charges[0].at + self.window_s <= now:
+            left = charges.popleft()
+            left.changed = None
+            self._used -= left.count
+        over = self._used + count - (self.tokens_per_minute or 0)
+        if not charges or over <= 0:
+            return now
+        last = charges[0]
+        for last in charges:
+            over -= last.count
+            if over <= 0:
+                break
+        return last.at + self.window_s
+
+    def _charge(self, tokens: ExpectedTokens, now: float) -> None:
+        tokens.at = now
+        tokens.changed = lambda count: holding(self._lock, self._recounted, tokens, count)
+        self._charges.append(tokens)
+        self._used += tokens.count
+
+    def _recounted(self, tokens: ExpectedTokens, count: int) -> None:
+        if tokens.changed is not None:
+            self._used += count - tokens.count
+        tokens.count = count
 
     # ------------------------------------------------------------------------------------ learning
 
@@ -264,6 +322,9 @@ class Limiter:
         self._lock = threading.Lock()
         self._held = set()
         self._waiting = OrderedDict()
+        for tokens in self._charges:
+            tokens.changed = None
+        self._charges, self._used = deque(), 0
 
 
 class Turn:
@@ -401,11 +462,20 @@ def _count(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _again(
-    id: str, max_concurrency: int | None, requests_per_minute: int | None, adapts: bool, window_s: float
+def _again(  # noqa: PLR0917
+    id: str,
+    max_concurrency: int | None,
+    requests_per_minute: int | None,
+    adapts: bool,
+    window_s: float,
+    tokens_per_minute: int | None = None,
 ) -> Limiter:
     return _LIMITERS.get(id) or Limiter(
-        max_concurrency=max_concurrency, requests_per_minute=requests_per_minute, adapts=adapts, window_s=window_s
+        max_concurrency=max_concurrency,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        adapts=adapts,
+        window_s=window_s,
     )
 
 

@@ -93,19 +93,20 @@ class ResolveKey(Step):
 class TakeTurn(Step):
     """Wait until the limiter lets the next request go."""
 
-    __slots__ = ("limiter", "until")
+    __slots__ = ("limiter", "tokens", "until")
 
-    def __init__(self, limiter: Limiter, until: float | None) -> None:
+    def __init__(self, limiter: Limiter, until: float | None, tokens: Any = None) -> None:
         self.limiter = limiter
         self.until = until
+        self.tokens = tokens
 
     def do(self, _: Any, /) -> Any:
         """Wait in a thread."""
-        return self.limiter.acquire(self.until)
+        return self.limiter.acquire(self.until, self.tokens)
 
     async def ado(self, _: Any, /) -> Any:
         """Wait in a task."""
-        return await self.limiter.aacquire(self.until)
+        return await self.limiter.aacquire(self.until, self.tokens)
 
 
 class Transmit(Step):

@@ -265,7 +265,7 @@ class FlowRunner(Settings):
         try:
             limiter = self._limiter_of(key) if self._keeps_to_documents else self.limiter
             if limiter is not None:
-                turn = yield TakeTurn(limiter, deadline)
+                turn = yield TakeTurn(limiter, deadline, request.tokens)
             begun = time.monotonic()
             response = yield Transmit(sent)
         except BaseException as error:

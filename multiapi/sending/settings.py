@@ -125,7 +125,15 @@ class Settings:
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
         self._setting = Setting(
-            self.provider, self.base_url, self.policy, REFUSALS, self.limits, {}, self.unknown_fields, self.budget
+            self.provider,
+            self.base_url,
+            self.policy,
+            REFUSALS,
+            self.limits,
+            {},
+            self.unknown_fields,
+            self.budget,
+            counts_tokens=self.limiter is not None and self.limiter.tokens_per_minute is not None,
         )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]

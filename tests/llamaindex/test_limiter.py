@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import threading
 import time
 from typing import Any
 
 import pytest
 
 from llamaindex_multiapi import AdaptiveRateLimiter
-from llamaindex_multiapi.limiter import TokenWindow, estimate
 from llamaindex_multiapi.testing import Said, Wire
-from multiapi import ChatRequest, EmbedRequest, MediaPart, Message, TextPart
 from tests.llamaindex.scripted import FORMAT, embedding_on, llm_on, says, user
+
+REALLY = time.sleep
 
 
 class Clock:
@@ -24,6 +25,9 @@ class Clock:
         self.slept: list[float] = []
 
     def sleep(self, seconds: float) -> None:
+        if threading.current_thread() is not threading.main_thread():  # what else runs here does not move this clock
+            REALLY(seconds)
+            return
         self.slept.append(seconds)
         self.now += seconds
 
@@ -123,26 +127,7 @@ async def test_r50_tokens_are_charged_in_every_way(way: str) -> None:
         embedding.get_text_embedding("a")
     else:
         await embedding.aget_text_embedding("a")
-    assert limiter.tokens is not None
-    assert sum(charge.tokens for charge in limiter.tokens._charges) == (3 if "embed" in way else 12)
-    assert llm.list_models  # what is not charged goes straight to the client
-
-
-def test_r50_a_charge_above_the_limit_waits_for_an_empty_window(clock: Clock) -> None:
-    window = TokenWindow(100)
-    window.take(40)
-    before = clock.now
-    window.take(500)
-    assert clock.now - before >= 60
-    with pytest.raises(ValueError, match="1 or more"):
-        TokenWindow(0)
-
-
-def test_estimates() -> None:
-    parts = [TextPart("x" * 40), MediaPart("image", url="https://a.example/b.png")]
-    request = ChatRequest(model="m", messages=[Message("user", "x" * 40), Message("user", parts)], max_tokens=100)
-    assert estimate(request) == 20 + 1 + 100
-    assert estimate(EmbedRequest(model="m", texts=["x" * 40] * 2)) == 21
+    assert limiter.limiter._used == (3 if "embed" in way else 12)
 
 
 def test_r50_it_survives_a_pickle() -> None:

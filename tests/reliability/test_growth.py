@@ -166,7 +166,6 @@ def found_readers() -> set[str]:
 
 
 ELSEWHERE = {
-    "llamaindex_multiapi.limiter.TokenWindow": "counts tokens of requests",
     "multiapi.formats.media.whole_or_partial": "takes media that are read",
     "multiapi.negotiation.answer_options.OptionsFilter": "decides about a response that is read; its text goes through readers above",
     "multiapi.provider.StreamDecoder": "a protocol",

@@ -139,10 +139,10 @@ _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "api-key", "x-api-k
 
 
 def from_usage(usage: Usage | None) -> UsageMetadata | None:
-    """Token counts as whole numbers; None if the vendor gave none."""
-    if usage is None:
+    """Token counts as whole numbers; None where one of the two is unknown, because LangChain's type has no place for that."""
+    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
-    inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0
+    inputs, outputs = usage.input_tokens, usage.output_tokens
     counts = UsageMetadata(
         input_tokens=inputs,
         output_tokens=outputs,

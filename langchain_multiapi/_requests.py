@@ -63,6 +63,7 @@ def formatted(tool: Any, strict: bool | None = None) -> dict[str, Any]:
 _SETTINGS = (
     *CHAT_SETTINGS,
     "max_tokens",
+    "max_tokens_name",
     "api",
     "web_search",
     "stream_usage",
@@ -109,6 +110,10 @@ def to_request(
     Raises:
         InvalidRequestError: A setting of the model, given in a call.
     """
+    if "max_completion_tokens" in call and "max_tokens" not in call:
+        call.setdefault("max_tokens_name", "max_completion_tokens")
+    elif call.get("max_tokens") is not None:
+        call.setdefault("max_tokens_name", "max_tokens" if held.get("max_tokens_name") else None)
     for alias, name in CALL_ALIASES.items():
         if alias in call:
             call.setdefault(name, call.pop(alias))

@@ -170,6 +170,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     top_p: float | None = None
     top_k: int | None = None
     max_tokens: int | None = None
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] | None = None
     stop: list[str] | str | None = None
     seed: int | None = None
     n: int | None = None
@@ -242,6 +243,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         """Aliases, the vendor before the model's id, arguments that are not fields, and the key."""
         if not isinstance(values, dict):
             return values
+        if "max_completion_tokens" in values:
+            values = {"max_tokens_name": "max_completion_tokens", **values}
         values = {_ALIASES.get(name, name): value for name, value in values.items()}
         fields = cls.model_fields
         with langchain_errors():

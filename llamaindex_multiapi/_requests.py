@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     *(name for name in CHAT_SETTINGS if name != "n"),
     "max_tokens",
+    "max_tokens_name",
     "stop",
     "api",
     "web_search",

@@ -128,6 +128,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     top_p: float | None = None
     top_k: int | None = None
     max_tokens: int | None = None
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] | None = None
     stop: list[str] | str | None = None
     seed: int | None = None
     presence_penalty: float | None = None

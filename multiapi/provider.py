@@ -215,7 +215,7 @@ class Provider:
         known_models: Ids of models for a call of `default_models`, as far as they are known without asking.
         default_voice: The voice of tools and the command line, for a provider that wants one to be named.
         context_windows: How many tokens models take, by the beginning of their ids, where that is not what their makers publish.
-        preload: Reads what the operations beside chat read from the disk at their first use; the async client calls it in a thread.
+        preload: Reads what calls read from the disk at their first use; the async client calls it in a thread.
         hidden_tool_parameters: What a tool of agents does not offer because the provider has no field for it, by the tool's name.
     """
 

@@ -34,8 +34,8 @@ def load(provider: Provider, *, only_chat: bool) -> None:
     if not only_chat:
         import_all(_OF_OPERATIONS)
         len(provider.operations)
-        if provider.preload is not None:
-            provider.preload()
+    if provider.preload is not None:
+        provider.preload()
     LOADED.add((provider.name, only_chat))
 
 

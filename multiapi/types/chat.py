@@ -170,6 +170,7 @@ class ChatRequest:
 
     Attributes:
         model: The vendor's id of the model, passed on unchanged.
+        max_tokens_name: "max_tokens" or "max_completion_tokens", where the limit shall go out under this name; None: as the model takes it.
         tool_choice: "auto", "none", "required" or the name of one tool.
         api: Which of a provider's protocols carries it: "chat", OpenAI's "responses" or Anthropic's "messages". "auto" takes the one that
             the model speaks, and that of the provider's built-in tools where `tools` has one.
@@ -203,6 +204,7 @@ class ChatRequest:
     top_p: float | None = None
     top_k: int | None = None
     max_tokens: int | None = None
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] | None = None
     stop: Sequence[str] | None = None
     seed: int | None = None
     n: int | None = None

@@ -408,7 +408,8 @@ def test_alternatives_are_further_generations() -> None:
 
 def test_counts_that_are_not_told_are_no_counts() -> None:
     assert from_usage(None) is None
-    assert from_usage(Usage(None, None, 17)) == {"input_tokens": 0, "output_tokens": 0, "total_tokens": 17}
+    assert from_usage(Usage(None, None, 17)) is from_usage(Usage(5, None, 17)) is from_usage(Usage(None, 0, 17)) is None
+    assert from_usage(Usage(5, 0, None)) == {"input_tokens": 5, "output_tokens": 0, "total_tokens": 5}
     assert from_usage(Usage(5, 7)) == {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
 
 

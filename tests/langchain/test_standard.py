@@ -115,7 +115,7 @@ class ChatSwitches:
 
     @property
     def returns_usage_metadata(self) -> bool:
-        return True
+        return self.vendor != "binobox"  # it tells a total alone
 
     @property
     def enable_vcr_tests(self) -> bool:

@@ -12,7 +12,8 @@ import pytest
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi import AsyncClient, ChatRequest, Client, Message
+from multiapi import PROVIDERS, AsyncClient, ChatRequest, Client, Message
+from multiapi.providers.aimlapi import catalogue
 
 ANSWER = {
     "id": "c",
@@ -88,8 +89,44 @@ def test_ids_by_body(way: str) -> None:
         assert not SAMPLING & body.keys(), model
 
 
-@pytest.mark.parametrize("vendor", ["binom_router", "aimlapi"])
-def test_other_providers_as_before(vendor: str) -> None:
+def test_binom_router_takes_the_old_name() -> None:
     SENT.clear()
-    Client(vendor, **http()).chat(ask("openai/gpt-4o"))
+    Client("binom_router", **http()).chat(ask("openai/gpt-4o"))
     assert SENT[0]["max_tokens"] == 50
+
+
+def test_every_model_of_aimlapi_gets_the_name_that_its_schema_has() -> None:
+    """The new name where the catalogue has it, the old one elsewhere and for models that it does not know."""
+    found: dict[str, int] = {"max_tokens": 0, "max_completion_tokens": 0}
+    entries = [entry for entry in catalogue.models("text", None) if entry.endpoint.endswith("/chat/completions")]
+    for entry in entries:
+        body = PROVIDERS["aimlapi"].chat.build(ask(entry.id)).json
+        (name,) = body.keys() & found.keys()
+        assert name in entry.params or not entry.params.keys() & found.keys(), entry.id
+        assert (name == "max_completion_tokens") == ("max_completion_tokens" in entry.params), entry.id
+        found[name] += 1
+    assert min(found.values()) > 100
+    assert PROVIDERS["aimlapi"].chat.build(ask("newer/than-the-list")).json["max_tokens"] == 50
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "newer/than-the-list"])
+def test_a_name_that_the_caller_chose_goes_out(model: str, name: Any) -> None:
+    given = {"provider": "aimlapi", "model": model}
+    calls: list[Callable[[], Any]] = [
+        lambda: Client("aimlapi", **http()).chat(
+            ChatRequest(model=model, messages=[Message("user", "x")], max_tokens=50, max_tokens_name=name)
+        ),
+        lambda: MultiApiLLM(**given, max_tokens=50, max_tokens_name=name, **http()).complete("x"),
+        lambda: ChatMultiApi(**given, max_tokens=50, max_tokens_name=name, **http()).invoke("x"),
+    ]
+    if name == "max_completion_tokens":
+        calls += [
+            lambda: ChatMultiApi(**given, max_completion_tokens=50, **http()).invoke("x"),
+            lambda: ChatMultiApi(**given, **http()).invoke("x", max_completion_tokens=50),
+        ]
+    for call in calls:
+        SENT.clear()
+        call()
+        assert SENT[0][name] == 50
+        assert len(SENT[0].keys() & {"max_tokens", "max_completion_tokens"}) == 1

@@ -6,7 +6,7 @@ A vendor that differs takes these functions and changes what differs; see `multi
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -54,6 +54,7 @@ class Dialect:
             parts of user messages carry it.
         schemas: What the vendor cannot read of schemas.
         open_bodies: Fields that are not in its contract may be sent.
+        limit_name: The field for `max_tokens`, by model, where that is not told by the table of facts.
     """
 
     provider: str
@@ -68,6 +69,7 @@ class Dialect:
     cache_marks: bool = False
     schemas: SchemaStyle = PLAIN
     open_bodies: bool = True
+    limit_name: Callable[[str], str] | None = None
 
 
 def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
@@ -91,8 +93,7 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
                 )
             body[name] = value
     if request.max_tokens is not None:
-        named = model_fact(dialect.provider, request.model, "limit_field")
-        body["max_tokens" if named is None else named.value] = request.max_tokens
+        body[request.max_tokens_name or _limit_name(request.model, dialect)] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
     if request.tools:
@@ -102,6 +103,14 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     if request.response_format is not None:
         body["response_format"] = response_format_to_wire(request.response_format, dialect.schemas)
     return merged(body, request.extra) if request.extra else body
+
+
+def _limit_name(model: str, dialect: Dialect) -> str:
+    """The field that the limit of tokens goes out in."""
+    named = model_fact(dialect.provider, model, "limit_field")
+    if named is not None:
+        return str(named.value)
+    return "max_tokens" if dialect.limit_name is None else dialect.limit_name(model)
 
 
 _RANGES: tuple[tuple[str, float, float | None], ...] = (

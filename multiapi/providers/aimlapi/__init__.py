@@ -79,6 +79,14 @@ def deprecation_of(model: str) -> Any:
     return gone.deprecation_of(model)
 
 
+def limit_name(model: str) -> str:
+    """`max_completion_tokens` where the model's schema has it: the vendor calls `max_tokens` deprecated, and some models know only that."""
+    from multiapi.providers.aimlapi import catalogue
+
+    found = catalogue.find(model)
+    return "max_tokens" if found is None or "max_completion_tokens" not in found.params else "max_completion_tokens"
+
+
 def preload() -> None:
     """Read the packed list of models."""
     from multiapi.providers.aimlapi import catalogue
@@ -234,6 +242,7 @@ _SHARED = openai_compatible(
         cache_marks=True,
         schemas=SCHEMAS,
         open_bodies=False,
+        limit_name=limit_name,
     ),
     read_vendor_error=read_error,
     read_cost=read_cost,

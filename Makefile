@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install lock audit demo test quick lint format bench bench-full record diff-contract fuzz soak tables docs notebooks package-check clean
+.PHONY: help install lock audit demo test quick lint format bench bench-full record diff-contract fuzz soak tables docs notebooks package-check compat clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,9 @@ notebooks: $(INSTALLED)  ## Run the notebooks on the simulator and keep their ou
 package-check: $(INSTALLED)  ## Build, check and install the package into empty environments, with each extra alone
 	@$(BIN)/python -m pip install --quiet build twine check-wheel-contents
 	@$(BIN)/python -m tests.packaging.check
+
+compat: $(INSTALLED)  ## The versions of LangChain, openai and LlamaIndex that are allowed, on every Python found (asks an index; some minutes for each)
+	@$(BIN)/python -m tests.packaging.compat $(ARGS)
 
 clean:  ## Everything that was made
 	rm -rf $(VENV) .demo .fuzz* site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

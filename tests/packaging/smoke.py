@@ -170,6 +170,12 @@ def check_ray(_: str) -> None:
     assert ray.data.range
 
 
+def check_otel(_: str) -> None:
+    from opentelemetry import trace
+
+    assert trace.get_tracer("multiapi")
+
+
 def check_stars(_: str) -> None:
     """Whatever is installed: each package gives all that it lists."""
     for package, needs in (
@@ -191,6 +197,7 @@ CHECKS = {
     "cassettes": (check_core, check_cassettes),
     "bulk": (check_core, check_bulk),
     "ray": (check_core, check_bulk, check_ray),
+    "otel": (check_core, check_otel),
     "all": (
         check_core,
         check_langchain,
@@ -212,6 +219,7 @@ ABSENT = {
     "cassettes": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
     "bulk": ("langchain_core", "llama_index", "starlette", "openai"),
     "ray": ("langchain_core", "llama_index", "openai"),
+    "otel": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
     "all": ("openai",),
 }
 

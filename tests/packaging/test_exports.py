@@ -105,6 +105,7 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     "cassettes": ("vcr",),
     "bulk": ("pyarrow",),
     "ray": ("ray", "pyarrow"),
+    "otel": ("opentelemetry",),
 }
 """What an extra brings, as far as it is not the others' too."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,7 +28,10 @@ def batch(
         Path | None, typer.Argument(metavar="OUTPUT", help="Rows with answers: .jsonl, .jsonl.gz or .parquet.")
     ] = None,
     *,
-    task: Annotated[Literal["chat", "embed", "requests"], typer.Option(help="What to do with each row.")] = "chat",
+    task: Annotated[
+        Literal["chat", "embed", "image", "speech", "transcribe", "ocr", "requests"],
+        typer.Option(help="What to do with each row."),
+    ] = "chat",
     prompt: Annotated[str | None, typer.Option(help="The prompt; {name} stands for a column.")] = None,
     system: Annotated[
         str | None, typer.Option("--system", "-s", help="Instructions; {name} stands for a column.")
@@ -37,7 +41,12 @@ def batch(
         typer.Option(help="A JSON schema; each answer is then an object of it.", exists=True, dir_okay=False),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
-    text: Annotated[str, typer.Option(help="The column that is embedded (--task embed).")] = "text",
+    text: Annotated[
+        str,
+        typer.Option(
+            help="The column that is embedded or spoken, or names a file (--task embed, speech, transcribe, ocr)."
+        ),
+    ] = "text",
     id: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
     budget: Annotated[
         str | None, typer.Option(help="The most to spend, like '20 USD', in the provider's unit.")
@@ -46,6 +55,24 @@ def batch(
         str | None, typer.Option(help="The most that a row can cost, where no price is known, like '0.02 USD'.")
     ] = None,
     window: Annotated[int | None, typer.Option(help="Calls at once at most.", min=1)] = None,
+    ordered: Annotated[bool | None, typer.Option(help="Keep the order of the rows.", show_default=False)] = None,
+    tries: Annotated[int | None, typer.Option(help="Calls of a row at most.", min=1)] = None,
+    mode: Annotated[
+        Literal["calls", "batch"],
+        typer.Option(help="batch: the provider's own batches at half price (AI/ML API, Claude models)."),
+    ] = "calls",
+    batch_rows: Annotated[int | None, typer.Option(help="Rows of one such batch.", min=1)] = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel the provider's batches of the job of INPUT, an earlier OUTPUT.")
+    ] = False,
+    engine: Annotated[
+        Literal["process", "ray"],
+        typer.Option(help="ray: workers on the cluster that RAY_ADDRESS names, or on this machine."),
+    ] = "process",
+    workers: Annotated[int | None, typer.Option(help="How many workers on Ray.", min=1)] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the folder over from a job on another machine that has ended.")
+    ] = False,
     retry: Annotated[
         Literal["failed", "unknown", "all"] | None,
         typer.Option(help="Send again what failed, or what may have been charged already."),
@@ -63,10 +90,22 @@ def batch(
     if status:
         _tell(run, _status(source))
         return
+    if cancel:
+        _cancelled(run, source)
+        return
     if target is None:
         raise InvalidRequestError("name the file for the answers: multiapi batch INPUT OUTPUT")
     chat = {"prompt": prompt, "system": system, "schema": schema, "max_tokens": max_tokens}
-    wanted = {"id": id, "budget": budget, "max_cost_per_row": max_cost_per_row, "window": window}
+    wanted: dict[str, Any] = {"id": id, "budget": budget, "max_cost_per_row": max_cost_per_row, "window": window}
+    wanted |= {"ordered": ordered, "mode": mode, "take_over": take_over}
+    wanted |= {name: value for name, value in {"tries": tries, "batch_rows": batch_rows}.items() if value is not None}
+    if workers is not None and engine != "ray":
+        raise InvalidRequestError("--workers needs --engine ray")
+    if engine == "ray" and run.simulated:
+        raise InvalidRequestError(
+            "--engine ray needs a simulator that its workers reach: start `multiapi simulator` in another terminal, export what it "
+            "prints, and leave --simulator out"
+        )
     job = _job(run, source, target, _task(run, task, text, chat), **wanted)
     if estimate:
         _estimated(run, job)
@@ -74,7 +113,10 @@ def batch(
     if retry in ("unknown", "all"):
         _agreed(job, yes=yes)
     run.asked = True
-    report = job.run(retry=retry)
+    report = job.run(retry=retry, engine=engine, workers=workers or 2)
+    if report.stopped == "interrupted" and mode == "batch":
+        run.note("the provider goes on with its batches: the same command collects them, and this one cancels them:")
+        run.command_line(shlex.join(["multiapi", "batch", str(target), "-p", run.provider.name, "--cancel"]))
     _tell(run, report)
     code = _code(report)
     if code:
@@ -82,7 +124,7 @@ def batch(
 
 
 def _task(run: Run, kind: str, text: str, chat: dict[str, Any]) -> Any:
-    from multiapi.bulk import Chat, Embed, Requests
+    from multiapi.bulk import Chat, Embed, Image, Ocr, Requests, Speech, Transcribe
 
     provider = run.provider
     if kind == "requests":
@@ -91,8 +133,16 @@ def _task(run: Run, kind: str, text: str, chat: dict[str, Any]) -> Any:
         raise InvalidRequestError(f"{provider.name}: name a model with -m")
     if kind == "embed":
         return Embed(run.model_given, text, provider=provider)
+    if kind == "speech":
+        voice = {} if provider.default_voice is None else {"voice": provider.default_voice}
+        return Speech(run.model_given, chat["prompt"] or f"{{{text}}}", provider=provider, **voice)
+    if kind in {"transcribe", "ocr"}:
+        from_file = Transcribe if kind == "transcribe" else Ocr
+        return from_file(run.model_given, text, provider=provider)
     if chat["prompt"] is None:
         raise InvalidRequestError("name the prompt with --prompt, like --prompt 'Label: {text}'")
+    if kind == "image":
+        return Image(run.model_given, chat["prompt"], provider=provider)
     schema = chat.pop("schema")
     if schema is not None:
         chat["schema"] = object_of(schema.read_text(encoding="utf-8"), "--schema")
@@ -143,6 +193,24 @@ def _status(output_of_the_job: Path) -> Report:
     folder = output_of_the_job.with_name(f"{output_of_the_job.name}.job")
     with Ledger(folder, read_only=True) as ledger:
         return report_of(ledger)
+
+
+def _cancelled(run: Run, output_of_the_job: Path) -> None:
+    """Cancel the batches that a job has with its provider; what they have done by then is collected and paid for."""
+    from multiapi.bulk.ledger import Ledger
+
+    folder = output_of_the_job.with_name(f"{output_of_the_job.name}.job")
+    with Ledger(folder, read_only=True) as ledger:
+        batches = [batch_id for _, batch_id in ledger.open_batches()]
+    client = run.client() if batches else None
+    for batch_id in batches:
+        assert client is not None
+        client.cancel_batch(batch_id)
+        run.unsaved.clear()
+    if run.json:
+        output.write_json({"cancelled": batches})
+    else:
+        output.write_text(f"{len(batches)} batches cancelled" if len(batches) != 1 else "1 batch cancelled")
 
 
 def _estimated(run: Run, job: BulkJob) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -14,6 +14,7 @@ from multiapi.cli.progress import working
 from multiapi.cli.results import destination_of, save, text_destination
 from multiapi.cli.run import Run
 from multiapi.errors import InvalidRequestError
+from multiapi.types.search import SearchKind
 
 
 def mesh(
@@ -153,10 +154,40 @@ def _address_or_file(given: str) -> Any:
     return given if given.startswith(("http://", "https://", "data:")) else media_of(given)
 
 
-def search(run: Run, query: Words = None) -> None:
-    """Search the web with the provider's search engine (AI/ML API, withdrawn)."""
+def search(
+    run: Run,
+    query: Words = None,
+    *,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"What beside the answer, more than once: {', '.join(get_args(SearchKind))}.",
+            autocompletion=lambda: list(get_args(SearchKind)),
+        ),
+    ] = None,
+    ip: Annotated[str | None, typer.Option(help="Where the question comes from.")] = None,
+) -> None:
+    """Search the web with AI/ML API's search engine (withdrawn; `multiapi chat --web-search` searches today)."""
+    from multiapi.types.search import SearchRequest
+
+    unknown = [each for each in kind or () if each not in get_args(SearchKind)]
+    if unknown:
+        raise InvalidRequestError(f"--kind is one of {', '.join(get_args(SearchKind))}, not {unknown[0]!r}")
     wanted = text_of(query, what="query")
     client = run.client()
+    settings: dict[str, Any] = {} if run.model_given is None else {"model": run.model_given}
+    if kind:
+        settings["kinds"] = tuple(kind)
     with working(run, "searching"):
-        found: Any = client.search(wanted)
-    output.write_json(found, escaped=run.json)
+        found = client.search(SearchRequest(query=wanted, ip=ip, **settings))
+    if run.json:
+        output.write_json(found)
+        return
+    output.write_text(found.text)
+    for link in found.links:
+        output.write_text(output.one_line(link))
+    rest = {name: getattr(found, name) for name in ("images", "videos", "weather", "map", "knowledge")}
+    shown = {name: value for name, value in output.plain(rest).items() if value}
+    if shown:
+        output.write_json(shown, escaped=False)
+    run.priced(found)

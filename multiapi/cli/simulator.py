@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,16 @@ def simulator(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 0,
     seed: Annotated[int, typer.Option(help="Of the ids that are given out.")] = 0,
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="Also serve operations that their provider has withdrawn.")
+    ] = False,
+    as_seen: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Also answer in forms that users saw live: all, or names with commas."),
+    ] = None,
+    unknown: Annotated[
+        Literal["refuse", "drop"], typer.Option(help="What AI/ML API does about fields that it does not know.")
+    ] = "refuse",
     answers: Annotated[str | None, typer.Option(help="What the models say: a YAML file of scripted answers.")] = None,
     brain: Annotated[
         str | None, typer.Option(help="The address of an OpenAI-compatible server that thinks for the models.")
@@ -43,6 +53,13 @@ def simulator(
         options = {"host": host, "port": port, "seed": seed, "answers": answers, "brain": brain}
         options["brain-model"] = brain_model
         given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
+        further = {
+            "as-seen": None if as_seen == "all" else as_seen,
+            "unknown": unknown if unknown != "refuse" else None,
+        }
+        given += [f"--{name}={value}" for name, value in further.items() if value is not None]
+        given += ["--as-seen"] * (as_seen == "all")
+        given += ["--withdrawn"] * withdrawn
         given += ["--brain-remote"] * brain_remote + ["--strict"] * strict
         try:
             output.write_text(startup.in_background(given))
@@ -50,7 +67,16 @@ def simulator(
             raise InvalidRequestError(str(error)) from None
         return
     try:
-        simulated = Simulator(seed=seed, brain=brain, brain_model=brain_model, brain_remote=brain_remote, strict=strict)
+        simulated = Simulator(
+            seed=seed,
+            brain=brain,
+            brain_model=brain_model,
+            brain_remote=brain_remote,
+            strict=strict,
+            withdrawn=withdrawn,
+            as_seen=True if as_seen == "all" else as_seen or False,
+            unknown=unknown,
+        )
         simulated.answers(*startup.script_of(answers))
     except ValueError as error:
         raise InvalidRequestError(str(error)) from None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from multiapi.bulk.vendor_batches import BatchRun
+from multiapi.simulator import Simulator
 from tests.cli.conftest import RunCli
 
 
@@ -67,3 +69,50 @@ def test_wrong_usage_is_told_before_anything_is_sent(cli: RunCli, rows: str, wor
     ran = cli("batch", *words)
     assert ran.code == 2
     assert said in ran.error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--workers", "2"), "--workers needs --engine ray"),
+        (("--engine", "ray"), "`multiapi simulator`"),
+        (("--mode", "batch"), "Claude"),
+    ],
+)
+def test_engines_and_modes_are_checked_before_anything_is_sent(
+    cli: RunCli, rows: str, words: tuple[str, ...], said: str
+) -> None:
+    ran = cli("batch", rows, "out.jsonl", *CHAT, *words)
+    assert ran.code in {2, 11}
+    assert said in ran.error
+
+
+def test_the_providers_own_batches_can_be_cancelled(
+    cli: RunCli, rows: str, served: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = ("-m", "aimlapi:claude-sonnet-4-5-20250929", "--prompt", "{text}", "--max-tokens", "20", "--id", "n")
+    monkeypatch.setattr(BatchRun, "_collect", interrupted)
+    left = cli("batch", rows, "out.jsonl", *chat, "--mode", "batch", "--batch-rows", "3")
+    assert left.code == 130
+    assert left.err.splitlines()[-1] == "multiapi batch out.jsonl -p aimlapi --cancel"
+    ran = cli("batch", "out.jsonl", "-p", "aimlapi", "--cancel", "--json")
+    assert ran.code == 0, ran.err
+    assert len(ran.json["cancelled"]) == 2
+    assert sum("cancel" in entry.path for entry in served.log) == 2
+
+
+async def interrupted(self: BatchRun) -> int:
+    """As if Ctrl-C came while it waits."""
+    self.worker.stop("interrupted")
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "made"),
+    [("image", "binobox:imagen-4-fast-generate", ".png"), ("speech", "aicredits:openai/tts-1", ".mp3")],
+)
+def test_media_in_bulk(cli: RunCli, rows: str, tmp_path: Path, task: str, model: str, made: str) -> None:
+    prompt = ("--prompt", "{text}") if task == "image" else ()
+    ran = cli("batch", rows, "out.jsonl", "-m", model, "--task", task, *prompt, "--simulator", "--ordered", "--json")
+    assert (ran.code, ran.json["done"]) == (0, 5), ran.err
+    assert len(list(tmp_path.rglob(f"*{made}"))) == 5

@@ -14,7 +14,7 @@ from multiapi.cli import output
 from multiapi.cli.exit_codes import BUDGET_REACHED, EXIT_CODES, SOME_ROWS_LEFT
 from multiapi.cli.options import object_of
 from multiapi.cli.run import MissingExtraError, Run
-from multiapi.errors import InvalidRequestError
+from multiapi.errors import InvalidRequestError, NotFoundError
 from multiapi.money.units import written
 
 if TYPE_CHECKING:
@@ -202,15 +202,26 @@ def _cancelled(run: Run, output_of_the_job: Path) -> None:
     folder = output_of_the_job.with_name(f"{output_of_the_job.name}.job")
     with Ledger(folder, read_only=True) as ledger:
         batches = [batch_id for _, batch_id in ledger.open_batches()]
-    client = run.client() if batches else None
+    cancelled: list[str] = []
+    ended: list[str] = []
     for batch_id in batches:
-        assert client is not None
-        client.cancel_batch(batch_id)
+        client = run.client()
+        try:
+            client.cancel_batch(batch_id)
+        except (
+            InvalidRequestError,
+            NotFoundError,
+        ) as error:  # of one that is over: the others are still to be cancelled
+            run.note(f"batch {batch_id}: {error}")
+            ended.append(batch_id)
+        else:
+            cancelled.append(batch_id)
         run.unsaved.clear()
     if run.json:
-        output.write_json({"cancelled": batches})
-    else:
-        output.write_text(f"{len(batches)} batches cancelled" if len(batches) != 1 else "1 batch cancelled")
+        output.write_json({"cancelled": cancelled, "ended": ended})
+        return
+    over = f", {len(ended)} had ended" if ended else ""
+    output.write_text(f"{len(cancelled)} {'batch' if len(cancelled) == 1 else 'batches'} cancelled{over}")
 
 
 def _estimated(run: Run, job: BulkJob) -> None:

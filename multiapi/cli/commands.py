@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from multiapi._package import __version__
-from multiapi.cli import account, batch, chat, conversions, jobs, media, records, simulator
+from multiapi.cli import account, batch, chat, conversions, doctor, jobs, media, records, simulator
 from multiapi.cli.command import (
     BudgetOption,
     Commands,
@@ -122,6 +122,7 @@ add_command(
 add_command(app, records.keys, example="multiapi keys -p aimlapi", without=FREE_WITHOUT_MODEL)
 add_command(app, records.metrics, example="multiapi metrics -p aimlapi", without=FREE)
 add_command(app, account.health, example="multiapi health -p aicredits", without=FREE_WITHOUT_MODEL)
+add_command(app, doctor.doctor, example="multiapi doctor -p aimlapi", without={"dry_run", "curl"})
 add_command(
     app,
     simulator.simulator,

@@ -31,6 +31,7 @@ FREE = {
     "transactions": ("-p", "aimlapi"),
     "keys": ("-p", "aimlapi", "--current"),
     "metrics": ("-p", "aimlapi"),
+    "doctor": ("-p", "binobox"),
 }
 
 REFUSED = {"job": (("JOB", "-p", "binobox"), 2), "search": (("-p", "aimlapi", "{text}"), 5)}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from multiapi.types.media import Media
+from multiapi.types.media_fields import UNKNOWN, takes
+from multiapi.types.media_requests import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,9 @@ class LegacyRequest:
     ids: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
-    file: Media | str | None = None
+    file: Source | None = field(
+        default=None, metadata=takes("document", "text", "image", "audio", "video", "mesh", "file", UNKNOWN)
+    )
 
 
 class LegacyEvent(NamedTuple):

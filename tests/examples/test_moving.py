@@ -39,7 +39,7 @@ def test_the_marked_lines_are_the_ones_that_differ(program: Any) -> None:
         if not line.startswith(marks[1])
     ]
     differing = [line for line in difflib.ndiff(program.before.splitlines(), after) if line.startswith("+ ")]
-    assert len(differing) == len(program.changed) <= 4
+    assert len(differing) == len(program.changed) <= 5
     assert "langchain_openai" not in program.after.replace("# was: from langchain_openai", "")
 
 

@@ -268,7 +268,7 @@ class Limiter:
         return min(at - now + 0.001, 1.0)
 
     def _tokens_free_at(self, now: float, count: int) -> float:
-        """Find the time from which so many tokens are free."""
+        """Find the time from which this number of tokens is free."""
         charges = self._charges
         while charges and charges[0].at + self.window_s <= now:
             left = charges.popleft()

@@ -32,6 +32,7 @@ CALLS = {
     "MeshRequest": "mesh",
     "OcrRequest": "ocr",
     "VisionFeaturesRequest": "vision_features",
+    "ModerationRequest": "moderate",
 }
 STARTED = {"video", "music"}
 WRONG = [3, 2.5, True, object(), {"url": "https://a.test/a.png"}, {1, 2}, b"", bytearray(), io.BytesIO(), io.StringIO("x"), (x for x in "ab"),

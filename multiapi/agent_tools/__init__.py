@@ -8,8 +8,8 @@ Files are read only below `input_dir` and written only into `output_dir`, under 
 is kept for a while under such a name, by which other tools take it.
 """
 
-from multiapi.agent_tools.bench import plain
 from multiapi.agent_tools.tool import AgentTool, Parameter, ToolAnswer, arguments_model, failure_text
+from multiapi.agent_tools.tool_run import plain
 from multiapi.agent_tools.toolbox import MAX_INPUT_BYTES, Toolbox
 from multiapi.agent_tools.tools import TOOLS
 

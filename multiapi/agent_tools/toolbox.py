@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from multiapi.agent_tools.bench import Bench, cut
 from multiapi.agent_tools.folders import InputFolder, output_folder
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer, failure_text, good_of
+from multiapi.agent_tools.tool_run import ToolRun, cut
 from multiapi.agent_tools.tools import TOOLS
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.flows import jobs
@@ -92,7 +92,7 @@ class Toolbox:
         unknown = set(arguments) - known
         if unknown:
             raise InvalidRequestError(f"{tool.name} has no argument {names(unknown)}; it has {names(known)}")
-        return _with_what_is_good(Bench(self, setting), tool.flow, arguments)
+        return _with_what_is_good(ToolRun(self, setting), tool.flow, arguments)
 
     def tools(self, include: Iterable[str] | None = None) -> list[AgentTool]:
         """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`; what is
@@ -148,16 +148,16 @@ class Toolbox:
 
 
 def _with_what_is_good(
-    bench: Bench, flow: Callable[..., Flow[ToolAnswer]], arguments: Mapping[str, Any]
+    run: ToolRun, flow: Callable[..., Flow[ToolAnswer]], arguments: Mapping[str, Any]
 ) -> Flow[ToolAnswer]:
     """The flow of a tool; of a paid answer that is only partly good, the good part is saved and told beside the failure."""
     try:
-        return (yield from flow(bench, **arguments))
+        return (yield from flow(run, **arguments))
     except MultiApiError as error:
         media, text = good_of(error)
         if not media and not text:
             raise
-        answer = yield from bench.made(media, "result", error.cost, error.partial, job_id=error.job_id)
+        answer = yield from run.made(media, "result", error.cost, error.partial, job_id=error.job_id)
         told = [failure_text(error), answer.text if media else "", f"What could be read:\n{cut(text)}" if text else ""]
         return replace(answer, text="\n".join(each for each in told if each))
 

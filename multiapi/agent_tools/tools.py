@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from multiapi.agent_tools.bench import Bench, cost_words, cut, plain, source_line
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer
+from multiapi.agent_tools.tool_run import ToolRun, cost_words, cut, plain, source_line
 from multiapi.errors import JobTimeoutError, printable
 from multiapi.flows import jobs
 from multiapi.flows import operations as media_flows
@@ -50,78 +50,76 @@ MAX_LISTED_SOURCES = 20
 
 
 def generate_image(
-    bench: Bench,
+    run: ToolRun,
     prompt: Annotated[str, "What the picture shows, in full sentences."],
     aspect_ratio: Annotated[str, "Width to height, as in 16:9 or 1:1. Leave it out unless it matters."] = "",
 ) -> Flow[ToolAnswer]:
     """Make a picture from a description. Returns the name of the picture's file."""
-    request = bench.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
-    result: ImageResult = yield from media_flows.one(bench.setting, "image", request)
-    return (yield from bench.made(result.media, "picture", result.cost, result))
+    request = run.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
+    result: ImageResult = yield from media_flows.one(run.setting, "image", request)
+    return (yield from run.made(result.media, "picture", result.cost, result))
 
 
 def edit_image(
-    bench: Bench,
+    run: ToolRun,
     image: Annotated[str, "Name of the picture's file, as other tools gave it."],
     prompt: Annotated[str, "What shall be different, in full sentences."],
 ) -> Flow[ToolAnswer]:
     """Change a picture as described. Returns the name of the new picture's file; the old one stays."""
-    source = yield from bench.source(image)
-    request = bench.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
-    result: ImageResult = yield from media_flows.one(bench.setting, "edit_image", request)
-    return (yield from bench.made(result.media, "changed picture", result.cost, result))
+    source = yield from run.source(image)
+    request = run.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
+    result: ImageResult = yield from media_flows.one(run.setting, "edit_image", request)
+    return (yield from run.made(result.media, "changed picture", result.cost, result))
 
 
 def text_to_speech(
-    bench: Bench,
+    run: ToolRun,
     text: Annotated[str, "What is said, exactly as it shall be spoken."],
     voice: Annotated[str, "Name of a voice. Leave it out unless the user wants a certain one."] = "",
 ) -> Flow[ToolAnswer]:
     """Read a text aloud. Returns the name of the audio file."""
-    wanted = voice or bench.setting.provider.default_voice or ""
-    request = bench.request(SpeechRequest, "speech", text=text, voice=wanted)
-    result: MediaResult = yield from media_flows.one(bench.setting, "speech", request)
-    return (yield from bench.made(result.media, "recording", result.cost, result))
+    wanted = voice or run.setting.provider.default_voice or ""
+    request = run.request(SpeechRequest, "speech", text=text, voice=wanted)
+    result: MediaResult = yield from media_flows.one(run.setting, "speech", request)
+    return (yield from run.made(result.media, "recording", result.cost, result))
 
 
 def transcribe_audio(
-    bench: Bench,
+    run: ToolRun,
     audio: Annotated[str, "Name of the audio file."],
     language: Annotated[str, "Language spoken, as in en. Leave it out to have it found out."] = "",
 ) -> Flow[ToolAnswer]:
     """Write down what is said in an audio file. Returns the text."""
-    source = yield from bench.source(audio)
-    request = bench.request(TranscriptionRequest, "transcribe", audio=source, language=language)
+    source = yield from run.source(audio)
+    request = run.request(TranscriptionRequest, "transcribe", audio=source, language=language)
     result: Transcript = yield from media_flows.one_or_job(
-        bench.setting, "transcribe", "transcription", request, **bench.box.waiting
+        run.setting, "transcribe", "transcription", request, **run.box.waiting
     )
     return ToolAnswer(cut(result.text) or "(nothing is said in it)", (), result)
 
 
 def generate_music(
-    bench: Bench,
+    run: ToolRun,
     prompt: Annotated[str, "Style, mood and instruments, in full sentences."],
     lyrics: Annotated[str, "Words to be sung, for models that sing."] = "",
     duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
 ) -> Flow[ToolAnswer]:
     """Make music from a description. Returns the name of the audio file."""
-    request = bench.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
-    result: MediaResult = yield from media_flows.one_or_job(
-        bench.setting, "music", "music", request, **bench.box.waiting
-    )
-    return (yield from bench.made(result.media, "music", result.cost, result, job_id=result.job_id))
+    request = run.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
+    result: MediaResult = yield from media_flows.one_or_job(run.setting, "music", "music", request, **run.box.waiting)
+    return (yield from run.made(result.media, "music", result.cost, result, job_id=result.job_id))
 
 
-def _video_request(bench: Bench, prompt: str, image: str, duration_s: int) -> Flow[Any]:
+def _video_request(run: ToolRun, prompt: str, image: str, duration_s: int) -> Flow[Any]:
     if not image:
-        return bench.request(VideoRequest, "video", prompt=prompt, duration_s=duration_s)
-    source = yield from bench.source(image)
-    call = "video_from_image" if "video_from_image" in {*bench.box.models, *bench.box.options} else "video"
-    return bench.request(VideoRequest, call, "video_from_image", prompt=prompt, images=[source], duration_s=duration_s)
+        return run.request(VideoRequest, "video", prompt=prompt, duration_s=duration_s)
+    source = yield from run.source(image)
+    call = "video_from_image" if "video_from_image" in {*run.box.models, *run.box.options} else "video"
+    return run.request(VideoRequest, call, "video_from_image", prompt=prompt, images=[source], duration_s=duration_s)
 
 
 def generate_video(
-    bench: Bench,
+    run: ToolRun,
     prompt: Annotated[str, "What happens in the film, in full sentences."],
     image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
     duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
@@ -129,48 +127,48 @@ def generate_video(
     """Make a short film and wait for it, which takes minutes and costs much. Returns the name of the film's file, or the id of a job
     that still runs; never ask for the same film again, ask check_job about that id.
     """
-    request = yield from _video_request(bench, prompt, image, duration_s)
-    job = yield from media_flows.start(bench.setting, "video", request)
-    bench.box.remember(job)
+    request = yield from _video_request(run, prompt, image, duration_s)
+    job = yield from media_flows.start(run.setting, "video", request)
+    run.box.remember(job)
     try:
-        job = yield from jobs.wait(bench.setting, job, **bench.box.waiting)
+        job = yield from jobs.wait(run.setting, job, **run.box.waiting)
     except JobTimeoutError as error:
         return _still_running(error.partial or job)
-    return (yield from _film(bench, job))
+    return (yield from _film(run, job))
 
 
 def start_video(
-    bench: Bench,
+    run: ToolRun,
     prompt: Annotated[str, "What happens in the film, in full sentences."],
     image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
     duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
 ) -> Flow[ToolAnswer]:
     """Start a short film without waiting for it. Returns the id of the job for check_job. Each start costs money."""
-    request = yield from _video_request(bench, prompt, image, duration_s)
-    job = yield from media_flows.start(bench.setting, "video", request)
-    bench.box.remember(job)
+    request = yield from _video_request(run, prompt, image, duration_s)
+    job = yield from media_flows.start(run.setting, "video", request)
+    run.box.remember(job)
     if job.state != "pending":
-        return (yield from _film(bench, (yield from jobs.wait(bench.setting, job))))
+        return (yield from _film(run, (yield from jobs.wait(run.setting, job))))
     estimate = job.estimated_cost or job.cost
     price = f" It will cost about {plain(estimate.amount)} {estimate.unit or ''}".rstrip() + "." if estimate else ""
     return ToolAnswer(f"The film is being made; its job has the id {job.id}.{price}", (), job)
 
 
 def check_job(
-    bench: Bench,
+    run: ToolRun,
     job_id: Annotated[str, "The id that start_video or generate_video gave."],
 ) -> Flow[ToolAnswer]:
     """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
-    known = bench.box.started.get(job_id)
-    job = yield from media_flows.look(bench.setting, known or job_id, "video")
-    bench.box.remember(job)
+    known = run.box.started.get(job_id)
+    job = yield from media_flows.look(run.setting, known or job_id, "video")
+    run.box.remember(job)
     if job.state == "pending":
         return _still_running(job)
-    return (yield from _film(bench, job))
+    return (yield from _film(run, job))
 
 
-def _film(bench: Bench, job: Job) -> Flow[ToolAnswer]:
-    return (yield from bench.made(job.media, "film", job.cost, job, job_id=job.id))
+def _film(run: ToolRun, job: Job) -> Flow[ToolAnswer]:
+    return (yield from run.made(job.media, "film", job.cost, job, job_id=job.id))
 
 
 def _still_running(job: Job) -> ToolAnswer:
@@ -183,14 +181,14 @@ def _still_running(job: Job) -> ToolAnswer:
 
 
 def read_document(
-    bench: Bench,
+    run: ToolRun,
     document: Annotated[str, "Name of the file: a PDF or a picture of text."],
     pages: Annotated[list[int], "Which pages, counted from 1. Leave it out to read all."] = [],  # noqa: B006 (never changed)
 ) -> Flow[ToolAnswer]:
     """Read the text of a PDF or of a picture. Returns the text, page by page."""
-    source = yield from bench.source(document)
-    request = bench.request(OcrRequest, "ocr", document=source, pages=pages)
-    result: OcrResult = yield from media_flows.one(bench.setting, "ocr", request)
+    source = yield from run.source(document)
+    request = run.request(OcrRequest, "ocr", document=source, pages=pages)
+    result: OcrResult = yield from media_flows.one(run.setting, "ocr", request)
     text = "\n\n".join(f"Page {page.number}:\n{page.text}" for page in result.pages)
     return ToolAnswer(
         cut(text) or "(there is no text in it)", tuple(i for page in result.pages for i in page.images), result
@@ -198,44 +196,42 @@ def read_document(
 
 
 def generate_3d_model(
-    bench: Bench,
+    run: ToolRun,
     image: Annotated[str, "Name of a picture's file that shows the thing on a plain ground."],
 ) -> Flow[ToolAnswer]:
     """Make a 3D model of the thing in a picture. Returns the name of the model's file."""
-    source = yield from bench.source(image)
-    request = bench.request(MeshRequest, "mesh", images=[source])
-    result: MeshResult = yield from media_flows.one(bench.setting, "mesh", request)
-    return (yield from bench.made(result.media, "3D model", result.cost, result))
+    source = yield from run.source(image)
+    request = run.request(MeshRequest, "mesh", images=[source])
+    result: MeshResult = yield from media_flows.one(run.setting, "mesh", request)
+    return (yield from run.made(result.media, "3D model", result.cost, result))
 
 
 def search_web(
-    bench: Bench,
+    run: ToolRun,
     query: Annotated[str, "What to find out, as a question in full sentences."],
 ) -> Flow[ToolAnswer]:
     """Search the web for an answer. Returns the answer and its sources, one on a line."""
-    request = bench.request(ChatRequest, "web_search", messages=[Message("user", query)], web_search=True)
-    answer: ChatResponse = yield from chat(bench.setting, request)
+    request = run.request(ChatRequest, "web_search", messages=[Message("user", query)], web_search=True)
+    answer: ChatResponse = yield from chat(run.setting, request)
     sources = [source_line(number, found) for number, found in enumerate(answer.citations[:MAX_LISTED_SOURCES], 1)]
     lines = [cut(answer.text) or "(nothing was found)", *(["Sources:", *sources] if sources else [])]
     return ToolAnswer("\n".join(lines), (), answer)
 
 
 def moderate_text(
-    bench: Bench,
+    run: ToolRun,
     text: Annotated[str, "The text to be judged."],
 ) -> Flow[ToolAnswer]:
     """Judge whether a text is harmful. Returns safe, or unsafe and why."""
-    model = bench.box.models.get("moderate", "")
-    result: Moderation = yield from media_flows.one(
-        bench.setting, "moderate", ModerationRequest(model=model, text=text)
-    )
+    model = run.box.models.get("moderate", "")
+    result: Moderation = yield from media_flows.one(run.setting, "moderate", ModerationRequest(model=model, text=text))
     return ToolAnswer(
         "safe" if result.safe else f"unsafe: {', '.join(result.categories) or 'no category given'}", (), result
     )
 
 
 def search_engine(
-    bench: Bench,
+    run: ToolRun,
     query: Annotated[str, "What to search for, in a few words."],
     kind: Annotated[
         str, "What to return beside the answer: links, images, videos, weather, map or knowledge."
@@ -243,21 +239,21 @@ def search_engine(
 ) -> Flow[ToolAnswer]:
     """Search the web with the provider's search engine. Returns an answer, and what was found."""
     request: Any = SearchRequest(query=query, kinds=(kind,))  # type: ignore[arg-type]  # it is checked by the flow
-    result: SearchResult = yield from media_flows.search(bench.setting, request)
+    result: SearchResult = yield from media_flows.search(run.setting, request)
     found = result.raw.get(kind)
     shown = dump_json(found).decode() if found else f"(no {printable(kind, 20)})"
     return ToolAnswer(cut(f"{result.text}\n\n{kind}: {shown}".strip()), (), result)
 
 
 def vision_features(
-    bench: Bench,
+    run: ToolRun,
     image: Annotated[str, "Name of the image's file, or its address."],
     feature: Annotated[str, "What to look for: LABEL_DETECTION, TEXT_DETECTION or FACE_DETECTION."] = "LABEL_DETECTION",
 ) -> Flow[ToolAnswer]:
     """Find labels, texts or faces in an image. Returns them line by line."""
-    source = yield from bench.source(image)
+    source = yield from run.source(image)
     request = VisionFeaturesRequest(image=source, features=(feature,))
-    result: VisionFeatures = yield from media_flows.one(bench.setting, "vision_features", request)
+    result: VisionFeatures = yield from media_flows.one(run.setting, "vision_features", request)
     lines = [
         f"labels: {', '.join(result.labels)}" if result.labels else "",
         f"texts: {', '.join(result.texts)}" if result.texts else "",
@@ -267,33 +263,33 @@ def vision_features(
 
 
 def file_to_base64(
-    bench: Bench,
+    run: ToolRun,
     file: Annotated[str, "Name of the file."],
 ) -> Flow[ToolAnswer]:
     """Turn a file into base64 for the program around you. Returns what kind of file it is; the base64 text itself is not shown."""
-    source = yield from bench.source(file)
-    result: EncodedFile = yield from media_flows.one(bench.setting, "file_to_base64", source)
+    source = yield from run.source(file)
+    result: EncodedFile = yield from media_flows.one(run.setting, "file_to_base64", source)
     return ToolAnswer(
         f"{printable(file, 120)} was turned into base64: {result.media.describe()}.", (result.media,), result
     )
 
 
 def decode_base64(
-    bench: Bench,
+    run: ToolRun,
     data: Annotated[str, "The base64 text, or a data URL."],
 ) -> Flow[ToolAnswer]:
     """Turn base64 text back into a file. Returns the name of the file."""
-    from_base64(data, provider=bench.provider)
-    media: Media = yield from media_flows.one(bench.setting, "decode_base64", data)
-    return (yield from bench.made([media], "file", None, media))
+    from_base64(data, provider=run.provider)
+    media: Media = yield from media_flows.one(run.setting, "decode_base64", data)
+    return (yield from run.made([media], "file", None, media))
 
 
 def list_models(
-    bench: Bench,
+    run: ToolRun,
     contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
 ) -> Flow[ToolAnswer]:
     """List the vendor's models with their prices. Returns one line for each."""
-    listed: tuple[ModelInfo, ...] = yield from media_flows.models(bench.setting)
+    listed: tuple[ModelInfo, ...] = yield from media_flows.models(run.setting)
     word = contains.strip().lower()
     found = [
         info
@@ -316,12 +312,12 @@ def _model_line(info: ModelInfo) -> str:
 
 
 def usage_report(
-    bench: Bench,
+    run: ToolRun,
     days: Annotated[int, "Of how many days, for vendors that can be asked. Leave it out for the usual time."] = 0,
 ) -> Flow[ToolAnswer]:
     """Tell what was used of the vendor lately and what it cost. Returns totals, and lines by model where there are any."""
     request = UsageRequest(period=f"{days}d") if days else None
-    report: UsageReport = yield from media_flows.one(bench.setting, "usage", request)
+    report: UsageReport = yield from media_flows.one(run.setting, "usage", request)
     total = [f"{report.requests} calls" if report.requests is not None else "", cost_words(report.cost).strip()]
     lines = [
         f"- {entry.model}: {entry.requests} calls, {plain(entry.cost.amount) if entry.cost else 'unknown'} {(entry.cost.unit if entry.cost else '') or ''}".rstrip()
@@ -331,20 +327,20 @@ def usage_report(
     return ToolAnswer("\n".join([f"{head}.", *lines]), (), report)
 
 
-def balance(bench: Bench) -> Flow[ToolAnswer]:
+def balance(run: ToolRun) -> Flow[ToolAnswer]:
     """Tell how much prepaid money is left with the vendor."""
-    found: Balance = yield from media_flows.one(bench.setting, "balance")
+    found: Balance = yield from media_flows.one(run.setting, "balance")
     unit = f" {found.unit}" if found.unit else " (the vendor names no currency)"
     return ToolAnswer(
         f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it.", (), found
     )
 
 
-def health(bench: Bench) -> Flow[ToolAnswer]:
+def health(run: ToolRun) -> Flow[ToolAnswer]:
     """Tell whether the vendor is up and well."""
-    found: Health = yield from media_flows.one(bench.setting, "health")
+    found: Health = yield from media_flows.one(run.setting, "health")
     return ToolAnswer(
-        f"{bench.provider} is {'well' if found.ok else 'not well'} ({found.status or 'no status given'}).", (), found
+        f"{run.provider} is {'well' if found.ok else 'not well'} ({found.status or 'no status given'}).", (), found
     )
 
 

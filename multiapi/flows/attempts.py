@@ -169,7 +169,7 @@ def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, 
             charge.interrupted(error)
             raise
         with charge.failing(failure):
-            yield from again(
+            yield from wait_or_raise(
                 setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
             )
 
@@ -271,7 +271,7 @@ def redirected(provider: Provider, response: HttpResponse) -> StatusError:
     )
 
 
-def again(
+def wait_or_raise(
     setting: Setting,
     kind: Retry,
     http: HttpRequest,

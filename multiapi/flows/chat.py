@@ -14,11 +14,11 @@ from multiapi.errors import (
 from multiapi.flows.attempts import (
     _WALL_MARGIN_S,
     MAX_STEPS_DOWN,
-    again,
     learn,
     logger,
     read,
     refusal,
+    wait_or_raise,
     warn_of_model,
 )
 from multiapi.flows.charges import begin
@@ -67,7 +67,7 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
                 attempt -= 1
             else:
                 note_wall(setting, failure)
-                yield from again(setting, operation.retry, http, failure, attempt + stepped.count)
+                yield from wait_or_raise(setting, operation.retry, http, failure, attempt + stepped.count)
 
 
 def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
@@ -98,7 +98,7 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
             if stepped.down(failure, http, used):
                 attempt -= 1
             else:
-                yield from again(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
+                yield from wait_or_raise(setting, Retry.ANSWER, http, failure, attempt + stepped.count)
 
 
 def streams_inside(setting: Setting, request: ChatRequest) -> bool:

@@ -23,7 +23,7 @@ from multiapi.errors import (
     StatusError,
 )
 from multiapi.flows.address_checks import _host, address_check, check_url, is_own
-from multiapi.flows.attempts import again
+from multiapi.flows.attempts import wait_or_raise
 from multiapi.flows.driving import Work
 from multiapi.flows.steps import Flow, Setting
 from multiapi.formats.answer_facts import name_of_answer
@@ -189,7 +189,7 @@ def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow
             failure.message += f" (a file at {_host(media.url or '')})"
             failure.args = (failure.message,)
         yield Work(sink.restart)
-        yield from again(setting, Retry.READ, HttpRequest("GET", "(a file)"), failure, attempt)
+        yield from wait_or_raise(setting, Retry.READ, HttpRequest("GET", "(a file)"), failure, attempt)
 
 
 def _follow(setting: Setting, url: str, sink: Sink, most: int, job_id: str | None) -> Flow[HttpResponse]:

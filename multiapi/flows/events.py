@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from multiapi.errors import MultiApiError, UnsupportedError
-from multiapi.flows.attempts import again, refusal
+from multiapi.flows.attempts import refusal, wait_or_raise
 from multiapi.flows.charges import Charge, begin
 from multiapi.flows.steps import Flow, Setting
 from multiapi.http.exchange import HttpResponse
@@ -54,6 +54,6 @@ def open_events(setting: Setting, name: str, request: Any) -> Flow[Begun]:
             raise
         failure.job_id = failure.job_id or job_id
         with charge.failing(failure):
-            yield from again(
+            yield from wait_or_raise(
                 setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
             )

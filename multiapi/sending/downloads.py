@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from multiapi.flows.downloads import Fetch
 
 
-class Disk:
+class FileSink:
     """The sink of a file, with what the disk complained about kept apart from what the network did."""
 
     def __init__(self, step: Fetch) -> None:

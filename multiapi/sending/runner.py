@@ -20,7 +20,7 @@ from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.provider import Provider
 from multiapi.sending.bodies import BodyReader
-from multiapi.sending.downloads import Disk, needs_pin, pin_address
+from multiapi.sending.downloads import FileSink, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
@@ -285,7 +285,7 @@ class FlowRunner(Settings):
         from multiapi.sending.live_answer import LiveAnswer
         from multiapi.sending.requests import file_request
 
-        disk = Disk(step)
+        sink = FileSink(step)
         try:
             sent = file_request(self, step, deadline)
             if step.check_address is not None and needs_pin(self, sent):
@@ -293,14 +293,14 @@ class FlowRunner(Settings):
             response = yield Transmit(sent, **({} if self.http_client is None else {"auth": None}))
             live = LiveAnswer(response, sent, None, failures, given_by_user=self.http_client is not None)
             try:
-                reader = disk.reader(live.head, self)
+                reader = sink.reader(live.head, self)
                 if not 300 <= live.head.status < 400:
                     yield Read(live, reader)
             finally:
                 yield Close(live)
             return reader.answer()
         except Exception as error:
-            return disk.failure or failures.on_the_way(error, request=FILE, deadline=deadline)
+            return sink.failure or failures.on_the_way(error, request=FILE, deadline=deadline)
 
 
 def _worked(step: Work) -> Steps[Any]:

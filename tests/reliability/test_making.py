@@ -206,7 +206,7 @@ def test_case_096_silence(order: Order, way: Maker, tmp_path: Path) -> None:
 def test_case_096_larger_than_the_limit_without_saying_so(
     order: Order, way: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("multiapi.agent_tools.bench.MAX_SAVED_BYTES", 1_000_000)
+    monkeypatch.setattr("multiapi.agent_tools.tool_run.MAX_SAVED_BYTES", 1_000_000)
     limits = {} if way.is_tool else {"limits": Limits(file_bytes=1_000_000)}
     with Workshop(order, files=[endless_file()]) as shop:
         made = way.make(order, shop.url, tmp_path, **limits)

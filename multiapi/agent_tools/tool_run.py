@@ -56,7 +56,7 @@ class Box(Protocol):
         """The names of what may be used as input."""
 
 
-class Bench:
+class ToolRun:
     """One call of a tool: the toolbox, and the vendor's setting that the client gave."""
 
     def __init__(self, box: Box, setting: Setting) -> None:

@@ -123,7 +123,12 @@ add_command(app, records.keys, example="multiapi keys -p aimlapi", without=FREE_
 add_command(app, records.metrics, example="multiapi metrics -p aimlapi", without=FREE)
 add_command(app, account.health, example="multiapi health -p aicredits", without=FREE_WITHOUT_MODEL)
 add_command(app, doctor.doctor, example="multiapi doctor -p aimlapi", without={"dry_run", "curl"})
-add_command(app, mcp.mcp, example="multiapi mcp -p aimlapi --output-dir made --budget '2 USD'", without={"model", "dry_run", "curl"})
+add_command(
+    app,
+    mcp.mcp,
+    example="multiapi mcp -p aimlapi --output-dir made --budget '2 USD'",
+    without={"model", "dry_run", "curl"},
+)
 add_command(
     app,
     simulator.simulator,

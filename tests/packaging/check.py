@@ -20,7 +20,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = Path(__file__).with_name("smoke.py")
-EXTRAS = ("core", "langchain", "agents", "llamaindex", "cli", "simulator", "cassettes", "bulk", "ray", "otel", "mcp", "all")
+EXTRAS = (
+    "core",
+    "langchain",
+    "agents",
+    "llamaindex",
+    "cli",
+    "simulator",
+    "cassettes",
+    "bulk",
+    "ray",
+    "otel",
+    "mcp",
+    "all",
+)
 LOWEST = ("core", "langchain", "agents", "llamaindex", "cli", "simulator", "cassettes", "bulk")
 NEEDS_NEWER = frozenset({"agents"})
 """LangGraph wants a newer orjson than the core does."""

@@ -210,12 +210,12 @@ class ThreadPool:
                 self._tickets.add(returned.waiter)
                 returned.waiter.connection = returned.connection
                 returned.waiter.turn.set()
+            return (*returned.surplus, *self._slots.expired(time.monotonic()))
         except BaseException:
             self._tickets.discard(ticket)
             self._slots.leave(ticket)
             self._slots.recount(len(self._tickets))
             raise
-        return (*returned.surplus, *self._slots.expired(time.monotonic()))
 
     def _forget_dropped(self) -> None:
         """Take back the slots of answers that nobody has any more."""

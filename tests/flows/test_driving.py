@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,7 @@ from multiapi.errors import MultiApiError
 from multiapi.flows.driving import Either, Items, Steps, Work, adrive, adrive_stream, drive, drive_stream
 from multiapi.sending.limiter import Limiter
 from multiapi.types import Message
-from tests.reliability.interrupts import at_each_line
+from tests.reliability.interrupts import PACKAGE, at_each_line
 
 KEY = "sk-driven-0123456789abcdef"
 
@@ -214,7 +215,7 @@ def small_heap() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_heap")
-@pytest.mark.parametrize("within", ["/multiapi/sending/runner", "/multiapi/flows/", "/multiapi/sending/primitives"])
+@pytest.mark.parametrize("within", ["sending/runner", "flows/", "sending/primitives"])
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_line_leaves_nothing_open(streamed: bool, within: str) -> None:
@@ -229,7 +230,7 @@ def test_an_interrupt_at_any_line_leaves_nothing_open(streamed: bool, within: st
 
     call()
     lines = 0
-    for lines in at_each_line(call, within=within):  # noqa: B007
+    for lines in at_each_line(call, within=PACKAGE + within.replace("/", os.sep)):  # noqa: B007
         wire.latest = None
         gc.collect()  # where it strikes between two names
         assert (limiter.running, wire.left_open) == (0, 0)
@@ -335,7 +336,7 @@ def test_no_frame_of_an_error_holds_a_request_with_the_key(
         with pytest.raises(MultiApiError) as caught:
             call()
         for frame in frames_of(caught.value):
-            if "/multiapi/" in frame.f_code.co_filename:
+            if frame.f_code.co_filename.startswith(PACKAGE):
                 held = [
                     value for value in frame.f_locals.values() if isinstance(value, (httpx.Request, httpx.Response))
                 ]

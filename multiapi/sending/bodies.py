@@ -10,8 +10,10 @@ from multiapi.http.exchange import HttpResponse
 from multiapi.http.vectors import VectorReader
 
 INFLATED_PIECE_BYTES = 1_000_000
-_SLICE_BYTES = 16_384
-"""Compressed bytes are handed on in slices, because what is left of one is copied for each piece that comes out."""
+_SLICE_BYTES = 1_024
+"""Compressed bytes are handed on in slices, because what is left of one is copied for each piece that comes out and for each member of a
+gzip file, of which there may be one in every twenty bytes.
+"""
 
 
 class Inflater:

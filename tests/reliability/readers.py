@@ -239,6 +239,18 @@ def _listed(read: Callable[[HttpResponse], object], *names: str, status: int = 2
     return feed
 
 
+def _named_events(entries: Sequence[dict[str, Any]]) -> None:
+    held = messages_format.MessagesAssembly("acme", limits=MANY)
+    held.add({"type": "message_start", "message": {"id": "a", "model": "m", "content": []}})
+    for number, entry in enumerate(entries):
+        held.add({"type": "content_block_start", "index": number, "content_block": {"type": "text", **entry}})
+        for delta in ({"type": "text_delta", "text": "x"}, {"type": "input_json_delta", "partial_json": "{}"}):
+            held.add({"type": "content_block_delta", "index": number, "delta": delta})
+        held.add({"type": "content_block_stop", "index": number})
+    held.add({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}})
+    held.response()
+
+
 TEXT_READERS: dict[str, Feed] = {
     "multiapi.negotiation.json_answers.json_text": _text(structured.json_text),
     "multiapi.negotiation.json_answers.json_value": _text(structured.json_value),
@@ -314,6 +326,7 @@ RESPONSES_READERS: dict[str, Feed] = {
     ),
 }
 LIST_READERS: dict[str, Feed] = {
+    "multiapi.formats.messages.MessagesAssembly": _named_events,
     "multiapi.formats.openai.answers.parse_chat": _listed(lambda answer: openai_answers.parse_chat(answer, provider="acme"), "choices"),
     "multiapi.formats.messages.parse_messages": _listed(lambda answer: messages_format.parse_messages(answer, provider="acme"), "content"),
     "multiapi.formats.responses.parse_responses": _listed(lambda answer: responses_format.parse_responses(answer, provider="acme"), "output"),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ast
+import gzip
+import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
 
+from multiapi.sending import bodies
+from multiapi.types.limits import Limits
 from tests.reliability import readers
 from tests.reliability.growth import ROOT, counted_patterns, peak_of, work_of
 from tests.reliability.readers import quietly
@@ -88,6 +95,123 @@ def test_work_over_events_and_lists_grows_with_the_input(name: str) -> None:
             assert_linear(read, f"{name}, unit {number}: {unit(1)}")
 
 
+FED = [
+    name
+    for name in readers.BYTE_READERS
+    if name.endswith((".SseDecoder", ".ChatStream", ".BodyReader", ".VectorReader"))
+]
+PACKETS = {10: 40, 1_000: 1_000}
+"""Bytes of a packet, and how often a unit comes."""
+
+
+@pytest.mark.parametrize("packet", PACKETS)
+@pytest.mark.parametrize("name", FED)
+def test_work_over_packets_grows_with_the_input(name: str, packet: int) -> None:
+    """Blank lines before the first event among them, which are looked at for what the stream is."""
+    for unit in readers.BYTE_UNITS[:: 1 if packet == 10 else 6]:
+
+        def read(n: int, unit: bytes = unit) -> Callable[[], object]:
+            whole = unit * n * (PACKETS[packet] // N)
+            return quietly(readers.BYTE_READERS[name], [whole[at : at + packet] for at in range(0, len(whole), packet)])
+
+        assert_linear(read, f"{name}, n * {unit!r} in packets of {packet}")
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": partial(gzip.compress, mtime=0),
+    "deflate": zlib.compress,
+    "bare deflate": lambda plain: zlib.compress(plain)[2:-4],
+    "stored": partial(zlib.compress, level=0),
+    "many members": lambda plain: b"".join(
+        gzip.compress(plain[at : at + 50], mtime=0) for at in range(0, len(plain), 50)
+    ),
+}
+PLAIN: dict[str, Callable[[int], bytes]] = {
+    "one byte again and again": bytes,
+    "noise": lambda size: Random(1).randbytes(size),
+}
+
+
+@pytest.mark.parametrize("packet", [1, 10, 1_000, 10**9])
+@pytest.mark.parametrize("plain", PLAIN)
+@pytest.mark.parametrize("form", COMPRESSED)
+def test_work_of_inflating_grows_with_what_comes_out(form: str, plain: str, packet: int) -> None:
+    encoding = "deflate" if form in {"deflate", "bare deflate", "stored"} else "gzip"
+
+    def read(n: int) -> Callable[[], object]:
+        data = COMPRESSED[form](PLAIN[plain](n * 100))
+        chunks = [data[at : at + packet] for at in range(0, len(data), packet)]
+
+        def inflate() -> None:
+            inflater, out = bodies.Inflater(encoding, "acme"), 0
+            for chunk in chunks:
+                for piece in inflater.pieces(chunk, lambda: 2_000):
+                    out += len(piece)
+            inflater.finish()
+            assert out == n * 100
+
+        return inflate
+
+    half, whole = work_of(read(N * 4)), work_of(read(N * 8))
+    assert whole <= MOST * half + SPARE, f"work {half} -> {whole}"
+
+
+MOST_BYTES = 24
+LISTED = [
+    (name, number)
+    for table, units in (
+        (readers.EVENT_READERS, readers.EVENT_UNITS),
+        (readers.RESPONSES_READERS, readers.RESPONSES_UNITS),
+        (readers.LIST_READERS, readers.LIST_UNITS),
+    )
+    for name in table
+    for number in range(len(units))
+]
+
+
+@pytest.mark.parametrize("name", {name: None for name, _ in LISTED})
+def test_an_answer_takes_a_bounded_amount_of_memory_per_byte(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limits that are in force, for every list in an answer: at most 24 bytes for a byte, beside those that its JSON takes as
+    Python's objects.
+    """
+    monkeypatch.setattr(readers, "MANY", Limits())
+    table, units = next(
+        (table, units)
+        for table, units in (
+            (readers.EVENT_READERS, readers.EVENT_UNITS),
+            (readers.RESPONSES_READERS, readers.RESPONSES_UNITS),
+            (readers.LIST_READERS, readers.LIST_UNITS),
+        )
+        if name in table
+    )
+    for number, unit in enumerate(units):
+        per_byte = bytes_per_byte(name, table[name], unit, 300)
+        if per_byte > MOST_BYTES:  # at a small size what is constant may hide in it; the larger one decides
+            per_byte = bytes_per_byte(name, table[name], unit, 3_000)
+        assert per_byte <= MOST_BYTES, f"{name}, unit {number} {unit(1)}: {per_byte:.1f} bytes for a byte"
+
+
+def bytes_per_byte(name: str, feed: readers.Feed, unit: Callable[[int], Any], n: int) -> float:
+    entries = [unit(place) for place in range(n)]
+    text = json.dumps(entries).encode()
+    times = COPIES.get(name, 1)
+    quietly(feed, entries[:3])()
+    parsing = peak_of(lambda: json.loads(text)) if name in readers.LIST_READERS.keys() - OF_OBJECTS else 0
+    return (peak_of(quietly(feed, entries)) - times * parsing) / (len(text) * times)
+
+
+COPIES = {
+    "multiapi.formats.media.parse_images": 2,
+    "multiapi.formats.media.parse_sound": 2,
+    "multiapi.formats.jobs.parse_status": 2,
+    "multiapi.formats.openai.answers.read_error of lists": 3,
+    "multiapi.formats.messages.MessagesAssembly": 4,
+}
+"""How many lists of a body the same entries stand in, or how much longer the events are that they are made into."""
+OF_OBJECTS = {"multiapi.formats.messages.MessagesAssembly"}
+"""Readers of lists that get events which somebody else has parsed."""
+
+
 @pytest.mark.parametrize("name", readers.TEXT_READERS)
 def test_memory_grows_with_the_input(name: str) -> None:
     for unit in readers.TEXT_UNITS[::4]:
@@ -108,7 +232,7 @@ MODULES = [
     "formats.tool_arguments", "formats.tool_calls", "http.vectors",
 ]  # fmt: skip
 NO_READERS = {
-    "multiapi.sending.bodies.Inflater": "feeds BodyReader, and is bounded by bytes",
+    "multiapi.sending.bodies.Inflater": "has a test of its own above",
     "multiapi.sending.bodies.inflater": "makes it",
     "multiapi.http.json.dump_json": "writes",
     "multiapi.http.exchange.path_segment": "writes",
@@ -120,6 +244,8 @@ NO_READERS = {
     "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",
     "multiapi.formats.tool_calls.made_call_id": "looks at an id",
     "multiapi.http.vectors.floats": "reads numbers of a fixed size",
+    "multiapi.formats.assembly.joined_deltas": "joins two deltas",
+    "multiapi.formats.assembly.more_counts": "looks at the counts of one event",
     "multiapi.formats.assembly.assembled": "is what parse_messages and parse_responses end in",
     "multiapi.formats.responses.response_of": "is what parse_responses ends in",
     "multiapi.formats.messages.message_of": "is what parse_messages ends in",

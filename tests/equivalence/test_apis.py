@@ -152,6 +152,7 @@ def test_thoughts_and_calls_go_back_by_the_same_protocol(provider: str, api: str
         assert json.dumps(answer.reasoning.details[0]) in json.dumps(body)
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("provider", "api"), EACH)

@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 @pytest.mark.parametrize("place", ["constructor", "additional_kwargs", "call"])
 @pytest.mark.parametrize("argument", ARGUMENTS)
 @pytest.mark.parametrize("kind", [MultiApiLLM, MultiApiEmbedding])
@@ -69,6 +70,7 @@ def test_what_openais_sdk_takes_beside_the_body_goes_where_it_belongs(kind: Any,
     assert (request.extensions["timeout"]["read"] == 3) == (argument == "timeout")
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 def test_bodies_are_merged_and_the_calls_values_win() -> None:
     wire = Wire()
     own = {"extra_body": {"a": {"x": 1}, "b": 1}, "additional_kwargs": {"extra_body": {"a": {"y": 2}}, "c": 3}}
@@ -144,6 +146,7 @@ SLIPS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 @pytest.mark.parametrize(("slip", "meant"), SLIPS.items())
 def test_a_slip_is_refused_with_the_name_that_was_meant(slip: str, meant: str | None) -> None:
     ways = [

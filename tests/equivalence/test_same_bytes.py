@@ -286,6 +286,7 @@ def outcome(ask: Ask, provider: str, case: Case, *, stream: bool) -> Any:
     return recorder.sent
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("provider", PROVIDERS)

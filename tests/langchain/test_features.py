@@ -70,6 +70,7 @@ def test_nothing_optional_is_sent_unless_it_is_set(vendor: str) -> None:
     assert server.bodies[1].keys() == {"model", "messages"}
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 def test_a_setting_of_the_call_beats_one_of_the_model() -> None:
     server = Server(whole())
     model = server.model(

@@ -282,6 +282,7 @@ def test_r50_a_limiter_of_the_framework_survives_a_pickle() -> None:
     assert llm.rate_limiter is limiter
 
 
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # made up
 def test_b14_a_deep_copy_shares_connections_and_nothing_else() -> None:
     llm = llm_on(says(Said("hi")), extra_body={"x": {"y": 1}})
     llm.chat(user())

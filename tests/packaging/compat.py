@@ -118,6 +118,7 @@ def tried(row: Row, version: str) -> list[str]:
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-2000:], sep="\n")
     said = re.sub(r"^[= ]+|[= ]+$| in [\d.]+s.*", "", last) or "did not start"
+    print(row.name, version, said, flush=True)
     return [row.name, version, *versions(found).values(), said]
 
 

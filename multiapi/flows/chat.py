@@ -43,8 +43,10 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     warn_of_model(setting, request.model)
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)
-    warn_of_ignored(setting.provider, request, setting.memory)
-    check_fields(setting, request)
+    if request.reasoning_effort is not None:
+        warn_of_ignored(setting.provider, request, setting.memory)
+    if request.extra:
+        check_fields(setting, request)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
@@ -76,8 +78,10 @@ def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpRespon
     operation = setting.provider.chat_stream
     assert operation is not None
     attempt, stepped = 0, SteppedDown(setting, request)
-    warn_of_ignored(setting.provider, request, setting.memory)
-    check_fields(setting, request)
+    if request.reasoning_effort is not None:
+        warn_of_ignored(setting.provider, request, setting.memory)
+    if request.extra:
+        check_fields(setting, request)
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)

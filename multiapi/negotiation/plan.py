@@ -161,7 +161,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
     """
     if request.web_search is not None:
         request = with_search(provider, request)
-    if request.api != "chat":
+    if request.api != "chat" and (request.api != "auto" or provider.choose_api is not None):
         request = with_api(provider, request)
     if request.think is not None:
         request = with_thinking(provider, request)

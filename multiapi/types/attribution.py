@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from multiapi.errors import InvalidRequestError
 
 _WRITTEN = {
-    "source": (re.compile(r"(?:web|agent|mcp)/[a-z0-9-]{1,32}"), "web/NAME, agent/NAME or mcp/NAME, with a-z, 0-9 and - in NAME"),
-    "partner": (re.compile(r"part_[A-Za-z0-9]{1,64}"), "part_ID, with letters and digits in ID"),
-    "referer": (re.compile(r"https?://[!-~]{1,2000}"), "the address of a web page"),
-    "title": (re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?"), "at most 200 printable ASCII characters"),
+    "source": (r"(?:web|agent|mcp)/[a-z0-9-]{1,32}", "web/NAME, agent/NAME or mcp/NAME, with a-z, 0-9 and - in NAME"),
+    "partner": (r"part_[A-Za-z0-9]{1,64}", "part_ID, with letters and digits in ID"),
+    "referer": (r"https?://[!-~]{1,2000}", "the address of a web page"),
+    "title": (r"[!-~](?:[ -~]{0,198}[!-~])?", "at most 200 printable ASCII characters"),
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Attribution:
     def __post_init__(self) -> None:
         for name, value in self.items():
             pattern, wanted = _WRITTEN[name]
-            if not isinstance(value, str) or not pattern.fullmatch(value):
+            if not isinstance(value, str) or not re.fullmatch(pattern, value):
                 raise InvalidRequestError(f"attribution: {name} must be {wanted}, not {str(value)[:80]!r}")
 
     def items(self) -> Iterator[tuple[str, str]]:

@@ -180,10 +180,8 @@ _OLE_SIGNS = {
 _ASF_SIGN = bytes.fromhex("3026b2758e66cf11")
 _ASF_SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
 _ASF_PICTURES = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
-_MATROSKA_SOUND = re.compile(
-    rb"A_(?:OPUS|VORBIS|AAC|FLAC|MPEG|PCM|E?AC3|DTS|ALAC|MS/|REAL|TRUEHD|WAVPACK|TTA|QUICKTIME)"
-)
-_MATROSKA_PICTURES = re.compile(
+_MATROSKA_SOUND = rb"A_(?:OPUS|VORBIS|AAC|FLAC|MPEG|PCM|E?AC3|DTS|ALAC|MS/|REAL|TRUEHD|WAVPACK|TTA|QUICKTIME)"
+_MATROSKA_PICTURES = (
     rb"V_(?:VP8|VP9|AV1|MPEG|MS/|THEORA|REAL|UNCOMPRESSED|QUICKTIME|PRORES|AVC|HEVC|FFV1|MJPEG|SNOW|DIRAC)"
 )
 _TEXTS = frozenset(
@@ -219,7 +217,7 @@ def choices_of(data: bytes) -> tuple[str, ...]:
     if found in {"video/webm", "video/x-matroska"}:
         head = data[:TRACK_BYTES]
         kind = found.partition("/")[2]
-        sound, pictures = _MATROSKA_SOUND.search(head) is not None, _MATROSKA_PICTURES.search(head) is not None
+        sound, pictures = re.search(_MATROSKA_SOUND, head) is not None, re.search(_MATROSKA_PICTURES, head) is not None
         return _by_tracks(sound, pictures, (f"audio/{kind}",), (found,))
     if data[4:8] == b"ftyp" and found in _ISO and found != "audio/mp4":
         return _iso(data, found)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from multiapi.errors import ContentFilterError, MultiApiError, UnsupportedError, printable
+from multiapi.errors import ContentFilterError, InsufficientCreditsError, MultiApiError, UnsupportedError, printable
 from multiapi.flows.steps import Flow
+from multiapi.http.json import parse_text
 from multiapi.provider import Provider, find_provider
 from multiapi.types.media import Media
 
@@ -118,6 +119,21 @@ def good_of(error: MultiApiError) -> tuple[tuple[Media, ...], str]:
     return usable, text if isinstance(text, str) else ""
 
 
+def _sums(error: MultiApiError) -> str:
+    """What a call needs and what there is, where a refusal for want of money says it."""
+    if not isinstance(error, InsufficientCreditsError) or not error.body:
+        return ""
+    try:
+        body = parse_text(error.body)
+    except ValueError:
+        return ""
+    inner = body.get("error") if isinstance(body, dict) else None
+    facts = inner if isinstance(inner, dict) else body if isinstance(body, dict) else {}
+    known = {name: facts.get(name) for name in ("required", "balance")}
+    told = [f"{name} {value}" for name, value in known.items() if type(value) in {int, float}]
+    return f" ({', '.join(told)})" if told else ""
+
+
 def failure_text(error: Exception) -> str:
     """What a model is told of a failure: short, in the vendor's own words where they help, without paths and keys."""
     if isinstance(error, UnsupportedError):
@@ -131,7 +147,7 @@ def failure_text(error: Exception) -> str:
             if isinstance(error, ContentFilterError)
             else ""
         )
-        return printable(str(error), 500) + code + why + job + doubt
+        return printable(str(error), 500) + code + _sums(error) + why + job + doubt
     if isinstance(error, OSError):
         return "the file could not be read or written"
     return "the tool failed"

@@ -13,7 +13,7 @@ from multiapi.flows import operations as media_flows
 from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow
 from multiapi.http.json import dump_json
-from multiapi.types.account import Balance, Health, ModelInfo, UsageReport, UsageRequest
+from multiapi.types.account import Balance, Health, ModelInfo, Price, UsageReport, UsageRequest
 from multiapi.types.chat import ChatRequest, ChatResponse, Message
 from multiapi.types.jobs import Job
 from multiapi.types.media import Media, from_base64
@@ -302,11 +302,15 @@ def list_models(
     return ToolAnswer("\n".join(lines) or "(there are none)", (), tuple(found))
 
 
+def _price_words(price: Price) -> str:
+    amount = f"{plain(price.amount)} {price.currency or ''}"
+    if price.what == "call_at_least":
+        return f"at least {amount} a call"
+    return f"{amount} for {price.what}{f' per {plain(price.per)}' if price.per else ''}"
+
+
 def _model_line(info: ModelInfo) -> str:
-    prices = "; ".join(
-        f"{plain(price.amount)} {price.currency or ''} for {price.what}{f' per {plain(price.per)}' if price.per else ''}"
-        for price in info.prices[:MAX_LISTED_PRICES]
-    )
+    prices = "; ".join(map(_price_words, info.prices[:MAX_LISTED_PRICES]))
     kind = f" ({info.kind})" if info.kind else ""
     return " ".join(f"{info.id}{kind}{f': {prices}' if prices else ''}".split())
 

@@ -447,3 +447,31 @@ def test_amounts_are_written_plainly() -> None:
         "800",
     ]
     assert plain(None) == "unknown"
+
+
+def test_prices_and_missing_money_are_told_in_words_and_numbers() -> None:
+    from multiapi.agent_tools.tool import failure_text
+    from multiapi.errors import InsufficientCreditsError
+    from multiapi.simulator import Simulator
+
+    simulator = Simulator()
+    connection: dict[str, Any] = {
+        "base_url": simulator.base_url("binobox"),
+        "http_client": httpx.Client(transport=simulator.transport),
+    }
+    kit = MultiApiToolkit(provider="binobox", api_key="any-key-1234", include=["list_models"], **connection).get_tools()
+    assert "gemini-3.1-flash-lite (chat): at least 0.18 diamonds a call" in kit[0].invoke({"contains": "flash-lite"})
+    for body, told in (
+        (
+            '{"error": {"message": "Insufficient diamonds", "required": 20, "balance": 3.5}}',
+            "(required 20, balance 3.5)",
+        ),
+        ('{"required": 2}', "(required 2)"),
+        ('{"error": {"required": "much", "balance": true}}', ""),
+        ('{"error": {"requ', ""),
+        ("", ""),
+    ):
+        said = failure_text(
+            InsufficientCreditsError("Insufficient diamonds", provider="binobox", status=402, body=body)
+        )
+        assert (told in said) if told else "(" not in said

@@ -30,7 +30,7 @@ def models(
         bool, typer.Option("--deprecated", help="Only models that are deprecated, superseded or withdrawn.")
     ] = False,
 ) -> None:
-    """List the vendor's models with prices and limits; with -m, tell everything about one."""
+    """List the provider's models with prices and limits; with -m, show everything about one."""
     client = run.client()
     if run.model_given is not None:
         info = client.model(run.model_given)
@@ -180,7 +180,7 @@ def usage(
     today: Annotated[bool, typer.Option("--today", help="Only today.")] = False,
     chart: Annotated[bool, typer.Option("--chart", help="Draw what was spent, per model and day.")] = False,
 ) -> None:
-    """Tell what was used and spent."""
+    """Show what was used and spent."""
     from multiapi.types.account import UsageRequest
 
     client = run.client()
@@ -266,7 +266,7 @@ def health(
         ),
     ] = "health",
 ) -> None:
-    """Ask the vendor whether it is well; ends with 7 if not."""
+    """Check the provider's health; ends with 7 if it is not well."""
     if check not in get_args(HealthCheck):
         raise InvalidRequestError(f"--check is one of {', '.join(get_args(HealthCheck))}, not {check!r}")
     client = run.client()

@@ -25,7 +25,7 @@ def batch(
     run: Run,
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Rows: .jsonl, .jsonl.gz, .csv or .parquet.")],
     target: Annotated[
-        Path | None, typer.Argument(metavar="OUTPUT", help="Rows with answers: .jsonl, .jsonl.gz or .parquet.")
+        Path | None, typer.Argument(metavar="OUTPUT", help="Rows with responses: .jsonl, .jsonl.gz or .parquet.")
     ] = None,
     *,
     task: Annotated[
@@ -38,9 +38,9 @@ def batch(
     ] = None,
     schema: Annotated[
         Path | None,
-        typer.Option(help="A JSON schema; each answer is then an object of it.", exists=True, dir_okay=False),
+        typer.Option(help="A JSON schema; each response is then an object of it.", exists=True, dir_okay=False),
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The longest response, in tokens.", min=1)] = None,
     text: Annotated[
         str,
         typer.Option(

@@ -26,16 +26,16 @@ def chat(
     file: Annotated[
         list[str] | None,
         typer.Option(
-            "--file", "-f", metavar="PATH|URL", help="A picture, sound, film, document or text to go with it."
+            "--file", "-f", metavar="PATH|URL", help="An image, sound, video, document or text to send along."
         ),
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The longest response, in tokens.", min=1)] = None,
     reasoning_effort: Annotated[str | None, typer.Option(help="Reasoning effort: low, medium, high, ...")] = None,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Show on stderr what it thinks.")] = False,
     schema: Annotated[
         Path | None,
-        typer.Option(help="A JSON schema; the answer is then a JSON value of it.", exists=True, dir_okay=False),
+        typer.Option(help="A JSON schema; the response is then a JSON value of it.", exists=True, dir_okay=False),
     ] = None,
     stream: Annotated[bool, typer.Option(help="Show the response as it is written.")] = True,
     api: Annotated[

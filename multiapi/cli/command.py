@@ -45,7 +45,7 @@ ModelOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option(help="How long an answer may be silent, in seconds.", min=0.001, rich_help_panel="Common options"),
+    typer.Option(help="How long a response may be silent, in seconds.", min=0.001, rich_help_panel="Common options"),
 ]
 ProxyOption = Annotated[
     str | None,

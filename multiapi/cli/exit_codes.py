@@ -9,11 +9,11 @@
 | 4 | not allowed, or no money left | PermissionDeniedError, InsufficientCreditsError |
 | 5 | not found | NotFoundError, WithdrawnError |
 | 6 | too many requests | RateLimitError |
-| 7 | the vendor failed | ServerError |
-| 8 | no connection, or no answer in time | ConnectionFailedError, RequestTimeoutError, StreamInterruptedError |
-| 9 | an answer that cannot be read | ResponseFormatError |
+| 7 | the provider failed | ServerError |
+| 8 | no connection, or no response in time | ConnectionFailedError, RequestTimeoutError, StreamInterruptedError |
+| 9 | a response that cannot be read | ResponseFormatError |
 | 10 | a job failed, or did not end in time | JobFailedError, JobTimeoutError |
-| 11 | the vendor does not have this | UnsupportedError |
+| 11 | the provider does not have this | UnsupportedError |
 | 12 | some rows of a batch failed or are unknown | |
 | 13 | the budget is reached | BudgetExceededError |
 | 14 | the request was refused for its content | ContentFilterError |
@@ -55,8 +55,8 @@ EXIT_CODES: dict[type[Exception], int] = {
 
 SUMMARY = (
     "Exit codes: 0 done, 1 something else, 2 wrong usage or request, 3 no or wrong key, 4 not allowed or no money, "
-    "5 not found, 6 too many requests, 7 the vendor failed, 8 no connection or no answer in time, 9 unreadable answer, "
-    "10 job failed or late, 11 the vendor does not have this, 12 some rows failed or unknown, 13 budget reached, "
+    "5 not found, 6 too many requests, 7 the provider failed, 8 no connection or no response in time, 9 unreadable response, "
+    "10 job failed or late, 11 the provider does not have this, 12 some rows failed or unknown, 13 budget reached, "
     "14 refused for its content, 130 interrupted."
 )
 

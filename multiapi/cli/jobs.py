@@ -68,12 +68,11 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
         operation_of(client.provider, _AT_ONCE[kind])
     if waiting.no_wait or waiting.job is not None:
         refuse_jobs_inside(run, "--no-wait" if waiting.no_wait else "--job")
+    every: dict[str, Any] = {} if waiting.poll_every is None else {"poll_every": waiting.poll_every}
     if waiting.job is not None:
         with working(run, _DOING[kind]) as tell:
             run.job = Job(id=waiting.job, provider=client.provider.name, kind=kind)
-            return client.wait(
-                waiting.job, kind=kind, timeout_s=waiting.wait, on_progress=tell, poll_every=waiting.poll_every
-            ).result
+            return client.wait(waiting.job, kind=kind, timeout_s=waiting.wait, on_progress=tell, **every).result
     wanted = request(client)
     if waiting.no_wait:
         starts: dict[JobKind, Callable[[Any], Job]] = {
@@ -95,4 +94,4 @@ def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[
         "transcription": client.transcribe,
     }
     with working(run, _DOING[kind]) as tell:
-        return makes[kind](wanted, timeout_s=waiting.wait, on_progress=tell, poll_every=waiting.poll_every)
+        return makes[kind](wanted, timeout_s=waiting.wait, on_progress=tell, **every)

@@ -23,6 +23,7 @@ from multiapi.cli.options import (
     TextFile,
     Waiting,
     Words,
+    number_or_text,
     object_of,
     pages_of,
     size_of,
@@ -39,22 +40,24 @@ def image(
     prompt: Words = None,
     *,
     pictures: Annotated[
-        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="A picture to change or start from.")
+        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="An image to change or start from.")
     ] = None,
-    mask: Annotated[str | None, typer.Option(metavar="PATH|URL", help="What to change is transparent in it.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(metavar="PATH|URL", help="The image in which what to change is transparent.")
+    ] = None,
     size: Size = None,
     aspect_ratio: AspectRatio = None,
     resolution: Resolution = None,
-    count: Annotated[int | None, typer.Option("--count", "-n", help="How many pictures.", min=1)] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="How many images.", min=1)] = None,
     seed: Seed = None,
-    quality: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
-    style: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
+    quality: Annotated[str | None, typer.Option(help="In the provider's words.")] = None,
+    style: Annotated[str | None, typer.Option(help="In the provider's words.")] = None,
     negative_prompt: NegativePrompt = None,
     extra: Extra = None,
     place: Place,
     show: Show = True,
 ) -> None:
-    """Make pictures from a text, or change a picture: `multiapi image -i cat.png "with a hat"`."""
+    """Make images from a text, or change an image: `multiapi image -i cat.png "with a hat"`."""
     from multiapi.types.media_requests import ImageEditRequest, ImageRequest
 
     text = text_of(prompt, what="prompt")
@@ -78,9 +81,9 @@ def image(
     edits = bool(pictures) and "edit_image" in client.provider.operations
     call = "edit_image" if edits else "image"
     model = run.model(client, call, call)
-    with working(run, "making a picture"):
+    with working(run, "making an image"):
         if edits:
-            _refuse(client, "when it changes a picture", style=style, negative_prompt=negative_prompt)
+            _refuse(client, "when it changes an image", style=style, negative_prompt=negative_prompt)
             result = client.edit_image(ImageEditRequest(model=model, **settings))
         else:
             result = client.image(ImageRequest(model=model, style=style, negative_prompt=negative_prompt, **settings))
@@ -91,9 +94,11 @@ def speech(
     run: Run,
     text: Words = None,
     *,
-    voice: Annotated[str | None, typer.Option(help="In the vendor's words.")] = None,
+    voice: Annotated[str | None, typer.Option(help="In the provider's words.")] = None,
     language: Annotated[str | None, typer.Option(help="As in en or nb-NO.")] = None,
     speed: Annotated[float | None, typer.Option(help="1 is the voice's own.")] = None,
+    pitch: Annotated[str | None, typer.Option(help="In the provider's own scale: semitones, or as in +10%.")] = None,
+    volume: Annotated[str | None, typer.Option(help="In the provider's own scale: a factor, or as in +20%.")] = None,
     output_format: Annotated[str | None, typer.Option("--format", help="mp3, wav, opus, ...")] = None,
     extra: Extra = None,
     place: Place,
@@ -110,6 +115,8 @@ def speech(
         voice=voice or client.provider.default_voice,
         language=language,
         speed=speed,
+        pitch=number_or_text(pitch),
+        volume=number_or_text(volume),
         output_format=output_format,
         extra=object_of(extra),
     )
@@ -130,7 +137,7 @@ def transcribe(
     force: Force = False,
     waiting: Waiting,
 ) -> None:
-    """Write down what is said in a recording."""
+    """Transcribe a recording."""
     from multiapi.types.media_requests import TranscriptionRequest
 
     destination = text_destination(run, into, force=force)
@@ -201,7 +208,7 @@ def video(
     prompt: Words = None,
     *,
     pictures: Annotated[
-        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="A picture to start from.")
+        list[str] | None, typer.Option("--image", "-i", metavar="PATH|URL", help="An image to start from.")
     ] = None,
     duration: Duration = None,
     size: Size = None,
@@ -214,7 +221,7 @@ def video(
     place: Place,
     waiting: Waiting,
 ) -> None:
-    """Make a film, which takes minutes: Ctrl-C stops waiting, and `--job ID` goes on with it."""
+    """Make a video, which takes minutes: Ctrl-C stops waiting, and `--job ID` resumes."""
     from multiapi.types.media_requests import VideoRequest
 
     destination = destination_of(run, place)
@@ -244,15 +251,15 @@ def video(
 
 def ocr(
     run: Run,
-    document: Annotated[str, typer.Argument(metavar="PATH|URL", help="A PDF or picture; `-` is stdin.")],
+    document: Annotated[str, typer.Argument(metavar="PATH|URL", help="A PDF or image; `-` is stdin.")],
     *,
     pages: Annotated[str | None, typer.Option(help="As in 1,3-5, counted from 1.")] = None,
-    images: Annotated[bool, typer.Option("--images", help="Save the document's pictures too.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Save the document's images too.")] = False,
     extra: Extra = None,
     into: TextFile = None,
     force: Force = False,
 ) -> None:
-    """Read the text of a document or picture, as Markdown."""
+    """Read the text of a document or image, as Markdown."""
     from dataclasses import replace
 
     from multiapi.types.media_requests import OcrRequest

@@ -13,15 +13,15 @@ from multiapi.errors import InvalidRequestError
 WAIT_S = 600.0
 
 Words = Annotated[list[str] | None, typer.Argument(help="The text; `-` or nothing reads stdin.", show_default=False)]
-Show = Annotated[bool, typer.Option(help="Show pictures in the terminal, where it can.")]
+Show = Annotated[bool, typer.Option(help="Show images in the terminal, where it can.")]
 Extra = Annotated[
-    str | None, typer.Option(metavar="JSON", help="Further settings in the vendor's own names, as a JSON object.")
+    str | None, typer.Option(metavar="JSON", help="Further settings in the provider's own names, as a JSON object.")
 ]
 Size = Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In pixels, as in 1024x768.")]
 AspectRatio = Annotated[str | None, typer.Option(help="As in 16:9.")]
 Resolution = Annotated[str | None, typer.Option(help="A level, as in 720p or 2K.")]
-Seed = Annotated[int | None, typer.Option(help="For results that can be had again.")]
-NegativePrompt = Annotated[str | None, typer.Option(help="What shall not be there.")]
+Seed = Annotated[int | None, typer.Option(help="Repeats a result where the model can.")]
+NegativePrompt = Annotated[str | None, typer.Option(help="What to leave out.")]
 Duration = Annotated[float | None, typer.Option(help="How long, in seconds.", min=0.1)]
 TextFile = Annotated[str | None, typer.Option("--output", "-o", metavar="PATH", help="A file for the text.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")]
@@ -63,6 +63,13 @@ def size_of(text: str | None) -> tuple[int | None, int | None]:
     if found is None:
         raise InvalidRequestError(f"--size is WIDTHxHEIGHT in pixels, as in 1024x768, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def number_or_text(text: str | None) -> float | str | None:
+    """A plain number as one, anything else (`+10%`) as it is written."""
+    if text is None or not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", text.strip()):
+        return text
+    return float(text)
 
 
 def pages_of(text: str | None) -> list[int] | None:

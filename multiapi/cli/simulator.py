@@ -36,7 +36,7 @@ def simulator(
     strict: Annotated[bool, typer.Option(help="Refuse prompts that the simulated model does not understand.")] = False,
     env: Annotated[bool, typer.Option(help='Start in the background and print exports, for eval "$(...)".')] = False,
 ) -> None:
-    """Serve all five vendors on a port of this machine, until Ctrl-C."""
+    """Serve all five providers on a port of this machine, until Ctrl-C."""
     import threading
     import time
 

@@ -107,7 +107,7 @@ def test_pictures_are_changed(cli: RunCli, tmp_path: Path) -> None:
     refused = cli("image", "-p", "binobox", "--simulator", "-i", "cat.png", "with a hat")
     assert refused.code == 11
     unknown = cli("image", "-p", "aimlapi", "--simulator", "-i", "cat.png", "with a hat", "--style", "vivid")
-    assert (unknown.code, unknown.error) == (11, "error: aimlapi takes no --style when it changes a picture")
+    assert (unknown.code, unknown.error) == (11, "error: aimlapi takes no --style when it changes an image")
 
 
 @pytest.mark.parametrize("provider", ["bineric", "aimlapi", "aicredits"])
@@ -255,3 +255,10 @@ def test_what_a_browser_would_run_is_not_opened(
     assert started == []
     files.open_file(Media(data=b"\x89PNG\r\n\x1a\n" + bytes(50), path=tmp_path / "b.png"))
     assert len(started) == 1
+
+
+def test_pitch_and_volume_go_out_in_the_providers_scale(cli: RunCli) -> None:
+    words = ("speech", "hello", "--dry-run", "--json")
+    body = cli(*words, "-p", "bineric", "--pitch", "+10%", "--volume", "+20%").json["request"]["body"]
+    assert {"+10%", "+20%"} <= {str(value) for value in body["options"].values()}
+    assert cli(*words, "-p", "binobox", "--pitch", "2").code in {0, 11}

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +230,47 @@ def test_files_of_what_was_kept_are_for_their_owner_alone(folder: Path) -> None:
     run_into(Raw(failure=FAILURES["closed pipe"]()), "utf-8", samples.words_of("embed"))
     [kept] = folder.glob("multiapi-embed-*.json")
     assert kept.stat().st_mode & 0o077 == 0
+
+
+# ------------------------------------------------------------------------------------------------ terminals
+
+
+@pytest.mark.parametrize("command", sorted(set(samples.PAID) | set(samples.FREE)))
+@pytest.mark.parametrize(("term", "terminal"), [("dumb", True), ("xterm", False)])
+def test_no_command_writes_escapes_where_they_are_not_wanted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, term: str, terminal: bool
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", "40")
+    raw = Raw(terminal=terminal)
+    code, err = run_into(raw, "utf-8", samples.words_of(command))
+    assert code == 0, err
+    assert "\x1b" not in raw.data.decode() + err
+
+
+@pytest.mark.parametrize("command", sorted({*samples.FREE, "embed", "ocr"} - {"decode", "batch"}))
+def test_tables_fit_into_forty_columns(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    raw = Raw(terminal=True)
+    code, err = run_into(raw, "utf-8", samples.words_of(command))
+    assert code == 0, err
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", raw.data.decode())
+    assert max(map(len, plain.splitlines()), default=0) <= 40 or command == "ocr"
+
+
+@pytest.mark.parametrize("command", sorted((set(samples.PAID) | set(samples.FREE)) - {"batch"}))
+def test_ctrl_c_ends_every_command(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("run", "chat", "chat_stream"):
+        monkeypatch.setattr(AskingClient, name, interrupted)
+    code, err = run_into(Raw(), "utf-8", samples.words_of(command))
+    assert code == 130
+    assert [line for line in err.splitlines() if line.startswith("error: ")] == ["error: interrupted"]
+    assert "Traceback" not in err
 
 
 # ------------------------------------------------------------------------------------------------ as a process

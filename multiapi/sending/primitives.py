@@ -102,10 +102,14 @@ class TakeTurn(Step):
 
     def do(self, _: Any, /) -> Any:
         """Wait in a thread."""
+        if self.tokens is None:  # a limiter of the user's own need not know of tokens
+            return self.limiter.acquire(self.until)
         return self.limiter.acquire(self.until, self.tokens)
 
     async def ado(self, _: Any, /) -> Any:
         """Wait in a task."""
+        if self.tokens is None:
+            return await self.limiter.aacquire(self.until)
         return await self.limiter.aacquire(self.until, self.tokens)
 
 

@@ -133,7 +133,7 @@ class Settings:
             {},
             self.unknown_fields,
             self.budget,
-            counts_tokens=self.limiter is not None and self.limiter.tokens_per_minute is not None,
+            counts_tokens=getattr(self.limiter, "tokens_per_minute", None) is not None,
         )
         fixed = [self.key.reveal()] if self.key.is_fixed else []
         set_by_user = [*self.default_headers.values(), *(value for _, value in self.default_query)]

@@ -9,6 +9,7 @@ from multiapi.bulk.lock import FolderInUseError
 from multiapi.bulk.media_tasks import Image, Ocr, Speech, Transcribe
 from multiapi.bulk.report import Report
 from multiapi.bulk.segments import DamagedLedgerError
+from multiapi.bulk.shared_calls import OwnerGoneError, SharedCall
 from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
 from multiapi.bulk.vectors import RowVector, vectors
 from multiapi.bulk.wrapped import RowFailedError, UnknownOutcomeError, WrappedCall
@@ -24,10 +25,12 @@ __all__ = [
     "Function",
     "Image",
     "Ocr",
+    "OwnerGoneError",
     "Report",
     "Requests",
     "RowFailedError",
     "RowVector",
+    "SharedCall",
     "Speech",
     "State",
     "Task",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, Protocol, Self
 
 from multiapi import errors
 from multiapi.bulk.ledger import Ledger, Row, State
 from multiapi.bulk.owner import Owner, Wanted
+from multiapi.bulk.shared_calls import Doorman, SharedCall
 from multiapi.bulk.tasks import Prepared, Task, prepared_chat
 from multiapi.bulk.worker import Call, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError
@@ -39,7 +42,8 @@ class RowFailedError(MultiApiError):
 class WrappedCall:
     """Answers rows one by one or many at once, from the ledger if it has them. Made by `BulkJob.wrap`.
 
-    It belongs to the process that made it, and holds the folder of the job until it is closed.
+    It belongs to the process that made it, and holds the folder of the job until it is closed. Pickled, it becomes a `SharedCall`, which
+    hands its rows to that process: so all processes of this machine keep one ledger, one budget and one limit.
     """
 
     def __init__(self, job: Job) -> None:
@@ -50,12 +54,18 @@ class WrappedCall:
         self._ledger: Ledger | None = None
         self._owner: Owner | None = None
         self._worker: Worker | None = None
+        self._opening = asyncio.Lock()
         self._position = 0
+        self._pid = os.getpid()
+        self._doorman: Doorman | None = None
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a wrapped job belongs to the process that made it; make one in each process, each with its own output"
-        )
+    def __reduce__(self) -> Any:
+        if not hasattr(socket, "AF_UNIX"):
+            raise TypeError("on this system a wrapped job cannot be used by other processes; make one in each")
+        with self._lock:
+            if self._doorman is None:
+                self._doorman = Doorman(self.sync_many)
+            return SharedCall, (self._doorman.address,)
 
     # ------------------------------------------------------------------------------------ for callers
 
@@ -71,7 +81,8 @@ class WrappedCall:
             BudgetExceededError: A row does not fit into the budget.
             MultiApiError: A row failed, now or in an earlier run.
         """
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._many(rows), self._running_loop()))
+        loop = self._running_loop()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._many(rows), loop))
 
     def sync(self, row_id: str, row: Any) -> dict[str, Any]:
         """As a call, for code that waits."""
@@ -79,12 +90,16 @@ class WrappedCall:
 
     def sync_many(self, rows: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
         """As `many`, for code that waits."""
-        return asyncio.run_coroutine_threadsafe(self._many(rows), self._running_loop()).result()
+        loop = self._running_loop()
+        return asyncio.run_coroutine_threadsafe(self._many(rows), loop).result()
 
     def close(self) -> None:
         """Finish, and give the folder back."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+            doorman, self._doorman = self._doorman, None
+        if doorman is not None:
+            doorman.close()
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(self._end(), loop).result()
@@ -101,6 +116,10 @@ class WrappedCall:
     # ------------------------------------------------------------------------------------ in its own loop
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if os.getpid() != self._pid:
+            raise InvalidRequestError(
+                "this process was forked from the one that owns the job; hand the call over as an argument, so that it is pickled"
+            )
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -109,8 +128,9 @@ class WrappedCall:
             return self._loop
 
     async def _opened(self) -> tuple[Ledger, Owner, Worker]:
-        if self._worker is None:
-            self._ledger, self._owner, self._worker = await self._job.opened()
+        async with self._opening:  # of calls at once the first opens it
+            if self._worker is None:
+                self._ledger, self._owner, self._worker = await self._job.opened()
         assert self._ledger is not None
         assert self._owner is not None
         return self._ledger, self._owner, self._worker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +68,15 @@ async def test_what_is_not_known_or_does_not_fit_is_raised(simulator: Simulator,
             await call("2", {})
         with pytest.raises(InvalidRequestError, match="not empty"):
             await call("", {"text": "x"})
-        with pytest.raises(TypeError, match="process that made it"):
-            pickle.dumps(call)
     assert chats(simulator) == 1
     with job(simulator, tmp_path / "b", budget="0 USD").wrap() as call, pytest.raises(BudgetExceededError):
         await call("1", {"text": "Say hello."})
+
+
+async def test_first_calls_at_once_open_the_job_once(simulator: Simulator, tmp_path: Path) -> None:
+    with job(simulator, tmp_path / "l").wrap() as call:
+        found = await asyncio.gather(*(call(str(number), {"text": f"Say {number}."}) for number in range(20)))
+    assert [each["finish_reason"] for each in found] == ["stop"] * 20
 
 
 def test_embeddings_of_langchain_are_paid_for_once(simulator: Simulator, tmp_path: Path) -> None:

@@ -112,14 +112,14 @@ class MarkingLimiter:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def aacquire(self, until: float | None = None) -> MarkingTurn:
+    async def aacquire(self, until: float | None = None, tokens: Any = None) -> MarkingTurn:  # noqa: ARG002
         """Wait for a turn, and for the ledger."""
         call = CURRENT.get()
         if call is not None:
             await self._worker.leaving(call, None if until is None else until - time.monotonic())
         return MarkingTurn(self._worker, call)
 
-    def acquire(self, until: float | None = None) -> Any:  # noqa: ARG002
+    def acquire(self, until: float | None = None, tokens: Any = None) -> Any:  # noqa: ARG002
         """Refuse: a bulk job runs in an event loop.
 
         Raises:

@@ -182,7 +182,7 @@ WRONG = {
 @pytest.mark.parametrize("command", samples.names())
 def test_wrong_usage_is_one_object_for_scripts(cli: RunCli, command: str, wrong: str, at_once: list[float]) -> None:
     words = (
-        [command, *([] if command == "simulator" else ["-p", "aimlapi", "x"])]
+        [command, *([] if command in {"simulator", "mcp"} else ["-p", "aimlapi", "x"])]
         if command in samples.SERVES
         else samples.words_of(command)
     )

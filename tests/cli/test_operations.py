@@ -30,7 +30,6 @@ WITHOUT_A_COMMAND = {
     "call": "the commands call the operations by their own names",
     "run": "it runs flows of programs",
     "close": "a command ends with its process",
-    "as_method": "it makes methods",
 }
 """Methods of the client without a command, and why."""
 

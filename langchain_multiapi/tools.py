@@ -20,8 +20,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, ToolAnswer, Toolbox, arguments_model, failure_text
+from multiapi.agent_tools.toolbox import needs_key
 from multiapi.client.pair import ClientPair
-from multiapi.errors import MultiApiError
+from multiapi.errors import MissingApiKeyError, MultiApiError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.steps import Policy
 from multiapi.money.budget import Budget
@@ -59,6 +60,21 @@ __all__ = [
     "UsageReportTool",
     "VisionFeaturesTool",
 ]
+
+
+def _key_for(cls: Any, provider: Provider, values: Mapping[str, Any]) -> Any:
+    """The key; None where there is none and the tools that are made need none.
+
+    Raises:
+        MissingApiKeyError: There is none and it is needed.
+    """
+    named = getattr(cls, "tool_name", None)
+    try:
+        return find_key(values.get("api_key"), provider)
+    except MissingApiKeyError:
+        if values.get("api_key") is not None or needs_key(provider, [named] if named else values.get("include")):
+            raise
+    return None
 
 
 class _Vendor(Sealed, BaseModel):
@@ -115,7 +131,8 @@ class _Vendor(Sealed, BaseModel):
         if isinstance(values, dict) and values.get("provider"):
             with langchain_errors():
                 provider = find_provider(values["provider"])
-                values = {**values, "provider": provider.name, "api_key": find_key(values.get("api_key"), provider)}
+                key = _key_for(cls, provider, values)
+                values = {**values, "provider": provider.name, "api_key": key}
         return values
 
     def _models(self) -> Mapping[str, str]:
@@ -147,6 +164,7 @@ class _Vendor(Sealed, BaseModel):
             with langchain_errors():
                 self._clients = ClientPair(
                     self.vendor,
+                    needs_key=False,  # it was asked for when this was made, where it is needed
                     api_key=key.to_core() if isinstance(key, VendorKey) else key,
                     base_url=self.base_url,
                     timeout=self.timeout,

@@ -20,10 +20,12 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 
 from multiapi.agent_tools import MAX_INPUT_BYTES, TOOLS, AgentTool, ToolAnswer, Toolbox, arguments_model, failure_text
+from multiapi.agent_tools.toolbox import needs_key
 from multiapi.client.pair import ClientPair
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S, PollEvery
 from multiapi.provider import Provider, ProviderName
+from multiapi.providers import find_provider
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media
 
@@ -71,7 +73,7 @@ class MultiApiToolSpec(BaseToolSpec):
     ) -> None:
         failure: Exception | None = None
         try:
-            self.clients = ClientPair(provider, **connection)
+            self.clients = ClientPair(provider, needs_key=needs_key(find_provider(provider), include), **connection)
         except Exception as error:
             failure = sealed(error)
         connection = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from multiapi.errors import InvalidRequestError, StatusError, UnsupportedError
+from multiapi.errors import InvalidRequestError, MultiApiError, StatusError, UnsupportedError
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.types.chat import ChatApi, ChatDelta, ChatRequest, ChatResponse, StructuredMethod
 from multiapi.types.limits import Limits
@@ -74,6 +74,42 @@ class Operation(Generic[Q, R]):
     withdrawn: Withdrawal | None = None
     free: bool = False
     events: EventOperation | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.build, _Checked):
+            object.__setattr__(self, "build", _Checked(self.build, self.name))
+
+
+class _Checked:
+    """A `build` that raises only errors of this package, whatever the fields of a request hold."""
+
+    __slots__ = ("build", "name")
+
+    def __init__(self, build: Callable[[Any], HttpRequest], name: str) -> None:
+        self.build = build
+        self.name = name
+
+    def __call__(self, request: Any) -> HttpRequest:
+        try:
+            return self.build(request)
+        except MultiApiError:
+            raise
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {_unfit(request)}"
+        raise InvalidRequestError(f"the request for {self.name} cannot be built ({wrong})")
+
+
+def _unfit(request: Any) -> str:
+    """The fields of a request whose values are of a type that their annotation does not name; no value is shown."""
+    if not is_dataclass(request) or isinstance(request, type):
+        return f"it is of the type {type(request).__name__}"
+    held = [(each.name, str(each.type), type(getattr(request, each.name)).__name__) for each in fields(request)]
+    odd = [
+        f"`{name}` is {kind}, not {wanted}"
+        for name, wanted, kind in held
+        if kind not in wanted and kind not in {"list", "tuple", "dict", "NoneType"}
+    ]
+    return "; ".join(odd) or "a value in it does not fit"
 
 
 class StreamDecoder(Protocol):

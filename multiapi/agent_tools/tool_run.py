@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,6 +71,13 @@ class ToolRun:
         if model is None:
             model = self.setting.provider.default_model(usual or call)
         chosen = {name: value for name, value in wanted.items() if value not in ("", 0, None, [], ())}
+        known = {each.name for each in fields(make)}  # type: ignore[arg-type]  # they are dataclasses
+        if unknown := [name for name in fixed if name not in known]:
+            raise InvalidRequestError(
+                f"{self.provider}: options of {call!r} have no setting {printable(str(unknown[0]), 60)!r}; "
+                f"there are {', '.join(sorted(known))}",
+                provider=self.provider,
+            )
         return make(model=model, **{**chosen, **fixed})
 
     def source(self, name: str) -> Flow[Media]:

@@ -147,6 +147,17 @@ class Toolbox:
         return [*reversed(self._kept), *(self.input.names() if self.input is not None else [])]
 
 
+def needs_key(provider: Provider, include: Iterable[str] | None) -> bool:
+    """Whether tools ask for a key when they are made: those that only read what the provider shows to everybody do not."""
+    return include is None or not all(_is_public(provider, TOOLS[name]) for name in include if name in TOOLS)
+
+
+def _is_public(provider: Provider, tool: AgentTool) -> bool:
+    return tool.name in ("list_models", "health") and any(
+        provider.operations[name].build(None).public for name in tool.needs if name in provider.operations
+    )
+
+
 def _with_what_is_good(
     run: ToolRun, flow: Callable[..., Flow[ToolAnswer]], arguments: Mapping[str, Any]
 ) -> Flow[ToolAnswer]:

@@ -25,7 +25,6 @@ from multiapi.client.client import Client
 from multiapi.errors import (
     InvalidRequestError,
     JobTimeoutError,
-    MissingApiKeyError,
     MultiApiError,
     UnsupportedError,
 )
@@ -34,6 +33,7 @@ from multiapi.money.budget import Budget
 from multiapi.provider import Provider, operation_of
 from multiapi.providers import PROVIDERS, find_provider, known_providers, split_model
 from multiapi.sending.connection_checks import passwords_of
+from multiapi.sending.keys import ApiKey, LookUp
 from multiapi.types.jobs import Job
 
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
@@ -141,22 +141,25 @@ class Run:
         self.saved += [path for path in paths if path is not None]
 
     def _real(self, provider: Provider) -> AskingClient:
-        try:
-            return AskingClient(
-                provider,
-                timeout=self.timeout,
-                proxy=self.proxy,
-                trust_env=not self.no_proxy,
-                budget=self.budget,
-            )
-        except MissingApiKeyError:
-            if any(os.environ.get(name) for name in provider.key_variables):
-                raise
-            raise MissingApiKeyError(
-                f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "
-                "or try it without one: --simulator",
+        client = AskingClient(
+            provider,
+            timeout=self.timeout,
+            proxy=self.proxy,
+            trust_env=not self.no_proxy,
+            budget=self.budget,
+        )
+        if not any(os.environ.get(name) for name in provider.key_variables):
+            client.key = ApiKey(
+                LookUp(
+                    provider.name,
+                    provider.api_key_env,
+                    provider.other_key_envs,
+                    f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "
+                    "or try it without one: --simulator",
+                ),
                 provider=provider.name,
-            ) from None
+            )
+        return client
 
     def _simulated(self, provider: Provider) -> AskingClient:
         try:

@@ -31,7 +31,8 @@ class Client(FlowRunner, Blocking, Calls):
 
     Args:
         provider: Name of the vendor, or a `Provider`.
-        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable.
+        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, which is read again by the
+            first request that needs a key where it is empty: lists of models and health checks of some providers need none.
         base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
         timeout: Seconds, (connect, read), a `Timeout` or an `httpx.Timeout`.
         max_retries: The most retries of a call, so n + 1 HTTP requests.
@@ -49,7 +50,7 @@ class Client(FlowRunner, Blocking, Calls):
         unknown_fields: What is done about fields in `extra` that the provider is not known to take: "warn" once, "error", or "pass".
 
     Raises:
-        MissingApiKeyError: No key.
+        MissingApiKeyError: What was given is not a key. Where there is none, the first request that needs one raises it.
         InvalidRequestError: An unknown vendor, or an address that cannot be one.
     """
 

@@ -25,6 +25,7 @@ class ClientPair:
         api_key: As for `Client`; None reads the vendor's own environment variable.
         http_client: For the client that blocks.
         http_async_client: For the one that is awaited.
+        needs_key: Ask for a key now; else it is looked for by the first request that needs one.
         settings: Whatever else both clients take.
 
     Raises:
@@ -38,10 +39,12 @@ class ClientPair:
         api_key: Any = None,
         http_client: Any = None,
         http_async_client: Any = None,
+        needs_key: bool = True,
         **settings: Any,
     ) -> None:
         self.provider = find_provider(provider)
-        key = ApiKey.look_for(
+        find = ApiKey.look_for if needs_key else ApiKey.find_or_later
+        key = find(
             api_key,
             provider=self.provider.name,
             variable=self.provider.api_key_env,

@@ -50,6 +50,20 @@ class ApiKey:
         return found
 
     @classmethod
+    def find_or_later(
+        cls, given: Any, *, provider: str, variable: str, others: Sequence[str] = ()
+    ) -> ApiKey | MissingApiKeyError:
+        """The same, where a key that is nowhere is looked for again when a request needs one. One that is wrong is an error, as a value."""
+        found = cls.look_for(given, provider=provider, variable=variable, others=others)
+        if (
+            isinstance(found, MissingApiKeyError)
+            and given is None
+            and found_in_environment(provider, (variable, *others), "keys") is None
+        ):
+            return cls(LookUp(provider, variable, others), provider=provider)
+        return found
+
+    @classmethod
     def look_for(
         cls, given: Any, *, provider: str, variable: str, others: Sequence[str] = ()
     ) -> ApiKey | MissingApiKeyError:
@@ -117,6 +131,30 @@ class ApiKey:
         if self.variable is not None:
             return _from_environment, (self.provider, self.variable)
         return _from_value, (self.provider, self._value)
+
+
+class LookUp:
+    """Gives the key out of the environment when it is first needed: for clients that were made where there was none."""
+
+    __slots__ = ("message", "others", "provider", "variable")
+
+    def __init__(self, provider: str, variable: str, others: Sequence[str] = (), message: str | None = None) -> None:
+        self.provider = provider
+        self.variable = variable
+        self.others = tuple(others)
+        self.message = message
+
+    def __call__(self) -> str:
+        found = ApiKey.look_for(None, provider=self.provider, variable=self.variable, others=self.others)
+        if isinstance(found, MissingApiKeyError):
+            raise found if self.message is None else MissingApiKeyError(self.message, provider=self.provider)
+        return found.reveal()  # type: ignore[no-any-return]  # it is text: it came from the environment
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LookUp) and self.provider == other.provider
+
+    def __hash__(self) -> int:
+        return hash((self.provider, self.variable))
 
 
 def found_in_environment(provider: str, variables: Sequence[str], what: str) -> str | None:

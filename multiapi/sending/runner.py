@@ -247,14 +247,16 @@ class FlowRunner(Settings):
         from multiapi.sending.live_answer import LiveAnswer
         from multiapi.sending.requests import httpx_request
 
-        try:
-            key = self.key.reveal()
-            if not isinstance(key, str):
-                key = yield ResolveKey(key)
-        except Exception as error:
-            return failures.without_key(error)
-        if not self.key.is_fixed:  # a fixed one is known from the start
-            failures.scrubber.add_key(key)
+        key: Any = None
+        if self.key.is_fixed or not request.public:
+            try:
+                key = self.key.reveal()
+                if not isinstance(key, str):
+                    key = yield ResolveKey(key)
+            except Exception as error:
+                return failures.without_key(error)
+            if not self.key.is_fixed:  # a fixed one is known from the start
+                failures.scrubber.add_key(key)
         if request.headers:
             failures.scrubber.add_headers(request.headers)
         try:
@@ -263,7 +265,7 @@ class FlowRunner(Settings):
             return failures.unwritten(error)
         turn: Turn | None = None
         try:
-            limiter = self._limiter_of(key) if self._keeps_to_documents else self.limiter
+            limiter = self._limiter_of(key) if self._keeps_to_documents and key is not None else self.limiter
             if limiter is not None:
                 turn = yield TakeTurn(limiter, deadline, request.tokens)
             begun = time.monotonic()

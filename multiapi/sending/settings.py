@@ -90,7 +90,7 @@ class Settings:
             )
         self.unknown_fields = unknown_fields
         self.attribution = checked_attribution(attribution, self.provider)
-        key = ApiKey.look_for(
+        key = ApiKey.find_or_later(
             api_key,
             provider=self.provider.name,
             variable=self.provider.api_key_env,

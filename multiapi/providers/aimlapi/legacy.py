@@ -135,7 +135,7 @@ _BY_FORM = {
     "upload_music_reference": ("file", "song"),
     "transcribe_sync": ("audio", None),
 }
-_WITHOUT_BODY = frozenset({"create_key_old", "disable_key_old", "enable_key_old"})
+_WITHOUT_BODY = frozenset({"cancel_run", "create_key_old", "disable_key_old", "enable_key_old"})
 _TAKEN = {
     "upload_file": ("document", "text", "image", "audio", "video", "mesh", "file", UNKNOWN),
     "upload_music_reference": ("audio",),

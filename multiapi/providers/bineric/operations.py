@@ -14,9 +14,10 @@ import re
 from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
+from math import isfinite
 from typing import Any
 
-from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError
+from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError, UnsupportedError, printable
 from multiapi.formats.account import get, get_models, parse_models, read_operation
 from multiapi.formats.answer_facts import (
     answer_without,
@@ -86,12 +87,21 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
     if language is not None and language not in _LANGUAGES:
         raise InvalidRequestError(f"bineric speaks {', '.join(_LANGUAGES)}, not {language!r}", provider=_NAME)
     options: dict[str, Any] = {name: settings[name] for name in ("language", "voice") if name in settings}
-    for name in ("pitch", "volume"):
+    for name, word, form in (("pitch", "pitch", "{:+g}%"), ("volume", "volume", "{:+g}%"), ("speed", "rate", "{:g}")):
         if name in settings:
-            options[name] = settings[name] if isinstance(settings[name], str) else f"{settings[name]:+g}%"
-    if "speed" in settings:
-        options["rate"] = f"{settings['speed']:g}"
+            options[word] = _as_text(settings[name], name, form)
     return _chat(request, needs_text(request.text, _NAME, "text"), options)
+
+
+def _as_text(value: Any, name: str, form: str) -> str:
+    """A setting of the voice as the provider takes it: a text as it is, a number in its form."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise InvalidRequestError(
+            f"bineric takes a number or a text as `{name}`, not {printable(repr(value), 60)}", provider=_NAME
+        )
+    return form.format(value)
 
 
 def build_transcription(request: TranscriptionRequest) -> HttpRequest:

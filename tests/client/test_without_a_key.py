@@ -44,7 +44,7 @@ def public(provider: str) -> list[str]:
     return [
         name
         for name in ("models", "model", "metrics", "deprecations", "health", "ready", "live")
-        if name in operations and operations[name].build("openai/gpt-4o" if name in ("model",) else None).public
+        if name in operations and operations[name].build("openai/gpt-4o" if name == "model" else None).public
     ]
 
 

@@ -10,19 +10,22 @@ Facts and sources: multiapi/simulator/contracts/aimlapi.yaml and aimlapi_notes.m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
 
-from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError
+from multiapi.errors import InsufficientCreditsError, PermissionDeniedError, StatusError, UnsupportedError, printable
 from multiapi.formats.answer_facts import decimal_of
 from multiapi.formats.apis import chosen_api, with_apis
-from multiapi.formats.openai.vendor import Dialect, openai_compatible
+from multiapi.formats.openai import vendor as openai_format
+from multiapi.formats.openai.vendor import Dialect, merged, openai_compatible
 from multiapi.formats.openai.vendor import read_error as read_shared_error
 from multiapi.formats.schemas import SchemaStyle
 from multiapi.http.exchange import HttpResponse
 from multiapi.provider import Withdrawal
 from multiapi.types.chat import ChatRequest
+from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
@@ -210,6 +213,41 @@ def read_error(response: HttpResponse) -> StatusError:
     return error
 
 
+_GOOGLE_TASKS = {"query": "RETRIEVAL_QUERY", "document": "RETRIEVAL_DOCUMENT"}
+
+
+def embed_body(request: EmbedRequest) -> dict[str, Any]:
+    """The shared body with the fields that a model has: what tells queries from documents is `task_type` at Google's models.
+
+    Raises:
+        UnsupportedError: A field that no model of the provider has, or not this one; `extra` sends anything.
+    """
+    from multiapi.providers.aimlapi import catalogue
+
+    entry = catalogue.find(request.model)
+    known = None if entry is None else frozenset(entry.params)
+    translated = known is not None and "task_type" in known and request.input_type in _GOOGLE_TASKS
+    for name in ("user", "dimensions", "encoding_format", "input_type"):
+        if getattr(request, name) is None or (name == "input_type" and translated):
+            continue
+        if name == "user" or (known is not None and name not in known):
+            has = "has no embedding model with" if name == "user" else f"has {printable(request.model, 120)} without"
+            raise UnsupportedError(
+                f"aimlapi {has} the setting {name}; leave it out, or send it all the same with extra={{{name!r}: ...}}",
+                provider="aimlapi",
+            )
+        if name == "input_type" and request.input_type != "document" and known is not None:
+            raise UnsupportedError(
+                f"aimlapi takes input_type 'document' alone with {printable(request.model, 120)}, not {printable(str(request.input_type), 60)!r}; "
+                "leave it out for queries",
+                provider="aimlapi",
+            )
+    if not translated:
+        return openai_format.embed_body(request)
+    body = openai_format.embed_body(replace(request, input_type=None, extra={}))
+    return merged({**body, "task_type": _GOOGLE_TASKS[str(request.input_type)]}, request.extra)
+
+
 _SHARED = openai_compatible(
     name="aimlapi",
     title="AI/ML API",
@@ -262,6 +300,7 @@ _SHARED = openai_compatible(
     },
     chat_path="/v1/chat/completions",
     embed_path="/v1/embeddings",
+    embed_batch=embed_body,
     operation_paths=(
         "/chat/completions",
         "/responses",

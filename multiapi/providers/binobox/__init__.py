@@ -80,7 +80,7 @@ BINOBOX = openai_compatible(
     dialect=Dialect(
         provider="binobox",
         media=frozenset(),
-        unknown_settings=frozenset(CHAT_SETTINGS) - {"temperature", "top_p"},
+        unknown_settings=frozenset(CHAT_SETTINGS) - {"temperature"},
         takes_names=False,
     ),
     build_body=chat_body,

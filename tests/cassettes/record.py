@@ -128,7 +128,7 @@ def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     set_waiting(time)
     try:
         with (
-            mock.patch("multiapi.sending.requests.uuid4", lambda: UUID(int=next(counter))),
+            mock.patch("multiapi.sending.requests.os.urandom", lambda size: next(counter).to_bytes(size, "big")),
             mock.patch("multiapi.formats.tool_calls.uuid4", lambda: UUID(int=next(counter))),
             mock.patch.dict(os.environ, variables),
         ):

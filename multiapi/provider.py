@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from multiapi.errors import InvalidRequestError, MultiApiError, StatusError, UnsupportedError
@@ -18,7 +18,53 @@ from multiapi.types.limits import Limits
 from multiapi.types.usage import Cost
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from multiapi.types.legacy import LegacyEvent
+
+    class StreamDecoder(Protocol):
+        """Turns the bytes of one streamed answer into deltas; see `multiapi.formats.stream.ChatStream`."""
+
+        done: bool
+        """The vendor said that this was all."""
+
+        def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
+            """The deltas that became complete with these bytes."""
+
+        def close(self) -> Sequence[ChatDelta]:
+            """The end of the body. Raises `StreamInterruptedError` if it came too early."""
+
+        def partial(self) -> ChatResponse:
+            """What has arrived so far."""
+
+        @property
+        def events(self) -> int:
+            """How many events were read; keep-alives do not count."""
+
+    class EventDecoder(Protocol):
+        """Turns the bytes of one answer in named events into these; see `multiapi.formats.named_events.NamedEvents`."""
+
+        done: bool
+        """The provider said that this was all."""
+        last: Mapping[str, Any]
+        """What the events are about, as the newest of them shows it."""
+
+        def feed(self, chunk: bytes) -> Sequence[LegacyEvent]:
+            """The events that became complete with these bytes."""
+
+        def close(self) -> Sequence[LegacyEvent]:
+            """The end of the body. Raises `StreamInterruptedError` if it came too early."""
+
+        def partial(self) -> tuple[LegacyEvent, ...]:
+            """What has arrived so far."""
+
+        @property
+        def events(self) -> int:
+            """How many events were read."""
+
+        @property
+        def is_complete(self) -> bool:
+            """What breaks now takes nothing away."""
 
 
 class Retry(Enum):
@@ -112,26 +158,6 @@ def _unfit(request: Any) -> str:
     return "; ".join(odd) or "a value in it does not fit"
 
 
-class StreamDecoder(Protocol):
-    """Turns the bytes of one streamed answer into deltas; see `multiapi.formats.stream.ChatStream`."""
-
-    done: bool
-    """The vendor said that this was all."""
-
-    def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
-        """The deltas that became complete with these bytes."""
-
-    def close(self) -> Sequence[ChatDelta]:
-        """The end of the body. Raises `StreamInterruptedError` if it came too early."""
-
-    def partial(self) -> ChatResponse:
-        """What has arrived so far."""
-
-    @property
-    def events(self) -> int:
-        """How many events were read; keep-alives do not count."""
-
-
 @dataclass(frozen=True, slots=True)
 class StreamOperation:
     """A streamed answer: how to ask for it, and what reads it."""
@@ -140,38 +166,16 @@ class StreamOperation:
     decoder: Callable[[HttpResponse, Limits], StreamDecoder]
 
 
-class EventDecoder(Protocol):
-    """Turns the bytes of one answer in named events into these; see `multiapi.formats.named_events.NamedEvents`."""
-
-    done: bool
-    """The provider said that this was all."""
-    last: Mapping[str, Any]
-    """What the events are about, as the newest of them shows it."""
-
-    def feed(self, chunk: bytes) -> Sequence[LegacyEvent]:
-        """The events that became complete with these bytes."""
-
-    def close(self) -> Sequence[LegacyEvent]:
-        """The end of the body. Raises `StreamInterruptedError` if it came too early."""
-
-    def partial(self) -> tuple[LegacyEvent, ...]:
-        """What has arrived so far."""
-
-    @property
-    def events(self) -> int:
-        """How many events were read."""
-
-    @property
-    def is_complete(self) -> bool:
-        """What breaks now takes nothing away."""
-
-
-@dataclass(frozen=True, slots=True)
 class EventOperation:
     """An answer in named events: how to ask for it, and what reads it."""
 
-    build: Callable[[Any], HttpRequest]
-    decoder: Callable[[HttpResponse, Limits], EventDecoder]
+    __slots__ = ("build", "decoder")
+
+    def __init__(
+        self, build: Callable[[Any], HttpRequest], decoder: Callable[[HttpResponse, Limits], EventDecoder]
+    ) -> None:
+        self.build = build
+        self.decoder = decoder
 
 
 class LateOperations(Mapping[str, Operation[Any, Any]]):

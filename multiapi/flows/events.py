@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from multiapi.errors import MultiApiError, UnsupportedError
 from multiapi.flows.attempts import refusal, wait_or_raise
 from multiapi.flows.charges import Charge, begin
 from multiapi.flows.steps import Flow, Setting
 from multiapi.http.exchange import HttpResponse
-from multiapi.provider import EventDecoder, names, operation_of
+from multiapi.provider import names, operation_of
 from multiapi.types.limits import Limits
+
+if TYPE_CHECKING:
+    from multiapi.provider import EventDecoder
 
 
 class Begun(NamedTuple):

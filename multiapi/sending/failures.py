@@ -19,7 +19,7 @@ from multiapi.errors import (
 )
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.json import UnwritableError
-from multiapi.provider import EventDecoder, Provider, StreamDecoder
+from multiapi.provider import Provider
 from multiapi.sending.addresses import is_loopback, origin_of, variable_of_address
 from multiapi.sending.echoes import scrubbed, without_key
 from multiapi.sending.engines import was_written
@@ -28,6 +28,8 @@ from multiapi.sending.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     import httpx  # loaded with the first call
+
+    from multiapi.provider import EventDecoder, StreamDecoder
 
 _PHASES = {"ConnectTimeout": "connect", "ReadTimeout": "read", "WriteTimeout": "write", "PoolTimeout": "pool"}
 

@@ -6,7 +6,7 @@ from array import array
 from functools import lru_cache
 from math import sqrt
 
-from multiapi.simulator.model import words
+from multiapi.simulator.language import words
 
 _WIDTHS = (
     ("embedding-3-small", 1536),

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from multiapi.simulator.model import words
-from multiapi.simulator.model.evidence import (
+from multiapi.simulator.language import words
+from multiapi.simulator.language.evidence import (
     DATE,
     EMAIL,
     EMPTY_WORDS,
@@ -20,7 +20,8 @@ from multiapi.simulator.model.evidence import (
     topic,
     trimmed,
 )
-from multiapi.simulator.model.patterns import example_of
+from multiapi.simulator.language.patterns import example_of
+from multiapi.simulator.model.binding import bind
 
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
 _TEXT = words.listed(
@@ -55,6 +56,7 @@ def fill(
     whole: str = "",
     every: bool = True,
     later_numbers: list[float] | None = None,
+    known: dict[str, Any] | None = None,
 ) -> Any:
     """A value that matches the schema, out of the text.
 
@@ -62,7 +64,7 @@ def fill(
     allows null; without it, as for the arguments of a tool, they are always left out.
     """
     evidence = Evidence(text, answer, whole, list(later_numbers or []))
-    return _Filler(schema, evidence, every).value(schema, "", required=True, depth=0)
+    return _Filler(schema, evidence, every, known or {}).value(schema, "", required=True, depth=0)
 
 
 def lacking(schema: dict[str, Any], text: str) -> int:
@@ -84,10 +86,14 @@ def json_for_keys(keys: list[str], text: str, answer: str = "") -> dict[str, Any
 
 
 class _Filler:
-    def __init__(self, root: dict[str, Any], evidence: Evidence, every: bool) -> None:
+    def __init__(
+        self, root: dict[str, Any], evidence: Evidence, every: bool, known: dict[str, Any] | None = None
+    ) -> None:
+        self.known = known or {}
         self.root = root
         self.evidence = evidence
         self.every = every
+        self.bound: dict[str, str] = {}
         spoken = {_spoken(value) for value in _enumerated_values(root)}
         evidence.used |= {name for name in evidence.names if name.lower() in spoken}
 
@@ -315,6 +321,9 @@ class _Filler:
         if depth > 8:
             return {}
         made: dict[str, Any] = {}
+        self.bound = bind(properties, self.evidence)
+        if depth == 0:
+            self.bound = {**self.known, **self.bound}
         for key, inner in properties.items():
             must = key in needed
             value = self.value(inner, key, required=must, depth=depth + 1)
@@ -335,9 +344,9 @@ class _Filler:
         return made
 
     def _string(self, schema: dict[str, Any], name: str, required: bool, depth: int) -> Any:
-        text = self._string_by_format(schema, name)
+        text = self.bound.pop(name, None)
         if text is None:
-            text = self._labelled(name)
+            text = self._string_by_format(schema, name)
         kinds = set(_labels(name)) | set(words.all_words(name))
         if text is None and not required:
             mentioned = name and re.search(
@@ -378,24 +387,6 @@ class _Filler:
             return found[0].strip()
         return None
 
-    def _labelled(self, name: str) -> str | None:
-        """A value beside the name of the property: `name = "x"`, `name is x`, `name: x`."""
-        for label in _labels(name):
-            for found in re.finditer(
-                rf"(?<!\w){re.escape(label)}(?!\w)\s*(?:=|:|(?:is|named|called|being)\s|(?=[\"'“「『«`]))\s*(?:(?P<q>[\"'“「『«`])(?P<quoted>[^\"'”」』»`\n]+)|(?P<bare>[^\s,.;:!?\n][^,.;\n!?]*))",
-                self.evidence.text,
-                re.IGNORECASE,
-            ):
-                if found["quoted"]:
-                    self.evidence.used.add(found["quoted"])
-                    return found["quoted"]
-                bare = found["bare"].strip()
-                bare = re.split(r"\s+(?:and|with|in|at|for|to)\s+", bare)[0]
-                if bare and len(bare) <= 80 and bare.lower() not in words.STOPWORDS:
-                    self.evidence.used.add(bare)
-                    return str(bare)
-        return None
-
     def _string_by_name(self, kinds: set[str]) -> str | None:
         evidence = self.evidence
         if kinds & _PLACE:
@@ -419,7 +410,7 @@ class _Filler:
                     return code
         if kinds & _TEXT:
             quoted = evidence.take(evidence.quoted)
-            return quoted or evidence.text.strip() or None
+            return quoted or _without_verb(evidence.rest) or None
         if kinds & {"ticker", "symbol", "currency", "code"}:
             upper = re.findall(r"\b[A-Z]{2,6}\b", evidence.text)
             if taken := evidence.take(upper):
@@ -451,6 +442,18 @@ class _Filler:
         if not self.every:
             return about or self.evidence.text.strip() or spoken
         return f"{spoken} about {about}".strip().capitalize() if spoken and about else about or spoken or "text"
+
+
+def _without_verb(rest: str) -> str:
+    """What is left of a text; without the verb at its head and the preposition at its end where a part of it has its place already."""
+    text = " ".join(rest.split()) if "  " in rest or rest != rest.strip() else rest.strip()
+    if text == rest.strip():
+        return text
+    first, _, others = text.partition(" ")
+    text = others if first.lower() in EMPTY_WORDS or first[:1].isupper() else text
+    return re.sub(
+        r"(?:\s+(?:to|in|into|at|for|with|from|the|file|path|auf|nach|die|der|das|Datei|in))+[\s.:,]*$", "", text
+    ).strip(" .:,")
 
 
 def _enumerated_values(schema: Any) -> list[Any]:

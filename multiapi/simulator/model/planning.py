@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from multiapi.simulator.language import evidence, quoting, words
 from multiapi.simulator.minds.conversation import Conversation, Tool, ToolCall, Turn
-from multiapi.simulator.model import evidence, filling, words
+from multiapi.simulator.model import binding, choosing, filling
 
 _CLAUSE = re.compile(
     r"(?<=[.!?;。！？；])\s+|\n+|,?\s+(?:and\s+)?then\s+|,?\s+and\s+also\s+|;\s*|,?\s+and\s+(?=\w)|,\s+(?=(?:what|how|who|where|when|which|tell|get|give|find|search|look|add|multiply|send|convert|calculate|compute|translate|show|check|list)\b)",
@@ -44,6 +45,8 @@ def score(tool: Tool, text: str) -> float:
         if isinstance(inner, dict)
         for value in inner.get("enum") or []
     }
+    if any(choosing.mentioned(names, text) for each in properties if (names := choosing.permitted(tool, each))):
+        return 6.0
     found = 2.0 * len(name & asked) + 0.8 * len(description & asked) + 0.4 * len(fields & asked)
     verb = 1.2 if spoken and spoken[0] in asked and spoken[0] not in name else 0.0
     return found + verb + 0.4 * len(values & asked)
@@ -61,7 +64,7 @@ def suits(tool: Tool, text: str) -> bool:
 def plan(tools: tuple[Tool, ...], text: str) -> list[Planned]:
     """The calls that a prompt asks for, in order."""
     doers = tuple(tool for tool in tools if not tool.is_form) or tools
-    clauses = [clause for part in _CLAUSE.split(text) if part and (clause := part.strip())]
+    clauses = _clauses(text, doers)
     starts = _sequence_marks(text, clauses)
     planned: list[Planned] = []
     waiting = ""
@@ -89,19 +92,50 @@ def plan(tools: tuple[Tool, ...], text: str) -> list[Planned]:
     return planned
 
 
+def _clauses(text: str, tools: tuple[Tool, ...]) -> list[str]:
+    """The clauses of a text. Quotations are not cut; one that only names another argument, or only quotes, belongs to the one before."""
+    names = [
+        label for tool in tools for name in tool.parameters.get("properties") or {} for label in binding.labels(name)
+    ]
+    named = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    goes_on = re.compile(
+        rf"\W*(?:(?:the|its|den|die|das|der)\s+)?(?:(?:{named or '(?!)'})(?![\w-])\s*(?:[=:{quoting.MASK}]|(?:is|to|as|ist|auf|zu|با)\b)|{quoting.MASK}+\W*$)",
+        re.IGNORECASE,
+    )
+    hidden = quoting.masked(text)
+    spans: list[tuple[int, int]] = []
+    place = 0
+    for start, end in [*(found.span() for found in _CLAUSE.finditer(hidden)), (len(text), len(text))]:
+        if spans and (goes_on.match(hidden[place:start]) or not hidden[place:start].strip(" .,;:!?")):
+            spans[-1] = (spans[-1][0], start)
+        elif text[place:start].strip():
+            spans.append((place, start))
+        place = end
+    return [text[start:end].strip() for start, end in spans]
+
+
 def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -> list[tuple[Tool, dict[str, Any]]]:
     """The tools to call now with their arguments; `since` are the turns after the message whose text it is."""
     tools = conversation.tools
     made = [call for turn in since for call in turn.tool_calls]
     results = [turn.text for turn in since if turn.role == "tool"]
+    system = "\n\n".join(turn.text for turn in conversation.turns if turn.role == "system")
     choice = conversation.tool_choice
     if choice == "none" or not tools:
         return []
     if choice.startswith("="):
         named = next((tool for tool in tools if tool.name == choice[1:]), None)
-        return [] if named is None else [(named, arguments(named, text, results))]
+        return [] if named is None else [(named, arguments(named, text, results, told=system) or {})]
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n{text[-_LONGEST // 2 :]}"
-    planned = plan(tools, text)
+    planned = (
+        plan(tools, text)
+        or [
+            Planned(tool, text)
+            for tool in tools
+            for name in tool.parameters.get("properties") or {}
+            if system and choosing.mentioned(choosing.permitted(tool, name, system), text)
+        ][:1]
+    )
     for call in made:
         done = next((entry for entry in planned if entry.tool.name == call.name), None)
         if done is not None:
@@ -110,28 +144,39 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
     for place, entry in enumerate(planned):
         if place and (entry.waits or not conversation.parallel_tool_calls):
             break
-        now.append((entry.tool, arguments(entry.tool, entry.text, results, whole=text, waits=entry.waits)))
+        values = arguments(entry.tool, entry.text, results, whole=text, waits=entry.waits, told=system)
+        if values is not None:
+            now.append((entry.tool, values))
     if now or choice != "required":
         return now
     called = {call.name for call in made}
     fresh = [tool for tool in tools if tool.name not in called] or list(tools)
     forms = [tool for tool in fresh if tool.is_form]
     best = max(forms or fresh, key=lambda tool: score(tool, text))
-    return [(best, arguments(best, text, results))]
+    return [(best, arguments(best, text, results, told=system) or {})]
 
 
-def arguments(tool: Tool, text: str, results: list[str], *, whole: str = "", waits: bool = False) -> dict[str, Any]:
-    """The arguments of a call, out of the text that asks for it and, where it says so, of the result before it."""
+def arguments(
+    tool: Tool, text: str, results: list[str], *, whole: str = "", waits: bool = False, told: str = ""
+) -> dict[str, Any] | None:
+    """The arguments of a call, out of the text that asks for it and, where it says so, of the result before it.
+
+    None when an argument takes one of several names, and none of them fits.
+    """
     schema = tool.parameters
     if not isinstance(schema, dict) or not schema.get("properties"):
         return {}
+    named, fits = ({}, True) if tool.is_form else choosing.arguments(tool, whole or text, told)
+    if not fits:
+        return None
     later = [value for result in results[-1:] for value, _ in evidence.Evidence(result).numbers]
     if tool.is_form:
         joined = "\n".join([*results, text]) if results else text
         answer = results[-1] if results else ""
         made = filling.fill(schema, joined, answer=answer, whole=whole)
     else:
-        made = filling.fill(schema, text, whole=whole, every=False, later_numbers=later if waits or results else [])
+        given = later if waits or results else []
+        made = filling.fill(schema, text, whole=whole, every=False, later_numbers=given, known=named)
         if waits and results and not later:
             made = _with_result(made, results[-1])
     return made if isinstance(made, dict) else {}

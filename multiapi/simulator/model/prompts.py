@@ -7,7 +7,8 @@ looks for JSON with names and parameters, for fences and labels, for the words t
 import re
 from dataclasses import dataclass
 
-from multiapi.simulator.model import words
+from multiapi.simulator.language import words
+from multiapi.simulator.model import instructing
 
 # ---------------------------------------------------------------- JSON asked for in prose
 
@@ -80,10 +81,18 @@ class Grounded:
 
     context: str
     question: str
+    told: bool = True
 
 
 def grounded(system: str, user: str) -> Grounded | None:
     """The context and the question of a retrieval prompt, or None."""
+    if (marked := _marked(system, user)) is not None:
+        return marked
+    found = instructing.facts(system, user)
+    return None if found is None else Grounded(found.text, found.question, found.told)
+
+
+def _marked(system: str, user: str) -> Grounded | None:
     for text in (user, system):
         fences = [found[2].strip() for found in _FENCE.finditer(text) if found[2].strip()]
         tagged = [found[2].strip() for found in _TAGGED.finditer(text) if found[2].strip()]
@@ -114,13 +123,12 @@ def grounded(system: str, user: str) -> Grounded | None:
         paragraphs = re.split(r"\n\s*\n", user[end.end() :].strip())
         if len(paragraphs) > 1:
             return Grounded(user[labelled.end() : end.start()].strip(), paragraphs[-1].strip())
-    if user.strip() and (labelled := _LABEL.search(system)):
-        context = system[labelled.end() :]
-        end = _END.search(context)
-        context = context[: end.start()] if end else context
-        if len(words.content_words(context)) >= 3:
-            return Grounded(context.strip(), user)
     return None
+
+
+def is_marked(system: str, user: str) -> bool:
+    """Whether labels, fences or tags say which part is the context."""
+    return _marked(system, user) is not None
 
 
 def asks_about_fenced(text: str) -> bool:

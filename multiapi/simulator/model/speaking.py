@@ -5,9 +5,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from multiapi.simulator.language import evidence, quoting, words
 from multiapi.simulator.minds import attachments, prompted
 from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
-from multiapi.simulator.model import evidence, filling, planning, prompts, tasks, words
+from multiapi.simulator.model import filling, forms, instructing, planning, prompts, tasks
 
 
 def answered(conversation: Conversation) -> Reply:
@@ -26,12 +27,18 @@ def _answered(conversation: Conversation) -> Reply:
     if calls:
         return Reply(None, calls, finish_reason="tool_calls")
     results = [turn for turn in since if turn.role == "tool"]
-    system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
+    system, asked = _instructions(turns, last_user, asked)
+    text = prompts.unescaped(asked.text)
     schema = conversation.schema
     if not schema:  # JSON mode alone does not say which JSON; the prompt may.
         told = prompted.schema_in(f"{system}\n\n{text}")
         schema, text = (schema, text) if told is None else (told, _without_json(text))
-        if schema is None and prompts.wants_json(f"{system}\n{text}") and not tasks.answer(text):
+        if (
+            schema is None
+            and prompts.wants_json(f"{system}\n{text}")
+            and not forms.is_list(text)
+            and not tasks.answer(text)
+        ):
             keys = prompts.keys_in(text) or prompts.keys_in(system)
             strictly = re.search(
                 r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object", f"{system}\n{text}", re.IGNORECASE
@@ -40,7 +47,19 @@ def _answered(conversation: Conversation) -> Reply:
                 schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys} if keys else {}
     if schema is not None:
         return Reply(_form(conversation, schema, system, text, results))
-    return Reply(_styled(system, _text(conversation, system, asked, results, turns[: max(last_user, 0)])))
+    said = _text(conversation, system, asked, results, turns[: max(last_user, 0)])
+    styled = _styled(system, said if said is not None else f"[simulated] {conversation.model} has no answer to this.")
+    return Reply(styled, understood=said is not None or not styled.startswith("[simulated]"))
+
+
+def _instructions(turns: tuple[Turn, ...], last_user: int, asked: Turn) -> tuple[str, Turn]:
+    """What holds for the whole conversation, whichever way it came: in a role of its own, or in front of the first or last message."""
+    system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
+    first = next((place for place, turn in enumerate(turns) if turn.role == "user"), last_user)
+    told, said = instructing.unfolded(system, asked.text)
+    if first < last_user and not system:
+        told = "\n\n".join([*instructing.paragraphs(turns[first].text)[:-1], told])
+    return told, replace(asked, text=said)
 
 
 # ---------------------------------------------------------------- JSON
@@ -49,6 +68,8 @@ def _answered(conversation: Conversation) -> Reply:
 def _form(conversation: Conversation, schema: dict[str, Any], system: str, text: str, results: list[Turn]) -> str:
     """JSON that matches the schema; for the empty schema the keys come from the prompt."""
     asked = prompts.grounded(system, text)
+    if asked is not None and not asked.question.rstrip().endswith(("?", "؟")) and not prompts.is_marked(system, text):
+        asked = None
     source = "\n".join([*(turn.text for turn in results), asked.context if asked else text])
     found = prompts.best_sentences(asked.context, asked.question) if asked else []
     answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
@@ -95,7 +116,9 @@ def _plain_answer(text: str) -> str:
 # ---------------------------------------------------------------- text
 
 
-def _text(conversation: Conversation, system: str, asked: Turn, results: list[Turn], earlier: tuple[Turn, ...]) -> str:
+def _text(
+    conversation: Conversation, system: str, asked: Turn, results: list[Turn], earlier: tuple[Turn, ...]
+) -> str | None:
     text = asked.text
     if results:
         return _from_results(results, text)
@@ -104,18 +127,23 @@ def _text(conversation: Conversation, system: str, asked: Turn, results: list[Tu
         return _from_attachments(attached, text)
     if (judged := tasks.evaluation(system, text)) is not None:
         return judged
-    set_task = tasks.judgement if prompts.asks_about_fenced(text) else tasks.answer
-    if (done := set_task(text)) is not None:
+    fenced = prompts.asks_about_fenced(text)
+    if (done := tasks.judgement(text)) is not None:
+        return done
+    if not fenced and (form := forms.wanted(text)) is not None:
+        return forms.filled(form, text)
+    if not fenced and (done := tasks.answer(text)) is not None:
         return done
     if (found := prompts.grounded(system, text)) is not None:
         sentences = prompts.best_sentences(found.context, found.question)
-        return " ".join(sentences) if sentences else "The context given does not answer this question."
+        if sentences or found.told:
+            return " ".join(sentences) or instructing.unknown(f"{system}\n{text}")
     if (remembered := tasks.remembered(text, earlier, system)) is not None:
         return remembered
     seen = [attachment for turn in earlier for attachment in turn.attachments]
     if seen and (described := attachments.describe(tuple(seen))):
         return _from_attachments(described, text)
-    return tasks.small_talk(text, conversation.model)
+    return tasks.small_talk(text, conversation.model) or forms.option(text, system)
 
 
 def _from_results(results: list[Turn], question: str) -> str:
@@ -140,28 +168,29 @@ def _from_attachments(described: list[str], text: str) -> str:
     return whole
 
 
+_STYLE = r"(?:every|each|all|your|jede|jeder|alle|deine|هر|همه)\s+(?:answer|reply|response|message|antwort|پاسخ)"
+_TONES = (
+    (
+        r"\b(?:always|only|just|immer|nur)\b[^\n.\ue000]{0,30}\b(?:answer|reply|respond|say|antworte)\w*[^\n.\ue000]{0,30}(?=\ue000)|\b(?:answer|reply|respond|antworte)\w*\s+(?:always|only|just|immer|nur)\b[^\n.\ue000]{0,30}(?=\ue000)|همیشه[^\n.\ue000]{0,20}(?=\ue000)",
+        "{said}",
+    ),
+    (rf"\b(?:start|begin|beginne)\w*\s+{_STYLE}\w*[^\n.\ue000]{{0,20}}(?=\ue000)", "{said} {text}"),
+    (rf"\b(?:end|finish|close|beende)\w*\s+{_STYLE}\w*[^\n.\ue000]{{0,20}}(?=\ue000)", "{text} {said}"),
+)
+
+
 def _styled(system: str, text: str) -> str:
-    """What the system text says about the form of every answer."""
-    if found := re.search(
-        r"\b(?:always|only|just)\s+(?:answer|reply|respond|say)\w*\s+(?:with|by|the word|exactly)?[^\n'\"“]{0,30}['\"“]([^'\"”\n]+)['\"”]",
-        system,
-        re.IGNORECASE,
-    ):
-        return found[1]
-    if re.search(r"\b(?:upper ?case|capital letters|all caps)\b", system, re.IGNORECASE):
+    """What the instructions say about the form of every answer."""
+    hidden, marks = quoting.masked(system), quoting.quoted(system)
+    if re.search(r"\b(?:upper ?case|capital letters|all caps|großbuchstaben)\b", hidden, re.IGNORECASE):
         text = text.upper()
-    if found := re.search(
-        r"\b(?:start|begin)\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]",
-        system,
-        re.IGNORECASE,
-    ):
-        text = f"{found[1]} {text}"
-    if found := re.search(
-        r"\bend\w*\s+(?:every|each|all|your)\s+(?:answer|reply|response|message)s?\s+with[^'\"“\n]{0,20}['\"“]([^'\"”\n]+)['\"”]",
-        system,
-        re.IGNORECASE,
-    ):
-        text = f"{text} {found[1]}"
+    for pattern, form in _TONES:
+        found = re.search(pattern, hidden, re.IGNORECASE)
+        said = found and next((one.value for one in marks if one.start == found.end()), None)
+        if said is not None:
+            text = form.format(said=said, text=text)
+            if form == "{said}":
+                break
     return text
 
 

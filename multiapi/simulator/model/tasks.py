@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from multiapi.simulator.language import evidence, quoting, words
 from multiapi.simulator.minds import prompted
 from multiapi.simulator.minds.conversation import Turn
-from multiapi.simulator.model import evidence, prompts, words
+from multiapi.simulator.model import prompts
 
 
 def answer(text: str) -> str | None:
@@ -301,12 +302,12 @@ def _summarised(text: str) -> str | None:
 
 def _said(text: str) -> str | None:
     found = re.match(
-        r"\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo|reply|answer|respond|output|print|return)\b[^'\"“\n]{0,40}?[:\s]*['\"“]([^'\"”\n]+)['\"”]",
-        text,
+        r"\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo|reply|answer|respond|output|print|return)\b[^\n\ue000]{0,40}?[:\s]*(?=\ue000)",
+        quoting.masked(text),
         re.IGNORECASE,
     )
-    if found:
-        return found[1]
+    if found and (said := next((one for one in quoting.quoted(text) if one.start == found.end()), None)):
+        return said.value
     found = re.match(
         r"\s*(?:please\s+)?(?:say|repeat(?: after me)?|echo|(?:reply|answer|respond)\s+(?:with\s+)?(?:only\s+|exactly\s+|just\s+)?(?:with\s+)?(?:the\s+)?(?:one\s+)?(?:single\s+)?words?)\s*:?\s+([^.\n!?]{1,200})[.!]?\s*(?:and nothing else\.?)?$",
         text,
@@ -431,8 +432,8 @@ def remembered(text: str, earlier: tuple[Turn, ...], system: str) -> str | None:
     return told[0] if told else None
 
 
-def small_talk(text: str, model: str) -> str:
-    """What the model says when nothing else applies."""
+def small_talk(text: str, model: str) -> str | None:
+    """What the model says to a greeting or to nothing."""
     stripped = text.strip()
     if not stripped:
         return f"This is the simulated model {model}. I was given no text."
@@ -446,7 +447,4 @@ def small_talk(text: str, model: str) -> str:
         return "I am a simulated model and I am doing well, thank you. How can I help you?"
     if re.match(r"\W*(?:thanks|thank you)\b", stripped, re.IGNORECASE):
         return "You are welcome."
-    about = evidence.topic(stripped)
-    shown = stripped if len(stripped) <= 280 else f"{stripped[:277]}..."
-    subject = f" It is about {about}." if about and about.lower() != stripped.lower().rstrip(".!?") else ""
-    return f"This is a simulated answer from {model} to your message: {shown}{subject}"
+    return None

@@ -7,8 +7,8 @@ from typing import Any
 
 from multiapi.simulator.exchange import Answer
 from multiapi.simulator.jobs import Job
+from multiapi.simulator.language import words
 from multiapi.simulator.ledger import iso
-from multiapi.simulator.model import words
 from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
 

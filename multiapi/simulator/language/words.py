@@ -15,6 +15,7 @@ def listed(text: str) -> frozenset[str]:
 
 STOPWORDS = listed(
     """
+    der die das den dem ein eine ist sind war was wie wo wer wann und oder in im von zu mit für auf است در از به که را و با چه
     a about above after again all also am an and any are as ask at be because been before being below between both
     but by can cannot could did do does doing done down during each either few for from further give given had has
     have having he her here hers him his how i if in into is it its itself just let like make many may me might more
@@ -27,14 +28,20 @@ STOPWORDS = listed(
 )
 
 _GROUPS = (
-    "weather temperature forecast rain raining rainy snow sunny climate hot cold warm degrees umbrella",
+    "transfer hand handoff handover delegate route forward escalate übergib übergebe überweise weiterleite leite بسپار منتقل ارجاع",
+    "write save store schreibe schreib speichere speicher بنویس ذخیره",
+    "read open lies lese öffne بخوان",
+    "replace edit change ersetze ändere عوض جایگزین",
+    "send schicke schick sende بفرست",
+    "file datei فایل",
+    "weather wetter هوا temperature forecast rain raining rainy snow sunny climate hot cold warm degrees umbrella",
     "add sum plus addition total",
     "multiply times product multiplication",
     "subtract minus difference subtraction",
     "divide quotient division divided",
     "power exponent exponentiate squared cubed",
     "calculate compute calculator arithmetic evaluate math mathematics",
-    "search lookup find query retrieve",
+    "search lookup find query retrieve suche such finde جستجو",
     "time clock hour hours",
     "date today day",
     "price cost costs quote",

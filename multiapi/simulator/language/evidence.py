@@ -5,12 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from multiapi.simulator.model import words
+from multiapi.simulator.language import quoting, words
 
-_QUOTED = re.compile(
-    r'"([^"\n]{1,400})"|“([^”]{1,400})”|「([^」]{1,400})」|『([^』]{1,400})』|«([^»]{1,400})»|`([^`\n]{1,400})`'
-    r"|(?<![\w])'([^'\n]{1,400})'(?!\w)|‘([^’]{1,400})’"
-)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.])[-+]?\d+(?:\.\d+)?(?![\d]|\.\d)")
 NAME = re.compile(
     r"[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*(?:,? (?:(?:of|de|van|von|da|del|la|the|and(?= [A-Z][a-z]+ (?:Inc|Ltd|Co)\b)) )?[A-ZÆØÅÄÖÜÉÀ-Ý][\w&'’-]*)*"
@@ -57,10 +53,13 @@ class Evidence:
     numbers: list[tuple[float, int]] = field(init=False)
     names: list[str] = field(init=False)
     used: set[Any] = field(default_factory=set)
+    rest: str = field(init=False)
+    """The text without what has its place already."""
 
     def __post_init__(self) -> None:
         self.whole = self.whole or self.text
-        self.quoted = [next(part for part in found if part is not None) for found in _groups(_QUOTED, self.text)]
+        self.rest = self.text
+        self.quoted = [one.value for one in quoting.quoted(self.text)]
         bare = DATE.sub(lambda found: " " * len(found[0]), self.text)
         self.numbers = [(number_of(found[0]), found.start()) for found in NUMBER.finditer(bare)]
         self.numbers += [
@@ -115,7 +114,3 @@ def _names(text: str) -> list[str]:
 def number_of(text: str) -> float:
     """A number as it is written, also with commas between thousands."""
     return float(text.replace(",", ""))
-
-
-def _groups(pattern: re.Pattern[str], text: str) -> list[tuple[str | None, ...]]:
-    return [found.groups() for found in pattern.finditer(text)]

@@ -59,7 +59,9 @@ def picture_simulator() -> None:
     clients = {name: Client(name, api_key="demo-key-1", base_url=server.base_url(name)) for name in PROVIDERS}
     for name, client in clients.items():
         client.chat(
-            ChatRequest(model=PROVIDERS[name].default_models["chat"], messages=[Message("user", "What is an embedding?")])
+            ChatRequest(
+                model=PROVIDERS[name].default_models["chat"], messages=[Message("user", "What is an embedding?")]
+            )
         )
     binobox, models = clients["binobox"], PROVIDERS["binobox"].default_models
     binobox.image(ImageRequest(model=models["image"], prompt="a red house by the sea"))

@@ -19,9 +19,9 @@ import httpx
 
 from multiapi import PROVIDERS, ChatRequest, Client, Message, Price, errors
 from multiapi.agent_tools import TOOLS
-from multiapi.client.operations import Calls
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
+from multiapi.client.operations import Calls
 from multiapi.formats.model_facts import MODEL_FACTS
 from multiapi.money.prices import PRICE_BOOK, shipped_prices
 from multiapi.provider import Provider
@@ -734,9 +734,17 @@ def totals(text: str) -> list[tuple[str, str]]:
     raise ValueError("the page has no row of totals")
 
 
+def abilities() -> str:
+    """What the simulated model can do, with an example of each and what it makes of it."""
+    listed = import_module("tests.simulator.abilities").ABILITIES
+    rows = [[one.name, f"{one.prompt}", f"`{one.answer()}`", one.limits] for one in listed]
+    return table(["ability", "asked", "response", "limits"], rows)
+
+
 TABLES: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
+        abilities,
         matrix,
         names,
         simulated,

@@ -6,6 +6,7 @@ In each ability the wordings named `LATER` were written after it worked, and the
 import itertools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from langchain_multiapi import ChatMultiApi
 from multiapi.simulator import Simulator
 from multiapi.simulator.model import Conversation, Reply, Tool, Turn, reply
+from tests.simulator.abilities import ABILITIES
 
 TEXT = {"type": "string"}
 MODELS = (
@@ -327,6 +329,30 @@ def test_tags_objects_and_options() -> None:
     assert json.loads(
         ask("Answer with a JSON list of strings only: the cities in 'Oslo and Bergen are cities of Norway.'").text or ""
     )[:2] == ["Oslo", "Bergen"]
+
+
+# ---------------------------------------------------------------- the table of the docs
+
+
+def test_each_line_of_the_table_has_a_test_and_an_answer() -> None:
+    written = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    for ability in ABILITIES:
+        assert f"def {ability.held_by}(" in written, ability.name
+        assert ability.answer().startswith("[simulated]") == (ability.name == "Anything else"), ability.name
+    said = {ability.name: ability.answer() for ability in ABILITIES}
+    assert said["Tool calls"] == 'write_file({"file_path":"/a.txt","content":"hello"})'
+    assert said["Choosing an agent"] == 'transfer({"agent":"billing","reason":"invoice 12"})'
+    assert (said["Retrieval prompts"], said["Not knowing"]) == ("Tickets cost nine euros.", "No idea.")
+    assert (said["One of several words"], said["Tone"]) == ("good", "2 + 2 = 4 Over.")
+
+
+WEATHER = {"type": "object", "properties": {"city": TEXT, "degrees": {"type": "integer"}, "condition": TEXT}, "required": ["city", "degrees", "condition"]}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["It is 7 degrees in Oslo.", "Oslo, 7 degrees", "city is Oslo, degrees: 7"])
+def test_schemas_are_filled(text: str) -> None:
+    made = json.loads(reply(Conversation("m", (Turn("user", text),), schema=WEATHER)).text or "")
+    assert made == {"city": "Oslo", "degrees": 7, "condition": "(condition)"}
 
 
 # ---------------------------------------------------------------- the fallback

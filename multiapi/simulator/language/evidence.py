@@ -15,6 +15,7 @@ EXPRESSION = re.compile(r"\(*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/×÷^%])\s*\(*
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 URL = re.compile(r"https?://[^\s\"'<>)\]]+[^\s\"'<>)\].,;:!?]")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
 OBJECT_OF = re.compile(
     r"\b(?:in|at|for|about|of|to|on|with|named|called|from|near|by)\s+([^,.;:!?\n]{2,80})", re.IGNORECASE

@@ -385,3 +385,20 @@ def schema_in(text: str) -> dict[str, Any] | None:
         elif isinstance(value, dict) and value.get("type") == "array" and isinstance(value.get("items"), dict):
             found = value
     return found
+
+
+_SPOKEN = re.compile(
+    r"<(?P<tag>tool|function|assistant|ai|user|human)\b[^>]*>(?P<inside>.*?)</(?P=tag)>"
+    r"|^(?P<role>tool|function|assistant|ai|user|human)[ \t]*:[ \t]*(?P<line>[^\n]*)$",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def latest_first(text: str) -> str:
+    """A conversation that was written into a prompt with its end in front: what tools and models said last, what users said behind it."""
+    told: list[str] = []
+    asked: list[str] = []
+    for found in _SPOKEN.finditer(text):
+        said = re.sub(r"<[^<>]*>", " ", found["inside"] or found["line"] or "").strip()
+        (asked if (found["tag"] or found["role"]).lower() in ("user", "human") else told).append(said)
+    return "\n".join([*reversed(told), *reversed(asked)]) if told and asked else text

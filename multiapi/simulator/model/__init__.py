@@ -1,7 +1,7 @@
 """The simulated chat model: deterministic, and it decides from the request alone.
 
-`words` and `evidence` look at text, `prompts` recognises what a prompt asks for (context and question, an evaluation), `filling` makes
-values for JSON schemas out of the text, `planning` chooses tools, `tasks` does small tasks, `speaking` puts the answer together.
+`instructing` tells instructions from facts, `forms` and `prompts` see what form is asked for, `binding`, `choosing` and `filling` make
+values for tools and JSON schemas out of the text, `planning` chooses tools, `tasks` does small tasks, `speaking` puts the answer together.
 """
 
 from multiapi.simulator.minds import saying, tokens

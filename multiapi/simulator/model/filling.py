@@ -15,13 +15,14 @@ from multiapi.simulator.language.evidence import (
     OBJECT_OF,
     TIME,
     URL,
+    UUID,
     Evidence,
     number_of,
     topic,
     trimmed,
 )
 from multiapi.simulator.language.patterns import example_of
-from multiapi.simulator.model.binding import bind
+from multiapi.simulator.model.binding import bind, labels
 
 _PLACE = {"city", "location", "place", "country", "town", "region", "destination", "origin", "address", "area", "state"}
 _TEXT = words.listed(
@@ -219,9 +220,10 @@ class _Filler:
         def fits(value: float) -> bool:
             return _fits(schema, value, whole=whole)
 
-        labels = [label for label in _labels(name) if len(label) > 1 or required]
+        named = [*labels(name), *words.all_words(name)[-1:]]
+        called = [label for label in named if len(label) > 1 or required]
         labelled = None
-        for label in labels:
+        for label in called:
             found = re.search(
                 rf"\b{re.escape(label)}\b\s*(?:is|=|:|of|to|as|equals?|number)?\s*({NUMBER.pattern})",
                 self.evidence.text,
@@ -321,9 +323,7 @@ class _Filler:
         if depth > 8:
             return {}
         made: dict[str, Any] = {}
-        self.bound = bind(properties, self.evidence)
-        if depth == 0:
-            self.bound = {**self.known, **self.bound}
+        outer, self.bound = self.bound, {**(self.known if depth == 0 else {}), **bind(properties, self.evidence)}
         for key, inner in properties.items():
             must = key in needed
             value = self.value(inner, key, required=must, depth=depth + 1)
@@ -332,6 +332,7 @@ class _Filler:
         for key in needed:
             if key not in made:
                 made[key] = self.value(properties.get(key, {}), key, required=True, depth=depth + 1)
+        self.bound = outer
         rest = schema.get("additionalProperties")
         if not properties and isinstance(rest, dict):
             for key, text in re.findall(r"\b([A-Za-z_]\w*)\s*[:=]\s*([^,;\n]+)", self.evidence.text)[:20]:
@@ -347,7 +348,7 @@ class _Filler:
         text = self.bound.pop(name, None)
         if text is None:
             text = self._string_by_format(schema, name)
-        kinds = set(_labels(name)) | set(words.all_words(name))
+        kinds = {*labels(name), *words.all_words(name)}
         if text is None and not required:
             mentioned = name and re.search(
                 rf"(?<!\w){re.escape(' '.join(words.all_words(name)))}(?!\w)", self.evidence.text.lower()
@@ -370,11 +371,7 @@ class _Filler:
             (form == "date" or "date" in lowered.split("_"), DATE, "2026-01-01" if form else None),
             (form == "time" or "time" in lowered.split("_"), TIME, "12:00:00" if form else None),
             (form == "date-time", re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "2026-01-01T12:00:00Z"),
-            (
-                form == "uuid",
-                re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-                "00000000-0000-4000-8000-000000000000",
-            ),
+            (form == "uuid", UUID, "00000000-0000-4000-8000-000000000000"),
         )
         for applies, pattern, otherwise in tests:
             if applies:
@@ -441,7 +438,7 @@ class _Filler:
         spoken = " ".join(words.all_words(name))
         if not self.every:
             return about or self.evidence.text.strip() or spoken
-        return f"{spoken} about {about}".strip().capitalize() if spoken and about else about or spoken or "text"
+        return f"({spoken or 'text'})"
 
 
 def _without_verb(rest: str) -> str:
@@ -462,13 +459,6 @@ def _enumerated_values(schema: Any) -> list[Any]:
         own = schema["enum"] if isinstance(schema.get("enum"), list) else []
         return [*own, *(value for inner in schema.values() for value in _enumerated_values(inner))]
     return [value for inner in schema for value in _enumerated_values(inner)] if isinstance(schema, list) else []
-
-
-def _labels(name: str) -> list[str]:
-    """How a text may call a property: `customer_name`, `customer name`, and `name`."""
-    parts = words.all_words(name)
-    spoken = [name.lower(), " ".join(parts)]
-    return list(dict.fromkeys([label for label in [*spoken, *parts[-1:]] if label]))
 
 
 def _spoken(value: Any) -> str:

@@ -33,11 +33,12 @@ _I_DO_NOT_KNOW = (("نمی", "نمی‌دانم."), ("weiß", "Ich weiß es nich
 
 @dataclass(frozen=True)
 class Facts:
-    """What a prompt brings along; `told` says whether it asks for an answer out of it."""
+    """What a prompt brings along; `told` says whether it asks for an answer out of it, `marked` whether a label, rule or tag divides it."""
 
     text: str
     question: str
     told: bool
+    marked: bool
 
 
 def is_instruction(sentence: str) -> bool:
@@ -50,15 +51,19 @@ def facts(system: str, user: str) -> Facts | None:
     asked = list(_QUESTION.finditer(user))
     parts = paragraphs(user)
     if asked:
-        question = _ANSWER.split(user[asked[-1].end() :] + "\n")[0].strip().split("\n\n")[0]
-        before = user[: asked[-1].start()]
+        question, _, behind = user[asked[-1].end() :].strip().partition("\n")
+        question = _ANSWER.split(f"{question}\n")[0]
+        before = f"{user[: asked[-1].start()]}\n\n{behind}"
     elif len(parts) > 1 and (places := [n for n, part in enumerate(parts) if part.rstrip().endswith(("?", "؟"))]):
         question = parts[places[-1]]
-        before = "\n\n".join(parts[: places[-1]] + parts[places[-1] + 1 :])
+        before = user.replace(question, "", 1)
     else:
         question, before = user, ""
     told, kept = [], []
-    for part in [*paragraphs(system), *paragraphs(before)]:
+    for part, is_material in [*_parts(system), *_parts(before)]:
+        if is_material:
+            kept.append(part)
+            continue
         lines = words.sentences(_LABEL.sub("", part))
         first = next((place for place, line in enumerate(lines) if not is_instruction(line)), len(lines))
         told += [*lines[:first], *(found[0] for found in [_LABEL.match(part)] if found)]
@@ -67,11 +72,18 @@ def facts(system: str, user: str) -> Facts | None:
     if not question.strip() or len(words.content_words(material)) < 3:
         return None
     instructions = "\n".join(told)
-    divided = bool(_RULE.search(system) or _RULE.search(before))
+    divided = bool(_RULE.search(system) or _RULE.search(user))
     grounded = bool(_ABOUT_FACTS.search(instructions)) or divided
     if before and not grounded and not asked:
         return None
-    return Facts(material, question.strip(), grounded or bool(asked))
+    return Facts(material, question.strip(), grounded or bool(asked), divided or bool(asked))
+
+
+def _parts(text: str) -> list[tuple[str, bool]]:
+    """The paragraphs of a text, and whether they stand behind a rule or between two: there nothing is an instruction."""
+    ends = [0, *(place for found in _RULE.finditer(text) for place in found.span()), len(text)]
+    regions = [text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
+    return [(part, bool(number % 2)) for number, region in enumerate(regions) for part in paragraphs(region)]
 
 
 def paragraphs(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from multiapi.simulator.language import evidence, quoting, words
+from multiapi.simulator.language import comparing, evidence, quoting, words
 from multiapi.simulator.minds import attachments, prompted
 from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
 from multiapi.simulator.model import filling, forms, instructing, planning, prompts, tasks
@@ -56,7 +56,9 @@ def _instructions(turns: tuple[Turn, ...], last_user: int, asked: Turn) -> tuple
     """What holds for the whole conversation, whichever way it came: in a role of its own, or in front of the first or last message."""
     system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
     first = next((place for place, turn in enumerate(turns) if turn.role == "user"), last_user)
-    told, said = instructing.unfolded(system, asked.text)
+    told, said = system, asked.text
+    if tasks.judgement(asked.text) is None:
+        told, said = instructing.unfolded(system, asked.text)
     if first < last_user and not system:
         told = "\n\n".join([*instructing.paragraphs(turns[first].text)[:-1], told])
     return told, replace(asked, text=said)
@@ -67,17 +69,17 @@ def _instructions(turns: tuple[Turn, ...], last_user: int, asked: Turn) -> tuple
 
 def _form(conversation: Conversation, schema: dict[str, Any], system: str, text: str, results: list[Turn]) -> str:
     """JSON that matches the schema; for the empty schema the keys come from the prompt."""
-    asked = prompts.grounded(system, text)
-    if asked is not None and not asked.question.rstrip().endswith(("?", "؟")) and not prompts.is_marked(system, text):
+    asked = instructing.facts(system, text)
+    if asked is not None and not asked.question.rstrip().endswith(("?", "؟")) and not asked.marked:
         asked = None
-    source = "\n".join([*(turn.text for turn in results), asked.context if asked else text])
-    found = prompts.best_sentences(asked.context, asked.question) if asked else []
+    source = "\n".join([*(turn.text for turn in results), asked.text if asked else prompted.latest_first(text)])
+    found = comparing.best_sentences(asked.text, asked.question) if asked else []
     answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
     if not schema:
         keys = prompts.keys_in(text) or prompts.keys_in(system) or ["answer"]
         value: Any = filling.json_for_keys(keys, _without_keys(text, keys), answer or _plain_answer(text))
     else:
-        verdict = None if asked is None else prompts.support(asked.question, asked.context) >= 0.3
+        verdict = None if asked is None else comparing.support(asked.question, asked.text) >= 0.3
         source = _with_verdict(schema, source, verdict)
         value = filling.fill(schema, source, answer=answer, whole=f"{text}\n{system}")
     return json.dumps(value, ensure_ascii=False)
@@ -134,8 +136,8 @@ def _text(
         return forms.filled(form, text)
     if not fenced and (done := tasks.answer(text)) is not None:
         return done
-    if (found := prompts.grounded(system, text)) is not None:
-        sentences = prompts.best_sentences(found.context, found.question)
+    if (found := instructing.facts(system, text)) is not None:
+        sentences = comparing.best_sentences(found.text, found.question)
         if sentences or found.told:
             return " ".join(sentences) or instructing.unknown(f"{system}\n{text}")
     if (remembered := tasks.remembered(text, earlier, system)) is not None:
@@ -152,7 +154,7 @@ def _from_results(results: list[Turn], question: str) -> str:
     for turn in results:
         text = " ".join([turn.text, *attachments.describe(turn.attachments)]).strip()
         if len(text) > 600:
-            found = prompts.best_sentences(text, question)
+            found = comparing.best_sentences(text, question)
             text = " ".join(found) if found else text[:600] + " ..."
         parts.append(text or "the tool returned nothing")
     answer = "; ".join(dict.fromkeys(parts))
@@ -162,7 +164,7 @@ def _from_results(results: list[Turn], question: str) -> str:
 def _from_attachments(described: list[str], text: str) -> str:
     whole = "\n".join(described)
     if len(whole) > 600:
-        found = prompts.best_sentences(whole, text)
+        found = comparing.best_sentences(whole, text)
         if found:
             return " ".join([described[0].split("\n")[0], *found])
     return whole

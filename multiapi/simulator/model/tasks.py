@@ -1,27 +1,18 @@
 """Small tasks that a prompt can set: evaluate, choose, extract, repeat, count, calculate, remember."""
 
-import ast
 import json
-import operator
 import re
 from collections import Counter
-from collections.abc import Callable
 
-from multiapi.simulator.language import evidence, quoting, words
+from multiapi.simulator.language import arithmetic, comparing, evidence, quoting, words
 from multiapi.simulator.minds import prompted
 from multiapi.simulator.minds.conversation import Turn
-from multiapi.simulator.model import prompts
 
 
 def answer(text: str) -> str | None:
     """The answer to a prompt that sets one of the tasks, or None."""
-    judged = judgement(text)
-    if judged is not None:
-        return judged
-    for task in (_keywords, _questions, _said, _counted, _calculated, _written, _titled, _summarised):
-        if (done := task(text)) is not None:
-            return done
-    return None
+    tasks = (judgement, _questions, _said, _counted, _calculated, _written, _titled, _summarised)
+    return next((done for task in tasks if (done := task(text)) is not None), None)
 
 
 def evaluation(system: str, text: str) -> str | None:
@@ -32,10 +23,8 @@ def evaluation(system: str, text: str) -> str | None:
 
 def judgement(text: str) -> str | None:
     """The answer to a prompt that has something judged or put in order, or None."""
-    for task in (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed, _divided):
-        if (done := task(text)) is not None:
-            return done
-    return None
+    tasks = (_graded, _yes_or_no, _chosen_documents, _choice, _ranked, _condensed, _divided, _keywords)
+    return next((done for task in tasks if (done := task(text)) is not None), None)
 
 
 # ---------------------------------------------------------------- evaluations
@@ -76,7 +65,7 @@ def _yes_or_no(text: str) -> str | None:
         claim = said[-1]
     if not context or not claim:
         return None
-    supported = prompts.support(claim, context) >= 0.5
+    supported = comparing.support(claim, context) >= 0.5
     word = "YES" if supported else "NO"
     return word if upper else word.lower()
 
@@ -94,7 +83,7 @@ def _graded(text: str) -> str | None:
     given = _under(text, "generated answer") or _last_block(text, r"#*\s*generated answer|response|answer")
     if not given:
         return None
-    shared = prompts.support(reference or given, given)
+    shared = comparing.support(reference or given, given)
     return f"{1 + 4 * shared:.1f}\nThe answer shares {shared:.0%} of the words of the reference."
 
 
@@ -111,7 +100,7 @@ def _pointed(text: str) -> str | None:
     worth = re.search(r"\bworth (\d+) points?", text)
     if not form or not asked or not worth:
         return None
-    shared = prompts.support(asked[1], asked[3])
+    shared = comparing.support(asked[1], asked[3])
     most = int(worth[1]) * len(re.findall(r"^\d+\. ", text[: worth.start()], re.MULTILINE))
     reached = most * min(1.0, 2 * shared)  # half of the words is as good as all, as for yes or no
     points = round(reached) if form[1] == "integer" else round(reached, 1)
@@ -128,7 +117,7 @@ def _better(text: str) -> str | None:
     if len(answers) != 2:
         return None
     wanted = parts.get("Reference") or (question[1] if question else "")
-    first, second = (prompts.support(wanted, each) for each in answers)
+    first, second = (comparing.support(wanted, each) for each in answers)
     verdict = "C" if first == second else "A" if first > second else "B"
     return f"A has {first:.0%} of what is wanted, B {second:.0%}. [[{verdict}]]"
 
@@ -301,6 +290,8 @@ def _summarised(text: str) -> str | None:
 
 
 def _said(text: str) -> str | None:
+    if back := re.search(r"[\s–—,;:-]*\b(?:say|repeat|echo)\s+(?:it|this|that)\s+back\b[.!]?\s*$", text, re.IGNORECASE):
+        return text[: back.start()].strip()
     found = re.match(
         r"\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo|reply|answer|respond|output|print|return)\b[^\n\ue000]{0,40}?[:\s]*(?=\ue000)",
         quoting.masked(text),
@@ -329,20 +320,11 @@ def _counted(text: str) -> str | None:
     return ", ".join(str(value) for value in range(first, last + 1)) if first <= last else None
 
 
-_OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-}
-
-
 def _calculated(text: str) -> str | None:
     if len(text) > 200 or (found := evidence.EXPRESSION.search(text)) is None or re.search(r"\d{4}-\d\d-\d\d", text):
         return None
     try:
-        value = calculate(found[0])
+        value = arithmetic.calculate(found[0])
     except (ValueError, SyntaxError, ZeroDivisionError, OverflowError):
         return None
     return (
@@ -350,23 +332,6 @@ def _calculated(text: str) -> str | None:
         if abs(value) < 1e6 and value != int(value)
         else f"{found[0].strip()} = {value:.10g}"
     )
-
-
-def calculate(expression: str) -> float:
-    """The value of an arithmetic expression of numbers."""
-
-    def value(node: ast.AST) -> float:
-        if isinstance(node, ast.Expression):
-            return value(node.body)
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            return float(node.value)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -value(node.operand)
-        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
-        raise ValueError(expression)
-
-    return value(ast.parse(expression.replace("×", "*").replace("÷", "/").strip(), mode="eval"))
 
 
 _FILLER = "the simulated model writes one word after another so that a long answer can be read cut and counted"
@@ -417,7 +382,7 @@ def remembered(text: str, earlier: tuple[Turn, ...], system: str) -> str | None:
     statements = [
         sentence for statement in spoken for sentence in words.sentences(statement) if not sentence.endswith("?")
     ]
-    found_sentences = prompts.best_sentences("\n".join(statements), text, limit=1)
+    found_sentences = comparing.best_sentences("\n".join(statements), text, limit=1)
     if found_sentences:
         said = found_sentences[0]
         for pattern, turned in _TURNED:
@@ -428,7 +393,7 @@ def remembered(text: str, earlier: tuple[Turn, ...], system: str) -> str | None:
         and spoken
     ):
         return f'You said: "{spoken[0] if "first" in text.lower() else spoken[-1]}"'
-    told = prompts.best_sentences(system, text, limit=1)
+    told = comparing.best_sentences(system, text, limit=1)
     return told[0] if told else None
 
 

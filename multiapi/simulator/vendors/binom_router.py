@@ -6,6 +6,7 @@ from typing import ClassVar
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.vendors import chat_format
+from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import Call, Refusal, Vendor, money
 
 _WORDS = {

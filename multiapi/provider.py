@@ -120,10 +120,14 @@ class Operation(Generic[Q, R]):
     withdrawn: Withdrawal | None = None
     free: bool = False
     events: EventOperation | None = None
+    unchecked: Callable[[Q], HttpRequest] = field(init=False, repr=False, compare=False)
+    """What `build` calls; anything may come out of it."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.build, _Checked):
-            object.__setattr__(self, "build", _Checked(self.build, self.name))
+        given: Any = self.build
+        object.__setattr__(self, "unchecked", given.build if isinstance(given, _Checked) else given)
+        if not isinstance(given, _Checked):
+            object.__setattr__(self, "build", _Checked(given, self.name))
 
 
 class _Checked:

@@ -50,7 +50,11 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     while True:
         attempt += 1
         used = plan(setting.provider, request, stepped.refused)
-        http = adjusted(operation.build(used.request), stepped.refused)
+        try:
+            http = adjusted(operation.unchecked(used.request), stepped.refused)
+        except Exception:
+            operation.build(used.request)  # it says which value is wrong
+            raise
         charge = yield from begin(setting, operation, http, used.request)
         try:
             response = yield http if charge.tokens is None else charge.counted(http)

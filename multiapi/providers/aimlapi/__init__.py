@@ -233,7 +233,7 @@ def embed_body(request: EmbedRequest) -> dict[str, Any]:
         if name == "user" or (known is not None and name not in known):
             has = "has no embedding model with" if name == "user" else f"has {printable(request.model, 120)} without"
             raise UnsupportedError(
-                f"aimlapi {has} the setting {name}; leave it out, or send it all the same with extra={{{name!r}: ...}}",
+                f"aimlapi {has} the setting {name}; leave it out, or send it all the same as an extra field of the body",
                 provider="aimlapi",
             )
         if name == "input_type" and request.input_type != "document" and known is not None:

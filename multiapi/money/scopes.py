@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 
@@ -27,19 +28,29 @@ WATCHING: list[weakref.ref[KnowsScope]] = []
 def watch(knows: KnowsScope) -> None:
     """Ask it at each call from now on, as long as it lives."""
     unwatch(knows)
-    WATCHING.append(weakref.ref(knows, _forget))
+    WATCHING.append(weakref.ref(knows))
 
 
 def unwatch(knows: KnowsScope) -> None:
     """Ask it no longer."""
-    WATCHING[:] = [each for each in WATCHING if each() is not knows]
-
-
-def _forget(gone: weakref.ref[KnowsScope]) -> None:
-    WATCHING[:] = [each for each in WATCHING if each is not gone]
+    for each in tuple(WATCHING):
+        if each() is None or each() is knows:
+            _forget(each)
 
 
 def scopes() -> list[Scope]:
     """Return the places of the running code."""
-    watching = [each() for each in WATCHING]
-    return [each.scope() for each in watching if each is not None]
+    found: list[Scope] = []
+    for each in tuple(WATCHING):
+        knows = each()
+        if knows is None:
+            _forget(each)
+        else:
+            found.append(knows.scope())
+    return found
+
+
+def _forget(each: weakref.ref[KnowsScope]) -> None:
+    """Take one out by itself, since other threads add and remove theirs."""
+    with suppress(ValueError):
+        WATCHING.remove(each)

@@ -176,6 +176,18 @@ def check_otel(_: str) -> None:
     assert trace.get_tracer("multiapi")
 
 
+def check_mcp(_: str) -> None:
+    command = [f"{sys.exec_prefix}/bin/multiapi", "mcp", "--help"]
+    assert "mcp" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    from multiapi import Client
+    from multiapi.agent_tools import Toolbox
+    from multiapi.cli.mcp_server import mcp_server
+
+    assert mcp_server
+    assert Client
+    assert Toolbox
+
+
 def check_stars(_: str) -> None:
     """Whatever is installed: each package gives all that it lists."""
     for package, needs in (
@@ -198,6 +210,7 @@ CHECKS = {
     "bulk": (check_core, check_bulk),
     "ray": (check_core, check_bulk, check_ray),
     "otel": (check_core, check_otel),
+    "mcp": (check_core, check_cli, check_mcp),
     "all": (
         check_core,
         check_langchain,
@@ -220,6 +233,7 @@ ABSENT = {
     "bulk": ("langchain_core", "llama_index", "starlette", "openai"),
     "ray": ("langchain_core", "llama_index", "openai"),
     "otel": ("langchain_core", "llama_index", "starlette", "typer", "openai"),
+    "mcp": ("langchain_core", "llama_index", "openai"),
     "all": ("openai",),
 }
 

@@ -79,7 +79,7 @@ def test_it_is_an_error_even_where_the_code_under_test_swallows_it() -> None:
         except Exception:
             pass
 
-    with pytest.raises(AssertionError, match=r"\$\.max_tokens was sent and is not recorded"), replay(CHAT):
+    with pytest.raises(AssertionError, match=r"\$\.max_completion_tokens was sent and is not recorded"), replay(CHAT):
         careless()
 
 

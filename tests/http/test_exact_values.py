@@ -225,6 +225,7 @@ def test_a_number_that_python_cannot_hold_makes_an_invalid_call_and_no_untyped_e
 
 @pytest.mark.parametrize("provider", ["aimlapi", "bineric", "binobox"])
 @pytest.mark.parametrize("number", LONG)
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # fields that are made up
 def test_histories_schemas_and_extra_fields_go_out_exactly(provider: str, number: int) -> None:
     sent: list[bytes] = []
     digits = str(number).encode()
@@ -258,6 +259,7 @@ def _call_block(number: int) -> Any:
 
 
 @pytest.mark.parametrize("provider", [*NATIVE, *PROMPTED])
+@pytest.mark.filterwarnings("ignore::multiapi.flows.unknown_fields.UnknownFieldWarning")  # fields that are made up
 def test_what_cannot_be_written_is_a_typed_error_that_names_the_place(provider: str) -> None:
     sent: list[bytes] = []
     model = ChatMultiApi(model=f"{provider}:m", **wire(provider, {"content": "ok"}, sent))

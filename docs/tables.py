@@ -275,7 +275,7 @@ def moved() -> str:
 def _short(line: str) -> str:
     """A line of a program as it fits into a cell."""
     line = line.strip().rstrip(",")
-    return (line if len(line) <= 80 else f"{line[:line.index('(')]}(...)").replace("|", "\\|")
+    return (line if len(line) <= 80 else f"{line[: line.index('(')]}(...)").replace("|", "\\|")
 
 
 def simulated() -> str:

@@ -6,11 +6,8 @@ A page is Markdown. Of its fenced blocks these are run, from top to bottom, in o
 - `bash`: the lines that begin with `multiapi`, `pytest` or `python`. A command that serves is started, awaited and stopped.
 - `output`: not run, but compared with what the block before it printed; `...` stands for anything.
 
-What a reader need not see stands in comments:
-
-- `<!-- setup` ... `-->`: Python, run at its place.
-- `<!-- file: NAME -->`: the next block is not run but written to a file of this name.
-- `<!-- not run: REASON -->`: the next block is left out.
+Nothing that a reader does not see is run. A line of its own that is a file's name in backticks with a colon, as in `app.py`:, says that the
+next block is that file: it is written, not run. A comment `<!-- not run: REASON -->` leaves the next block out.
 """
 
 from __future__ import annotations
@@ -23,12 +20,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<language>[^`]*)$")
-_COMMENT = re.compile(r"\s*<!-- (?P<what>file|not run): (?P<value>.+?) -->\s*$")
+_COMMENT = re.compile(r"\s*<!-- (?P<what>not run): (?P<value>.+?) -->\s*$")
+_FILE = re.compile(r"`(?P<value>[\w/-]+\.\w+)`:$")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, or a hidden one (`setup`), and the line its text begins at."""
+    """A fenced block, and the line its text begins at."""
 
     language: str
     text: str
@@ -55,12 +53,8 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
         number += 1
         if comment := _COMMENT.match(line):
             marks[comment["what"]] = comment["value"]
-        elif line.strip() == "<!-- setup":
-            start = number
-            while lines[number].strip() != "-->":
-                number += 1
-            yield Block("setup", "\n".join(lines[start:number]), start + 1)
-            number += 1
+        elif name := _FILE.match(line):
+            marks["file"] = name["value"]
         elif fence := _FENCE.match(line):
             start, indent = number, len(fence["indent"])
             while lines[number].strip() != fence["fence"]:

@@ -28,14 +28,14 @@ from multiapi.simulator.server import Server
 from tests.docs.pages import ROOT, Block, blocks, pages
 
 RUN = ("multiapi ", "python ", "pytest ")
-KNOWN_LANGUAGES = {"", "bash", "ini", "json", "makefile", "output", "python", "setup", "text", "toml", "yaml"}
+KNOWN_LANGUAGES = {"", "bash", "ini", "json", "makefile", "output", "python", "text", "toml", "yaml"}
 
 
 @pytest.fixture
 def environment(multiapi_simulator: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Keys and addresses as the pages tell the reader to set them, and an empty folder to work in."""
+    """The simulator, keys and addresses as the pages tell the reader to set them, and an empty folder to work in: all that is hidden."""
     for provider in PROVIDERS.values():
-        monkeypatch.setenv(provider.api_key_env, "simulated-key")
+        monkeypatch.setenv(provider.api_key_env, "any")
         monkeypatch.setenv(provider.base_url_env, multiapi_simulator.base_url(provider.name))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("COLUMNS", "90")
@@ -67,7 +67,7 @@ def test_page_runs(page: Path, environment: None) -> None:
                 if block.file:
                     Path(block.file).parent.mkdir(parents=True, exist_ok=True)
                     Path(block.file).write_text(block.text + "\n", encoding="utf-8")
-                elif block.language in {"python", "setup"}:
+                elif block.language == "python":
                     printed = run_python(block, page, module, runner)
                 elif block.language == "bash":
                     printed = run_shell(block, page)
@@ -97,7 +97,7 @@ def accept(page: Path, found: list[tuple[Block, str]]) -> None:
 
 def run_python(block: Block, page: Path, module: types.ModuleType, runner: asyncio.Runner) -> str:
     """Run a block as if it stood in a file whose lines are those of the page; gives what it printed."""
-    source = "\n" * (block.line - 1) + block.text
+    source = "\n" * (block.line - 1) + on_the_simulator(block.text)
     code = compile(source, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     with contextlib.redirect_stdout(io.StringIO()) as out:
         if code.co_flags & inspect.CO_COROUTINE:
@@ -105,6 +105,14 @@ def run_python(block: Block, page: Path, module: types.ModuleType, runner: async
         else:
             exec(code, module.__dict__)
     return out.getvalue()
+
+
+def on_the_simulator(text: str) -> str:
+    """A program written for the real addresses, as those of other packages are, with the simulator's in their place."""
+    for provider in PROVIDERS.values():
+        if address := os.environ.get(provider.base_url_env):
+            text = re.sub(rf'="{re.escape(provider.base_url)}(?=["/])', f'="{address}', text)
+    return text
 
 
 def run_shell(block: Block, page: Path) -> str:
@@ -144,11 +152,15 @@ def serve_once(words: list[str]) -> str:
 
 
 def check_export(command: str, block: Block, page: Path) -> None:
-    """Variables that the page sets are read, and an address on the simulator is the right one."""
+    """Variables that the page sets are read, and an address on the simulator is the right one; a provider of the page's own gets its two."""
     for setting in shlex.split(command)[1:]:
         name, _, value = setting.partition("=")
+        simulated = value.startswith("http://127.0.0.1:8000/")
+        if name.endswith(("_API_KEY", "_BASE_URL")) and name not in os.environ:
+            origin = os.environ["AIMLAPI_BASE_URL"].rsplit("/", 1)[0]
+            os.environ[name] = value.replace("http://127.0.0.1:8000", origin)
         assert name in os.environ, f"{page}:{block.line}: nobody reads {name}"
-        if value.startswith("http://127.0.0.1"):
+        if simulated:
             assert urlsplit(value).path == urlsplit(os.environ[name]).path, f"{page}:{block.line}: {command}"
 
 
@@ -179,17 +191,31 @@ def forget_settings() -> None:
             setattr(Settings, name, None)
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_nothing_that_is_run_is_hidden(page: Path) -> None:
+    assert hidden(page.read_text(encoding="utf-8")) == []
+
+
+def hidden(text: str) -> list[str]:
+    """Comments but those that mark tables, figures and blocks that are not run."""
+    harmless = ("table: ", "end of table", "measured: ", "not run: ")
+    return [each for each in re.findall(r"<!-- *(.*?)-->", text, re.DOTALL) if not each.startswith(harmless)]
+
+
+def test_a_hidden_program_is_noticed() -> None:
+    assert hidden("<!-- table: money -->\n<!-- setup\nx = 1\n-->\n") == ["setup\nx = 1\n"]
+
+
 def test_a_page_is_read_as_it_is_written(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "# Page\n\n<!-- setup\nx = 1\n-->\n\n```python\nprint(x)\n```\n\n<!-- file: a.py -->\n```python\ny = 2\n```\n\n"
+        "# Page\n\n<!-- setup\nx = 1\n-->\n\n```python\nprint(x)\n```\n\n`a.py`:\n\n```python\ny = 2\n```\n\n"
         "- item\n\n  ```bash\n  multiapi providers\n  ```\n\n```{note}\nNo code.\n```\n"
     )
     assert blocks(page) == [
-        Block("setup", "x = 1", 4),
         Block("python", "print(x)", 8),
-        Block("python", "y = 2", 13, file="a.py"),
-        Block("bash", "multiapi providers", 19),
+        Block("python", "y = 2", 14, file="a.py"),
+        Block("bash", "multiapi providers", 20),
     ]
 
 

@@ -27,9 +27,7 @@ def section(place: str) -> str:
     """The text below the heading that a link points to."""
     path, anchor = place.split("#")
     parts = re.split(r"^(#{2,4}) (.+)$", (ROOT / "docs" / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found = [
-        (parts[at], parts[at + 2], at) for at in range(1, len(parts), 3) if slug(parts[at + 1]) == anchor
-    ]
+    found = [(parts[at], parts[at + 2], at) for at in range(1, len(parts), 3) if slug(parts[at + 1]) == anchor]
     assert len(found) == 1, f"{path} has {len(found)} headings {anchor}"
     level, text, at = found[0]
     for further in range(at + 3, len(parts), 3):

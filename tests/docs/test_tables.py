@@ -107,7 +107,12 @@ def test_what_is_old_or_gone_leads_to_its_call() -> None:
     """A section with that heading, and an example in it that the tests of the pages run."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\[(?:old|gone)\]\(([^)#]+)#([^)]+)\)", text)
-    marked = [each for provider in PROVIDERS.values() for each in provider.capabilities.values() if each in ("legacy", "removed")]
+    marked = [
+        each
+        for provider in PROVIDERS.values()
+        for each in provider.capabilities.values()
+        if each in ("legacy", "removed")
+    ]
     assert len(links) == len(marked)
     for page, anchor in links:
         sections = re.split(r"^#+ ", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)

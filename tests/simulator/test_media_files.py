@@ -24,11 +24,13 @@ from multiapi.simulator.media import (
     film,
     films,
     mesh,
+    page_count,
     pictures,
     read_document,
     sounds,
     speak,
     transcribe,
+    write_pdf,
 )
 
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/tiff")
@@ -394,3 +396,10 @@ def scanned_pdf(jpeg: bytes, width: int, height: int) -> bytes:
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("text", ["Sales rose by seven percent.", r"f(x) \ g(x) )(", "Überschuss"])
+def test_a_pdf_is_read_back_as_it_was_written(text: str) -> None:
+    data = write_pdf(text)
+    assert read_document(data).pages == (text,)
+    assert page_count(data) == 1

@@ -5,7 +5,7 @@ drawn or sounded in the file and kept in its metadata as well, so that the readi
 model. Bytes that cannot be read raise `ValueError`.
 """
 
-from multiapi.simulator.media.documents import Document, page_count, read_document
+from multiapi.simulator.media.documents import Document, page_count, read_document, write_pdf
 from multiapi.simulator.media.films import film
 from multiapi.simulator.media.meshes import mesh
 from multiapi.simulator.media.pictures import ImageFacts, describe_image, draw_image
@@ -24,4 +24,5 @@ __all__ = [
     "read_document",
     "speak",
     "transcribe",
+    "write_pdf",
 ]

@@ -303,6 +303,24 @@ def upload_name(name: str | None, mime_type: str | None) -> str:
     return f"{stem if not held or is_ending else f'{stem}.{held}'}{ending}"
 
 
+def sound_ending(mime_type: str | None, name: str | None) -> str | None:
+    """Return the ending, without its dot, that names a recording where the list of formats is open; None for another kind of file.
+
+    The name's own ending is taken where it fits the kind, or where nothing tells the kind; else the ending of the kind is.
+    """
+    ending = (name or "").rpartition(".")[2].lower() if "." in (name or "") else ""
+    meant = _TYPES.get(f".{ending}")
+    if mime_type is None:
+        is_format = re.fullmatch("[a-z0-9]{2,8}", ending) is not None and not ending.isdigit()
+        return ending if is_format and meant is None and ending not in {"bin", "dat", "tmp"} else None
+    if not mime_type.startswith(("audio/", "video/")):
+        return None
+    if meant is not None and (meant == mime_type or _same_file(meant, mime_type)):
+        return ending
+    known = EXTENSIONS.get(mime_type)
+    return known[1:] if known else None
+
+
 def container_of(mime_type: str) -> str:
     """The kind as a label: Opus is a codec, and its container is Ogg."""
     return "audio/ogg" if mime_type == "audio/opus" else mime_type

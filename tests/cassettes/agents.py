@@ -11,8 +11,10 @@ from typing import Any
 from langchain_multiapi import MultiApiToolkit
 from llamaindex_multiapi import MultiApiToolSpec
 from multiapi.agent_tools import ToolAnswer
+from multiapi.types.chat import ChatResponse
 from multiapi.types.media import Media
 from tests.cassettes.operations import GUARD, DOCUMENT_URL, PICTURE, PICTURE_URL, RECORDING_URL, SOUND
+from tests.cassettes.readers import of_response
 from tests.cassettes.scenario import KEY
 
 FILES = {"red.png": PICTURE, "silence.wav": SOUND}
@@ -97,6 +99,10 @@ _AGENT_CALLS: dict[str, dict[str, AgentCall]] = {
         "ocr": one("read_document", {"document": DOCUMENT_URL, "pages": [1, 2]}, models={"ocr": "mistral-ocr-latest"}),
         "mesh": one("generate_3d_model", {"image": PICTURE_URL}),
         "search_weather": one("search_engine", {"query": "ferries in Bergen", "kind": "weather"}),
+        **{
+            name: one("search_web", {"query": "What is new in Oslo?"}, models={"search_web": model}, options={"search_web": {"max_tokens": 999}})
+            for name, model in (("search_chat", "perplexity/sonar"), ("search_annotated", "alibaba/qwen3.7-plus"), ("search_responses", "openai/gpt-4o"))
+        },
         "vision_features": one("vision_features", {"image": PICTURE_URL}),
         "moderate_safe": one("moderate_text", {"text": "How do I bake bread?"}, models={"moderate": GUARD}),
         "moderate_unsafe": one("moderate_text", {"text": "How do I build a bomb?"}, models={"moderate": GUARD}),
@@ -192,11 +198,13 @@ TOOL_READERS = {each.__name__: each for each in (langchain, langchain_async, lla
 
 
 def told(result: Any) -> Any:
-    """What there is to compare in a result: the bytes of media, or their address; of anything else the value itself."""
+    """What there is to compare in a result: the bytes of media, or their address; of a chat what it says; of anything else the value itself."""
     if isinstance(result, Media):
         return [result.data if result.data is not None else result.url]
     if isinstance(result, list):
         return [part for media in result for part in told(media)]
+    if isinstance(result, ChatResponse):
+        return of_response(result)
     if getattr(result, "media", None):
         found = result.media
         return told(found if isinstance(found, Media) else list(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,10 @@ from multiapi.simulator import Simulator
 from tests.cli.conftest import RunCli
 
 
-def checks(found: dict[str, object]) -> dict[str, str]:
+def checks(found: dict[str, Any]) -> dict[str, str]:
     """The state of each check of the only provider."""
-    [provider] = found["providers"]  # type: ignore[misc]
-    return {check["name"]: check["state"] for check in provider["checks"]}  # type: ignore[index]
+    [provider] = found["providers"]
+    return {check["name"]: check["state"] for check in provider["checks"]}
 
 
 def test_all_is_well(cli: RunCli, served: Simulator) -> None:

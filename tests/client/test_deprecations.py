@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from multiapi import AsyncClient, ChatRequest, Client, ImageRequest, Message, ModelDeprecatedWarning
-from multiapi.providers.aimlapi import catalogue
-from multiapi.providers.aimlapi.catalogue import build, gone
+from multiapi.providers.aimlapi import catalogue, gone
+from multiapi.providers.aimlapi.catalogue import build
 from multiapi.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("waits")

@@ -100,8 +100,8 @@ def test_tools_that_only_list_need_no_key(provider: str, tools: list[str]) -> No
     given = {"base_url": simulator.base_url(provider), "http_client": httpx.Client(transport=simulator.transport)}
     for tool in MultiApiToolkit(provider=provider, include=tools, **given).get_tools():
         assert "MissingApiKey" not in tool.invoke({}) and simulator.log[-1].status == 200
-    for tool in MultiApiToolSpec(provider, include=tools, **given).to_tool_list():
-        assert tool.call().content
+    for function in MultiApiToolSpec(provider, include=tools, **given).to_tool_list():
+        assert function.call().content
     for include in (None, ["balance"], [*tools, "balance"]):
         with pytest.raises(Exception, match=PROVIDERS[provider].api_key_env):
             MultiApiToolkit(provider=provider, include=include, **given)

@@ -106,7 +106,7 @@ def test_sources_come_back_whole_and_streamed_in_the_core_and_both_frameworks(mo
     for chunk in chat.stream("What is new in Oslo?", web_search=True):
         summed = chunk if summed is None else summed + chunk
     for message in (chat.invoke("What is new in Oslo?", web_search=True), summed):
-        block = next(block for block in message.content_blocks if block["type"] == "text")
+        block: Any = next(block for block in message.content_blocks if block["type"] == "text")
         assert [{"url": each["url"], "title": each["title"]} for each in block["annotations"]] == told
     llm = MultiApiLLM(provider="aimlapi", model=model, web_search=True, **CONNECTION)
     for answer in (llm.complete("What is new in Oslo?"), list(llm.stream_complete("What is new in Oslo?"))[-1]):

@@ -80,7 +80,8 @@ def test_a_setting_of_the_call_beats_one_of_the_model() -> None:
         "?", temperature=0.9, max_completion_tokens=7, stop=["y"], model="other", b={"d": 2}, extra_body={"b": {"e": 3}}
     )
     body = server.bodies[0]
-    assert (body["temperature"], body["max_tokens"], body["top_p"], body["stop"]) == (0.9, 7, 0.5, ["y"])
+    assert (body["temperature"], body["max_completion_tokens"], body["top_p"], body["stop"]) == (0.9, 7, 0.5, ["y"])
+    assert "max_tokens" not in body
     assert (body["model"], body["a"], body["b"]) == ("other", 1, {"c": 1, "d": 2, "e": 3})
 
 

@@ -6,6 +6,7 @@ In each ability the wordings named `LATER` were written after it worked, and the
 import itertools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,7 @@ FORMS: dict[str, list[str]] = {
     "lines": ["Suggest {n} names about {subject}, one per line."],
     "yaml": ["Give me {n} headings about {subject} in YAML."],
 }
-READERS = {
+READERS: dict[str, Callable[[str], Any]] = {
     "json": json.loads,
     "python": json.loads,
     "bullets": lambda text: [line.removeprefix("- ") for line in text.split("\n") if line.startswith("- ")],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from multiapi.errors import InvalidRequestError
 from multiapi.provider import operation_of
 from multiapi.providers import PROVIDERS
 from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
@@ -141,6 +143,43 @@ def test_transcription_at_aicredits(ending: str, how: str) -> None:
     for data, mime_type in FILES[ending]:
         request = TranscriptionRequest(model="openai/whisper-1", audio=_media(ending, data, mime_type, how))
         assert operation_of(PROVIDERS["aicredits"], "transcribe").build(request).json["input_audio"]["format"] == ending
+
+
+OPEN = {
+    "wma": (SAMPLES["wma"].data, "audio/x-ms-wma"),
+    "amr": (b"#!AMR\n" + bytes(40), "audio/amr"),
+    "caf": (b"caff\0\1\0\0desc" + bytes(40), "audio/x-caf"),
+    "au": (b".snd" + bytes(60), "audio/basic"),
+    "mka": (b"\x1aE\xdf\xa3" + bytes(10) + b"matroska" + bytes(20) + b"A_OPUS", "audio/x-matroska"),
+}
+"""Formats that no list of AICredits names; its list ends with "etc."."""
+
+
+@pytest.mark.parametrize("how", ["name", "both"])
+@pytest.mark.parametrize("ending", OPEN)
+def test_a_format_outside_of_an_open_list_goes_out_under_its_own_ending(ending: str, how: str) -> None:
+    request = TranscriptionRequest(model="openai/whisper-1", audio=_media(ending, *OPEN[ending], how))
+    assert operation_of(PROVIDERS["aicredits"], "transcribe").build(request).json["input_audio"]["format"] == ending
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "word"),
+    [("a.xyz", bytes(range(60)), "xyz"), ("A.GSM", bytes(range(60)), "gsm"), ("a.b.spx", bytes(range(60)), "spx")]
+    + [(name, SAMPLES["wma"].data, "wma") for name in (None, "a.xyz", "a.bin", "noise")]
+    + [(name, bytes(range(60)), None) for name in (None, "noise", "a.bin", "a.2024", "a.x-y", "a.", "a.txt", "a.pdf")]
+    + [(name, SAMPLES[kind].data, None) for name in ("a.wma", "a.xyz", "a.mp3") for kind in ("png", "pdf", "text")],
+)
+def test_what_tells_no_recording_is_refused_before_it_is_sent(name: str | None, data: bytes, word: str | None) -> None:
+    request = TranscriptionRequest(model="openai/whisper-1", audio=Media.from_bytes(data, name=name))
+    build = operation_of(PROVIDERS["aicredits"], "transcribe").build
+    if word is not None:
+        assert build(request).json["input_audio"]["format"] == word
+        return
+    with pytest.raises(InvalidRequestError, match="aicredits takes (a )?recording"):
+        build(request)
+    if request.audio.mime_type is None:
+        own = replace(request, extra={"input_audio": {"format": "gsm"}})
+        assert build(own).json["input_audio"]["format"] == "gsm"
 
 
 @pytest.mark.parametrize(("ending", "how"), _cases(["mp3", "wav", "m4a", "ogg", "webm", "flac", "aac", "wma"]))

@@ -28,6 +28,7 @@ from multiapi.provider import Operation, Retry
 from multiapi.providers.aicredits import SCHEMAS
 from multiapi.types.account import Balance, Health, ModelInfo, Price
 from multiapi.types.media import Media, check_upload, needs_bytes
+from multiapi.types.media_kinds import sound_ending
 from multiapi.types.media_requests import ImageRequest, SpeechRequest, TranscriptionRequest
 from multiapi.types.media_results import Transcript
 
@@ -136,12 +137,18 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
 
 
 def _format_word(audio: Media) -> str:
-    word = _SOUNDS.get(audio.mime_type or "")
+    """The word of the kind that is known; else the caller's own ending, or that of the file's kind: the provider's list is open.
+
+    Raises:
+        InvalidRequestError: The file is something else than a recording, or nothing says what it is.
+    """
+    kind = audio.mime_type
+    word = _SOUNDS.get(kind or "") or sound_ending(kind, audio.name)
     if word is None:
-        shown = audio.mime_type or "bytes that show no known format"
+        shown = kind or "bytes that show no known format, under a name that tells none"
         raise InvalidRequestError(
-            f"aicredits takes recordings as {', '.join(dict.fromkeys(_SOUNDS.values()))}, not {shown}; to send another format, "
-            "name it: extra={'input_audio': {'format': '...'}}",
+            f"aicredits takes recordings, as {', '.join(dict.fromkeys(_SOUNDS.values()))} or another format of sound, not {shown}; "
+            "to send it all the same, name its format in `extra` as {'input_audio': {'format': '...'}}",
             provider=_NAME,
         )
     return word

@@ -140,6 +140,28 @@ async def adrive(steps: Steps[T], client: Any = None) -> T:
         step = outcome = failure = None
 
 
+def after(first: Step, steps: Steps[T]) -> Steps[T]:
+    """Steps after another one. Where `yield from` would close them when nobody reads on, they are told, and close what is open by steps of
+    their own.
+    """
+    step = outcome = None
+    was_thrown = False
+    try:
+        yield first
+        while True:
+            step = steps.throw(outcome) if was_thrown else steps.send(outcome)  # type: ignore[arg-type]
+            try:
+                outcome, was_thrown = (yield step), False
+            except BaseException as error:
+                outcome, was_thrown = error, True
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        step = outcome = None
+        steps.close()
+
+
 def drive_stream(steps: Steps[Any], client: Any = None) -> Generator[Any, None, None]:
     """Yield the items of steps, each of them done on the spot."""
     step = outcome = failure = None

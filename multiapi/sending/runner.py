@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.flows import attempts, chat
-from multiapi.flows.driving import Items, Steps, Work
+from multiapi.flows.driving import Items, Steps, Work, after
 from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
-from multiapi.provider import Provider
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import FileSink, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
@@ -49,11 +48,6 @@ def _tell(flow: Flow[Any], error: BaseException) -> None:
 _CHAT = ("auto", "chat")
 
 
-def _after(provider: Provider, only_chat: bool, steps: Steps[T]) -> Steps[T]:
-    yield Work(partial(load, provider, only_chat=only_chat))
-    return (yield from steps)
-
-
 class FlowRunner(Settings):
     """What both clients do with a flow."""
 
@@ -64,7 +58,9 @@ class FlowRunner(Settings):
 
     def _loaded_first(self, steps: Steps[T], *, only_chat: bool) -> Steps[T]:
         """Steps after everything that they may import or read: an event loop does not wait for the disk."""
-        return steps if (self.provider.name, only_chat) in LOADED else _after(self.provider, only_chat, steps)
+        if (self.provider.name, only_chat) in LOADED:
+            return steps
+        return after(Work(partial(load, self.provider, only_chat=only_chat)), steps)
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> Steps[T]:
         outcome: Any = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage
 from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, RunnableMap
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
@@ -17,13 +19,27 @@ from langchain_multiapi._answers import settle
 from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._requests import formatted, is_of_a_vendor
 from langchain_multiapi.errors import RefusalError
+from multiapi.flows.driving import Either, adrive, drive
+from multiapi.flows.driving import Steps as Driven
+from multiapi.flows.structured import Unfit, ask_until_fit, misfit
 from multiapi.formats.openai.wishes import read_tool_choice, strictly
 from multiapi.formats.schemas import object_root, unwrapped
-from multiapi.negotiation.json_answers import OTHER_WAYS, Steps, demands_fields, has_several, json_value, partial_value
+from multiapi.negotiation.json_answers import (
+    OTHER_WAYS,
+    Steps,
+    demands_fields,
+    has_several,
+    json_value,
+    partial_value,
+    why_no_json,
+)
+from multiapi.types.chat import Message
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+_LINK = "\nFor troubleshooting, visit:"
+"""What LangChain adds to the message of each error of a parser."""
 METHODS = ("auto", "function_calling", "json_schema", "json_mode", "prompted")
 
 
@@ -76,6 +92,7 @@ def structured(
     include_raw: bool,
     strict: bool | None,
     call: dict[str, Any],
+    retries: int = 0,
 ) -> Runnable[Any, Any]:
     """The model, bound to give answers of one form, and what reads them.
 
@@ -124,7 +141,6 @@ def structured(
         call = {**call, "tools": [*bound.get("tools", ()), *beside]}
         if "tool_choice" in bound:
             bound["tool_choice"] = "required"
-    llm = model.bind(**{**bound, **call})
     parser = AnswerParser(
         schema_class=schema if _is_class(schema) else None,
         name=name,
@@ -132,6 +148,8 @@ def structured(
         demands_fields=demands,
         form=None if schema is None else dict(form.schema or {}),
     )
+    asked: Any = {**bound, **call}
+    llm = model.bind(**asked) if retries < 1 else Corrected(bound=model, kwargs=asked, parser=parser, retries=retries)
     if not include_raw:
         return llm | parser
     return RunnableMap(raw=llm) | RunnableGenerator(parser.beside_raw, parser.abeside_raw, name="parsed")
@@ -149,6 +167,38 @@ def _as_plain(schema: Any) -> Any:
             return {"title": inner.get("name") or "answer", **(inner.get("schema") or {})}
         return {"title": "answer", **schema}
     return schema
+
+
+class Corrected(RunnableBindingBase[Any, Any]):
+    """A model that is told what is wrong with an answer; streams are given as they come."""
+
+    bound: Any
+    parser: Any
+    retries: int
+
+    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        return drive(self._answered(input, config, kwargs))
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        return await adrive(self._answered(input, config, kwargs))
+
+    def _answered(self, input: Any, config: Any, kwargs: dict[str, Any]) -> Driven[Any]:
+        at_once, awaited = super().invoke, super().ainvoke
+
+        def ask(turns: Sequence[Message]) -> Either:
+            told = [*self.bound._convert_input(input).to_messages(), *map(_turn, turns)] if turns else input
+            return Either(at_once, awaited, told, config, **kwargs)
+
+        return ask_until_fit(ask, self.parser.fault, retries=self.retries)
+
+    batch = Runnable.batch
+    abatch = Runnable.abatch
+    batch_as_completed = Runnable.batch_as_completed
+    abatch_as_completed = Runnable.abatch_as_completed
+
+
+def _turn(turn: Message) -> BaseMessage:
+    return (AIMessage if turn.role == "assistant" else HumanMessage)(cast("str", turn.content))
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
@@ -203,8 +253,19 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             if partial:
                 return None
             raise OutputParserException(
-                f"the answer does not fit {self.schema_class.__name__}: {error}", llm_output=message.text
+                misfit(self.schema_class.__name__, value, error), llm_output=message.text
             ) from error
+
+    def fault(self, message: Any) -> Unfit | None:
+        """What is wrong with an answer; None where the value is in it."""
+        try:
+            self._read(message, partial=False)
+        except RefusalError:
+            return Unfit("", "", is_refusal=True)
+        except OutputParserException as error:
+            calls = [json.dumps(call["args"]) for call in message.tool_calls if self._is_answer(call["name"])]
+            return Unfit(message.text or "".join(calls), str(error).partition(_LINK)[0])
+        return None
 
     def _value(self, message: Any, *, partial: bool) -> Any:
         for call in message.tool_calls:
@@ -217,7 +278,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             return found
         if any(call["name"] in self.others for call in message.tool_calls):
             return None
-        raise OutputParserException(f"the answer holds no JSON: {_why(message)}", llm_output=message.text)
+        raise OutputParserException(_why(message), llm_output=message.text)
 
     def _is_answer(self, name: str | None) -> bool:
         return name == self.name or (self.name is None and name not in self.others)
@@ -337,16 +398,12 @@ class _Growing:
 
 
 def _why(message: Any) -> str:
-    reason = message.response_metadata.get("finish_reason")
-    if message.invalid_tool_calls:
-        why = message.invalid_tool_calls[0].get("error") or "the arguments of its tool call cannot be read"
-    else:
-        why = (
-            f"it is empty{'' if reason == 'length' else OTHER_WAYS}"
-            if not message.text
-            else f"it begins {message.text[:80]!r}"
-        )
-    return f"{why}; it was cut off at max_tokens" if reason == "length" else why
+    invalid = message.invalid_tool_calls
+    return why_no_json(
+        message.text,
+        invalid_call=(invalid[0].get("error") or "the arguments of its tool call cannot be read") if invalid else None,
+        finish_reason=message.response_metadata.get("finish_reason"),
+    )
 
 
 def _validated(cls: Callable[..., Any], value: Any) -> Any:

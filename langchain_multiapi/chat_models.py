@@ -138,6 +138,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
             the vendor documents ("auto", and None).
         think: Think "less", or not at all ("off"), written as the provider and the model are known to take it.
+        structured_retries: How often an answer that is not of the form of `with_structured_output` is sent back to the model with the
+            reason; a refusal and a stream are not.
         include_response_headers: Put the answer's headers into `response_metadata`.
         default_headers, default_query: Sent with every request; not shown and not serialized.
         model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
@@ -198,6 +200,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     split_thinking: bool | None = None
     reasoning_replay: ReasoningReplay | None = None
     think: Literal["less", "off"] | None = None
+    structured_retries: int = 0
     include_response_headers: bool = False
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
@@ -605,7 +608,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
         """
         from langchain_multiapi._structured import structured
 
-        return structured(self, schema, method=method, include_raw=include_raw, strict=strict, call=kwargs)
+        retries = kwargs.pop("structured_retries", self.structured_retries)
+        return structured(
+            self, schema, method=method, include_raw=include_raw, strict=strict, call=kwargs, retries=retries
+        )
 
     # ------------------------------------------------------------------------------------ what LangChain asks about us
 

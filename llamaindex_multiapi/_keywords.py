@@ -26,7 +26,6 @@ class LLMKeywords(ChatKeywords, total=False):
     split_thinking: bool
     reasoning_replay: ReasoningReplay
     structured_method: StructuredMethod
-    structured_retries: int
     context_window: int | None
     is_function_calling_model: bool
     callback_manager: CallbackManager

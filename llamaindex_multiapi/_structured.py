@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel, ValidationError
 
 from multiapi.errors import ResponseFormatError
+from multiapi.flows.structured import Unfit, misfit
 from multiapi.formats.schemas import unwrapped
-from multiapi.negotiation.json_answers import OTHER_WAYS, Steps, partial_value, read_structured
+from multiapi.negotiation.json_answers import Steps, partial_value, read_structured, why_no_json
 from multiapi.types.chat import ChatResponse as Answer
-from multiapi.types.chat import InvalidToolCall, ResponseFormat, ToolCall
+from multiapi.types.chat import InvalidToolCall, Message, ResponseFormat, ToolCall
 
 
 class StructuredAnswerError(ResponseFormatError, ValueError):
@@ -30,11 +31,7 @@ def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseMo
         value = read_structured(_answer(response), wanted)
         return output_cls.model_validate(value)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, detail['loc'])) or 'the answer'}: {detail['msg']}" for detail in error.errors()
-        )
-        message = f"the answer is not a valid {output_cls.__name__}: {wrong}{OTHER_WAYS if value == {} else ''}"
-        cause: Exception = error
+        message, cause = misfit(output_cls.__name__, value, error), cast("Exception", error)
     except ResponseFormatError as error:
         message, cause = str(error), error
     facts = response.additional_kwargs
@@ -68,6 +65,11 @@ def _answer(response: ChatResponse) -> Answer:
     )
 
 
+def _why(answer: Answer) -> str:
+    invalid = answer.invalid_tool_calls[0].error if answer.invalid_tool_calls else None
+    return why_no_json(answer.text, invalid_call=invalid, refusal=answer.refusal, finish_reason=answer.finish_reason)
+
+
 class Question:
     """A conversation whose answer shall be an object of a class."""
 
@@ -76,19 +78,28 @@ class Question:
         self.wanted = wanted
         self.output_cls = output_cls
 
-    def read(self, response: ChatResponse, *, is_last: bool) -> BaseModel | None:
-        """The object in a response; None where it is none and is to be asked for again, with what was wrong.
+    def with_turns(self, turns: Sequence[Message]) -> list[ChatMessage]:
+        """The conversation with what was said and what is wrong with it."""
+        return [*self.messages, *(ChatMessage(role=MessageRole(turn.role), content=turn.content) for turn in turns)]
+
+    def fault(self, response: ChatResponse) -> Unfit | None:
+        """What is wrong with a response; None where the object is in it."""
+        try:
+            self.read(response)
+        except StructuredAnswerError as error:
+            said = response.message.content or error.body or ""
+            is_json = isinstance(error.__cause__, ValidationError)
+            why = error.message if is_json else _why(_answer(response))
+            return Unfit(said, why, is_refusal=bool(response.additional_kwargs.get("refusal")))
+        return None
+
+    def read(self, response: ChatResponse) -> BaseModel:
+        """The object in a response.
 
         Raises:
-            StructuredAnswerError: It is none, and this was the last attempt.
+            StructuredAnswerError: It is none.
         """
-        try:
-            return read(response, self.wanted, self.output_cls)
-        except StructuredAnswerError as error:
-            if is_last:
-                raise
-            self.messages = repair(self.messages, error)
-            return None
+        return read(response, self.wanted, self.output_cls)
 
     def objects(self, responses: Iterable[ChatResponse]) -> Generator[Any, None, None]:
         """The object as it grows; the last one is whole and valid."""
@@ -112,19 +123,6 @@ class Question:
 
     def _whole(self, last: ChatResponse | None) -> BaseModel:
         return read(last or ChatResponse(message=ChatMessage()), self.wanted, self.output_cls)
-
-
-def repair(messages: Sequence[ChatMessage], error: StructuredAnswerError) -> list[ChatMessage]:
-    """The conversation that asks once more, with what was wrong."""
-    said = error.partial.message.content or error.body or ""
-    return [
-        *messages,
-        ChatMessage(role=MessageRole.ASSISTANT, content=said or "(no answer)"),
-        ChatMessage(
-            role=MessageRole.USER,
-            content=f"That answer cannot be used: {error.message}. Answer again, in the demanded form only.",
-        ),
-    ]
 
 
 class Growing:

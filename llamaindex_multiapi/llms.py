@@ -32,6 +32,7 @@ from llamaindex_multiapi._views import Views
 from multiapi.client.loading import loaded
 from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.steps import UnknownFields
+from multiapi.flows.structured import ask_until_fit
 from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of
 from multiapi.types.chat import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
     from multiapi.provider import ProviderName
     from multiapi.types.account import ModelInfo
+    from multiapi.types.chat import Message
 
 dispatcher = get_dispatcher(__name__)
 
@@ -327,13 +329,14 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
         question = self._wanted(output_cls, prompt, prompt_args)
-        for attempt in range(self.structured_retries + 1):
-            response = yield Either(self.chat, self.achat, question.messages, response_format=question.wanted, **call)
-            found = question.read(response, is_last=attempt == self.structured_retries)
-            if found is not None:
-                dispatcher.event(LLMStructuredPredictEndEvent(output=found))
-                return found
-        raise AssertionError("unreachable")
+
+        def ask(turns: Sequence[Message]) -> Either:
+            return Either(self.chat, self.achat, question.with_turns(turns), response_format=question.wanted, **call)
+
+        response = yield from ask_until_fit(ask, question.fault, retries=self.structured_retries)
+        found = question.read(response)
+        dispatcher.event(LLMStructuredPredictEndEvent(output=found))
+        return found
 
     def _structured_stream_call(
         self, output_cls: Any, prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any

@@ -64,6 +64,7 @@ class ChatKeywords(ConnectionKeywords, total=False):
     streaming: bool | Literal["auto"] | None
     stream_usage: bool | None
     think: Literal["less", "off"] | None
+    structured_retries: int
     misplaced_media: MisplacedMedia
     on_truncated_tool_call: OnTruncated
     promote_reasoning_to_content: bool

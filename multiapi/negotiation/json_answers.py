@@ -187,24 +187,37 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
             return unwrapped(parse_text(call.arguments), schema)
     value = json_value(response.text)
     if value is None:
-        if response.invalid_tool_calls:
-            reason = response.invalid_tool_calls[0].error
-        elif response.refusal:
-            reason = f"the model refused: {response.refusal}"
-        else:
-            reason = "the text holds no JSON, or several different values" if response.text else "the answer is empty"
-        if response.finish_reason == "length":
-            reason += "; the answer was cut off at max_tokens"
-        elif not response.text.strip() and not response.refusal:
-            reason += OTHER_WAYS
+        invalid = response.invalid_tool_calls[0].error if response.invalid_tool_calls else None
+        why = why_no_json(
+            response.text, invalid_call=invalid, refusal=response.refusal, finish_reason=response.finish_reason
+        )
         raise ResponseFormatError(
-            f"{response.provider} gave no JSON answer: {reason}",
+            f"{response.provider} gave no JSON answer: {why}",
             provider=response.provider,
             request_id=response.request_id,
             body=response.text[:500],
             partial=response,
         )
     return unwrapped(value, schema)
+
+
+def why_no_json(
+    text: str, *, invalid_call: str | None = None, refusal: str | None = None, finish_reason: str | None = None
+) -> str:
+    """Say what stands where JSON was asked for."""
+    if invalid_call:
+        reason = invalid_call
+    elif refusal:
+        reason = f"the model refused: {refusal}"
+    else:
+        reason = (
+            f"the text holds no JSON, or several different values; it begins {text[:80]!r}"
+            if text
+            else "the answer is empty"
+        )
+    if finish_reason == "length":
+        return f"{reason}; it was cut off at max_tokens"
+    return reason if text.strip() or refusal else f"{reason}{OTHER_WAYS}"
 
 
 def demands_fields(schema: Any) -> bool:

@@ -5,6 +5,7 @@ One row of `ROWS` for each option; what a row expects is said once and held agai
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -14,7 +15,9 @@ import httpx
 import pytest
 from langchain.agents.middleware import ModelRequest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.prompts import ChatPromptTemplate
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
@@ -319,6 +322,82 @@ def test_openais_dicts_are_read_alike(wish: dict[str, Any]) -> None:
     ChatMultiApi(model="m", **connection(HELLO, seen)).invoke("x", **beside, **wish)
     MultiApiLLM(model="m", **connection(HELLO, seen)).chat([ChatMessage(role="user", content="x")], **beside, **wish)
     assert seen[0] == seen[1]
+
+
+# ------------------------------------------------------------------------------------------------ asking again
+
+CATS = {
+    "fits": ('{"city": "Oslo", "note": "a"}', ""),
+    "a field is wrong": ('{"city": ["Oslo"]}', "the answer is not a valid Inner: city: Input should be a valid string"),
+    "no JSON": ("I do not know.", "the text holds no JSON, or several different values; it begins 'I do not know.'"),
+    "cut off": ('{"city": "Os', "it was cut off at max_tokens"),
+    "refused": ("", None),
+}
+
+
+def talk(first: str, retries: int) -> dict[str, list[Any]]:
+    """The messages of each request, in each way of each framework, where the first response is this one."""
+    text, complaint = CATS[first]
+    message = {"content": text} if complaint is not None else {"content": None, "refusal": "I will not."}
+    finish = "length" if first == "cut off" else "stop"
+    found: dict[str, list[Any]] = {}
+
+    def model(way: str) -> dict[str, Any]:
+        asked = found[way] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(json.loads(request.content)["messages"])
+            said = message if len(asked) == 1 else {"content": '{"city": "Oslo"}'}
+            choice = {"message": {"role": "assistant", **said}, "finish_reason": finish if len(asked) == 1 else "stop"}
+            return httpx.Response(200, json={"id": "a", "model": "m", "choices": [choice]})
+
+        mocked = httpx.MockTransport(answer)
+        clients = {
+            "http_client": httpx.Client(transport=mocked),
+            "http_async_client": httpx.AsyncClient(transport=mocked),
+        }
+        return {"provider": "aimlapi", "api_key": "k", "model": "m", "structured_retries": retries, **clients}
+
+    prompt = PromptTemplate("Where?")
+    ways: dict[str, Callable[[str], Any]] = {
+        "langchain": lambda way: ChatMultiApi(**model(way)).with_structured_output(Inner).invoke("Where?"),
+        "langchain, awaited": lambda way: asyncio.run(
+            ChatMultiApi(**model(way)).with_structured_output(Inner).ainvoke("Where?")
+        ),
+        "langchain, in a batch": lambda way: (
+            ChatMultiApi(**model(way)).with_structured_output(Inner).batch(["Where?"])[0]
+        ),
+        "langchain, in a chain": lambda way: (
+            ChatPromptTemplate.from_messages([("user", "Where?")])
+            | ChatMultiApi(**model(way)).with_structured_output(Inner)
+        ).invoke({}),
+        "llamaindex": lambda way: MultiApiLLM(**model(way)).structured_predict(Inner, prompt),
+        "llamaindex, awaited": lambda way: asyncio.run(MultiApiLLM(**model(way)).astructured_predict(Inner, prompt)),
+    }
+    for way, ask in ways.items():
+        if complaint is None or (complaint and not retries):
+            with pytest.raises(Exception, match=complaint or "refused"):
+                ask(way)
+        else:
+            assert ask(way).city == "Oslo"
+    raw = ChatMultiApi(**model("langchain, raw")).with_structured_output(Inner, include_raw=True).invoke("Where?")
+    assert (raw["parsed"] is None) is (complaint is None or (complaint != "" and not retries))
+    return found
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+@pytest.mark.parametrize("first", CATS)
+def test_an_answer_of_the_wrong_form_is_sent_back_alike(first: str, retries: int) -> None:
+    """As often as was asked for, in the same words; a refusal is not."""
+    complaint = CATS[first][1]
+    conversations = list(talk(first, retries).values())
+    assert all(each == conversations[0] for each in conversations)
+    assert len(conversations[0]) == (2 if complaint and retries else 1)
+    if len(conversations[0]) == 2:
+        asked, said, told = conversations[0][1]
+        assert (asked["content"], said["role"], said["content"]) == ("Where?", "assistant", CATS[first][0])
+        assert complaint in told["content"]
+        assert "as the method" not in told["content"]
 
 
 # ------------------------------------------------------------------------------------------------ failing over

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
 from typing import Any, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
@@ -10,7 +10,9 @@ from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel, ValidationError
 
 from multiapi.errors import ResponseFormatError
-from multiapi.flows.structured import Unfit, misfit
+from multiapi.flows.driving import Step
+from multiapi.flows.driving import Steps as Driven
+from multiapi.flows.structured import Unfit, ask_until_fit, misfit
 from multiapi.formats.schemas import unwrapped
 from multiapi.negotiation.json_answers import Steps, partial_value, read_structured, why_no_json
 from multiapi.types.chat import ChatResponse as Answer
@@ -78,9 +80,18 @@ class Question:
         self.wanted = wanted
         self.output_cls = output_cls
 
-    def with_turns(self, turns: Sequence[Message]) -> list[ChatMessage]:
-        """The conversation with what was said and what is wrong with it."""
-        return [*self.messages, *(ChatMessage(role=MessageRole(turn.role), content=turn.content) for turn in turns)]
+    def answered(self, chat: Callable[[Sequence[ChatMessage]], Step], retries: int) -> Driven[BaseModel]:
+        """The object, asked for again where it is none.
+
+        Raises:
+            StructuredAnswerError: It is none, and this was the last attempt.
+        """
+
+        def ask(turns: Sequence[Message]) -> Step:
+            told = (ChatMessage(role=MessageRole(turn.role), content=turn.content) for turn in turns)
+            return chat([*self.messages, *told])
+
+        return self.read((yield from ask_until_fit(ask, self.fault, retries=retries)))
 
     def fault(self, response: ChatResponse) -> Unfit | None:
         """What is wrong with a response; None where the object is in it."""

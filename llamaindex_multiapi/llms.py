@@ -32,7 +32,6 @@ from llamaindex_multiapi._views import Views
 from multiapi.client.loading import loaded
 from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.steps import UnknownFields
-from multiapi.flows.structured import ask_until_fit
 from multiapi.provider import Provider
 from multiapi.providers.context_windows import context_window_of
 from multiapi.types.chat import (
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from llamaindex_multiapi._structured import Question
     from multiapi.provider import ProviderName
     from multiapi.types.account import ModelInfo
-    from multiapi.types.chat import Message
 
 dispatcher = get_dispatcher(__name__)
 
@@ -329,12 +327,10 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
         question = self._wanted(output_cls, prompt, prompt_args)
-
-        def ask(turns: Sequence[Message]) -> Either:
-            return Either(self.chat, self.achat, question.with_turns(turns), response_format=question.wanted, **call)
-
-        response = yield from ask_until_fit(ask, question.fault, retries=self.structured_retries)
-        found = question.read(response)
+        found = yield from question.answered(
+            lambda asked: Either(self.chat, self.achat, asked, response_format=question.wanted, **call),
+            self.structured_retries,
+        )
         dispatcher.event(LLMStructuredPredictEndEvent(output=found))
         return found
 

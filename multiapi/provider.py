@@ -20,8 +20,6 @@ from multiapi.types.usage import Cost
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from multiapi.types.legacy import LegacyEvent
-
     class StreamDecoder(Protocol):
         """Turns the bytes of one streamed answer into deltas; see `multiapi.formats.stream.ChatStream`."""
 
@@ -42,20 +40,22 @@ if TYPE_CHECKING:
             """How many events were read; keep-alives do not count."""
 
     class EventDecoder(Protocol):
-        """Turns the bytes of one answer in named events into these; see `multiapi.formats.named_events.NamedEvents`."""
+        """Turns the bytes of one answer into what is handed on: see `multiapi.formats.named_events.NamedEvents` and
+        `multiapi.formats.streamed_sound.SoundStream`.
+        """
 
         done: bool
         """The provider said that this was all."""
         last: Mapping[str, Any]
         """What the events are about, as the newest of them shows it."""
 
-        def feed(self, chunk: bytes) -> Sequence[LegacyEvent]:
-            """The events that became complete with these bytes."""
+        def feed(self, chunk: bytes) -> Sequence[Any]:
+            """The events, or the sound, that became complete with these bytes."""
 
-        def close(self) -> Sequence[LegacyEvent]:
+        def close(self) -> Sequence[Any]:
             """The end of the body. Raises `StreamInterruptedError` if it came too early."""
 
-        def partial(self) -> tuple[LegacyEvent, ...]:
+        def partial(self) -> Any:
             """What has arrived so far."""
 
         @property
@@ -108,7 +108,7 @@ class Operation(Generic[Q, R]):
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
         free: Nothing is charged for it, although it is not a reading.
-        events: The same, answered in named events; None where no such answer is documented.
+        events: The same, handed on while it comes; None where no such answer is documented.
     """
 
     name: str
@@ -128,6 +128,8 @@ class Operation(Generic[Q, R]):
         object.__setattr__(self, "unchecked", given.build if isinstance(given, _Checked) else given)
         if not isinstance(given, _Checked):
             object.__setattr__(self, "build", _Checked(given, self.name))
+        if self.events is not None and not isinstance(self.events.build, _Checked):
+            self.events.build = _Checked(self.events.build, self.name)
 
 
 class _Checked:
@@ -171,15 +173,19 @@ class StreamOperation:
 
 
 class EventOperation:
-    """An answer in named events: how to ask for it, and what reads it."""
+    """An answer that is handed on while it comes, in named events or as sound: how to ask for it, and what reads it."""
 
-    __slots__ = ("build", "decoder")
+    __slots__ = ("build", "decoder", "yields")
 
     def __init__(
-        self, build: Callable[[Any], HttpRequest], decoder: Callable[[HttpResponse, Limits], EventDecoder]
+        self,
+        build: Callable[[Any], HttpRequest],
+        decoder: Callable[[HttpResponse, Limits], EventDecoder],
+        yields: Literal["events", "sound"] = "events",
     ) -> None:
         self.build = build
         self.decoder = decoder
+        self.yields = yields
 
 
 class LateOperations(Mapping[str, Operation[Any, Any]]):

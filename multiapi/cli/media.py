@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +19,10 @@ from multiapi.cli.options import (
     Place,
     Resolution,
     Seed,
+    Settings,
     Show,
     Size,
+    Strength,
     TextFile,
     Waiting,
     Words,
@@ -33,6 +36,12 @@ from multiapi.cli.results import destination_of, save, text_destination, write_t
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
 from multiapi.errors import InvalidRequestError, UnsupportedError
+from multiapi.flows.events import can_stream
+from multiapi.types.media import Media
+from multiapi.types.media_results import MediaResult
+
+if TYPE_CHECKING:
+    from multiapi.types.media_requests import SpeechRequest
 
 
 def image(
@@ -53,6 +62,8 @@ def image(
     quality: Annotated[str | None, typer.Option(help="In the provider's words.")] = None,
     style: Annotated[str | None, typer.Option(help="In the provider's words.")] = None,
     negative_prompt: NegativePrompt = None,
+    strength: Strength = None,
+    studio: Settings = None,
     extra: Extra = None,
     place: Place,
     show: Show = True,
@@ -74,6 +85,7 @@ def image(
         "count": count,
         "seed": seed,
         "quality": quality,
+        "strength": strength,
         "extra": object_of(extra),
     }
     client = run.client()
@@ -83,10 +95,18 @@ def image(
     model = run.model(client, call, call)
     with working(run, "making an image"):
         if edits:
-            _refuse(client, "when it changes an image", style=style, negative_prompt=negative_prompt)
+            _refuse(client, "when it changes an image", style=style, negative_prompt=negative_prompt, settings=studio)
             result = client.edit_image(ImageEditRequest(model=model, **settings))
         else:
-            result = client.image(ImageRequest(model=model, style=style, negative_prompt=negative_prompt, **settings))
+            result = client.image(
+                ImageRequest(
+                    model=model,
+                    style=style,
+                    negative_prompt=negative_prompt,
+                    settings=object_of(studio, "--settings"),
+                    **settings,
+                )
+            )
     save(run, client, result, destination, open_it=place.open_it, show=show)
 
 
@@ -100,10 +120,11 @@ def speech(
     pitch: Annotated[str | None, typer.Option(help="In the provider's own scale: semitones, or as in +10%.")] = None,
     volume: Annotated[str | None, typer.Option(help="In the provider's own scale: a factor, or as in +20%.")] = None,
     output_format: Annotated[str | None, typer.Option("--format", help="mp3, wav, opus, ...")] = None,
+    studio: Settings = None,
     extra: Extra = None,
     place: Place,
 ) -> None:
-    """Read a text aloud."""
+    """Read a text aloud. With `-o -` the sound goes to stdout while it is made, if the model streams."""
     from multiapi.types.media_requests import SpeechRequest
 
     spoken = text_of(text, what="text")
@@ -118,8 +139,12 @@ def speech(
         pitch=number_or_text(pitch),
         volume=number_or_text(volume),
         output_format=output_format,
+        settings=object_of(studio, "--settings"),
         extra=object_of(extra),
     )
+    if destination.to_stdout and can_stream(client.provider, "speech", request):
+        _play(run, client, request)
+        return
     with working(run, "reading aloud"):
         result = client.speech(request)
     save(run, client, result, destination, open_it=place.open_it)
@@ -176,6 +201,7 @@ def music(
     instrumental: Annotated[bool, typer.Option("--instrumental", help="Without singing.")] = False,
     negative_prompt: NegativePrompt = None,
     seed: Seed = None,
+    studio: Settings = None,
     extra: Extra = None,
     place: Place,
     waiting: Waiting,
@@ -194,6 +220,7 @@ def music(
             instrumental=instrumental or None,
             negative_prompt=negative_prompt,
             seed=seed,
+            settings=object_of(studio, "--settings"),
             extra=object_of(extra),
         )
 
@@ -217,6 +244,9 @@ def video(
     sound: Annotated[bool | None, typer.Option(help="Let the model make the sound too.")] = None,
     negative_prompt: NegativePrompt = None,
     seed: Seed = None,
+    strength: Strength = None,
+    effect: Annotated[str | None, typer.Option(help="The scene of a model for effects, as in hug.")] = None,
+    studio: Settings = None,
     extra: Extra = None,
     place: Place,
     waiting: Waiting,
@@ -240,6 +270,9 @@ def video(
             generate_audio=sound,
             negative_prompt=negative_prompt,
             seed=seed,
+            strength=strength,
+            effect=effect,
+            settings=object_of(studio, "--settings"),
             extra=object_of(extra),
         )
 
@@ -284,6 +317,31 @@ def ocr(
             for each in page.images:
                 run.note(f"page {page.number}: {each.path}")
     write_text(run, result, result.text, destination)
+
+
+def _play(run: Run, client: Client, request: SpeechRequest) -> None:
+    """Write sound to stdout while it is made. Where nobody takes it, it is read to its end and kept."""
+    chunks: list[bytes] = []
+    failure: OSError | None = None
+    try:
+        for chunk in client.speech_stream(request):
+            chunks.append(chunk)
+            if failure is None:
+                try:
+                    sys.stdout.buffer.write(chunk)
+                    sys.stdout.buffer.flush()
+                except OSError as error:
+                    failure = error
+    finally:
+        if failure is not None and chunks:
+            sound = Media.from_bytes(b"".join(chunks))
+            run.got(
+                MediaResult(
+                    data=sound.data, mime_type=sound.mime_type, provider=client.provider.name, model=request.model
+                )
+            )
+    if failure is not None:
+        raise failure
 
 
 def _refuse(client: Client, when: str, **settings: Any) -> None:

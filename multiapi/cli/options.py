@@ -22,6 +22,11 @@ AspectRatio = Annotated[str | None, typer.Option(help="As in 16:9.")]
 Resolution = Annotated[str | None, typer.Option(help="A level, as in 720p or 2K.")]
 Seed = Annotated[int | None, typer.Option(help="Repeats a result where the model can.")]
 NegativePrompt = Annotated[str | None, typer.Option(help="What to leave out.")]
+Strength = Annotated[float | None, typer.Option(help="How far what it starts from is changed, as in 0.6.")]
+Settings = Annotated[
+    str | None,
+    typer.Option("--settings", metavar="JSON", help="Settings of the model's own studio, as a JSON object (Binobox)."),
+]
 Duration = Annotated[float | None, typer.Option(help="How long, in seconds.", min=0.1)]
 TextFile = Annotated[str | None, typer.Option("--output", "-o", metavar="PATH", help="A file for the text.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")]

@@ -22,6 +22,7 @@ from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 
 if TYPE_CHECKING:
     from multiapi.types.legacy import LegacyEvent, LegacyRequest
+    from multiapi.types.media_requests import SpeechRequest
 
 T = TypeVar("T")
 
@@ -76,6 +77,17 @@ class Client(FlowRunner, Blocking, Calls):
     def chat_stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return drive_stream(self._stream(request), self)
+
+    def speech_stream(self, request: SpeechRequest) -> Generator[bytes, None, None]:
+        """A text read aloud, as bytes while it is made, in the asked `output_format`. Closing the iterator closes the connection.
+
+        Nothing is repeated once it has begun; what a provider charges for such an answer is in no part of it.
+
+        Raises:
+            UnsupportedError: The provider, or the model, does not stream speech; nothing was sent. `speech` gives the whole.
+            StreamInterruptedError: The connection broke; the bytes before it are good.
+        """
+        return drive_stream(self._events("speech", request, "sound"), self)
 
     def legacy_stream(self, name: str, request: LegacyRequest | None = None) -> Generator[LegacyEvent, None, None]:
         """A run of an assistant in named events, as they come; `done` is the last. Closing the iterator closes the connection.
@@ -138,6 +150,10 @@ class AsyncClient(FlowRunner, Awaited, Calls):
     def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return adrive_stream(self._stream(request), self)
+
+    def speech_stream(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        """As `Client.speech_stream`; iterated with `async for`."""
+        return adrive_stream(self._events("speech", request, "sound"), self)
 
     def legacy_stream(self, name: str, request: LegacyRequest | None = None) -> AsyncGenerator[LegacyEvent, None]:
         """As `Client.legacy_stream`; iterated with `async for`."""

@@ -345,15 +345,18 @@ def check_one_body(provider: Provider, http: HttpRequest, request: Any) -> None:
         place = getattr(request, "extra_name", "extra")
         raise InvalidRequestError(
             f"{provider.name}: stream={wanted!r} in `{place}` asks for a stream where a whole response is read; "
-            f"{_streaming_way(request)}",
+            f"{_streaming_way(provider, request)}",
             provider=provider.name,
         )
 
 
-def _streaming_way(request: Any) -> str:
+def _streaming_way(provider: Provider, request: Any) -> str:
     if isinstance(request, ChatRequest):
         return "use chat_stream, or streaming=True for a whole response that is put together from a stream"
-    return "leave it out"
+    from multiapi.types.media_requests import SpeechRequest
+
+    speech = provider.operations.get("speech") if isinstance(request, SpeechRequest) else None
+    return "leave it out" if speech is None or speech.events is None else "use speech_stream, or leave it out"
 
 
 def _is_listed(provider: Provider, model: str, unit: str | None) -> bool:

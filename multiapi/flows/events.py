@@ -1,17 +1,17 @@
-"""Answers in named events as flows: asked for until one begins; the client then reads it."""
+"""Answers that are handed on while they come, in named events or as sound: asked for until one begins; the client then reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from multiapi.errors import MultiApiError, UnsupportedError
-from multiapi.flows.attempts import refusal, wait_or_raise
+from multiapi.flows.attempts import refusal, wait_or_raise, warn_of_model
 from multiapi.flows.charges import Charge, begin
 from multiapi.flows.steps import Flow, Setting
 from multiapi.http.exchange import HttpResponse
-from multiapi.provider import names, operation_of
+from multiapi.provider import Provider, known_providers, names, operation_of
 from multiapi.types.limits import Limits
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ class Begun(NamedTuple):
     """The run that goes on, where the request names one."""
 
 
-def open_events(setting: Setting, name: str, request: Any) -> Flow[Begun]:
-    """Ask for an operation's answer in events until it begins.
+def open_events(
+    setting: Setting, name: str, request: Any, yields: Literal["events", "sound"] = "events"
+) -> Flow[Begun]:
+    """Ask for an operation's answer in events, or as sound, until it begins.
 
     Raises:
         UnsupportedError: The operation has no such answer; the message names those that have.
     """
     operation = operation_of(setting.provider, name)
-    if operation.events is None:
-        having = [each for each, other in setting.provider.operations.items() if other.events is not None]
-        raise UnsupportedError(
-            f"{setting.provider.name} streams no events of {name}; {names(having)} do", provider=setting.provider.name
-        )
+    if operation.events is None or operation.events.yields != yields:
+        raise _not_streamed(setting.provider, name, yields)
+    warn_of_model(setting, getattr(request, "model", ""))
     http = replace(operation.events.build(request), stream=True)
     job_id = getattr(request, "ids", {}).get("run_id")
     attempt = 0
@@ -60,3 +60,37 @@ def open_events(setting: Setting, name: str, request: Any) -> Flow[Begun]:
             yield from wait_or_raise(
                 setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
             )
+
+
+def can_stream(provider: Provider, name: str, request: Any) -> bool:
+    """Whether an operation's answer to a request can be handed on as sound while it comes.
+
+    Raises:
+        InvalidRequestError: The request cannot be sent at all.
+    """
+    operation = operation_of(provider, name)
+    if operation.events is None or operation.events.yields != "sound":
+        return False
+    try:
+        operation.events.build(request)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _not_streamed(provider: Provider, name: str, yields: str) -> UnsupportedError:
+    if yields == "sound":
+        streaming = [
+            each.name
+            for each in known_providers().values()
+            if (other := each.operations.get(name)) is not None and other.events is not None
+        ]
+        message = f"{provider.name} does not stream {name}; {names(streaming)} does"
+    else:
+        having = [
+            each
+            for each, other in provider.operations.items()
+            if other.events is not None and other.events.yields == yields
+        ]
+        message = f"{provider.name} streams no events of {name}; {names(having)} do"
+    return UnsupportedError(message, provider=provider.name)

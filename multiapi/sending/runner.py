@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError
 from multiapi.flows import attempts, chat
@@ -144,10 +144,16 @@ class FlowRunner(Settings):
         yield Items(last)
         return chat.last_response(last[-1])
 
-    def _events(self, name: str, request: Any) -> Steps[None]:
-        """An answer in named events."""
-        steps = self._handed_on(self._opened_events(name, request))
-        return self._loaded_first(steps, only_chat=False) if self.awaits else steps
+    def _events(self, name: str, request: Any, yields: Literal["events", "sound"] = "events") -> Steps[None]:
+        """An answer that is handed on while it comes, in named events or as sound."""
+
+        def make() -> Steps[None]:
+            steps = self._handed_on(self._opened_events(name, request, yields))
+            return self._loaded_first(steps, only_chat=False) if self.awaits else steps
+
+        if OBSERVING.observer is None:
+            return make()
+        return observed(make, self._setting, name, request, sends=Transmit, stream=True)
 
     def _handed_on(self, opening: Steps[BodyReading]) -> Steps[Any]:
         """Open an answer, read it, hand on what comes, drain, close."""
@@ -189,12 +195,12 @@ class FlowRunner(Settings):
         _, plan = yield from self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
         return (yield from _closed_on_failure(opened[-1], lambda: StreamReading(self, plan, opened[-1])))
 
-    def _opened_events(self, name: str, request: Any) -> Steps[BodyReading]:
-        """An answer in named events that has begun."""
+    def _opened_events(self, name: str, request: Any, yields: Literal["events", "sound"]) -> Steps[BodyReading]:
+        """An answer in named events, or as sound, that has begun."""
         from multiapi.flows import events
 
         opened: list[LiveAnswer] = []
-        begun = yield from self._run(events.open_events(self._setting, name, request), self._deadline(), opened)
+        begun = yield from self._run(events.open_events(self._setting, name, request, yields), self._deadline(), opened)
         return (
             yield from _closed_on_failure(
                 opened[-1],

@@ -38,7 +38,7 @@ def settings_of(request: Any, provider: str) -> dict[str, Any]:
     Raises:
         InvalidRequestError: A file of a kind that the field does not take.
     """
-    settings: dict[str, Any] = request.settings()
+    settings: dict[str, Any] = request.asked()
     for item in fields(request):
         kinds = item.metadata.get("takes")
         if kinds and item.name in settings:

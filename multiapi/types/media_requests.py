@@ -35,13 +35,13 @@ class MediaRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def settings(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What is set, without model, extra and headers."""
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _ENVELOPE}
         return {
             name: value
             for name, value in values.items()
-            if value is not None and not (isinstance(value, (str, tuple, list)) and not value)
+            if value is not None and not (isinstance(value, (str, tuple, list, dict)) and not value)
         }
 
 
@@ -58,7 +58,9 @@ class ImageRequest(MediaRequest):
         resolution: A level, as in "2K".
         count: How many pictures.
         images: Pictures to start from; the first is the one to change.
+        strength: How far the picture to start from is changed, from 0 to 1 for most models.
         inline: The picture itself in the answer (True) or an address (False), where the vendor lets you choose.
+        settings: Those that a model has in the provider's own studio, by their names there (Binobox).
     """
 
     prompt: str = ""
@@ -74,6 +76,7 @@ class ImageRequest(MediaRequest):
     background: str | None = None
     output_format: str | None = None
     guidance_scale: float | None = None
+    strength: float | None = None
     steps: int | None = None
     enhance_prompt: bool | None = None
     watermark: bool | None = None
@@ -81,11 +84,16 @@ class ImageRequest(MediaRequest):
     reference_images: Sequence[Source] = field(default=(), metadata=takes("image"))
     mask: Source | None = field(default=None, metadata=takes("image"))
     inline: bool | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEditRequest(MediaRequest):
-    """A picture changed as a text says. Where there is a `mask`, only what it leaves transparent is changed."""
+    """A picture changed as a text says. Where there is a `mask`, only what it leaves transparent is changed.
+
+    Attributes:
+        strength: How far it is changed, from 0 to 1 for most models.
+    """
 
     prompt: str
     images: Sequence[Source] = field(metadata=takes("image"))
@@ -99,6 +107,7 @@ class ImageEditRequest(MediaRequest):
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None
+    strength: float | None = None
     inline: bool | None = None
 
 
@@ -114,6 +123,7 @@ class SpeechRequest(MediaRequest):
         output_format: mp3, wav, opus, flac, ...
         sample_rate: In hertz.
         bitrate: In bits per second.
+        settings: As for images.
     """
 
     text: str
@@ -128,6 +138,7 @@ class SpeechRequest(MediaRequest):
     sample_rate: int | None = None
     bitrate: int | None = None
     seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +167,7 @@ class MusicRequest(MediaRequest):
         audio: A recording to take the style from.
         sample_rate: In hertz.
         bitrate: In bits per second.
+        settings: As for images.
     """
 
     prompt: str = ""
@@ -168,6 +180,7 @@ class MusicRequest(MediaRequest):
     output_format: str | None = None
     sample_rate: int | None = None
     bitrate: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +194,9 @@ class VideoRequest(MediaRequest):
         video: A film to change or continue.
         audio: Sound to go with it.
         generate_audio: Let the model make the sound.
+        strength: How far `video` is changed, from 0 to 1 for most models.
+        effect: The scene of a model for effects, in its own word, as in "hug"; a refusal lists them.
+        settings: As for images.
     """
 
     prompt: str = ""
@@ -202,8 +218,11 @@ class VideoRequest(MediaRequest):
     enhance_prompt: bool | None = None
     watermark: bool | None = None
     guidance_scale: float | None = None
+    strength: float | None = None
+    effect: str | None = None
     text: str | None = None
     voice: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

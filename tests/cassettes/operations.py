@@ -161,6 +161,12 @@ def binobox() -> Named:
         "image_ratio": step(
             "image", ImageRequest(model="imagen-4-fast-generate", prompt="a logo", aspect_ratio="16:9")
         ),
+        "image_settings": step(
+            "image",
+            ImageRequest(
+                model="imagen-4-fast-generate", prompt="a logo", aspect_ratio="16:9", settings={"style": "flat"}
+            ),
+        ),
         "usage_period": step("usage", UsageRequest(period="30d")),
         "video_ratio": step(
             "start_video", VideoRequest(model="veo-3-lite-generate", prompt="a cat", aspect_ratio="9:16")
@@ -288,6 +294,21 @@ def aimlapi() -> Named:
             step("download", first(lambda made: made.media[0])),
         ),
         "speech_wav": step("speech", SpeechRequest(model="#g1_aura-asteria-en", text="Hi.", output_format="wav")),
+        "speech_stream": step(
+            "speech_stream", SpeechRequest(model="elevenlabs/v3_alpha", text="Hello.", voice="Rachel")
+        ),
+        "image_strength": step(
+            "image",
+            ImageRequest(
+                model="flux/dev/image-to-image", prompt="make it blue", images=[PICTURE_URL], strength=0.6
+            ),
+        ),
+        "video_effect": step(
+            "start_video",
+            VideoRequest(
+                model="klingai/kling-video-v1.6-standard-effects", images=[PICTURE_URL], effect="hug"
+            ),
+        ),
         "ocr": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT_URL, pages=[1, 2])),
         "ocr_image": step("ocr", OcrRequest(model="zhipu/glm-ocr", document=PICTURE)),
         "ocr_upload": step("ocr", OcrRequest(model="mistral-ocr-latest", document=DOCUMENT)),

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from multiapi.errors import InvalidRequestError, ResponseFormatError
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError
 from multiapi.formats.answer_facts import answer_without, list_at, object_at, request_id, text_at, whole_number
 from multiapi.formats.media import (
     entry_media,
@@ -29,10 +30,12 @@ from multiapi.formats.media import (
     without_media,
 )
 from multiapi.formats.openai.vendor import merged, parse_object
+from multiapi.formats.streamed_sound import SoundStream
 from multiapi.http.exchange import FilePart, HttpRequest, HttpResponse
-from multiapi.provider import Operation, Retry, Withdrawal
+from multiapi.provider import EventOperation, Operation, Retry, Withdrawal
 from multiapi.providers.aimlapi import catalogue, read_cost
 from multiapi.providers.aimlapi.catalogue import ModelEntry, parameters
+from multiapi.types.limits import Limits
 from multiapi.types.media import Media, check_upload, from_base64, needs_bytes, source_of
 from multiapi.types.media_fields import fitting, settings_of
 from multiapi.types.media_kinds import container_of, upload_name
@@ -121,6 +124,11 @@ _SOURCES = (
 def body_of(request: MediaRequest, entry: ModelEntry) -> dict[str, Any]:
     """The request in the model's own names."""
     wanted = settings_of(request, NAME)
+    if "settings" in wanted:
+        raise UnsupportedError(
+            f"aimlapi takes no settings of a studio; pass what {entry.id} has under its own names in `extra`",
+            provider=NAME,
+        )
     for name in _SOURCES:
         if name in wanted:
             wanted[name] = _addresses(wanted[name])
@@ -153,6 +161,35 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
     """A text in the field that the model has for it."""
     needs_text(request.text, NAME, "text")
     return _posted(request, "tts")
+
+
+def build_streamed_speech(request: SpeechRequest) -> HttpRequest:
+    """The same, sent while it is made.
+
+    Raises:
+        UnsupportedError: The model does not stream.
+        InvalidRequestError: `extra` says that it shall not.
+    """
+    http = build_speech(request)
+    entry = catalogue.find(request.model)
+    if entry is not None and not _streams(entry):
+        streaming = ", ".join(sorted(each.id for each in catalogue.models("tts") if _streams(each)))
+        raise UnsupportedError(
+            f"aimlapi: {request.model} does not stream speech; {streaming} do, and client.speech(...) gives the whole",
+            provider=NAME,
+            model=request.model,
+        )
+    if http.json.get("stream", True) is not True:
+        raise InvalidRequestError(
+            f"aimlapi: stream={http.json['stream']!r} in `extra` asks for a whole response where a stream is read; leave it out",
+            provider=NAME,
+        )
+    return replace(http, json={**http.json, "stream": True}, headers={"accept": "audio/*, */*", **http.headers})
+
+
+def _streams(entry: ModelEntry) -> bool:
+    param = entry.params.get("stream")
+    return param is not None and param.enum != (False,)
 
 
 def build_music(request: MusicRequest) -> HttpRequest:
@@ -283,6 +320,11 @@ def parse_speech(response: HttpResponse) -> MediaResult:
     return whole_or_partial(result, failure)
 
 
+def speech_decoder(head: HttpResponse, limits: Limits) -> SoundStream:
+    """Reads speech while it is made."""
+    return SoundStream(head, limits, provider=NAME, parse=parse_speech)
+
+
 def parse_mesh(response: HttpResponse) -> MeshResult:
     """The meshes under their own names, or in a list."""
     body = parse_object(response, NAME)
@@ -379,7 +421,10 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "image": media_operation("image", build_image, partial(parse_images, provider=NAME, read_cost=read_cost)),
     "edit_image": media_operation("edit_image", build_edit, partial(parse_images, provider=NAME, read_cost=read_cost)),
     "mesh": media_operation("mesh", build_mesh, parse_mesh),
-    "speech": media_operation("speech", build_speech, parse_speech),
+    "speech": replace(
+        media_operation("speech", build_speech, parse_speech),
+        events=EventOperation(build_streamed_speech, speech_decoder, "sound"),
+    ),
     "ocr": Operation("ocr", build_ocr, parse_ocr, Retry.ANSWER, limit="media_answer_bytes"),
     "vision_features": Operation(
         "vision_features", build_features, parse_features, Retry.ANSWER, withdrawn=FEATURES_GONE

@@ -9,10 +9,11 @@ Facts and sources: multiapi/simulator/contracts/binobox.yaml.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from multiapi.errors import ResponseFormatError, UnsupportedError
+from multiapi.errors import InvalidRequestError, ResponseFormatError, UnsupportedError, printable
 from multiapi.formats.account import get, get_models, parse_models, read_operation
 from multiapi.formats.answer_facts import answer_without, decimal_of, list_at, request_id, text_at, whole_number
 from multiapi.formats.jobs import error_word, job_id_of, parse_status, state_of
@@ -29,15 +30,15 @@ from multiapi.types.media_requests import ImageRequest, MediaRequest, MusicReque
 from multiapi.types.usage import Cost
 
 _NAME = "binobox"
-_HINT = "extra={'settings': {...}}"
+_HINT = "settings={...} takes them by name"
 
 
 # ------------------------------------------------------------------------------------------------ building
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """Pictures from a prompt; count and ratio are the only settings that are documented."""
-    settings = taken_settings(request, _NAME, {"prompt", "count", "aspect_ratio"}, hint=_HINT)
+    """Pictures from a prompt; count and ratio are the only settings that are documented by name."""
+    settings = taken_settings(request, _NAME, {"prompt", "count", "aspect_ratio", "settings"}, hint=_HINT)
     return _prompted(
         "/images/generations", request, settings, {"count": "numberOfImages", "aspect_ratio": "aspectRatio"}
     )
@@ -45,22 +46,22 @@ def build_image(request: ImageRequest) -> HttpRequest:
 
 def build_speech(request: SpeechRequest) -> HttpRequest:
     """A text in `input`, the voice under `settings`."""
-    settings = taken_settings(request, _NAME, {"text", "voice"}, hint=_HINT)
+    settings = taken_settings(request, _NAME, {"text", "voice", "settings"}, hint=_HINT)
     body: dict[str, Any] = {"model": request.model, "input": needs_text(request.text, _NAME, "text")}
-    if "voice" in settings:
-        body["settings"] = {"voice": settings["voice"]}
+    if tuned := _tuned(settings, {"voice": "voice"}):
+        body["settings"] = tuned
     return HttpRequest("POST", "/audio/speech", json=merged(body, request.extra), headers=request.headers)
 
 
 def build_music(request: MusicRequest) -> HttpRequest:
     """Music from a prompt; the length in seconds."""
-    settings = taken_settings(request, _NAME, {"prompt", "duration_s"}, hint=_HINT)
+    settings = taken_settings(request, _NAME, {"prompt", "duration_s", "settings"}, hint=_HINT)
     return _prompted("/audio/music", request, settings, {"duration_s": "duration"})
 
 
 def build_video(request: VideoRequest) -> HttpRequest:
     """A film from a prompt, as a job; the length in seconds, which the film may miss by a little."""
-    settings = taken_settings(request, _NAME, {"prompt", "duration_s", "aspect_ratio"}, hint=_HINT)
+    settings = taken_settings(request, _NAME, {"prompt", "duration_s", "aspect_ratio", "settings"}, hint=_HINT)
     return _prompted(
         "/videos/generations", request, settings, {"duration_s": "duration", "aspect_ratio": "aspectRatio"}
     )
@@ -71,10 +72,28 @@ def _prompted(path: str, request: MediaRequest, settings: dict[str, Any], names:
         "model": request.model,
         "prompt": needs_text(settings.get("prompt", ""), _NAME, "prompt"),
     }
-    tuned = {theirs: _whole(settings[ours]) for ours, theirs in names.items() if ours in settings}
-    if tuned:
+    if tuned := _tuned(settings, names):
         body["settings"] = tuned
     return HttpRequest("POST", path, json=merged(body, request.extra), headers=request.headers)
+
+
+def _tuned(settings: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """What stands under `settings` on the wire: ours in Binobox' names, and what is given in its own.
+
+    Raises:
+        InvalidRequestError: Both name the same setting, with different values.
+    """
+    tuned = {theirs: _whole(settings[ours]) for ours, theirs in names.items() if ours in settings}
+    given = settings.get("settings", {})
+    if not isinstance(given, Mapping):
+        raise InvalidRequestError(f"{_NAME} takes settings by name, not {printable(repr(given), 80)}", provider=_NAME)
+    for ours, theirs in names.items():
+        if theirs in tuned and theirs in given and given[theirs] != tuned[theirs]:
+            raise InvalidRequestError(
+                f"{_NAME}: {ours} and {theirs} in `settings` are the same setting with two values; leave one of them out",
+                provider=_NAME,
+            )
+    return {**given, **tuned}
 
 
 def _whole(value: Any) -> Any:

@@ -70,6 +70,7 @@ EVERYWHERE: Mapping[str, tuple[Place, ...]] = {
     "duration_s": at("duration", Place("music_length_ms", _milliseconds), "seconds_total"),
     "generate_audio": at("generate_audio", "generate_audio_switch"),
     "fps": at("fps", "frames_per_second"),
+    "effect": at("effect_scene"),
     "camera_fixed": at("camera_fixed", "camerafixed"),
     "instrumental": at("is_instrumental"),
     "text": at("text", "script", "lip_sync_tts_content"),

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from multiapi.simulator.contract import aimlapi_catalogue
-from multiapi.simulator.exchange import Answer
+from multiapi.simulator.exchange import Answer, Piece
 from multiapi.simulator.files import StoredFile
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.vendors.aimlapi.shared import Shared, price_of
@@ -38,6 +38,7 @@ _RESOLUTIONS = {
     "hd": 720,
     "fhd": 1080,
 }
+_SOUND_PIECE_BYTES = 4_096
 _FORMATS = {
     "mp3": "audio/mpeg",
     "wav": "audio/wav",
@@ -322,6 +323,8 @@ class Media(Shared):
         meta = self._charge(call, Decimal("0.000015") * len(text))
         entry = aimlapi_catalogue().get(body["model"])
         if (entry or {}).get("output", "json_url" if entry is None else "binary") == "binary":
+            if body.get("stream", (entry or {}).get("params", {}).get("stream", {}).get("default")):
+                return Answer(200, {"content-type": mime_type}, pieces=_sound_pieces(audio))
             return Answer(200, {"content-type": mime_type}, audio)
         answer = {
             "audio": {"url": self.simulator.url_of(file, call.request)},
@@ -365,6 +368,11 @@ def image_size(body: dict[str, Any]) -> tuple[int, int]:
     if not (16 <= width <= 4096 and 16 <= height <= 4096):
         raise Refusal(400, "image_size: Number must be between 16 and 4096")
     return width, height
+
+
+def _sound_pieces(audio: bytes) -> list[Piece]:
+    """Sound as it is sent while it is made."""
+    return [audio[start : start + _SOUND_PIECE_BYTES] for start in range(0, len(audio), _SOUND_PIECE_BYTES)]
 
 
 def speech_type(body: dict[str, Any]) -> str:

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
         done: bool
         """The provider said that this was all."""
-        last: Mapping[str, Any]
-        """What the events are about, as the newest of them shows it."""
 
         def feed(self, chunk: bytes) -> Sequence[Any]:
             """The events, or the sound, that became complete with these bytes."""
@@ -61,6 +59,10 @@ if TYPE_CHECKING:
         @property
         def events(self) -> int:
             """How many events were read."""
+
+        @property
+        def last(self) -> Mapping[str, Any]:
+            """What the events are about, as the newest of them shows it."""
 
         @property
         def is_complete(self) -> bool:

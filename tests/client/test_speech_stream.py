@@ -71,7 +71,7 @@ def come(which: str, body: Body, **facts: Any) -> tuple[list[bytes], MultiApiErr
     try:
         if which == "sync":
             for chunk in blocking.speech_stream(ASK):
-                chunks.append(chunk)  # noqa: PERF402  (what came before an error is kept)
+                chunks.append(chunk)
         else:
 
             async def read() -> None:

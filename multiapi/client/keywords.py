@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from multiapi.money.budget import Budget
     from multiapi.sending.limiter import Limiter
     from multiapi.types.attribution import Attribution
-    from multiapi.types.chat import MisplacedMedia, OnTruncated
+    from multiapi.types.chat import ChatApi, MisplacedMedia, OnTruncated
     from multiapi.types.limits import Limits
 
 
@@ -50,6 +50,7 @@ class ChatKeywords(ConnectionKeywords, total=False):
     top_p: float | None
     top_k: int | None
     max_tokens: int | None
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] | None
     stop: list[str] | str | None
     seed: int | None
     presence_penalty: float | None
@@ -61,6 +62,8 @@ class ChatKeywords(ConnectionKeywords, total=False):
     user: str | None
     service_tier: str | None
     extra_body: dict[str, Any] | None
+    api: ChatApi | None
+    web_search: bool | dict[str, Any] | None
     streaming: bool | Literal["auto"] | None
     stream_usage: bool | None
     think: Literal["less", "off"] | None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -144,12 +144,11 @@ def after(first: Step, steps: Steps[T]) -> Steps[T]:
     """Steps after another one. Where `yield from` would close them when nobody reads on, they are told, and close what is open by steps of
     their own.
     """
-    step = outcome = None
-    was_thrown = False
+    step, outcome, was_thrown = None, cast("Any", None), False
     try:
         yield first
         while True:
-            step = steps.throw(outcome) if was_thrown else steps.send(outcome)  # type: ignore[arg-type]
+            step = steps.throw(outcome) if was_thrown else steps.send(outcome)
             try:
                 outcome, was_thrown = (yield step), False
             except BaseException as error:

@@ -79,18 +79,23 @@ _METHODS: dict[str, tuple[tuple[type, str], ...]] = {
     "handle_request": ((httpx.HTTPTransport, "httpx"), (httpcore.HTTPConnection, "httpcore")),
     "handle_async_request": ((httpx.AsyncHTTPTransport, "httpx"), (httpcore.AsyncHTTPConnection, "httpcore")),
 }
-_UNTOUCHED: dict[str, tuple[Any, Any]] = {}
+_NONE = (None, None, None, None)
+_UNTOUCHED: dict[str, tuple[Any, Any, Any, Any]] = {}
+"""The methods that were found to be untouched, and their code, which some tracers replace instead."""
 
 
 def is_untouched(name: str) -> bool:
     """Whether these methods are what httpx and httpcore came with: nothing records, mocks or traces what is sent through them."""
     (transport, _), (connection, _) = methods = _METHODS[name]
-    found = getattr(transport, name), getattr(connection, name)
-    if found == _UNTOUCHED.get(name):
+    sends: Any = getattr(transport, name)
+    holds: Any = getattr(connection, name)
+    known = _UNTOUCHED.get(name, _NONE)
+    # what stands in between may call itself equal to what it wraps, and have all of its attributes
+    if sends is known[0] and holds is known[1] and sends.__code__ is known[2] and holds.__code__ is known[3]:
         return True
-    if any(_is_replaced(method, package) for method, (_, package) in zip(found, methods, strict=True)):
+    if any(_is_replaced(method, package) for method, (_, package) in zip((sends, holds), methods, strict=True)):
         return False
-    _UNTOUCHED[name] = found
+    _UNTOUCHED[name] = (sends, holds, sends.__code__, holds.__code__)
     return True
 
 
@@ -146,8 +151,12 @@ def _status(coroutine: Any) -> Any:
 
 
 def _is_replaced(method: Any, package: str = "httpx") -> bool:
-    """Whether a method of this package is somebody else's now."""
-    return type(method) is not FunctionType or package not in Path(method.__code__.co_filename).parts
+    """Whether a method of this package is somebody else's now, by the module that it and its code are of."""
+    if type(method) is not FunctionType:
+        return True
+    module = str(method.__globals__.get("__name__", ""))
+    place = Path(method.__code__.co_filename).with_suffix("").as_posix()
+    return module.partition(".")[0] != package or not place.endswith(module.replace(".", "/"))
 
 
 @lru_cache(maxsize=1)

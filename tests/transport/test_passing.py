@@ -9,6 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
+import wrapt
 
 from multiapi.transport import internals
 from multiapi.transport.asynchronous import AsyncPooledTransport
@@ -115,9 +116,27 @@ def server() -> Iterator[HostileServer]:
         yield running
 
 
-@pytest.mark.parametrize("wrap", [plain, Wrapper])
+def wrapt_does(method: Any, note: Callable[[], None]) -> Any:
+    """As OpenTelemetry's instrumentation does it: what stands in between is equal to what it wraps."""
+
+    def between(wrapped: Any, _: Any, args: Any, named: Any) -> Any:
+        note()
+        return wrapped(*args, **named)
+
+    return wrapt.FunctionWrapper(method, between)
+
+
+def in_a_folder_of_that_name(method: Any, note: Callable[[], None]) -> Any:
+    """A patch in somebody's project that lies below a folder called httpx or httpcore, as instrumentations for them do."""
+    space: dict[str, Any] = {"method": method, "note": note, "functools": functools, "__name__": "conftest"}
+    source = "@functools.wraps(method)\ndef between(*args):\n    note()\n    return method(*args)\n"
+    exec(compile(source, "/home/me/httpx/httpcore/tests/conftest.py", "exec"), space)
+    return space["between"]
+
+
+@pytest.mark.parametrize("wrap", [plain, Wrapper, wrapt_does, in_a_folder_of_that_name])
 @pytest.mark.parametrize(("cls", "name"), PLACES, ids=lambda value: getattr(value, "__name__", value))
-@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("is_known", [False, True], ids=["at first", "after a call"])
 async def test_who_stands_in_between_sees_each_request(
     cls: Any, name: str, wrap: Any, is_known: bool, server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +160,20 @@ async def test_who_stands_in_between_sees_each_request(
     assert seen == [name]
     assert await sent() == 200
     assert seen == [name]
+    assert internals.is_untouched(name)
+
+
+@pytest.mark.parametrize(("cls", "name"), PLACES, ids=lambda value: getattr(value, "__name__", value))
+def test_code_that_is_replaced_in_place_is_seen(cls: Any, name: str) -> None:
+    """As tracers do it that rewrite the bytecode: the function stays the same object."""
+    method = vars(cls)[name]
+    code = method.__code__
+    assert internals.is_untouched(name)
+    try:
+        method.__code__ = code.replace(co_filename="/opt/tracer/wrapping.py")
+        assert not internals.is_untouched(name)
+    finally:
+        method.__code__ = code
     assert internals.is_untouched(name)
 
 

@@ -20,12 +20,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from multiapi._package import __version__, install
 from multiapi.errors import IN_FORCE, MultiApiError, printable
 from multiapi.flows.observing import OBSERVING, Observer, Sent, Watch
 from multiapi.flows.steps import Setting
+from multiapi.http.json import dump_json
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, TextPart
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.usage import Cost, Usage
@@ -102,22 +101,19 @@ class _Observer(Observer):
         asked = {**about, **_asked(name, request)}
         if stream:
             asked["gen_ai.request.stream"] = True
-        model = about.get("gen_ai.request.model")
-        operation = about["gen_ai.operation.name"]
-        span = self.tracer.start_span(
-            f"{operation} {model}" if model else operation, kind=SpanKind.CLIENT, attributes=asked
-        )
-        return _Watch(self, span, about, request)
+        span = self.tracer.start_span(_span_name(about), kind=SpanKind.CLIENT, attributes=asked)
+        return _Watch(self, span, about, asked, request)
 
 
 class _Watch(Watch):
     """Writes the span of one operation."""
 
-    def __init__(self, observer: _Observer, span: Any, about: Attributes, request: Any) -> None:
+    def __init__(self, observer: _Observer, span: Any, about: Attributes, asked: Attributes, request: Any) -> None:
         self._observer = observer
         self._request = request if observer.capture_content and isinstance(request, ChatRequest) else None
         self._span = span
         self._about = about
+        self._asked = asked
         self._begun = time.perf_counter()
         self._requests = 0
 
@@ -140,8 +136,10 @@ class _Watch(Watch):
 
     def ended(self, result: Any) -> None:
         """Write down the result."""
-        self._result(result)
-        self._end()
+        try:
+            self._result(result)
+        finally:
+            self._end()
 
     def failed(self, error: BaseException) -> None:
         """Write down the error's class, its status and what it cost; its message may have words of the prompt."""
@@ -162,12 +160,25 @@ class _Watch(Watch):
         self._end()
 
     def _end(self) -> None:
-        if self._requests > 1:
-            self._span.set_attribute("http.request.resend_count", self._requests - 1)
-        if self._request is not None and self._requests:
-            self._span.set_attribute("gen_ai.input.messages", _content(map(_message, self._request.messages)))
-        self._observer.duration.record(time.perf_counter() - self._begun, self._about)
-        self._span.end()
+        try:
+            self._hide_key()
+            if self._requests > 1:
+                self._span.set_attribute("http.request.resend_count", self._requests - 1)
+            if self._request is not None and self._requests:
+                self._span.set_attribute("gen_ai.input.messages", _content(map(_message, self._request.messages)))
+            self._observer.duration.record(time.perf_counter() - self._begun, self._about)
+        finally:
+            self._span.end()
+
+    def _hide_key(self) -> None:
+        """Take a key out of what was written before it was known, as that of a function; only a mistake brings it there."""
+        for about in (self._asked, self._about):
+            for name, value in about.items():
+                clean = _clean(value)
+                if clean != value:
+                    about[name] = clean
+                    self._span.set_attribute(name, clean)
+                    self._span.update_name(_span_name(self._about))
 
     def _result(self, result: Any, cost: Cost | None = None) -> None:
         told = _told(result)
@@ -213,6 +224,18 @@ def _about(setting: Setting, name: str, request: Any) -> Attributes:
     return about
 
 
+def _span_name(about: Attributes) -> str:
+    operation, model = about["gen_ai.operation.name"], about.get("gen_ai.request.model")
+    return f"{operation} {model}" if model else str(operation)
+
+
+def _clean(value: Any) -> Any:
+    """An attribute without the key."""
+    if isinstance(value, str):
+        return value if IN_FORCE.scrub is None else IN_FORCE.scrub(value, len(value))
+    return tuple(map(_clean, value)) if isinstance(value, tuple) else value
+
+
 def _asked(name: str, request: Any) -> Attributes:
     """The settings of a request that the conventions have names for."""
     asked: Attributes = {}
@@ -229,7 +252,7 @@ def _asked(name: str, request: Any) -> Attributes:
             "seed": request.seed,
             "frequency_penalty": request.frequency_penalty,
             "presence_penalty": request.presence_penalty,
-            "stop_sequences": None if request.stop is None else tuple(request.stop),
+            "stop_sequences": None if request.stop is None else tuple(printable(each, 200) for each in request.stop),
             "choice.count": request.n if request.n != 1 else None,
         }
         asked |= {f"gen_ai.request.{each}": value for each, value in settings.items() if value is not None}
@@ -267,7 +290,7 @@ def _told(result: Any) -> Attributes:
 
 def _content(messages: Any) -> str:
     """Messages as JSON text, without a key that may stand in them."""
-    text = orjson.dumps(list(messages), default=str).decode()
+    text = dump_json(list(messages), str).decode()
     return text if IN_FORCE.scrub is None else IN_FORCE.scrub(text, len(text))
 
 

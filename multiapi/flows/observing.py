@@ -1,18 +1,23 @@
 """Lets one observer see each operation of this process: what is asked for, each request, the first chunk, how it ends.
 
-While there is no observer, an operation runs as it is. `multiapi.observe` brings one that writes OpenTelemetry.
+While there is no observer, an operation runs as it is. `multiapi.observe` brings one that writes OpenTelemetry. What an observer fails with
+goes into the log: an operation that was paid for gives its result all the same.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from multiapi.errors import IN_FORCE
+from multiapi.errors import IN_FORCE, place
 from multiapi.flows.steps import Setting
 
 R = TypeVar("R")
+Scrub = Callable[[str, int], str]
+
+logger = logging.getLogger("multiapi")
 
 
 class Sent:
@@ -76,6 +81,7 @@ def observed(
     *,
     sends: type[Any],
     stream: bool = False,
+    scrub: Scrub | None = None,
 ) -> Generator[Any, Any, R]:
     """Run a flow, or the steps of a stream, and let the observer see it. It begins when the first step is asked for.
 
@@ -86,25 +92,26 @@ def observed(
         request: What was asked for.
         sends: The class of the steps that are requests.
         stream: Whether the steps have `items` that go to a reader.
+        scrub: Takes the keys that are known by now out of texts; None: the one in force does.
     """
-    assert OBSERVING.observer is not None
-    watch = OBSERVING.observer.begin(setting, name, request, stream=stream)
+    watch = _begun(setting, name, request, stream, scrub)
     steps = make()
     step: Any = None
     outcome: Any = None
     before: Sent | None = None
     was_thrown, awaits_chunk, is_open = False, stream, True
-    scrub: Callable[[str, int], str] | None = None
     try:
         while True:
             step = steps.throw(outcome) if was_thrown else steps.send(outcome)
             is_request = type(step) is sends
             if is_request:
                 scrub = IN_FORCE.scrub  # which knows the key of the request by now
-                watch.requested(before)
+                with _failing_alone():
+                    watch.requested(before)
             elif awaits_chunk and step.items:
                 awaits_chunk = False
-                watch.first_chunk()
+                with _failing_alone():
+                    watch.first_chunk()
             try:
                 outcome, was_thrown = (yield step), False
             except (
@@ -134,12 +141,31 @@ def observed(
                 watch.left()
 
 
+def _begun(setting: Setting, name: str, request: Any, stream: bool, scrub: Scrub | None) -> Watch:
+    observer = OBSERVING.observer
+    assert observer is not None
+    watches = []
+    with _reading_with(scrub):
+        watches.append(observer.begin(setting, name, request, stream=stream))
+    return watches[0] if watches else Watch()
+
+
 @contextmanager
-def _reading_with(scrub: Callable[[str, int], str] | None) -> Iterator[None]:
-    """Let texts be read inside with what takes the keys of the operation's requests out of them."""
+def _failing_alone() -> Iterator[None]:
+    """Let an observer fail inside without the operation."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning("what observes the operations failed: %s", place(error))
+
+
+@contextmanager
+def _reading_with(scrub: Scrub | None) -> Iterator[None]:
+    """Let an observer read texts inside, with what takes the keys of the operation's requests out of them."""
     before = IN_FORCE.scrub
     IN_FORCE.scrub = scrub or before
     try:
-        yield
+        with _failing_alone():
+            yield
     finally:
         IN_FORCE.scrub = before

@@ -136,7 +136,8 @@ class FlowRunner(Settings):
 
         if OBSERVING.observer is None:
             return make()
-        return observed(make, self._setting, "chat", request, sends=Transmit, stream=True)
+        scrub = self._failures_of_a_call().scrubber.beginning
+        return observed(make, self._setting, "chat", request, sends=Transmit, stream=True, scrub=scrub)
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
         """An answer of a provider that streams none, as a stream would give it."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,7 +19,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -26,13 +28,16 @@ from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings, MultiApiToolkit
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import (
     AsyncClient,
+    AuthenticationError,
     ChatRequest,
     Client,
     EmbedRequest,
     ImageRequest,
     InvalidRequestError,
     Message,
+    NotFoundError,
     ServerError,
+    ToolCall,
     observe,
 )
 from multiapi.flows.observing import OBSERVING
@@ -96,9 +101,14 @@ def request_of(vendor: str, text: str = "Say hello.", **settings: Any) -> ChatRe
     return ChatRequest(model=MODELS[vendor], messages=[Message("user", text)], **settings)
 
 
+def given_key() -> Any:
+    """What clients are given as their key."""
+    return KEY
+
+
 def client_of(vendor: str, simulator: Simulator, **settings: Any) -> Client:
     http = httpx.Client(transport=simulator.transport)
-    return Client(vendor, api_key=KEY, base_url=simulator.base_url(vendor), http_client=http, **settings)
+    return Client(vendor, api_key=given_key(), base_url=simulator.base_url(vendor), http_client=http, **settings)
 
 
 def ask(vendor: str, simulator: Simulator, request: ChatRequest, way: str) -> None:
@@ -113,7 +123,7 @@ def ask(vendor: str, simulator: Simulator, request: ChatRequest, way: str) -> No
 
 async def _ask(vendor: str, simulator: Simulator, request: ChatRequest, way: str) -> None:
     async with httpx.AsyncClient(transport=simulator.async_transport) as http:
-        client = AsyncClient(vendor, api_key=KEY, base_url=simulator.base_url(vendor), http_client=http)
+        client = AsyncClient(vendor, api_key=given_key(), base_url=simulator.base_url(vendor), http_client=http)
         if way == "async":
             await client.chat(request)
         else:
@@ -223,6 +233,93 @@ def test_content_is_captured_only_where_it_is_asked_for_and_without_the_key(
     (answer,) = json.loads(str(told["gen_ai.output.messages"]))
     assert answer["parts"]
     assert KEY not in seen.text()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("is_fixed", [True, False], ids=["a key", "a function of keys"])
+@pytest.mark.parametrize("place", ["model", "stop"])
+def test_a_key_in_the_wrong_place_is_in_no_span(
+    place: str, is_fixed: bool, way: str, simulator: Simulator, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody mixes two arguments up."""
+    fields = {"model": f"openai/{KEY}"} if place == "model" else {"stop": [KEY, "b"]}
+    request = replace(request_of("aimlapi", max_tokens=20), **fields)  # type: ignore[arg-type]
+    if not is_fixed:
+        monkeypatch.setattr(sys.modules[__name__], "given_key", lambda: lambda: KEY)
+    with suppress(NotFoundError, InvalidRequestError):
+        ask("aimlapi", simulator, request, way)
+    assert seen.span().name.startswith("chat openai/")
+    assert KEY not in seen.text()
+
+
+class Failing(SpanProcessor):
+    """What a program's own processor may do."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if self.place == "start":
+            raise RuntimeError(KEY)
+
+    def on_end(self, span: Any) -> None:
+        if self.place == "end":
+            raise RuntimeError(KEY)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_an_answer_is_not_lost_with_its_span(
+    place: str, way: str, simulator: Simulator, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was paid for comes, whatever the tracing fails with; a failure of the provider is its own."""
+    seen.traces.add_span_processor(Failing(place))
+    ask("aimlapi", simulator, request_of("aimlapi"), way)
+    assert "what observes the operations failed: RuntimeError" in caplog.text
+    simulator.faults.add("status=401", vendor="aimlapi")
+    with pytest.raises(AuthenticationError):
+        ask("aimlapi", simulator, request_of("aimlapi"), way)
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["requested", "first_chunk", "ended", "failed", "left"])
+@pytest.mark.parametrize("way", WAYS)
+def test_no_call_of_an_observer_ends_an_operation(
+    method: str, way: str, simulator: Simulator, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError(KEY)
+
+    monkeypatch.setattr(observe._Watch, method, fail)
+    ask("aimlapi", simulator, request_of("aimlapi"), way)
+    simulator.faults.add("status=401", vendor="aimlapi")
+    with pytest.raises(AuthenticationError):
+        ask("aimlapi", simulator, request_of("aimlapi"), way)
+    stream = client_of("aimlapi", simulator).chat_stream(request_of("aimlapi"))
+    next(stream)
+    stream.close()
+
+
+ODD = [
+    '{"a": 123456789012345678901234567890}',
+    "lone \ud800 surrogate",
+    {"a": 10**30},
+    {1: 2},
+    {"a": "\ud800"},
+    float("nan"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_odd_content_is_captured_all_the_same(odd: Any, seen: Seen, simulator: Simulator) -> None:
+    observe.instrument(tracer_provider=seen.traces, meter_provider=seen.meters, capture_content=True)
+    said = Message("assistant", "\udfff", tool_calls=[ToolCall("1", "f", odd)])
+    client = client_of("aimlapi", simulator)
+    messages = [Message("user", "\ud800"), said, Message("tool", "x", tool_call_id="1")]
+    with suppress(InvalidRequestError):
+        client.chat(replace(request_of("aimlapi"), messages=messages))
+    assert len(seen.spans) == 1
+    assert json.loads(observe._content([observe._message(said)]))
 
 
 def test_the_variable_of_the_conventions_asks_for_content(

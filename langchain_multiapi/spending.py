@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from multiapi.errors import is_doubtful
+from multiapi.errors import is_doubtful, was_never_sent
 from multiapi.money.spending import Spending, opened, tell_unpriced
 from multiapi.providers import PROVIDERS
 from multiapi.types.usage import Cost
@@ -67,7 +67,7 @@ class SpendTracker(Spending, BaseCallbackHandler):
             self.count(cost)
         elif is_doubtful(error):
             self.count_doubtful()
-        elif not isinstance(error, Exception):  # it was left, or cancelled
+        elif not isinstance(error, Exception) and not was_never_sent(error):  # it was left, or cancelled
             self.count(None)
 
     def on_tool_end(self, output: Any, **kwargs: Any) -> None:  # noqa: ARG002

@@ -93,7 +93,7 @@ class SpendingHandler(BaseSpanHandler[BaseSpan]):
             self._make = (lambda: Budget.of(budget)) if per == "run" else (lambda: first)  # type: ignore[arg-type]
         self._runs = deque(maxlen=MAX_RUNS)
         self._by_span = OrderedDict()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # what makes a budget may ask for the runs
         watch(self)
 
     @property

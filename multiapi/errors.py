@@ -425,6 +425,16 @@ def status_error_class(status: int, code: str | None = None, message: str = "") 
     return found
 
 
+def never_sent(error: BaseException) -> None:
+    """Note with a cancellation or an interrupt that it came before the first byte of a request went out."""
+    error.outcome_unknown = False  # type: ignore[attr-defined]
+
+
+def was_never_sent(error: BaseException) -> bool:
+    """Whether a cancellation or an interrupt has that note."""
+    return not isinstance(error, Exception) and getattr(error, "outcome_unknown", True) is False
+
+
 def is_doubtful(error: BaseException) -> bool:
     """Whether the call may have been carried out and charged: it was sent and the answer did not arrive, or had begun."""
     if not isinstance(error, MultiApiError):

@@ -5,7 +5,6 @@ One `Charge` stands for one request that may cost money. It ends exactly once: p
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from multiapi.errors import InvalidRequestError, MultiApiError, is_doubtful
+from multiapi.errors import InvalidRequestError, MultiApiError, is_doubtful, was_never_sent
 from multiapi.flows.driving import Work
 from multiapi.flows.steps import Flow, Setting
 from multiapi.flows.tokens import ExpectedTokens, estimated_tokens
 from multiapi.http.exchange import HttpRequest
 from multiapi.money.budget import Hold, in_force
+from multiapi.money.locks import Locked
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.spending import listeners
 from multiapi.provider import Operation, Provider, Retry
@@ -106,7 +106,7 @@ class Charge:
 
     def interrupted(self, error: BaseException) -> None:
         """The sending was broken off: what is cancelled may have been charged, what is given up before it is sent was not."""
-        if isinstance(error, GeneratorExit):
+        if isinstance(error, GeneratorExit) or was_never_sent(error):
             if self.tokens is not None:
                 self.tokens.unused()
             self.released()
@@ -197,11 +197,11 @@ class _Free(Charge):
         pass
 
 
-class _UnderWay:
+class _UnderWay(Locked):
     """The charges of jobs that nobody has seen the end of, the newest."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._charges: OrderedDict[tuple[str, str], Charge] = OrderedDict()
 
     def add(self, provider: str, number: str, charge: Charge) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from multiapi.errors import BudgetExceededError, InvalidRequestError, UnsupportedError
+from multiapi.money.locks import Locked
 from multiapi.money.scopes import WATCHING, scopes
 from multiapi.money.units import check_unit, parse_amount, written
 
@@ -96,7 +96,7 @@ class Hold:
             self._budget._hold_instead(self, cost.amount)
 
 
-class Budget:
+class Budget(Locked):
     """How much may be spent, for as many clients, models, tools and jobs as share it.
 
         budget = Budget("20 USD")
@@ -131,6 +131,7 @@ class Budget:
         read_prices: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self.amount, self.unit = parse_amount(amount, unit)
         if on_unpriced not in ("refuse", "allow"):
             raise InvalidRequestError(f"on_unpriced must be 'refuse' or 'allow', not {on_unpriced!r}")
@@ -148,7 +149,6 @@ class Budget:
                     f"max_cost_per_call must be in {self.unit!r} like the budget, not in {other!r}"
                 )
         self._clock = clock
-        self._lock = threading.RLock()
         self._began: float | None = None
         self._spent = Decimal(0)
         self._reserved = Decimal(0)

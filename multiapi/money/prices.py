@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from multiapi.http.json import parse_json
+from multiapi.money.locks import Locked
 from multiapi.money.units import parse_amount
 
 if TYPE_CHECKING:
@@ -134,16 +135,20 @@ def token_prices(prices: Iterable[Price], *, unit: str | None = None, as_of: str
     )
 
 
-class PriceBook:
+class PriceBook(Locked):
     """What the lists of models of one process said of prices, by provider, with their age; bounded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._clock = clock
-        self._lock = threading.Lock()
         self._lists: dict[str, tuple[float, dict[str, tuple[Price, ...]]]] = {}
         self._given: dict[tuple[str, str], tuple[Price, ...]] = {}
         self._longest: dict[tuple[str, str], int] = {}
         self._asked: dict[str, Reading] = {}
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._asked = {name: each for name, each in self._asked.items() if each.done.is_set()}
 
     def set(self, provider: str, model: str, prices: tuple[Price, ...]) -> None:
         """Keep prices that the user gave; they go before those of a list."""

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from weakref import WeakSet
 
+from multiapi.money.locks import Locked
 from multiapi.money.scopes import WATCHING, scopes
 from multiapi.money.units import UNITS
 from multiapi.types.usage import Cost
@@ -24,13 +25,20 @@ __all__ = ["UNITS", "Spending", "counted_by", "listeners", "opened", "tell_unpri
 logger = logging.getLogger("multiapi")
 
 Sums = dict[str | None, Decimal]
+_NOTHING = Decimal(0)
 
 
 def _add(sums: Sums, cost: Cost) -> None:
-    sums[cost.unit] = sums.get(cost.unit, Decimal(0)) + cost.amount
+    sums.setdefault(cost.unit, _NOTHING)
+    while True:
+        before = sums[cost.unit]
+        after = before + cost.amount
+        if sums[cost.unit] is before:  # nothing was collected, and counted, in between
+            sums[cost.unit] = after
+            return
 
 
-class Spending:
+class Spending(Locked):
     """Adds up what calls cost, per unit; units are never converted. Safe to share between threads and tasks.
 
     Attributes:
@@ -45,7 +53,7 @@ class Spending:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._jobs: set[tuple[str, str]] = set()
         self._under_way: dict[tuple[str, str], Cost | None] = {}
         self.totals: Sums = {}
@@ -131,7 +139,7 @@ _HEARD_BY: ContextVar[tuple[Spending, ...] | None] = ContextVar("multiapi_spendi
 _OPEN: dict[int, tuple[tuple[Spending, ...], WeakSet[threading.Thread]]] = {}
 """The trackers that are open in this process: the chain of each, and the threads that ran when it was opened."""
 
-_LOCK = threading.Lock()
+_OPENING = Locked()
 
 
 def listeners() -> tuple[Spending, ...]:
@@ -151,7 +159,7 @@ def _of_thread() -> tuple[Spending, ...]:
     It belongs to the tracker that is open, if there is exactly one (or one inside of the other) and the thread began while it was open.
     Where several are open, hand the context over: see `contextvars.copy_context`.
     """
-    with _LOCK:
+    with _OPENING._lock:
         opened_by = list(_OPEN.values())
     if not opened_by:
         return ()
@@ -181,12 +189,12 @@ def opened(spending: Spending) -> Iterator[None]:
     """As `counted_by`, and also in threads that are started inside of it without its context."""
     chain = (*(_HEARD_BY.get() or ()), spending)
     token = _HEARD_BY.set(chain)
-    with _LOCK:
+    with _OPENING._lock:
         _OPEN[id(spending)] = (chain, WeakSet(threading.enumerate()))
     try:
         yield
     finally:
-        with _LOCK:
+        with _OPENING._lock:
             _OPEN.pop(id(spending), None)
         _HEARD_BY.reset(token)
 

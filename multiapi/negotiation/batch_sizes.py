@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
+
+from multiapi.money.locks import Locked
 
 KEPT_S = 3600.0
 MOST_KEPT = 500
@@ -18,13 +19,13 @@ class _Known(NamedTuple):
     until: float
 
 
-class BatchSizes:
+class BatchSizes(Locked):
     """What is known of the sizes of batches. It forgets the oldest, and everything after an hour: limits change."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._clock = clock
         self._held: OrderedDict[tuple[str, str], _Known] = OrderedDict()
-        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._held)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
+from multiapi.money.locks import Locked
 
-class RetryBudget:
+
+class RetryBudget(Locked):
     """Each repetition takes tokens; a success gives them back, and so does time. An empty bucket means no repetition.
 
     One per vendor address and process. A first attempt is never held up.
@@ -20,13 +21,13 @@ class RetryBudget:
         refill_per_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self.capacity = capacity
         self.cost = cost
         self.refill_per_s = refill_per_s
         self._clock = clock
         self._tokens = capacity
         self._at = clock()
-        self._lock = threading.Lock()
 
     def take(self) -> bool:
         """Whether one more repetition is allowed; if so it is paid for."""

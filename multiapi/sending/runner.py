@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from multiapi.errors import IN_FORCE, MultiApiError
+from multiapi.errors import IN_FORCE, MultiApiError, never_sent
 from multiapi.flows import attempts, chat
 from multiapi.flows.driving import Items, Steps, Work, after
 from multiapi.flows.observing import OBSERVING, observed
@@ -21,6 +21,7 @@ from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.downloads import FileSink, needs_pin, pin_address
 from multiapi.sending.echoes import without_key
+from multiapi.sending.engines import was_written
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
 from multiapi.sending.loading import LOADED, load
@@ -256,7 +257,10 @@ class FlowRunner(Settings):
                 key = self.key.reveal()
                 if not isinstance(key, str):
                     key = yield ResolveKey(key)
-            except Exception as error:
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    never_sent(error)
+                    raise
                 return failures.without_key(error)
             if not self.key.is_fixed:  # a fixed one is known from the start
                 failures.scrubber.add_key(key)
@@ -267,17 +271,23 @@ class FlowRunner(Settings):
         except Exception as error:
             return failures.unwritten(error)
         turn: Turn | None = None
+        is_on_its_way = False
         try:
             limiter = self._limiter_of(key) if self._keeps_to_documents and key is not None else self.limiter
             if limiter is not None:
                 turn = yield TakeTurn(limiter, deadline, request.tokens)
             begun = time.monotonic()
+            is_on_its_way = True
             response = yield Transmit(sent)
         except BaseException as error:
             if turn is not None:
                 turn.done()
             if not isinstance(error, Exception):
+                if not (is_on_its_way and was_written(sent)):
+                    never_sent(error)
                 raise
+            if not is_on_its_way:
+                sent.extensions["written"] = False
             return failures.on_the_way(error, request=request, deadline=deadline, sent=sent)
         live = LiveAnswer(response, sent, turn, failures, given_by_user=self.http_client is not None)
         if live.head.status >= 500:

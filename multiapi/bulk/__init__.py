@@ -8,7 +8,7 @@ from multiapi.bulk.ledger import State
 from multiapi.bulk.lock import FolderInUseError
 from multiapi.bulk.media_tasks import Image, Ocr, Speech, Transcribe
 from multiapi.bulk.report import Report
-from multiapi.bulk.segments import DamagedLedgerError
+from multiapi.bulk.segments import DamagedLedgerError, UnwritableLedgerError
 from multiapi.bulk.shared_calls import OwnerGoneError, SharedCall
 from multiapi.bulk.tasks import Chat, Embed, Function, Requests, Task
 from multiapi.bulk.vectors import RowVector, vectors
@@ -36,6 +36,7 @@ __all__ = [
     "Task",
     "Transcribe",
     "UnknownOutcomeError",
+    "UnwritableLedgerError",
     "WrappedCall",
     "vectors",
 ]

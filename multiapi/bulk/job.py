@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +25,7 @@ from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.report import Report, report_of
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
-from multiapi.bulk.tasks import Function, Task
+from multiapi.bulk.tasks import Function, Task, prepared_row
 from multiapi.bulk.window import MOST, Window
 from multiapi.bulk.worker import MarkingLimiter, Worker, decode
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("multiapi")
 
 SAMPLE_ROWS = 1_000
+HEAD_ROWS = 20
+"""Rows that are looked at before a job begins."""
+
 BYTES_A_TOKEN = 4
 COLUMNS = (
     "id",
@@ -158,8 +163,12 @@ class BulkJob:
                 pyarrow()
             elif kind_of(self.output) == "csv":
                 open_writer(self.output)
-            if isinstance(self.source, str | Path) and Path(self.source).absolute() == self.output.absolute():
-                raise InvalidRequestError(f"{self.output.name} is the input; write to another file")
+            if isinstance(self.source, str | Path):
+                for written_to in (self.output, self._failed_rows()):
+                    if _is_same(Path(self.source), written_to):
+                        raise InvalidRequestError(f"{written_to.name} is the input; write to another file")
+            if self.output.is_dir():
+                raise InvalidRequestError(f"{self.output.name} is a folder; name a file")
         if self.ledger_dir is None and self.output is None:
             raise InvalidRequestError("without an output, say where the ledger is to be: ledger_dir=...")
         self.folder = Path(self.ledger_dir) if self.ledger_dir is not None else Path(f"{self.output}.job")
@@ -205,17 +214,26 @@ class BulkJob:
             )
 
     def _check_head(self) -> None:
-        """Look at the first row of a file: is the column of the ids there, and can the task use it?"""
+        """Look at the first rows of a file: is the column of the ids there, and can the task use any of them?"""
         if not isinstance(self.source, str | Path):
             return
-        first = next(iter(read_rows(self.source)), None)
-        if first is None or first.error:
+        head = [each for each in itertools.islice(read_rows(self.source), HEAD_ROWS) if not each.error]
+        if not head:
             return
-        if self.id is not None and self.id not in first.row:
+        if self.id is not None and not any(self.id in each.row for each in head):
             raise InvalidRequestError(
-                f"the input has no column {self.id!r} for ids; it has {', '.join(map(str, first.row))}"
+                f"the input has no column {self.id!r} for ids; it has {', '.join(map(str, head[0].row))}"
             )
-        self.task.prepare(first.row)
+        wrong: MultiApiError | None = None
+        for each in head:
+            try:
+                prepared_row(self.task, each.row)
+            except MultiApiError as error:
+                wrong = wrong or error
+            else:
+                return  # one bad row stops nothing: it fails, unsent
+        assert wrong is not None
+        raise wrong
 
     # ------------------------------------------------------------------------------------ running
 
@@ -313,7 +331,8 @@ class BulkJob:
                     if self.mode == "batch":
                         await self._in_batches(owner, worker)
                     else:
-                        await worker.run(self._rows())
+                        async with contextlib.aclosing(self._rows()) as rows:  # what it kept is whole when it is read
+                            await worker.run(rows)
                 owner.stop(worker.stopped)
             finally:
                 owner.close()
@@ -365,11 +384,12 @@ class BulkJob:
         if full is not None:
             owner.money.prices = full.divided(DISCOUNT)
         run = BatchRun(owner, worker, self._plain_client(), batch_rows=self.batch_rows, sleep=self.sleep)
-        freed = await run.run(self._rows())
+        async with contextlib.aclosing(self._rows()) as rows:
+            freed = await run.run(rows)
         owner.money.prices = full
         if freed and not worker.stopped:
-            worker.forget_occurrences()
-            await worker.run(self._rows())
+            async with contextlib.aclosing(self._rows()) as rows:
+                await worker.run(rows)
 
     def _owner(self, ledger: Ledger, money: Money) -> Owner:
         from multiapi.sending.limiter import documented_limiter
@@ -437,7 +457,7 @@ class BulkJob:
             return None
         return PRICE_BOOK.tokens(provider.name, self.task.model, self.unit)
 
-    async def _rows(self) -> AsyncIterator[InputRow]:
+    async def _rows(self) -> AsyncGenerator[InputRow, None]:
         if isinstance(self.source, str | Path):
             for row in read_rows(self.source):
                 yield row
@@ -509,9 +529,15 @@ class BulkJob:
 
     # ------------------------------------------------------------------------------------ results
 
+    def _failed_rows(self) -> Path:
+        """Return the file of the rows that are not done: the output's name without its ending, and `.failed.jsonl`."""
+        assert isinstance(self.output, Path)
+        name = re.sub(r"\.(jsonl|ndjson|parquet|pq)(\.gz)?$", "", self.output.name, flags=re.IGNORECASE)
+        return self.output.with_name(f"{name}.failed.jsonl")
+
     def _write(self, ledger: Ledger) -> None:
         assert isinstance(self.output, Path)
-        failed = self.output.with_name(f"{self.output.name.split('.')[0]}.failed.jsonl")
+        failed = self._failed_rows()
         with open_writer(self.output) as answers, open_writer(failed) as refused:
             wrote_failed = False
             for row, known in self._joined(ledger):
@@ -535,13 +561,20 @@ class BulkJob:
             failed.unlink(missing_ok=True)
 
     def _joined(self, ledger: Ledger) -> Iterator[tuple[InputRow, Row | None]]:
-        """Yield each row of the input with what the ledger knows of it; both come in the order of positions."""
+        """Yield each row of the input with what the ledger knows of it; both come in the order of positions.
+
+        A row that comes twice, with the same id and request, is one row of the ledger and is sent once; both get its answer.
+        """
         known = ledger.rows()
         following = next(known, None)
         for row in self._input():
             while following is not None and following.position < row.position:
                 following = next(known, None)
-            yield row, following if following is not None and following.position == row.position else None
+            if following is not None and following.position == row.position:
+                yield row, following
+            else:
+                identity = None if self.id is None else row.row.get(self.id)
+                yield row, None if identity in (None, "") else ledger.row_with_id(str(identity))
 
     def _columns(self, ledger: Ledger, row: InputRow, known: Row) -> dict[str, Any]:
         payload = ledger.answer(known) if known.state is State.DONE else None
@@ -628,8 +661,8 @@ class BulkJob:
             if row.error or rows > SAMPLE_ROWS:
                 continue
             try:
-                prepared = self.task.prepare(row.row)
-            except InvalidRequestError:
+                prepared = prepared_row(self.task, row.row)
+            except MultiApiError:
                 continue
             sampled += 1
             size += prepared.body_bytes
@@ -659,7 +692,12 @@ class BulkJob:
         shutil.rmtree(self.folder)
 
 
-async def _async(rows: Iterator[InputRow]) -> AsyncIterator[InputRow]:
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, also by a link."""
+    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
+
+
+async def _async(rows: Iterator[InputRow]) -> AsyncGenerator[InputRow, None]:
     for count in itertools.count():
         row = next(rows, None)
         if row is None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from multiapi.bulk.lock import FolderLock
-from multiapi.bulk.segments import KEY_BYTES, DamagedLedgerError, Place, Segments, end_of
+from multiapi.bulk.segments import KEY_BYTES, DamagedLedgerError, Place, Segments, UnwritableLedgerError, end_of
 from multiapi.errors import InvalidRequestError
 
 FORMAT = 1
@@ -118,10 +118,18 @@ _OF_CALL = "call = ? AND state = ? AND state IN (1, 2)"
 _COLUMNS = "key, id, position, state, call, tries, held, spent, charged, error_class, status, code, message, not_before, segment, offset"
 
 
-def key_of(parts: Sequence[Any]) -> bytes:
-    """Return the key of a row: a hash over provider, method, path, body and id, in one written form."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_hashed)
+def key_of(parts: Sequence[Any], *, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Return the key of a row: a hash over provider, method, path, body and id, in one written form.
+
+    `default` makes something that can be written of a value that JSON cannot hold; without it, only bytes may be among them.
+    """
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default or _hashed)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+
+
+def _stored(text: str) -> str:
+    """Text as SQLite takes it: lone surrogates are escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _hashed(value: Any) -> Any:
@@ -173,6 +181,7 @@ class Ledger:
         self._lock: FolderLock | None = None
         self.segments = Segments(self.folder / "answers", durable=durable == "power")
         self._changed = False
+        self._unwritable: UnwritableLedgerError | None = None
         if not read_only:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(self.folder)
@@ -183,6 +192,9 @@ class Ledger:
             self.run = 0 if read_only else self._begin_run()
             self.counts = self._count()
             self.spent, self.held = self._sums()
+        except sqlite3.DatabaseError as error:
+            self._unlock()
+            raise DamagedLedgerError(f"{self.folder / 'ledger.sqlite'} cannot be read: {error}") from None
         except BaseException:
             self._unlock()
             raise
@@ -264,11 +276,12 @@ class Ledger:
     def close(self) -> None:
         """Commit, and give the folder back."""
         try:
-            if not self.read_only:
+            if not self.read_only and self._unwritable is None:
                 self.commit()
                 self.segments.close()
-            self._db.close()
         finally:
+            self.segments.discard()
+            self._db.close()
             self._unlock()
 
     def _unlock(self) -> None:
@@ -278,23 +291,41 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, sqlite3.Error) and self._unwritable is None:
+            self._unwritable = self.unwritable(error)
+            self.close()
+            raise self._unwritable from error
         self.close()
 
     # ------------------------------------------------------------------------------------ one turn of the loop
 
     def _begin(self) -> None:
+        if self._unwritable is not None:
+            raise self._unwritable
         if not self._changed:
             self._db.execute("BEGIN IMMEDIATE")
             self._changed = True
 
     def commit(self) -> None:
         """Make safe what was done since the last commit: first the answers, then what is said of them."""
+        if self._unwritable is not None:
+            raise self._unwritable
         if not self._changed:
             return
-        self.segments.flush()
-        self._db.execute("COMMIT")
+        try:
+            self.segments.flush()
+            self._db.execute("COMMIT")
+        except (OSError, sqlite3.Error) as error:
+            self._unwritable = self.unwritable(error)
+            raise self._unwritable from error
         self._changed = False
+
+    def unwritable(self, error: Exception) -> UnwritableLedgerError:
+        """Return the error for what the disk or SQLite said."""
+        return UnwritableLedgerError(
+            f"the ledger in {self.folder} cannot be written: {error}; see to it that the disk has room, and start the same job again"
+        )
 
     def claim(self, worker: str, claims: Sequence[Claim]) -> list[Verdict]:
         """Claim rows that are free; the others keep the state that they have. Reservations are checked by the caller."""
@@ -317,7 +348,7 @@ class Ledger:
                 "VALUES (?, ?, ?, ?, ?, 0, ?, 0, '', '', '', 0, ?, ?) ON CONFLICT(key) DO UPDATE SET id = excluded.id, "
                 "position = excluded.position, state = excluded.state, call = excluded.call, held = excluded.held, "
                 "changed = excluded.changed, run = excluded.run",
-                (each.key, each.id, each.position, State.CLAIMED, call, each.bound, now, self.run),
+                (each.key, _stored(each.id), each.position, State.CLAIMED, call, each.bound, now, self.run),
             )
             self._move(None if found is None else State.FREE, State.CLAIMED)
             self.held += each.bound
@@ -448,8 +479,8 @@ class Ledger:
                     charged,
                     each.error_class,
                     each.status,
-                    each.code[:MESSAGE_CHARS],
-                    each.message[:MESSAGE_CHARS],
+                    _stored(each.code[:MESSAGE_CHARS]),
+                    _stored(each.message[:MESSAGE_CHARS]),
                     place.segment if place else None,
                     place.offset if place else None,
                     now,
@@ -481,12 +512,12 @@ class Ledger:
             "not_before, changed, run) VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, 0, ?, ?)",
             (
                 claim.key,
-                claim.id,
+                _stored(claim.id),
                 claim.position,
                 state,
                 error_class,
                 code,
-                message[:MESSAGE_CHARS],
+                _stored(message[:MESSAGE_CHARS]),
                 self._clock(),
                 self.run,
             ),
@@ -599,9 +630,18 @@ class Ledger:
     def key_with_id(self, identity: str) -> bytes | None:
         """Return the key that a row of this run with this id has."""
         found = self._db.execute(
-            "SELECT key FROM row WHERE id = ? AND run = ? LIMIT 1", (identity, self.run)
+            "SELECT key FROM row WHERE id = ? AND run = ? LIMIT 1", (_stored(identity), self.run)
         ).fetchone()
         return None if found is None else bytes(found[0])
+
+    def row_with_id(self, identity: str) -> Row | None:
+        """Return the row of the latest run's input that has this id; rather the one that was sent."""
+        run = self.run or int(self.fact("run") or 0)
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM row WHERE id = ? AND run = ? ORDER BY call = 0 LIMIT 1",  # noqa: S608
+            (_stored(identity), run),
+        ).fetchone()
+        return None if found is None else _row(found)
 
     def call_of(self, call: int) -> tuple[str, float, float | None]:
         """Return own id, begin and time of sending of a call."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,33 +44,39 @@ class FolderLock:
             FolderInUseError: Another job has it; the message names process and machine.
         """
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "start": time.time(), "began": _began(os.getpid())}
-        for _ in range(3):
-            try:
-                handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            except FileExistsError:
-                self._look(take_over=take_over)
-                continue
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(facts, file)
-            self._held = True
-            return
-        raise FolderInUseError(f"the lock {self._path} changes hands; start the job again", pid=0, host="")
+        beside = self._path.with_name(f".lock.{secrets.token_hex(6)}.part")
+        try:
+            beside.write_text(json.dumps(facts), encoding="utf-8")
+            with _one_at_a_time(self._path.parent):
+                if self._path.exists():
+                    self._look(take_over=take_over)
+                self._path.unlink(missing_ok=True)
+                try:
+                    os.link(beside, self._path)  # whole, or not there
+                except FileExistsError:
+                    raise FolderInUseError(
+                        f"the lock {self._path} changes hands; start the job again", pid=0, host=""
+                    ) from None
+                except OSError:  # a file system without links
+                    beside.replace(self._path)
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+        self._held = True
 
     def _look(self, *, take_over: bool) -> None:
-        """Remove a lock that nobody holds, or say who holds it."""
+        """Say who holds the lock, if somebody may. One that was not written to its end is held by nobody."""
         holder = self.holder()
         pid, host = holder.get("pid"), str(holder.get("host", "an unknown machine"))
         here = host == socket.gethostname()
-        alive = not here or not isinstance(pid, int) or _lives(pid, holder.get("began"))
-        if alive and not take_over:
+        alive = _lives(pid, holder.get("began")) if here and isinstance(pid, int) else bool(holder) and not take_over
+        if alive:
             hint = "" if here else "; pass take_over=True if that machine is gone"
             raise FolderInUseError(
                 f"{self._path.parent} is in use by process {pid} on {host}{hint}",
                 pid=pid if isinstance(pid, int) else 0,
                 host=host,
             )
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
 
     def holder(self) -> dict[str, Any]:
         """Return who holds the lock, as far as the file says it."""
@@ -82,8 +90,26 @@ class FolderLock:
         """Give the lock back, if this object holds it."""
         if self._held:
             self._held = False
+            if self.holder().get("pid") != os.getpid():
+                return  # somebody took it over
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process at a time look at a lock and take it, so that two never take over the same one."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _began(pid: int) -> str | None:

@@ -145,9 +145,27 @@ class Owner:
         self._workers: dict[str, float] = {}
         self._calls: dict[int, str] = {}
         self._over_budget = 0
+        self._positions: dict[bytes, int | dict[int, int]] = {}
         self._waiting: asyncio.Future[None] | None = None
 
     # ------------------------------------------------------------------------------------ asked by workers
+
+    async def occurrences(self, worker: str, rows: Sequence[tuple[bytes, int]]) -> list[int]:
+        """Return, for rows without an id (key, position), how many equal ones came before, over all workers.
+
+        A position that is asked for again, since its worker died, keeps its number.
+        """
+        self.seen(worker)
+        found = []
+        for key, position in rows:
+            known = self._positions.setdefault(key, position)
+            if known == position:
+                found.append(0)
+                continue
+            if isinstance(known, int):
+                known = self._positions[key] = {known: 0}
+            found.append(known.setdefault(position, len(known)))
+        return found
 
     async def look_up(self, worker: str, rows: Sequence[tuple[bytes, str, int]]) -> list[bool]:
         """Return which rows (key, id, position) may be sent; the others keep the state that the ledger has.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import time
@@ -30,6 +31,7 @@ FED_ROWS = 256
 BEAT_S = 0.5
 OWNER_ANSWERS_IN_S = 2.0
 DEFAULT_WORKERS = 2
+OWNER_GONE = "owner gone"
 
 
 def ray_module() -> Any:
@@ -78,18 +80,23 @@ class OwnerActor:
         limiter = documented_limiter(plan.task.provider, hash(plan.base_url))
         self._owner = Owner(self.ledger, plan.money, limiter=limiter)
         self._rows = read_rows(plan.source)
-        self._fed = 0
+        self._reads_again = False
 
     async def feed(self, worker: str) -> list[InputRow]:
-        """Return the next rows of the input; none at its end."""
+        """Return the next rows of the input; none at its end.
+
+        After a worker's death the input is read once more: what it was given and had not sent is free in the ledger, all else is found there.
+        """
         self._owner.seen(worker)
-        rows = []
-        for row in self._rows:
-            rows.append(row)
-            if len(rows) == FED_ROWS:
-                break
-        self._fed += len(rows)
+        rows = list(itertools.islice(self._rows, FED_ROWS))
+        if not rows and self._reads_again:
+            self._reads_again = False
+            self._rows = read_rows(self._plan.source)
+            rows = list(itertools.islice(self._rows, FED_ROWS))
         return rows
+
+    async def occurrences(self, worker: str, rows: Sequence[tuple[bytes, int]]) -> list[int]:
+        return await self._owner.occurrences(worker, rows)
 
     async def look_up(self, worker: str, rows: Sequence[tuple[bytes, str, int]]) -> list[bool]:
         return await self._owner.look_up(worker, rows)
@@ -127,6 +134,7 @@ class OwnerActor:
     async def gone(self, worker: str) -> None:
         """Take what a dead worker had."""
         self._owner.gone(worker)
+        self._reads_again = True
         await self._owner.saved()
 
     async def stop(self, why: str) -> None:
@@ -148,6 +156,9 @@ class RemoteBooks:
     def __init__(self, actor: Any, name: str) -> None:
         self._actor = actor
         self._name = name
+
+    async def occurrences(self, worker: str, rows: Sequence[tuple[bytes, int]]) -> list[int]:
+        return list(await self._actor.occurrences.remote(worker, rows))
 
     async def look_up(self, worker: str, rows: Sequence[tuple[bytes, str, int]]) -> list[bool]:
         return list(await self._actor.look_up.remote(worker, rows))
@@ -245,7 +256,7 @@ class WorkerActor:
             try:
                 why = await asyncio.wait_for(self._owner.beat.remote(self._name), OWNER_ANSWERS_IN_S)
             except Exception:
-                worker.stop("owner gone")
+                worker.stop(OWNER_GONE)
                 return
             if why:
                 worker.stop(why)
@@ -273,22 +284,37 @@ def run_on_ray(plan: Plan, workers: int) -> Report:
             ended, _ = ray.wait(list(working), num_returns=1)
             for each in ended:
                 actor = working.pop(each)
-                try:
-                    ray.get(each)
-                except ray.exceptions.RayActorError:  # its process died: what it had goes back
-                    ray.get(owner.gone.remote(names[actor]))
-                    if not _is_over(ray, owner):
-                        again = make.remote(plan, owner, f"{names[actor]}-again")
-                        names[again] = ray.get(again.name.remote())
-                        working[again.work.remote()] = again
+                if not _is_lost(ray, each):
+                    continue
+                ray.get(owner.gone.remote(names[actor]))  # what it had goes back
+                if not _is_over(ray, owner):
+                    again = make.remote(plan, owner, f"worker-{len(names)}")
+                    names[again] = ray.get(again.name.remote())
+                    working[again.work.remote()] = again
+        report: Report
+        report, _ = ray.get(owner.finish.remote())
     except KeyboardInterrupt:
         ray.get(owner.stop.remote("interrupted"))
         ray.wait(list(working), num_returns=len(working), timeout=60)
-    report: Report
-    report, _ = ray.get(owner.finish.remote())
-    for actor in [*names, owner]:
-        ray.kill(actor)
+        report, _ = ray.get(owner.finish.remote())
+    except BaseException:
+        with contextlib.suppress(Exception):  # what went wrong first is told
+            ray.get(owner.stop.remote("error"))
+            ray.wait(list(working), num_returns=len(working), timeout=60)
+            ray.get(owner.finish.remote(), timeout=60)
+        raise
+    finally:
+        for actor in [*names, owner]:
+            ray.kill(actor)
     return report
+
+
+def _is_lost(ray: Any, work: Any) -> bool:
+    """Whether a worker ended before its rows did: its process died, or it missed the owner, who is there."""
+    try:
+        return bool(ray.get(work) == OWNER_GONE)
+    except ray.exceptions.RayActorError:
+        return True
 
 
 def _is_over(ray: Any, owner: Any) -> bool:

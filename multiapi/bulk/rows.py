@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import secrets
+import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 from multiapi._package import install
-from multiapi.errors import InvalidRequestError, MultiApiError
+from multiapi.errors import InvalidRequestError, MultiApiError, printable
 
 MAX_LINE_CHARS = 100_000_000
 PARQUET_ROWS = 10_000
@@ -71,8 +72,36 @@ def read_file(path: Path) -> Iterator[InputRow]:
         raise InvalidRequestError(f"the file of rows {path.name!r} does not exist")
     kind = kind_of(path)
     if kind == "parquet":
-        return _parquet_rows(path)
-    return _jsonl_rows(path) if kind == "jsonl" else _csv_rows(path)
+        return _as_far_as_possible(path, _parquet_rows(path), (OSError, *_arrow_errors()))
+    rows = _jsonl_rows(path) if kind == "jsonl" else _csv_rows(path)
+    return _as_far_as_possible(path, rows, (OSError, EOFError, zlib.error, csv.Error))
+
+
+def _arrow_errors() -> tuple[type[Exception], ...]:
+    pyarrow()
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    return (pa.ArrowException,)
+
+
+def _as_far_as_possible(
+    path: Path, rows: Iterator[InputRow], errors: tuple[type[Exception], ...]
+) -> Iterator[InputRow]:
+    """Yield the rows of a file; where it is damaged, one row says so, and nothing follows.
+
+    Raises:
+        InvalidRequestError: Nothing of it can be read.
+    """
+    position = 0
+    try:
+        for row in rows:
+            yield row
+            position = row.position + 1
+    except errors as error:
+        why = printable(str(error), 200)
+        if position == 0:
+            raise InvalidRequestError(f"the file of rows {path.name!r} cannot be read: {why}") from None
+        yield InputRow(position, {}, f"the file cannot be read behind row {position}: {why}")
 
 
 def _text(path: Path) -> IO[str]:
@@ -100,6 +129,7 @@ def _jsonl_rows(path: Path) -> Iterator[InputRow]:
 
 
 def _csv_rows(path: Path) -> Iterator[InputRow]:
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_CHARS))
     with _text(path) as file:
         for position, row in enumerate(csv.DictReader(file)):
             if None in row or None in row.values():
@@ -134,6 +164,8 @@ async def aread_rows(source: AsyncIterable[Mapping[str, Any]]) -> AsyncIterator[
 
 def _checked(position: int, row: Any) -> InputRow:
     if isinstance(row, Mapping):
+        if not all(isinstance(name, str) for name in row):
+            return InputRow(position, {}, f"row {position + 1} has a column whose name is not text")
         return InputRow(position, row)
     return InputRow(position, {}, f"row {position + 1} is not a mapping but {type(row).__name__}")
 

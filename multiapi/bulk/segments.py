@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import struct
@@ -24,6 +25,10 @@ MAX_RECORD_BYTES = 1_000_000_000
 
 class DamagedLedgerError(MultiApiError):
     """A ledger or a segment of answers cannot be read."""
+
+
+class UnwritableLedgerError(MultiApiError):
+    """A ledger cannot be written, as on a full disk. What had left is unknown at the next start, what had not is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,13 @@ class Segments:
             self.flush()
             self._file.close()
             self._file = None
+
+    def discard(self) -> None:
+        """Close the open segment after a failure; what could not be written is cut off when the ledger is opened again."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):
+                file.close()
 
     def read(self, place: Place) -> bytes:
         """Return the bytes of one record.

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from multiapi.bulk.json_form import from_dict, to_dict
-from multiapi.errors import InvalidRequestError, printable
+from multiapi.errors import InvalidRequestError, MultiApiError, printable
+from multiapi.http.json import dump_json
 from multiapi.provider import Provider
 from multiapi.providers import find_provider, split_model
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, ResponseFormat, Tool
@@ -77,12 +76,30 @@ class Task(ABC):
         return {"task": self.operation, "model": self.model}
 
 
+def prepared_row(task: Task, row: Mapping[str, Any]) -> Prepared:
+    """Make the request of a row; whatever goes wrong with it is an error of that row and ends no job.
+
+    Raises:
+        MultiApiError: The row cannot become a request.
+    """
+    try:
+        return task.prepare(row)
+    except MultiApiError:
+        raise
+    except Exception as error:
+        raise InvalidRequestError(
+            f"the row cannot become a request: {type(error).__name__}: {printable(str(error), 300)}"
+        ) from error
+
+
 class _Fields(string.Formatter):
     """`str.format` over a row, without access to attributes or items."""
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
         if field_name not in kwargs:
             raise InvalidRequestError(f"the row has no field {printable(field_name, 80)!r}; it has {_named(kwargs)}")
+        if kwargs[field_name] is None:
+            raise InvalidRequestError(f"the row's field {printable(field_name, 80)!r} is null")
         return kwargs[field_name], field_name
 
 
@@ -220,7 +237,7 @@ def _response_format(schema: Any) -> ResponseFormat | None:
 def prepared_chat(request: ChatRequest) -> Prepared:
     """Return a chat with what is known of its size."""
     identity = to_dict(replace(request, headers={}))
-    size = len(orjson.dumps(identity, default=str, option=orjson.OPT_NON_STR_KEYS))
+    size = len(dump_json(identity, str))
     return Prepared(
         request=request,
         identity=identity,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from multiapi.bulk.ledger import Outcome, State, key_of
 from multiapi.bulk.owner import Answer, Ended, Wanted
 from multiapi.bulk.rows import InputRow
-from multiapi.bulk.tasks import MAX_TEXT_CHARS, Answered, Prepared, Task
+from multiapi.bulk.tasks import MAX_TEXT_CHARS, Answered, Prepared, Task, prepared_row
 from multiapi.bulk.window import Window
 from multiapi.errors import (
     ConnectionFailedError,
@@ -37,6 +37,9 @@ _VECTOR = b"\x00VEC"
 
 class Books(Protocol):
     """What a worker asks the owner of the ledger; see `multiapi.bulk.owner.Owner`."""
+
+    async def occurrences(self, worker: str, rows: Sequence[tuple[bytes, int]]) -> list[int]:
+        """Return how many equal rows came before each, for rows without an id."""
 
     async def look_up(self, worker: str, rows: Sequence[tuple[bytes, str, int]]) -> list[bool]:
         """Return which rows may be sent."""
@@ -181,7 +184,6 @@ class Worker:
         self.stopped = ""
         self._client = make_client(MarkingLimiter(self))
         self._running: dict[asyncio.Task[None], Call] = {}
-        self._occurrences: dict[bytes, int] = {}
         self._alone = False
         self._on_change = on_change or (lambda: None)
         self._sleep = sleep or waiting().asleep
@@ -216,10 +218,6 @@ class Worker:
     async def close(self) -> None:
         """Close the idle connections of this event loop, which is about to end."""
         await self._client.aclose()
-
-    def forget_occurrences(self) -> None:
-        """Count equal rows from the beginning, to read the same input again."""
-        self._occurrences.clear()
 
     def stop(self, why: str = "interrupted") -> None:
         """Claim nothing more; what is under way is waited for."""
@@ -269,26 +267,43 @@ class Worker:
 
     async def _looked_up(self, chunk: Sequence[InputRow]) -> list[tuple[Wanted, Prepared]]:
         """Return the rows of a chunk that may be sent; the others keep the state that the ledger has, or get one unsent."""
-        made: list[tuple[Wanted, Prepared]] = []
+        ready: list[tuple[bytes, str, int, Prepared]] = []
         failed: list[tuple[bytes, str, int, str, str]] = []
         for each in chunk:
             self.rows_read += 1
             identity = self._id_of(each)
             try:
                 prepared = self._prepared(each, identity)
+                key = self.key_of(prepared, identity)
             except MultiApiError as error:
                 key = key_of(
-                    ["unsent", self.task.provider.name, identity, each.position if not identity else 0, each.row]
+                    ["unsent", self.task.provider.name, identity, each.position if not identity else 0, each.row],
+                    default=str,  # a row may hold dates and anything else; this one is not sent
                 )
                 failed.append((key, identity, each.position, type(error).__name__, printable(str(error), 500)))
                 continue
-            key = self.key_of(prepared, identity)
-            wanted = Wanted(key, identity, each.position, prepared.body_bytes, prepared.messages, prepared.max_tokens)
-            made.append((wanted, prepared))
+            ready.append((key, identity, each.position, prepared))
         if failed:
             await self.books.fail_unsent(self.name, failed)
-        if not made:
+        if not ready:
             return []
+        counts = [0] * len(ready)
+        if self.id_column is None:
+            counts = await self.books.occurrences(self.name, [(key, position) for key, _, position, _ in ready])
+        made = [
+            (
+                Wanted(
+                    key if count == 0 else self.key_of(prepared, identity, count),
+                    identity,
+                    position,
+                    prepared.body_bytes,
+                    prepared.messages,
+                    prepared.max_tokens,
+                ),
+                prepared,
+            )
+            for (key, identity, position, prepared), count in zip(ready, counts, strict=True)
+        ]
         sendable = await self.books.look_up(self.name, [(wanted.key, wanted.id, wanted.position) for wanted, _ in made])
         return [row for row, free in zip(made, sendable, strict=True) if free]
 
@@ -297,21 +312,19 @@ class Worker:
             raise InvalidRequestError(row.error)
         if self.id_column is not None and identity == "":
             raise InvalidRequestError(f"the row has no id: column {self.id_column!r} is missing or empty")
-        return self.task.prepare(row.row)
+        return prepared_row(self.task, row.row)
 
     def _id_of(self, row: InputRow) -> str:
         value = row.row.get(self.id_column) if self.id_column is not None else None
         return "" if value is None else str(value)
 
-    def key_of(self, prepared: Prepared, identity: str) -> bytes:
-        """Return the key of a row that is ready to be sent."""
-        parts = [self.task.provider.name, self.task.operation, prepared.identity, identity]
-        key = key_of(parts)
-        if self.id_column is not None or identity:
-            return key
-        count = self._occurrences.get(key, 0)
-        self._occurrences[key] = count + 1
-        return key if count == 0 else key_of([*parts, count])
+    def key_of(self, prepared: Prepared, identity: str, *occurrence: int) -> bytes:
+        """Return the key of a row that is ready to be sent; without an id, equal rows have the same one."""
+        parts = [self.task.provider.name, self.task.operation, prepared.identity, identity, *occurrence]
+        try:
+            return key_of(parts)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequestError(f"the row cannot be identified: {printable(str(error), 300)}") from None
 
     async def _start(self, ready: deque[tuple[Wanted, Prepared]]) -> None:
         """Claim and start rows while there is room in the window."""

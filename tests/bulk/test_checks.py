@@ -43,7 +43,10 @@ CHECKS: dict[int, tuple[str, ...]] = {
         "test_reconcile.test_the_log_decides_what_it_can",
         "test_reconcile.test_a_charged_answer_that_was_lost_is_booked_from_the_simulators_log",
     ),
-    5: ("test_ray.test_nothing_is_asked_for_after_the_drivers_death",),
+    5: (
+        "test_ray.test_nothing_is_asked_for_after_the_drivers_death",
+        "test_ray.test_the_rows_of_workers_that_die_are_neither_lost_nor_paid_for_twice",
+    ),
     6: (
         "test_acceptance.test_the_documented_calls_at_once_are_kept",
         "test_wrapped_processes.test_processes_share_one_limit_budget_and_ledger",

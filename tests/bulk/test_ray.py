@@ -48,11 +48,13 @@ def server() -> Iterator[Counting]:
     yield from serving(faults=False)
 
 
-def start(folder: Path, server: Counting, count: int, engine: str = "ray") -> subprocess.Popen[str]:
+def start(
+    folder: Path, server: Counting, count: int, engine: str = "ray", program: str = PROGRAM
+) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RAY_USAGE_STATS_ENABLED": "0"}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), str(server.server_address[1]), str(count), engine],
+        [sys.executable, "-c", program, str(folder), str(server.server_address[1]), str(count), engine],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -99,10 +101,46 @@ def test_nothing_is_asked_for_after_the_drivers_death(tmp_path: Path, server: Co
     assert found["unknown"] <= 2 * 16
 
 
+EQUAL = PROGRAM.replace('f"text {number}"}', 'f"text {number // 2}"}').replace('id="n",', "")
+"""Each text twice, and no ids: equal rows are told apart by how often they came, over all workers."""
+
+
+def actors(session: int) -> list[int]:
+    """The processes of the workers of a driver."""
+    found = []
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit():
+            try:
+                name, its = (each / "cmdline").read_text(errors="replace"), os.getsid(int(each.name))
+            except OSError:
+                continue
+            if name.startswith("ray::WorkerActor") and its == session:
+                found.append(int(each.name))
+    return sorted(found)
+
+
+@with_ray
+@pytest.mark.slow
+def test_the_rows_of_workers_that_die_are_neither_lost_nor_paid_for_twice(tmp_path: Path, server: Counting) -> None:
+    rows = 2000
+    process = start(tmp_path / "job", server, rows, program=EQUAL)
+    for goal in (200, 500, 900):
+        while server.requests < goal:  # waits for the server's count, not for a time
+            assert process.poll() is None, process.communicate()[1][-2000:]
+            time.sleep(0.005)
+        os.kill(actors(process.pid)[0], signal.SIGKILL)
+    said, wrong = process.communicate()
+    assert f"of {rows} rows done" in said, wrong[-2000:]
+    assert max(server.answered.values()) <= 2, "a row was answered, and so charged, twice"
+    found = Counter(states(tmp_path / "job").values())
+    assert sum(found.values()) == found["done"] + found["unknown"] == rows
+    assert found["unknown"] <= 3 * 16
+
+
 @pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
 def test_without_ray_the_error_names_the_extra(tmp_path: Path) -> None:
     job = BulkJob([{"text": "x"}], tmp_path / "out.jsonl", Chat("aimlapi:m", prompt="{text}"))
-    with pytest.raises(MissingExtraError, match="extra 'ray'"):
+    with pytest.raises(MissingExtraError, match=r"multiapi\[ray\]"):
         job.run(engine="ray")
 
 

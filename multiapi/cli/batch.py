@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -182,7 +183,8 @@ def _progress(progress: BulkProgress) -> None:
         f"{progress.done} done, {progress.failed} failed, {progress.unknown} unknown; {progress.under_way} of {progress.window} at once; "
         f"{progress.rows_per_s:.0f} rows/s; {written(progress.spent, progress.unit)}"
     )
-    sys.stderr.write(f"\r\x1b[K{line}")
+    columns = shutil.get_terminal_size().columns
+    sys.stderr.write(f"\r\x1b[K{line[: columns - 1]}")  # one that wrapped would not be written over
     sys.stderr.flush()
 
 

@@ -98,7 +98,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path, monkeypatch: 
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match="extra 'bulk'"):
+    with pytest.raises(MissingExtraError, match=r"multiapi\[bulk\]"):
         rows_module.pyarrow()
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from multiapi.bulk import BulkProgress
 from multiapi.bulk.vendor_batches import BatchRun
 from multiapi.simulator import Simulator
 from tests.cli.conftest import RunCli
+
+batch_module = import_module("multiapi.cli.batch")
 
 
 @pytest.fixture
@@ -99,6 +105,22 @@ def test_the_providers_own_batches_can_be_cancelled(
     assert ran.code == 0, ran.err
     assert len({*ran.json["cancelled"], *ran.json["ended"]}) == 2
     assert sum("cancel" in entry.path for entry in served.log) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
+@pytest.mark.parametrize("columns", [20, 40, 200])
+def test_progress_stays_on_one_line_of_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    facts = {"done": 10**6, "failed": 3, "unknown": 2, "read": 5, "under_way": 2, "window": 64, "refused": 0}
+    spent = Decimal("12.345678901")
+    batch_module._progress(BulkProgress(**facts, spent=spent, unit="USD", seconds=1.0, rows_per_s=99.0))
+    said = capsys.readouterr().err
+    assert said.startswith("\r\x1b[K1000000 done")
+    assert len(said.removeprefix("\r\x1b[K")) < columns
+    assert "\n" not in said
 
 
 async def interrupted(self: BatchRun) -> int:

@@ -83,6 +83,26 @@ def test_a_job_that_takes_too_long(cli: RunCli, served: Simulator, at_once: list
     )
 
 
+@pytest.mark.parametrize("how", ["new", "--job"])
+@pytest.mark.parametrize("seconds", [3.0, 0.5, 45.0])
+def test_questions_about_a_job_come_as_often_as_is_said(
+    cli: RunCli, served: Simulator, at_once: list[float], seconds: float, how: str
+) -> None:
+    served.faults.add("job=stuck", vendor="binobox")
+    wanted = ["a cat"]
+    if how == "--job":
+        wanted = ["--job", cli("video", "-p", "binobox", "a cat", "--no-wait").out.strip()]
+    at_once.clear()
+    usual = cli("video", "-p", "binobox", *wanted, "--wait", "200")
+    grows = list(at_once)
+    assert grows != sorted(grows)[:1] * len(grows)
+    at_once.clear()
+    ran = cli("video", "-p", "binobox", *wanted, "--wait", "200", "--poll-every", str(seconds))
+    assert (usual.code, ran.code) == (10, 10)
+    assert set(at_once[:-1]) == {seconds}  # the last wait ends with the time that was given
+    assert len(at_once) == pytest.approx(200 / seconds, abs=2)
+
+
 @pytest.mark.parametrize("options", [["--json"], ["-o", "two  words.mp4", "--force", "--timeout", "20", "--quiet"], []])
 @pytest.mark.parametrize("started", ["--no-wait", "too late"])
 def test_printed_commands_work_as_they_are_printed(

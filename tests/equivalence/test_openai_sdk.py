@@ -72,9 +72,6 @@ ARGUMENTS: dict[str, Any] = {
 
 JSON_WORDS = [{"role": "user", "content": "x\n\nAnswer with only one JSON object and no other text."}]
 OTHERWISE: dict[tuple[Any, str, str], dict[str, Any] | type[Exception]] = {
-    # LangChain's name for `max_tokens`, which goes out under the name that the provider takes.
-    (ChatMultiApi, "max_completion_tokens", "constructor"): {"max_tokens": 5},
-    (ChatMultiApi, "max_completion_tokens", "call"): {"max_tokens": 5},
     # Of LangChain's tracing, in every model; `extra_body` sends it.
     (ChatMultiApi, "metadata", "constructor"): {},
     (ChatMultiApi, "metadata", "call"): TypeError,

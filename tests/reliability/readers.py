@@ -29,6 +29,7 @@ from multiapi.http.json import parse_partial
 from multiapi.negotiation import call_reader, prompted_tools, stop_words, surroundings
 from multiapi.negotiation import json_answers as structured
 from multiapi.negotiation import thoughts as thinking
+from multiapi.providers.aimlapi.media import speech_decoder
 from multiapi.sending import bodies as body_reader
 from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse, ResponseFormat, Tool
 from multiapi.types.limits import Limits
@@ -297,6 +298,9 @@ BYTE_READERS: dict[str, Feed] = {
     "multiapi.http.json.parse_answer": _bytes(http_json.parse_answer),
     "multiapi.http.exchange.excerpt": _bytes(exchange.excerpt),
     "multiapi.http.sse.SseDecoder": _fed(sse.SseDecoder, end="close"),
+    "multiapi.formats.streamed_sound.SoundStream": _fed(
+        lambda: speech_decoder(HttpResponse(200, {"content-type": "audio/mpeg"}), MANY), end="close"
+    ),
     "multiapi.formats.stream.ChatStream": _fed(
         lambda: openai_answers.chat_stream_decoder(HEAD, MANY, provider="acme"), end="close"
     ),

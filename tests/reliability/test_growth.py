@@ -239,6 +239,7 @@ NO_READERS = {
     "multiapi.formats.stream.all_calls": "joins two lists",
     "multiapi.formats.stream.whole_answer": "takes an answer apart that is read",
     "multiapi.negotiation.json_answers.demands_fields": "looks at the caller's schema",
+    "multiapi.negotiation.json_answers.why_no_json": "quotes the beginning of a text",
     "multiapi.negotiation.json_answers.Steps": "counts",
     "multiapi.formats.tool_calls.says_something": "looks at one call",
     "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",

@@ -1,6 +1,13 @@
-"""Settings of the documentation site; `make docs` builds it into `site/`."""
+"""Settings of the documentation site; `make docs` builds it into `site/`.
 
+Beside the pages it holds `llms.txt` (what there is, for machines), the Markdown of every page under its own name, and, where the address of the
+site is known (`DOCS_URL`, or Read the Docs' own variable), `sitemap.xml`.
+"""
+
+import os
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 # Before autodoc loads anything: it loads modules as type checkers see them, which these do not survive.
@@ -10,6 +17,10 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 
 from multiapi import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+MACHINES = runpy.run_path(str(ROOT / "docs" / "machines.py"))
+REPOSITORY = runpy.run_path(str(ROOT / "hatch_build.py"))["repository"](ROOT)
 
 project = "multiapi"
 author = "the multiapi authors"
@@ -44,6 +55,7 @@ napoleon_use_ivar = True
 
 # The site
 html_theme = "furo"
+html_baseurl = os.environ.get("DOCS_URL") or os.environ.get("READTHEDOCS_CANONICAL_URL") or ""
 html_title = f"multiapi {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -64,6 +76,8 @@ html_theme_options = {
         "color-brand-content": "#5fd0c5",
     },
 }
+if REPOSITORY:
+    html_theme_options |= {"source_repository": REPOSITORY, "source_branch": "main", "source_directory": "docs/"}
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = "div:not(.highlight-output) > div.highlight > pre"
 
@@ -120,8 +134,15 @@ def no_fields_of_tuples(
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def for_machines(app: Sphinx, failed: Exception | None) -> None:
+    """Write what machines read."""
+    if not failed and app.builder.format == "html":
+        MACHINES["write"](Path(app.srcdir), Path(app.outdir), html_baseurl)
+
+
 def setup(app: Sphinx) -> None:
     """Registered by Sphinx."""
+    app.connect("build-finished", for_machines)
     app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-skip-member", no_fields_of_tuples)
     app.connect("autodoc-process-docstring", to_rst, priority=400)

@@ -6,18 +6,23 @@ arguments if it has any. A test fails where a page does not hold what the code s
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import runpy
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import BaseModel
 
-from multiapi import PROVIDERS, ChatRequest, Client, Message, Price, errors
+from llamaindex_multiapi import SpendingHandler
+from multiapi import PROVIDERS, ChatRequest, Client, EmbedRequest, Message, Price, errors
 from multiapi.agent_tools import TOOLS
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
@@ -39,7 +44,7 @@ CAPABILITIES = {
     "structured_output": "JSON by schema",
     "json_mode": "JSON mode",
     "reasoning": "Reasoning text",
-    "vision": "Pictures in",
+    "vision": "Images in",
     "documents": "Documents in",
     "audio_in": "Audio in",
     "video_in": "Video in",
@@ -55,7 +60,7 @@ CAPABILITIES = {
     "video": "Video",
     "3d": "3D models",
     "ocr": "OCR",
-    "vision_features": "Picture features (OFR)",
+    "vision_features": "Image features (OFR)",
     "moderation": "Moderation",
     "web_search": "Web search in chat",
     "search_engine": "Search engine",
@@ -93,19 +98,19 @@ SECTIONS = {
     "video_in": "guides/multimodal_input.md#without-a-framework",
     "audio_out": "vendors/aimlapi.md#sound-in-answers",
     "embeddings": "start/client.md#embeddings",
-    "image": "guides/media.md#pictures",
-    "image_edit": "guides/media.md#pictures",
+    "image": "guides/media.md#images",
+    "image_edit": "guides/media.md#images",
     "speech": "guides/media.md#speech-and-transcripts",
     "transcription": "guides/media.md#speech-and-transcripts",
-    "transcription_jobs": "guides/media.md#films-and-other-jobs",
+    "transcription_jobs": "guides/media.md#video-and-other-long-running-jobs",
     "music": "guides/media.md#music",
-    "music_jobs": "guides/media.md#films-and-other-jobs",
-    "video": "guides/media.md#films-and-other-jobs",
+    "music_jobs": "guides/media.md#video-and-other-long-running-jobs",
+    "video": "guides/media.md#video-and-other-long-running-jobs",
     "3d": "guides/media.md#documents-and-3d",
     "ocr": "guides/media.md#documents-and-3d",
     "web_search": "vendors/aimlapi.md#web-search",
     "batches": "guides/account.md#batches",
-    "jobs": "guides/media.md#films-and-other-jobs",
+    "jobs": "guides/media.md#video-and-other-long-running-jobs",
     "models": "guides/account.md#models-and-prices",
     "model": "guides/account.md#models-and-prices",
     "metrics": "guides/account.md#balance-and-usage",
@@ -188,6 +193,29 @@ def matrix(folder: str = "vendors") -> str:
     )
 
 
+def summary(folder: str = "vendors") -> str:
+    """The ten rows that people ask for first."""
+    providers = list(PROVIDERS.values())
+    return table(
+        ["", *(f"[{provider.title}]({page(provider, folder)})" for provider in providers)],
+        ([_row(name, folder), *(_cell(provider, name, folder) for provider in providers)] for name in SUMMARY),
+    )
+
+
+SUMMARY = (
+    "chat",
+    "streaming",
+    "tools",
+    "structured_output",
+    "vision",
+    "embeddings",
+    "image",
+    "speech",
+    "video",
+    "balance",
+)
+
+
 def _row(capability: str, folder: str) -> str:
     """The name of a row of the matrix, as a link to the section that shows it."""
     section, title = SECTIONS.get(capability), CAPABILITIES[capability]
@@ -204,7 +232,7 @@ OLD_CALLS = {
     "moderation": "withdrawn.md#guard-models",
     "vision_features": "withdrawn.md#features-of-images",
     "assistants": "assistants.md#the-whole-loop",
-    "files": "account.md#operations-that-a-vendor-no-longer-recommends",
+    "files": "account.md#operations-that-a-provider-no-longer-recommends",
 }
 """Where the guides show how to call what is old or gone."""
 
@@ -228,14 +256,14 @@ def mark(provider: Provider, capability: str) -> str:
     if capability in {"tools", "structured_output"} and status == "none":
         return "prompted"
     if capability == "streaming" and status == "none":
-        return "one piece"
+        return "one chunk"
     return MARKS[status]
 
 
 def names() -> str:
     """What to type for each vendor, and where key and address come from."""
     return table(
-        ["vendor", "`provider=`", "key", "address, if not the documented one"],
+        ["provider", "`provider=`", "key", "base URL override"],
         (
             [provider.title, f"`{provider.name}`", f"`{provider.api_key_env}`", f"`{provider.base_url_env}`"]
             for provider in PROVIDERS.values()
@@ -300,12 +328,12 @@ def details(name: str) -> str:
         ["Address", f"`{provider.base_url}`, or `{provider.base_url_env}`"],
         ["Key", f"`{provider.api_key_env}`, sent as `{header}: {prefix}KEY`"],
         [
-            "Statuses that are repeated",
+            "Statuses retried",
             ", ".join([*_rate_limit(provider), _server_errors(provider)]),
         ],
     ]
     if provider.rate_limit_is_final:
-        rows.append(["429", "a daily limit: repeated only where the answer says when"])
+        rows.append(["429", "a daily limit: retried only where the response says when"])
     if provider.requests_per_minute is not None:
         rows.append(["Requests per minute", str(provider.requests_per_minute)])
     if provider.max_concurrency is not None:
@@ -364,7 +392,7 @@ def inputs() -> str:
     """What the vendors' chat takes beside text."""
     kinds = ("vision", "audio_in", "documents", "video_in")
     return table(
-        ["vendor", *(CAPABILITIES[kind] for kind in kinds)],
+        ["provider", *(CAPABILITIES[kind] for kind in kinds)],
         ([provider.title, *(mark(provider, kind) for kind in kinds)] for provider in PROVIDERS.values()),
     )
 
@@ -431,6 +459,305 @@ def _listed(provider: Provider, prices: Sequence[Price]) -> str:
     return "; ".join(found) or "none"
 
 
+def settings(path: str) -> str:
+    """Every argument of a class with type, default and meaning, out of its signature and docstring."""
+    module, name = path.rsplit(".", 1)
+    cls = getattr(import_module(module), name)
+    meanings = argument_meanings(cls)
+    rows = []
+    for argument, kind, default in arguments(cls):
+        meaning = meanings.get(argument, "")
+        if not meaning or meaning.startswith("Like `"):
+            meaning = SAME_AS.get(argument, "")
+        meaning = re.sub(
+            r"\b([Vv])endor(s?)\b", lambda word: f"{'P' if word[1] == 'V' else 'p'}rovider{word[2]}", meaning
+        )
+        rows.append([f"`{argument}`", f"`{kind}`" if kind else "", f"`{default}`" if default else "", meaning])
+    return table(["argument", "type", "default", "meaning"], rows)
+
+
+SAME_AS = {
+    "rate_limiter": "The framework's own limiter, asked once per call.",
+    "model_name": "The model's id, as LlamaIndex calls it.",
+    "embed_batch_size": "Texts per request, at most.",
+    "num_workers": "LlamaIndex': batches at once in async calls.",
+    "embeddings_cache": "LlamaIndex': asked before a text is sent.",
+    "api_key": "Text, `SecretStr`, or a function that gives it. None: the provider's environment variable.",
+    "base_url": "The provider's API root. None: the provider's environment variable, else as documented.",
+    "timeout": "Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`.",
+    "max_retries": "The most retries of a call; 2 unless set.",
+    "default_headers": "Sent with every request.",
+    "default_query": "Sent with every request.",
+    "http_client": "An httpx or httpx2 client to send with.",
+    "http_async_client": "The same for async calls.",
+    "allow_http": "Permit plain http to hosts that are not this machine.",
+    "limiter": 'A `multiapi.Limiter`, or "documented".',
+    "proxy": "Address of a proxy. None: as the environment says.",
+    "verify": "What certificates are checked against, as for httpx.",
+    "trust_env": "Whether the variables for proxies and certificates count.",
+    "engine": 'What sends the requests: "multiapi", "httpx" or "httpx2".',
+    "policy": "`multiapi.Policy`: what is retried.",
+    "limits": "`multiapi.Limits`: how much is read at most.",
+    "attribution": "`multiapi.Attribution`: which program makes these requests.",
+    "budget": 'A `multiapi.Budget`, or an amount like "20 USD".',
+    "max_tokens_name": "What the limit is called in the body. None: as the provider documents it.",
+    "model_kwargs": "Further fields of the body.",
+    "parallel_tool_calls": "Whether a model may call several tools at once.",
+    "clock": "Seconds, growing; for tests.",
+    "temperature": "Sampling temperature.",
+    "top_p": "Only the most likely tokens that together have this probability.",
+    "top_k": "Only this number of most likely tokens.",
+    "max_tokens": "The most tokens of a response. (Also `max_completion_tokens`.)",
+    "stop": "Texts at which the response ends. (Also `stop_sequences`.)",
+    "seed": "The same seed for the same response, as far as the provider can.",
+    "n": "Number of responses.",
+    "presence_penalty": "Against tokens that were used.",
+    "frequency_penalty": "Against tokens by how often they were used.",
+    "logit_bias": "Token ids, each with what is added to its chance.",
+    "logprobs": "Report the probabilities of tokens.",
+    "top_logprobs": "Report this number of alternatives for each token.",
+    "reasoning_effort": "How much a reasoning model thinks: low, medium, high, as the provider calls it.",
+    "encoding_format": "How vectors are sent: float or base64.",
+    "extra_body": "Further fields of the body, merged deeply.",
+    "messages": "The conversation, oldest first.",
+    "tools": "What the model may call.",
+    "response_format": "A schema or JSON mode for the response.",
+    "user": "An id of your own user, for the provider.",
+    "service_tier": "The provider's class of service.",
+    "include": "Which tools, by name. None: all that the provider has.",
+    "input_dir": "Files may be read below this folder. None: none may be read.",
+    "output_dir": "What is made is written into this folder.",
+    "options": 'Fixed settings by call, as in {"speech": {"voice": "nova"}}.',
+    "allow_urls": "Let a model name https addresses as inputs.",
+    "job_timeout_s": "How long a tool waits for a video, music or a transcript.",
+    "poll_every": "How often it asks meanwhile, in seconds, or a function of the seconds waited so far.",
+    "max_input_bytes": "The largest file that is read.",
+}
+"""What the docstrings leave out, because it is the framework's, or say of several arguments at once."""
+
+
+def arguments(cls: type) -> list[tuple[str, str, str]]:
+    """Name, type and default of each argument."""
+    if issubclass(cls, BaseModel) and not issubclass(cls, SpendingHandler):
+        homes = [each for each in cls.__mro__ if each.__module__.split(".")[0].endswith("multiapi")]
+        own = {name for home in homes for name in vars(home).get("__annotations__", {})} | {"rate_limiter"}
+        return [
+            (name, short(field.annotation), "" if field.is_required() else value(field.get_default()))
+            for name, field in cls.model_fields.items()
+            if name in own
+        ]
+    return [
+        (each.name, short(each.annotation), "" if each.default is each.empty else value(each.default))
+        for each in inspect.signature(cls).parameters.values()
+        if each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
+    ]
+
+
+def value(default: object) -> str:
+    """A default as it is written; what a factory makes shows as nothing."""
+    return repr(default) if isinstance(default, (str, int, float, bool, tuple, type(None))) else ""
+
+
+def short(annotation: object) -> str:
+    """A type as people write it: without modules, and alike in every Python."""
+    text = annotation if isinstance(annotation, str) else _written(annotation)
+    text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=\w)", "", text)
+    return text.replace("|", "\\|") if len(text) < 100 else ""
+
+
+def _written(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation is None or annotation is type(None):
+        return "None"
+    if origin is Annotated:
+        return _written(inner[0])
+    if origin is Literal:
+        return "Literal[" + ", ".join(f'"{each}"' for each in inner) + "]"
+    if origin in {Union, UnionType}:
+        return " | ".join(dict.fromkeys(map(_written, inner)))
+    if isinstance(annotation, list):
+        return "[" + ", ".join(map(_written, annotation)) + "]"
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    return f"{name}[{', '.join(map(_written, inner))}]" if inner else str(name)
+
+
+def argument_meanings(cls: type) -> dict[str, str]:
+    """The section Args of a docstring, by name."""
+    found: dict[str, str] = {}
+    section = re.search(r"\n(?:Args|Attributes):\n(.*?)(?:\n\n\w|\Z)", inspect.getdoc(cls) or "", re.DOTALL)
+    text = re.sub(r"\n {6,}", " ", section[1]) if section else ""
+    for line in text.splitlines():
+        names, colon, meaning = line.strip().partition(": ")
+        if colon and not meaning.startswith("As for"):
+            found |= dict.fromkeys(names.split(", "), meaning.replace("|", "\\|"))
+    return found
+
+
+def sampling() -> str:
+    """Which provider takes which setting of a chat, found by asking all of them."""
+    return table(
+        ["setting", *(provider.title for provider in PROVIDERS.values())],
+        (
+            [f"`{name}`", *(_taken(provider, name, given) for provider in PROVIDERS.values())]
+            for name, given in SAMPLING
+        ),
+    )
+
+
+SAMPLING: tuple[tuple[str, object], ...] = (
+    ("temperature", 0.5),
+    ("top_p", 0.5),
+    ("top_k", 5),
+    ("max_tokens", 10),
+    ("stop", ["x"]),
+    ("seed", 1),
+    ("n", 1),
+    ("presence_penalty", 0.1),
+    ("frequency_penalty", 0.1),
+    ("logit_bias", {"1": 1}),
+    ("logprobs", True),
+    ("reasoning_effort", "low"),
+    ("user", "ada"),
+    ("service_tier", "auto"),
+)
+
+
+def _taken(provider: Provider, name: str, given: object) -> str:
+    """Send a chat with one setting to nowhere, and see whether it left."""
+    from langchain_multiapi import ChatMultiApi
+
+    sent: list[bytes] = []
+
+    def nowhere(request: httpx.Request) -> httpx.Response:
+        sent.append(request.read())
+        return httpx.Response(400, json={"error": {"message": "nowhere"}})
+
+    model = _MONEY_MODELS[provider.name]
+    try:
+        ChatMultiApi(
+            provider=provider.name,
+            model=model,
+            api_key="any-key-1234",
+            base_url=provider.base_url,
+            max_retries=0,
+            http_client=httpx.Client(transport=httpx.MockTransport(nowhere)),
+            **{name: given},
+        ).invoke("hello")
+    except errors.MultiApiError:
+        pass
+    return "✓" if sent else "refused"
+
+
+def troubles() -> str:
+    """What the package says in situations that everybody meets, by getting into them, and what to do."""
+    return table(
+        ["message", "class", "what to do"],
+        ([f"`{_message(error)}`", f"`{type(error).__name__}`", todo] for error, todo in _troubles()),
+    )
+
+
+def _message(error: Exception) -> str:
+    return str(error).replace("|", "\\|").replace("\n", " ").replace("`", "'")
+
+
+def _troubles() -> Iterator[tuple[Exception, str]]:
+    """Each with the error that it ends in."""
+    for settings, todo in _SITUATIONS:
+        given: dict[str, Any] = {"provider": "aimlapi", "api_key": "any-key-1234", "model": "openai/gpt-4o", **settings}
+        fault, faulty, extra = given.pop("fault", None), given.pop("faulty", None), given.pop("extra", {})
+        simulator = Simulator()
+        if fault:
+            simulator.faults.add(fault, vendor=given["provider"])
+        try:
+            known = given["provider"] in PROVIDERS
+            address = given.pop("base_url", None) or (simulator.base_url(given["provider"]) if known else None)
+            client = Client(
+                given["provider"],
+                api_key=given["api_key"],
+                base_url=address,
+                max_retries=0,
+                http_client=httpx.Client(transport=simulator.transport),
+            )
+            if faulty:
+                faulty(client)
+            else:
+                client.chat(ChatRequest(model=given["model"], messages=[Message("user", "hello")], **extra))
+        except Exception as error:
+            yield error, todo
+        else:
+            raise AssertionError(f"{settings} went well")
+
+
+_SITUATIONS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"api_key": ""}, "Set the variable, or pass `api_key=`. Run `multiapi doctor` to see what is set."),
+    (
+        {"api_key": "invalid-key"},
+        "The key is wrong, revoked, or that of another provider. Make a new one at the provider.",
+    ),
+    ({"api_key": "empty-wallet"}, "Top up, or let [another provider](failover.md) answer."),
+    ({"provider": "aimlapy"}, "Write one of the names."),
+    ({"model": "bineric:gpt-4"}, "A prefix names the provider; take it away or change `provider=`."),
+    (
+        {"model": "opnai/gpt-4o"},
+        "The id is wrong or the provider no longer has the model: `multiapi models -p aimlapi`.",
+    ),
+    ({"base_url": "api.aimlapi.com"}, "Write the address with `https://`."),
+    ({"base_url": "http://api.aimlapi.com"}, "Use https; `allow_http=True` is for gateways in your own network."),
+    ({"fault": "status=429; retry-after=90"}, "Wait, or [limit](rate_limits.md#keeping-to-the-limits) what you send."),
+    (
+        {"fault": "status=503"},
+        "Retried by itself up to `max_retries`; then let [another provider](failover.md) answer.",
+    ),
+    (
+        {"provider": "binobox", "model": "gemini-3.1-flash-lite", "extra": {"top_p": 0.5}},
+        "Leave the setting out: [who takes what](../reference/settings.md#what-each-provider-takes).",
+    ),
+    ({"extra": {"temperature": 9}}, "Correct the value."),
+    (
+        {"provider": "binobox", "faulty": lambda client: client.embed(EmbedRequest(model="any", texts=["text"]))},
+        "Take one of the providers named.",
+    ),
+)
+
+
+def messages() -> str:
+    """Every text that the package raises, out of its source; what is filled in shows as an ellipsis."""
+    found = set()
+    for package in ("multiapi", "langchain_multiapi", "llamaindex_multiapi"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "simulator" not in path.parts:
+                found |= set(_raised(ast.parse(path.read_text(encoding="utf-8"))))
+    return "".join(
+        f"- {text} ({', '.join(sorted({c for t, c in found if t == text}))})\n"
+        for text in sorted({t for t, _ in found}, key=str.lower)
+    )
+
+
+def _raised(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """The messages of exceptions that are made with a text, and their classes."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id.endswith("Error")
+            and node.args
+        ):
+            text = _text_of(node.args[0])
+            if text and re.search(r"[a-z]{3,} [a-z]", text):
+                yield "`" + re.sub(r"\s+", " ", text.replace("`", "'")) + "`", f"`{node.func.id}`"
+
+
+def _text_of(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            each.value if isinstance(each, ast.Constant) and isinstance(each.value, str) else "…"
+            for each in node.values
+        )
+    return ""
+
+
 def structured() -> str:
     """In which order the ways to structured output are tried."""
     words = {
@@ -489,21 +816,21 @@ def efforts() -> str:
 
 
 def limits() -> str:
-    """Documented limits, and what is repeated."""
+    """Documented limits, and what is retried."""
     return table(
         [
-            "vendor",
+            "provider",
             "requests per minute",
             "calls at once",
             "429",
-            "other statuses that are repeated for chat and embeddings",
+            "other statuses retried for chat and embeddings",
         ],
         (
             [
                 provider.title,
                 str(provider.requests_per_minute or "not said"),
                 str(provider.max_concurrency or "not said"),
-                "a daily limit: only with `Retry-After`" if provider.rate_limit_is_final else "repeated",
+                "a daily limit: only with `Retry-After`" if provider.rate_limit_is_final else "retried",
                 _server_errors(provider),
             ]
             for provider in PROVIDERS.values()
@@ -746,12 +1073,17 @@ TABLES: dict[str, Callable[..., str]] = {
     for function in (
         abilities,
         matrix,
+        summary,
         names,
         simulated,
         details,
         features,
         inputs,
         structured,
+        settings,
+        sampling,
+        troubles,
+        messages,
         money,
         efforts,
         limits,

@@ -44,13 +44,20 @@ def test_a_mark_leads_to_a_tested_example(capability: str) -> None:
     assert TABLES["EXAMPLES"][capability] in code
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_matrix_has_a_link_for_each_row_with_a_mark(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "table", "rows"),
+    [
+        ("README.md", "summary", len(TABLES["SUMMARY"])),
+        ("docs/index.md", "summary", len(TABLES["SUMMARY"])),
+        ("docs/vendors/index.md", "matrix", len(SHOWN)),
+    ],
+)
+def test_a_matrix_has_a_link_for_each_row_with_a_mark(page: str, table: str, rows: int) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    table = text.split("<!-- table: matrix", 1)[1].split("<!-- end of table", 1)[0]
-    rows = [line for line in table.splitlines() if "✓" in line]
-    assert len(rows) == len(SHOWN)
-    for row in rows:
+    shown = text.split(f"<!-- table: {table}", 1)[1].split("<!-- end of table", 1)[0]
+    marked = [line for line in shown.splitlines() if "✓" in line]
+    assert len(marked) == rows
+    for row in marked:
         target = re.match(r"\| \[[^]]+\]\(([^)#]+)#[^)]+\) \|", row)
         assert target is not None, row
         assert ((ROOT / page).parent / target[1]).is_file(), row

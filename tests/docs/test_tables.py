@@ -105,7 +105,7 @@ def test_the_page_on_errors_says_what_to_do_for_each() -> None:
 
 def test_what_is_old_or_gone_leads_to_its_call() -> None:
     """A section with that heading, and an example in it that the tests of the pages run."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "vendors" / "index.md").read_text(encoding="utf-8")
     links = re.findall(r"\[(?:old|gone)\]\(([^)#]+)#([^)]+)\)", text)
     marked = [
         each
@@ -115,6 +115,21 @@ def test_what_is_old_or_gone_leads_to_its_call() -> None:
     ]
     assert len(links) == len(marked)
     for page, anchor in links:
-        sections = re.split(r"^#+ ", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        sections = re.split(r"^#+ ", (ROOT / "docs" / "vendors" / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
         found = [each for each in sections if each.partition("\n")[0].lower().replace(" ", "-") == anchor]
         assert found and "```python" in found[0], (page, anchor)
+
+
+def test_every_setting_has_a_meaning() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert [line for line in page.splitlines() if line.endswith("|  |")] == []
+
+
+def test_a_setting_without_a_meaning_shows() -> None:
+    class Bare:
+        """Says nothing."""
+
+        def __init__(self, colour: str = "red") -> None: ...
+
+    assert TABLES["arguments"](Bare) == [("colour", "str", "'red'")]
+    assert TABLES["argument_meanings"](Bare) == {}

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from multiapi.errors import IN_FORCE
 from multiapi.http.exchange import HttpResponse
 from multiapi.sending.failures import Failures
 from multiapi.sending.limiter import Turn
+from multiapi.transport.lean_import import httpx
 
 if TYPE_CHECKING:
     from multiapi.sending.bodies import BodyReader

@@ -6,8 +6,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from multiapi._package import __version__
 from multiapi.errors import RequestTooLargeError
 from multiapi.http.exchange import HttpRequest
@@ -17,6 +15,7 @@ from multiapi.sending.connection_checks import checked_headers
 from multiapi.sending.engines import new_trace
 from multiapi.sending.settings import Settings
 from multiapi.transport.internals import headers_of
+from multiapi.transport.lean_import import httpx
 from multiapi.types.media import megabytes
 
 if TYPE_CHECKING:

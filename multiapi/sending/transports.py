@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
 from multiapi.sending.kept import Kept
 from multiapi.transport.asynchronous import AsyncPooledTransport
 from multiapi.transport.blocking import PooledTransport
+from multiapi.transport.lean_import import httpx
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify
 
 _Setting = tuple[Verify, str | None, int | None, int | None, float | None]

@@ -9,13 +9,11 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Self, TypeVar
 
-import httpcore
-import httpx
-
 from multiapi.transport.deadline import Timeouts, left
 from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.http11 import Answer
 from multiapi.transport.internals import AsyncHeldConnection, is_untouched, put_pool
+from multiapi.transport.lean_import import httpcore, httpx
 from multiapi.transport.loop_connection import AsyncResponseBody, LoopConnection
 from multiapi.transport.loop_wire import nothing
 from multiapi.transport.passing import OF_HTTPCORE, as_httpcore, as_httpx, response_of

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
-import httpcore
-import httpx
-
 from multiapi.transport.deadline import Timeouts, left
 from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.holding import holding
 from multiapi.transport.http11 import Answer
 from multiapi.transport.internals import HeldConnection, is_untouched, put_pool
+from multiapi.transport.lean_import import httpcore, httpx
 from multiapi.transport.passing import OF_HTTPCORE, as_httpcore, as_httpx, response_of
 from multiapi.transport.proxies import Proxy
 from multiapi.transport.slots import Grant, Origin, Slots, origin_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpcore
+from multiapi.transport.lean_import import httpcore
 
 
 class ConnectionState:

@@ -9,6 +9,8 @@
   to be looked at before.
 - `_ssl_protocol`, `_transport`, `_sock`, `_closed` of asyncio's transports: a socket whose event loop was closed before it is closed without it.
 
+`lean_import` besides puts off what httpx and httpcore import where it is installed.
+
 `missing` tries the first two before they are relied upon; where it finds something, requests go through httpx' own pool instead.
 
 While nobody has put something in the place of httpx' and httpcore's methods (`is_untouched`), our requests go past them, straight to our pools.
@@ -24,9 +26,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
-import httpcore
-import httpx
-
+from multiapi.transport.lean_import import httpcore, httpx
 from multiapi.transport.tls import NO_CONTEXT
 
 

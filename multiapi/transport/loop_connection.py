@@ -10,9 +10,6 @@ import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, cast
 
-import httpcore
-import httpx
-
 from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import Extensions, Timeouts, left
 from multiapi.transport.http11 import (
@@ -24,6 +21,7 @@ from multiapi.transport.http11 import (
     is_chunked,
     request_head,
 )
+from multiapi.transport.lean_import import httpcore, httpx
 from multiapi.transport.loop_wire import Wire, nothing
 from multiapi.transport.passing import OF_HTTPCORE, as_httpx
 from multiapi.transport.proxies import Proxy, check_behind_proxy

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-import httpcore
-
 from multiapi.transport.deadline import Timeouts, left
 from multiapi.transport.internals import bury
+from multiapi.transport.lean_import import httpcore
 from multiapi.transport.readiness import readiness
 
 BUFFERED_BYTES = 1024 * 1024

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import httpcore
-import httpx
-
 from multiapi.transport.http11 import Answer
 from multiapi.transport.internals import headers_of
+from multiapi.transport.lean_import import httpcore, httpx
 
 _NAMES = [
     *(

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-import httpcore
-import httpx
-
 from multiapi.transport.http11 import Headers, ResponseHead, request_head
+from multiapi.transport.lean_import import httpcore, httpx
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 _USUAL_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}

@@ -6,8 +6,7 @@ from collections import OrderedDict, deque
 from functools import lru_cache
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
-import httpcore
-import httpx
+from multiapi.transport.lean_import import httpcore, httpx
 
 Origin = tuple[bytes, bytes, int]
 

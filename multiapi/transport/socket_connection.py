@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, cast
 
-import httpcore
-import httpx
-
 from multiapi.transport.connection_state import ConnectionState
 from multiapi.transport.deadline import Extensions, Timeouts, left
 from multiapi.transport.http11 import (
@@ -21,6 +18,7 @@ from multiapi.transport.http11 import (
     is_chunked,
     request_head,
 )
+from multiapi.transport.lean_import import httpcore, httpx
 from multiapi.transport.passing import OF_HTTPCORE, as_httpx
 from multiapi.transport.proxies import Proxy, check_behind_proxy
 from multiapi.transport.racing import connect

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import httpx
+from multiapi.transport.lean_import import httpx
 
 T = TypeVar("T")
 

@@ -19,6 +19,8 @@ _KEY = b'"embedding"'
 _BEGINS = re.compile(rb"\s{0,9}:\s{0,9}([\[\"])")
 _MAY_BEGIN = re.compile(rb"\s{0,9}(:\s{0,9})?")
 
+_LOWEST_FIRST = sys.byteorder == "little"
+
 LEAST_BYTES = 64
 """The text of a shorter vector takes no more room than its mark, and stays."""
 
@@ -101,7 +103,8 @@ def read_vector(text: bytes) -> list[float] | None:
     """Numbers from their text; None unless it is a list of finite numbers, or base64 of such."""
     try:
         if text[:1] == b'"':
-            vector = floats(binascii.a2b_base64(text[1:-1], strict_mode=True))
+            raw = binascii.a2b_base64(text[1:-1], strict_mode=True)
+            vector = array("f", raw).tolist() if _LOWEST_FIRST else floats(raw)
         elif b"u" in text or b"l" in text:  # true, false or null; text and lists cannot be added
             return None
         else:

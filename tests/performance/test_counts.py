@@ -21,8 +21,10 @@ import pytest
 from benchmarks.clients import CLIENTS, LANGCHAIN_CORE, LLAMAINDEX_CORE, Client
 from benchmarks.floors import with_fields_of
 from benchmarks.server import embed_json
+from multiapi import Budget, Limiter
 from multiapi.formats.openai.vendor import parse_embed
 from multiapi.http.exchange import HttpResponse
+from multiapi.observe import instrument, uninstrument
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ["lc", "li"]
@@ -274,7 +276,60 @@ def test_a_call_enters_few_functions(client: Client, url: str) -> None:
     assert fewest <= {"lc": 405, "li": 361}[client.group]
 
 
+def test_a_vector_costs_three_calls(client: Client, url: str) -> None:
+    embedder = client.make_embed(url, "dims-64", 2048, encoding_format="base64")
+
+    def calls(count: int) -> int:
+        texts = [f"text {i}" for i in range(count)]
+        client.embed(embedder, texts)
+        return function_calls(lambda: client.embed(embedder, texts))
+
+    short, middle, long = calls(400), calls(800), calls(1_600)
+    assert (middle - short) / 400 <= 3.2
+    assert (long - middle) / 800 <= 3.2
+
+
+def test_a_budget_a_limiter_and_tracing_cost_few_calls(client: Client, url: str) -> None:
+    messages = client.messages([("user", "hello")])
+
+    def fewest(**settings: Any) -> int:
+        model = client.make(url, "size-200", **settings)
+        for _ in range(3):
+            client.invoke(model, messages)
+        return min(function_calls(lambda: client.invoke(model, messages)) for _ in range(3))
+
+    plain, budget = fewest(), Budget(1_000, "USD", on_unpriced="allow")
+    assert fewest(limiter=Limiter(requests_per_minute=1e9)) - plain <= 24
+    assert fewest(budget=budget) - plain <= 34
+    instrument()
+    try:
+        assert fewest() - plain <= 64
+    finally:
+        uninstrument()
+
+
 # Memory
+
+
+def test_an_idle_model_is_small_and_leaves_nothing(client: Client, url: str) -> None:
+    """A model that is dropped goes at once, without the garbage collector."""
+    client.make(url, "size-200")
+    gc.collect()
+    tracemalloc.start()
+    gc.disable()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        made = [client.make(url, "size-200") for _ in range(100)]
+        assert (tracemalloc.get_traced_memory()[0] - before) / 100 <= {"lc": 3_500, "li": 3_100}[client.group]
+        made.clear()
+        for count in (200, 1_000):
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(count):
+                client.make(url, "size-200")
+        assert tracemalloc.get_traced_memory()[0] - before < 5_000
+    finally:
+        gc.enable()
+        tracemalloc.stop()
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak of resident memory in /proc")

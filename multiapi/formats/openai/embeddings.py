@@ -44,8 +44,11 @@ def parse_embed(response: HttpResponse, *, provider: str, read_cost: ReadCost | 
     if not isinstance(data, list) or not data:
         raise _bad_vectors(response, provider, f"has no vectors (fields: {', '.join(map(str, body))})")
     vectors = [_vector(entry, response, provider) for entry in data]
-    indices = [_index(entry.get("index")) if isinstance(entry, dict) else None for entry in data]
-    if any(index is not None for index in indices):
+    indices = [entry.get("index") if isinstance(entry, dict) else None for entry in data]
+    if str in set(map(type, indices)):
+        indices = list(map(_index, indices))
+    in_order = set(map(type, indices)) == {int} and indices == list(range(len(data)))
+    if not in_order and any(index is not None for index in indices):
         if sorted(index if type(index) is int else -1 for index in indices) != list(range(len(data))):
             raise _bad_vectors(
                 response, provider, f"numbers its vectors {indices[:8]}, which is not an order of {len(data)}"

@@ -12,6 +12,7 @@ OF_A_CHAT = (
     "multiapi.sending.live_answer",
     "multiapi.sending.transports",
     "multiapi.types.account",
+    "html.entities",  # an echo of the key is looked for in its forms too
 )
 _OF_OPERATIONS = (
     "multiapi.flows.jobs",

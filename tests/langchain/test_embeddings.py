@@ -81,7 +81,7 @@ async def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(texts
 def test_questions_and_documents_are_told_apart_on_demand() -> None:
     server = Server(lengths)
     embeddings = server.embeddings(
-        input_type="auto", dimensions=2, encoding_format="float", user="u", extra_body={"x": 1}
+        input_type="auto", dimensions=2, encoding_format="float", extra_body={"x": 1, "user": "u"}
     )
     embeddings.embed_query("a")
     embeddings.embed_documents(["a"])

@@ -96,13 +96,12 @@ def _facts(value: Any) -> dict[str, Any]:
     return {item.name: getattr(value, item.name) for item in fields(value) if item.name not in output.LEFT_OUT}
 
 
-_PAID_FOR = {"call_at_least": "a call at least"}
-
-
 def _price(price: Any) -> str:
     per = " " if price.per is None else "/" if price.per == 1 else f"/{_count(price.per)} "
     when = f" ({', '.join(f'{name} {value}' for name, value in price.when.items())})" if price.when else ""
-    what = _PAID_FOR.get(price.what, price.what.replace("_", " "))
+    what = price.what.replace("_", " ")
+    if price.what == "call_at_least":
+        return f"at least {output.amount(price.amount, price.currency)} a call{when}"
     return f"{output.amount(price.amount, price.currency)}{per}{what}{when}"
 
 

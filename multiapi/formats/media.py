@@ -10,6 +10,7 @@ from multiapi.errors import InvalidRequestError, ResponseFormatError, Unsupporte
 from multiapi.formats.answer_facts import (
     ReadCost,
     answer_without,
+    decimal_of,
     is_filler,
     name_of_answer,
     read_usage,
@@ -254,10 +255,17 @@ def media_result(
         model=text_at(body, "model"),
         cost=read_cost(body, response.headers) if read_cost else None,
         more=more,
+        duration_s=seconds_of(body.get("duration")),
         request_id=request_id(response.headers, body),
         headers=response.headers,
         raw=without_media(body),
     )
+
+
+def seconds_of(value: Any) -> float | None:
+    """A length in seconds, if it is one."""
+    amount = decimal_of(value)
+    return None if amount is None or amount < 0 else float(amount)
 
 
 def sound_body(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> MediaResult:

@@ -42,6 +42,9 @@ class ModelInfo:
         kind: The vendor's own word for what it is.
         developer: Who made it.
         capabilities: The vendor's own words for what it can do.
+        features: What it can do (True) and what it cannot (False), in the vendor's own words, where it says both (Bineric).
+        files: Which files it takes, in the vendor's own form: per kind the formats and `max_size_mb`, and `max_files` and
+            `total_max_size_mb` of all (Bineric).
         context_tokens: How long a conversation may be.
         active: Whether it can be used now; None where the provider does not say.
         status: deprecated, superseded or withdrawn, where the provider says so; see `Client.deprecations`.
@@ -66,6 +69,8 @@ class ModelInfo:
     status: str | None = None
     replaced_by: str | None = None
     shutdown_at: str | None = None
+    features: Mapping[str, bool] = field(default_factory=dict, repr=False)
+    files: Mapping[str, Any] = field(default_factory=dict, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -17,6 +17,7 @@ class MediaResult(Media):
     Attributes:
         more: Where the vendor made several, the others.
         job_id: The job that made it, if there was one.
+        duration_s: Its length, where the vendor says it.
         raw: The answer in the vendor's form, without the media themselves.
     """
 
@@ -25,6 +26,7 @@ class MediaResult(Media):
     cost: Cost | None = None
     more: tuple[Media, ...] = ()
     job_id: str | None = None
+    duration_s: float | None = None
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -154,13 +156,20 @@ class Moderation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedFile:
-    """A file that a vendor turned into base64, with what it found out about it."""
+    """A file that a vendor turned into base64, with what it found out about it.
+
+    Attributes:
+        extension: The file's ending with its dot, as the vendor says it.
+        encoded_bytes: How long the base64 text is, as the vendor says it.
+    """
 
     provider: str
     media: Media
     name: str | None = None
     category: str | None = None
     original_bytes: int | None = None
+    extension: str | None = None
+    encoded_bytes: int | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -35,7 +35,7 @@ def test_models_are_found_by_words(cli: RunCli) -> None:
 
 def test_prices_have_their_unit(cli: RunCli) -> None:
     lines = cli("models", "-p", "binobox", "--simulator").out.splitlines()
-    assert lines[2].split() == ["gemini-3.1-flash-lite", "chat", "0.18", "diamonds", "a", "call", "at", "least"]
+    assert lines[2].split() == ["gemini-3.1-flash-lite", "chat", "at", "least", "0.18", "diamonds", "a", "call"]
     assert (
         "0.15 USD/1M input tokens, 0.6 USD/1M output tokens"
         in cli("models", "-p", "aicredits", "--simulator", "4o-mini").out

@@ -27,6 +27,7 @@ from multiapi.formats.answer_facts import (
     object_at,
     read_usage,
     request_id,
+    text_at,
     whole_number,
 )
 from multiapi.formats.media import (
@@ -321,6 +322,8 @@ def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
         name=name,
         category=info.get("category"),
         original_bytes=whole_number(size.get("original")),
+        extension=text_at(info, "extension") or None,
+        encoded_bytes=whole_number(size.get("base64")),
         request_id=request_id(response.headers, body),
         raw=without_media(body),
     )
@@ -368,6 +371,8 @@ def read_model(entry: dict[str, Any]) -> ModelInfo:
                 ]
             )
         ),
+        features={name: there for name, there in object_at(entry, "features").items() if isinstance(there, bool)},
+        files=object_at(entry, "file_support"),
         max_output_tokens=whole_number(limits.get("max_tokens", limits.get("max_response_length"))) or None,
         prices=tuple(prices),
         raw=entry,

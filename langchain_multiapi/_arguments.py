@@ -22,7 +22,7 @@ def given(fields: Mapping[str, FieldInfo], values: dict[str, Any], name: str) ->
     return value if value is not None or field.is_required() else field.get_default(call_default_factory=True)
 
 
-def with_unknown(known: AbstractSet[str], values: dict[str, Any]) -> dict[str, Any] | None:
+def with_unknown(kind: str, known: AbstractSet[str], values: dict[str, Any]) -> dict[str, Any] | None:
     """`model_kwargs` with the arguments that are not fields, which are taken out of `values`.
 
     Raises:
@@ -35,7 +35,7 @@ def with_unknown(known: AbstractSet[str], values: dict[str, Any]) -> dict[str, A
     for name in unknown:
         meant = next((ours for ending, ours in _OF_OTHERS.items() if name.endswith(f"_{ending}")), _OF_OTHERS.get(name))
         if meant is not None:
-            raise ValueError(f"ChatMultiApi has no argument {name!r}; use {meant}=...")
+            raise ValueError(f"{kind} has no argument {name!r}; use {meant}=...")
     held = dict(values.get("model_kwargs") or {})
     twice = (unknown & held.keys()) | (known & held.keys())
     if twice:
@@ -48,11 +48,11 @@ def with_unknown(known: AbstractSet[str], values: dict[str, Any]) -> dict[str, A
         unknown.remove(name)
         del values[name]
     if meaningless:
-        warnings.warn(f"{sorted(meaningless)} mean nothing to ChatMultiApi and are left out", stacklevel=6)
-    check_names("ChatMultiApi", unknown, known)
+        warnings.warn(f"{sorted(meaningless)} mean nothing to {kind} and are left out", stacklevel=6)
+    check_names(kind, unknown, known)
     if unknown:
         warnings.warn(
-            f"{sorted(unknown)} are unknown arguments of ChatMultiApi; they are sent in the body of every request (model_kwargs)",
+            f"{sorted(unknown)} are unknown arguments of {kind}; they are sent in the body of every request (model_kwargs)",
             stacklevel=6,
         )
         held.update({name: values.pop(name) for name in unknown})

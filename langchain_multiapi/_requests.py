@@ -174,7 +174,7 @@ def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
             provider=provider.name,
         )
     check_names(
-        "a call of ChatMultiApi",
+        "a call",
         [name for name in call if name not in _NEVER_SENT and not name.startswith("ls_") and name not in _OF_CALLS],
         (*_SETTINGS, *CALL_ALIASES, *_OF_CALLS, "stop"),
     )

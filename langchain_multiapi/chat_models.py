@@ -259,7 +259,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             values["api_key"] = find_key(given(fields, values, "api_key"), provider)
         if "stop" in values:
             values["stop"] = _listed(values["stop"])
-        extra = with_unknown(fields.keys(), values)
+        extra = with_unknown(cls.__name__, fields.keys(), values)
         if extra is not None:
             values["model_kwargs"] = extra
         return values

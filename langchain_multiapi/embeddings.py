@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from langchain_multiapi._arguments import given
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
-from multiapi.client.arguments import check_home
+from multiapi.client.arguments import check_home, check_names
 from multiapi.client.client import AsyncClient, Client
 from multiapi.client.loading import loaded
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
@@ -132,6 +132,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             provider, values["model"] = split_model(model, given(cls.model_fields, values, "provider") or None)
             check_home(cls, provider.name)
             operation_of(provider, "embed")
+            check_names(cls.__name__, values.keys() - cls.model_fields.keys(), cls.model_fields)
             values["provider"] = provider.name
             values["api_key"] = find_key(given(cls.model_fields, values, "api_key"), provider)
         return values

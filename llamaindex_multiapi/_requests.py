@@ -96,7 +96,7 @@ def to_call(model: str, settings: Mapping[str, Any], messages: Sequence[ChatMess
             else:
                 unknown[name] = value
         if unknown:
-            check_names("MultiApiLLM", unknown, (*_SETTING_NAMES, *_OF_CALLS))
+            check_names("a call", unknown, (*_SETTING_NAMES, *_OF_CALLS))
             extra = merged(dict(extra), unknown)
         if choice is not None:
             choice = choice_among(choice, request.get("tools", ()))

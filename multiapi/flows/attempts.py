@@ -61,7 +61,10 @@ def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T
 
 
 def _call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
-    warn_of_model(setting, getattr(request, "model", ""))
+    model = getattr(request, "model", "")
+    warn_of_model(setting, model)
+    if isinstance(model, str) and ":" in model:
+        request = without_prefix(setting, request)
     if isinstance(request, ChatRequest):
         request, table = renamed(request)
         if table is not None:
@@ -79,6 +82,14 @@ def _call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[
 
 class ModelDeprecatedWarning(UserWarning):
     """A model still answers, and its provider has said that it is deprecated or replaced by another."""
+
+
+def without_prefix(setting: Setting, request: Any) -> Any:
+    """Return the request with the model's id alone, where the name of the provider that is asked stands before it."""
+    if not isinstance(request.model, str):
+        return request
+    name, _, model = request.model.partition(":")
+    return replace(request, model=model) if name == setting.provider.name and model else request
 
 
 def warn_of_model(setting: Setting, model: Any) -> None:

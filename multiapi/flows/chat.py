@@ -20,6 +20,7 @@ from multiapi.flows.attempts import (
     refusal,
     wait_or_raise,
     warn_of_model,
+    without_prefix,
 )
 from multiapi.flows.charges import begin
 from multiapi.flows.hints import warn_of_ignored
@@ -41,6 +42,8 @@ def chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
 
 def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
     warn_of_model(setting, request.model)
+    if ":" in request.model:
+        request = without_prefix(setting, request)
     operation = setting.provider.chat
     attempt, stepped = 0, SteppedDown(setting, request)
     if request.reasoning_effort is not None:
@@ -79,6 +82,8 @@ def _chat(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
 def open_stream(setting: Setting, request: ChatRequest) -> Flow[tuple[HttpResponse, Plan]]:
     """Ask for a streamed answer until it begins; the client then reads it."""
     warn_of_model(setting, request.model)
+    if ":" in request.model:
+        request = without_prefix(setting, request)
     operation = setting.provider.chat_stream
     assert operation is not None
     attempt, stepped = 0, SteppedDown(setting, request)

@@ -20,7 +20,7 @@ from multiapi.errors import (
     ServerError,
     StatusError,
 )
-from multiapi.flows.attempts import _HALVED, _TEXT_WORDS, call, warn_of_model
+from multiapi.flows.attempts import _HALVED, _TEXT_WORDS, call, warn_of_model, without_prefix
 from multiapi.flows.steps import Flow, Parallel, Setting
 from multiapi.http.exchange import HttpRequest
 from multiapi.provider import Operation, operation_of
@@ -64,6 +64,7 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
     if not request.texts:
         return EmbedResponse(provider=setting.provider.name, model=request.model, vectors=[])
     warn_of_model(setting, request.model)
+    request = without_prefix(setting, request)
     run = _EmbeddingRun(setting, operation, request)
     concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
     pending = run.spans(0, len(request.texts))

@@ -23,7 +23,7 @@ from multiapi.errors import (
     printable,
 )
 from multiapi.flows.address_checks import check_media, refuses
-from multiapi.flows.attempts import call, read
+from multiapi.flows.attempts import call, read, without_prefix
 from multiapi.flows.charges import job_ended
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.formats.jobs import _is_id
@@ -79,7 +79,7 @@ def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
         raise
     logger.info("%s: the %s is job %s", setting.provider.name, kind, one_line(job.id))  # found again after a crash
     now: float = yield Wait(0.0)
-    return replace(job, kind=kind, model=job.model or request.model, created_s=now)
+    return replace(job, kind=kind, model=job.model or without_prefix(setting, request).model, created_s=now)
 
 
 def look(setting: Setting, job: Job) -> Flow[Job]:

@@ -16,13 +16,13 @@ from multiapi.errors import (
     StatusError,
     printable,
 )
-from multiapi.flows.attempts import call, exchange
+from multiapi.flows.attempts import call, exchange, warn_of_model, without_prefix
 from multiapi.flows.charges import batch_ended
 from multiapi.flows.chat import chat
 from multiapi.flows.steps import Flow, Setting, Wait
 from multiapi.money.prices import PRICE_BOOK
 from multiapi.negotiation.tool_names import renamed, with_own_names
-from multiapi.provider import operation_of
+from multiapi.provider import operation_of, split_model
 from multiapi.types.chat import ChatRequest, ChatResponse
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
     """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
     result: Any = yield from call(setting, operation_of(setting.provider, name), request)
     if getattr(result, "model", None) == "" and getattr(request, "model", ""):
-        result = replace(result, model=request.model)  # many answers do not repeat it
+        result = replace(result, model=without_prefix(setting, request).model)  # many answers do not repeat it
     return checked(setting, result)  # type: ignore[no-any-return]
 
 
@@ -187,6 +187,8 @@ def model(setting: Setting, model_id: str, kind: str | None = None) -> Flow[Mode
     Raises:
         NotFoundError: The provider lists no such model.
     """
+    if isinstance(model_id, str):
+        _, model_id = split_model(model_id, setting.provider)
     if "model" in setting.provider.operations and kind is None:
         return with_deprecation(setting, (yield from one(setting, "model", model_id)))
     listed: tuple[ModelInfo, ...] = yield from models(setting, None, kind)
@@ -203,7 +205,11 @@ def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
 
     names: dict[str, Mapping[str, str]] = {}
     if isinstance(request, BatchRequest):
-        tables = {custom_id: renamed(each) for custom_id, each in request.requests.items()}
+        for each in request.requests.values():
+            warn_of_model(setting, each.model)
+        wanted = {custom_id: without_prefix(setting, each) for custom_id, each in request.requests.items()}
+        request = replace(request, requests=wanted)
+        tables = {custom_id: renamed(each) for custom_id, each in wanted.items()}
         names = {custom_id: table.changed for custom_id, (_, table) in tables.items() if table is not None}
         if names:
             request = replace(request, requests={custom_id: each for custom_id, (each, _) in tables.items()})

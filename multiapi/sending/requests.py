@@ -16,7 +16,7 @@ from multiapi.sending.engines import new_trace
 from multiapi.sending.settings import Settings
 from multiapi.transport.internals import headers_of
 from multiapi.transport.lean_import import httpx
-from multiapi.types.media import megabytes
+from multiapi.types.media import sizes
 
 if TYPE_CHECKING:
     from multiapi.flows.downloads import Fetch
@@ -79,8 +79,9 @@ def _json_request(
     most = settings.provider.max_body_bytes
     if most is not None and len(content) > most:
         name = settings.provider.name
+        size, limit = sizes(len(content), most)
         raise RequestTooLargeError(
-            f"{name} takes requests of at most {megabytes(most)}; the body of this one has {megabytes(len(content))}",
+            f"{name} takes requests of at most {limit}; the body of this one has {size}",
             provider=name,
         )
     given = headers.pop("host", None)

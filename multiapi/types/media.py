@@ -300,8 +300,9 @@ def check_upload(
         raise InvalidRequestError(f"{provider} takes {what} as {', '.join(formats)}, not {shown}", provider=provider)
     if max_bytes is not None and media.size is not None and media.size > max_bytes:
         named = f"{printable(media.name, 120)!r}" if media.name else "this"
+        size, limit = sizes(media.size, max_bytes)
         raise too_large(
-            f"{provider} takes {what} of at most {megabytes(max_bytes)}; {named} has {megabytes(media.size)}",
+            f"{provider} takes {what} of at most {limit}; {named} has {size}",
             provider=provider,
         )
 
@@ -318,6 +319,12 @@ def needs_bytes(media: Media, *, provider: str, what: str) -> Media:
             provider=provider,
         )
     return media
+
+
+def sizes(size: int, most: int) -> tuple[str, str]:
+    """Return a size and the limit that it exceeds as people read them, the size in bytes where they would look alike."""
+    shown = megabytes(size), megabytes(most)
+    return (f"{size:,} bytes", shown[1]) if shown[0] == shown[1] else shown
 
 
 def megabytes(size: int) -> str:

@@ -13,7 +13,7 @@ from multiapi import Client
 from multiapi.errors import RequestTooLargeError
 from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
 from multiapi.types.embeddings import EmbedRequest
-from multiapi.types.media import Media
+from multiapi.types.media import Media, sizes
 from multiapi.types.media_requests import ImageRequest, TranscriptionRequest
 from tests.media_samples import SAMPLES
 
@@ -81,6 +81,13 @@ def test_embeddings_above_the_limit_are_split_and_only_what_fits_is_sent() -> No
     found = _client("aicredits", sent).embed(EmbedRequest(model="m", texts=["x" * 4_000_000] * 5))
     assert len(found.vectors) == 5
     assert all(size <= 10_000_000 for size in sent) and sum(sent) > 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(20_000_001, ("20,000,001 bytes", "20.0 MB")), (21_000_000, ("21.0 MB", "20.0 MB"))]
+)
+def test_a_size_never_looks_like_the_limit_that_it_exceeds(size: int, shown: tuple[str, str]) -> None:
+    assert sizes(size, 20_000_000) == shown
 
 
 def test_a_body_of_exactly_the_limit_is_sent() -> None:

@@ -147,3 +147,34 @@ def test_without_langchain_the_import_says_what_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert done.returncode == 0
     assert "no table of providers" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["dimensoins", "batch_sizes"])
+@pytest.mark.parametrize("package", [langchain_multiapi, llamaindex_multiapi])
+def test_a_typing_error_is_told_with_the_name_that_was_meant_and_the_class_that_was_made(
+    package: Any, name: str
+) -> None:
+    class_ = "AimlApiEmbeddings" if package is langchain_multiapi else "AimlApiEmbedding"
+    meant = {"dimensoins": "dimensions", "batch_sizes": "batch_size"}[name]
+    if package is llamaindex_multiapi and name == "batch_sizes":
+        name, meant = "embed_batch_sizes", "embed_batch_size"
+    with pytest.raises(Exception, match=f"{name} is not an argument of {class_}; {meant} is"):
+        getattr(package, class_)(model="m", api_key="k", **{name: 3})
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_typing_error_in_a_call_names_no_other_class(provider: str) -> None:
+    words = {
+        "bineric": "Bineric",
+        "binom_router": "BinomRouter",
+        "aimlapi": "AimlApi",
+        "aicredits": "AICredits",
+        "binobox": "Binobox",
+    }
+    chat = getattr(langchain_multiapi, f"Chat{words[provider]}")
+    llm = getattr(llamaindex_multiapi, words[provider])
+    with pytest.raises(Exception, match=f"temprature is not an argument of Chat{words[provider]}; temperature is"):
+        chat(model="m", api_key="k", temprature=1)
+    for call in (chat(model="m", api_key="k").invoke, llm("m", api_key="k").complete):
+        with pytest.raises(Exception, match="temprature is not an argument of a call; temperature is"):
+            call("x", temprature=1)

@@ -27,7 +27,7 @@ from multiapi.http.json import LargeText
 from multiapi.provider import LateOperations, Operation, Provider, Retry, StreamOperation, unsupported
 from multiapi.types.chat import CHAT_SETTINGS, ChatDelta, ChatRequest, ChatResponse, MediaPart, Message, Part, TextPart
 from multiapi.types.limits import Limits
-from multiapi.types.media import megabytes
+from multiapi.types.media import sizes
 from multiapi.types.media_kinds import container_of, group_of
 from multiapi.types.usage import Cost
 
@@ -145,8 +145,9 @@ def _check_size(part: MediaPart, name: str | None) -> None:
     size = len(text) * 3 // 4
     if size > most:
         named = f"{printable(name, 120)!r}" if name else "this one"
+        shown, limit = sizes(size, most)
         raise RequestTooLargeError(
-            f"bineric takes attachments of the kind {group} of at most {megabytes(most)}; {named} has {megabytes(size)}",
+            f"bineric takes attachments of the kind {group} of at most {limit}; {named} has {shown}",
             provider="bineric",
         )
 

@@ -154,7 +154,7 @@ def test_what_a_first_call_needs_is_loaded_by_it(framework: str) -> None:
     assert not foreign(loaded) & {"httpcore", "h11"}
 
 
-@pytest.mark.parametrize(("framework", "most"), [("lc", 205), ("li", 207)])
+@pytest.mark.parametrize(("framework", "most"), [("lc", 206), ("li", 208)])
 def test_a_first_call_loads_little(framework: str, most: int, url: str) -> None:
     """Neither trio nor the command line of httpx with rich, click and pygments; the framework's own share is not counted."""
     called = "c.load(); c.invoke(c.make({url!r}, 'size-200'), c.messages([('user', 'hello')]))"

@@ -29,9 +29,9 @@ MODELS = {
 
 PRICES_ON_THE_SIMULATOR = {
     "bineric": ("5", "15"),
-    "binom_router": ("0.15", "0.6"),
+    "binom_router": ("2.5", "10"),
     "aimlapi": ("2.5", "10"),
-    "aicredits": ("25", "100"),
+    "aicredits": ("15.05", "60.18"),
     "binobox": None,
 }
 """For a million tokens of input and output, where that is how it charges."""

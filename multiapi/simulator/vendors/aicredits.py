@@ -16,6 +16,7 @@ from multiapi.simulator.ledger import number
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Conversation, Reply
 from multiapi.simulator.minds.saying import input_tokens
+from multiapi.simulator.prices import price_of, usd
 from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, Call, Refusal, Vendor, money
@@ -33,19 +34,19 @@ _TYPES = {
     504: "gateway_timeout",
 }
 
-# Prices of the catalogue, in the unit that the vendor does not name; the wallet is charged by PRICES_INR.
+# Id, name and context window. The prices of the catalogue are in USD, the wallet is charged in rupees; both by `prices.py`.
 MODELS = (
-    ("openai/gpt-4o-mini", "GPT-4o Mini", 128000, 0.15, 0.60),
-    ("openai/gpt-4o", "GPT-4o", 128000, 2.5, 10.0),
-    ("openai/o1", "o1", 200000, 15.0, 60.0),
-    ("anthropic/claude-sonnet-4.6", "Claude Sonnet 4.6", 200000, 3.0, 15.0),
-    ("google/gemini-2.5-flash", "Gemini 2.5 Flash", 1000000, 0.3, 2.5),
-    ("deepseek/deepseek-chat", "DeepSeek Chat", 64000, 0.27, 1.1),
-    ("openai/text-embedding-3-small", "Text Embedding 3 Small", 8191, 0.02, 0.0),
-    ("openai/text-embedding-3-large", "Text Embedding 3 Large", 8191, 0.13, 0.0),
-    ("openai/tts-1", "TTS 1", None, None, None),
-    ("openai/whisper-1", "Whisper 1", None, None, None),
-    ("dall-e-3", "DALL-E 3", None, None, None),
+    ("openai/gpt-4o-mini", "GPT-4o Mini", 128000),
+    ("openai/gpt-4o", "GPT-4o", 128000),
+    ("openai/o1", "o1", 200000),
+    ("anthropic/claude-sonnet-4.6", "Claude Sonnet 4.6", 200000),
+    ("google/gemini-2.5-flash", "Gemini 2.5 Flash", 1000000),
+    ("deepseek/deepseek-chat", "DeepSeek Chat", 64000),
+    ("openai/text-embedding-3-small", "Text Embedding 3 Small", 8191),
+    ("openai/text-embedding-3-large", "Text Embedding 3 Large", 8191),
+    ("openai/tts-1", "TTS 1", None),
+    ("openai/whisper-1", "Whisper 1", None),
+    ("dall-e-3", "DALL-E 3", None),
 )
 WALL_S = 30.0
 """With `wall` on, when an unstreamed chat ends. How long one takes is said by the fault `delay=SECONDS`."""
@@ -57,7 +58,6 @@ GO_REFUSES = "json: cannot unmarshal array into Go struct field Definition.prope
 _SIZES = ("1024x1024", "1792x1024", "1024x1792")
 _SIZES_DALL_E_2 = ("256x256", "512x512", "1024x1024")
 _INR_PER_USD = Decimal("100.3")
-_INPUT_INR, _OUTPUT_INR = Decimal("0.000025"), Decimal("0.0001")
 
 
 def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Aicredits(Vendor):
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
         hidden = HIDDEN_TOKENS if "cost" in seen and not made[0].reasoning_tokens else 0
-        price = money(given * _INPUT_INR + (output_tokens + hidden) * _OUTPUT_INR)
+        price = money(price_of(self.name, call.body["model"]).of(given, output_tokens + hidden))
         self.book(call, call.body["model"], price, input_tokens=given, output_tokens=output_tokens + hidden)
         shape = self._shape(asked.model, price, hidden, output_tokens)
         whole = Answer.json(chat_format.completion(head, made, ids, shape, call.body))
@@ -172,7 +172,7 @@ class Aicredits(Vendor):
             for index, vector in enumerate(vectors)
         ]
         given = sum(tokens.count(text) for text in texts)
-        price = money(given * Decimal("0.000002"))
+        price = money(price_of(self.name, call.body["model"]).of(given, 0))
         self.book(call, call.body["model"], price, input_tokens=given)
         usage: dict[str, Any] = {"prompt_tokens": given, "total_tokens": given}
         if "cost" in self.simulator.as_seen:
@@ -182,7 +182,7 @@ class Aicredits(Vendor):
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The public catalogue."""
         row = _seen_row if "models" in self.simulator.as_seen else _documented_row
-        data = [row(*model) for model in MODELS]
+        data = [row(*model, *(usd(model[0])[:2] if model[2] else (None, None))) for model in MODELS]
         if "models" in self.simulator.as_seen:
             inactive = _seen_row("example/retired-model", "Retired model", 8192, 0.1, 0.2)
             data.append({**inactive, "is_active": False})
@@ -243,7 +243,7 @@ class Aicredits(Vendor):
         self.require_money(call)
         self.known(call.body["model"])
         made = self.reply(call, responses_format.conversation(call.body))
-        price = money(made.input_tokens * _INPUT_INR + made.output_tokens * _OUTPUT_INR)
+        price = money(price_of(self.name, call.body["model"]).of(made.input_tokens, made.output_tokens))
         self.book(call, call.body["model"], price, input_tokens=made.input_tokens, output_tokens=made.output_tokens)
         head = {"id": self.new_id("resp_"), "created_at": self.now(), "model": _short(call.body["model"])}
         answer = responses_format.response(head, made, call.body, self.new_id)
@@ -467,7 +467,7 @@ def _segments(text: str, duration_s: float) -> list[dict[str, Any]]:
     return found
 
 
-_WINDOWS = {model: window for model, _, window, _, _ in MODELS if window is not None}
+_WINDOWS = {model: window for model, _, window in MODELS if window is not None}
 
 
 def _fits_window(asked: Conversation) -> None:

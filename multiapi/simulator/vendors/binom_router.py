@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
+from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import Call, Refusal, Vendor, money
@@ -59,7 +60,7 @@ class BinomRouter(Vendor):
         head = {"id": call.reference, "created": self.now(), "model": call.body["model"]}
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         output_tokens = sum(reply.output_tokens for reply in made)
-        price = money(made[0].input_tokens * Decimal("0.00000015") + output_tokens * Decimal("0.0000006"), "0.00000001")
+        price = money(price_of(self.name, call.body["model"]).of(made[0].input_tokens, output_tokens), "0.00000001")
         self.book(call, call.body["model"], price, input_tokens=made[0].input_tokens, output_tokens=output_tokens)
         if call.body.get("stream"):
             return Answer.events(chat_format.chunks(head, made, ids, self.shape, call.body))

@@ -16,6 +16,7 @@ from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
+from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format, sources
 from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
@@ -441,22 +442,24 @@ _OUTPUTS = {"tts": "audio", "music": "audio", "embedding": "embedding", "image":
 def _units(family: str, entry: dict[str, Any]) -> list[dict[str, Any]]:
     """Prices in the form of the live rows: units that `origin` tells apart, and `content` where it is not text."""
     if family in ("text", "embedding"):
-        priced = [("provided", "text", 2.5), ("generated", "text", 10.0), ("cached", "text", 1.25)]
+        price = price_of("aimlapi", entry["id"])
+        named = (("provided", price.input), ("generated", price.output), ("cached", price.cached_input))
+        priced = [(origin, "text", float(amount)) for origin, amount in named]
         if family == "embedding":
             priced = priced[:1]
         elif "audio" in entry["input"]:
-            priced.append(("provided", "audio", 40.0))
+            priced.append(("provided", "audio", float(price.input * 16)))
         return [
-            {"type": "charge", "name": "token", "content": content, "origin": origin, "price": price, "per": 1_000_000}
-            for origin, content, price in priced
+            {"type": "charge", "name": "token", "content": content, "origin": origin, "price": amount, "per": 1_000_000}
+            for origin, content, amount in priced
         ]
-    name, price, per = {
+    name, asked, per = {
         "video": ("second", 0.05, 1),
         "stt": ("second", 0.0001, 1),
         "tts": ("character", 0.015, 1000),
         "music": ("second", 0.002, 1),
     }.get(family, ("request", 0.04, 1))
-    return [{"type": "charge", "name": name, "price": price, "per": per}]
+    return [{"type": "charge", "name": name, "price": asked, "per": per}]
 
 
 def _listed(entry: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import orjson
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.jobs import Job
 from multiapi.simulator.ledger import Account, Charge, day_start, iso, number
+from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors import messages_format
 from multiapi.simulator.vendors.aimlapi.shared import CREDITS_PER_USD, Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
@@ -295,7 +296,7 @@ class AccountPages(Shared):
         def completed(done: Job) -> None:
             used = [line["result"]["message"]["usage"] for line in done.result if line["result"]["type"] == "succeeded"]
             given, made = (sum(usage[name] for usage in used) for name in ("input_tokens", "output_tokens"))
-            price = money((given * Decimal("0.0000025") + made * Decimal("0.00001")) / 2, "0.0000005")
+            price = money(price_of(self.name, done.model).of(given, made) / 2, "0.0000005")
             call.reference = done.id
             self.book(call, done.model, price, input_tokens=given, output_tokens=made)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -10,6 +9,7 @@ import orjson
 from multiapi.simulator.exchange import NAMED_DONE, Answer
 from multiapi.simulator.minds import tokens
 from multiapi.simulator.minds.conversation import Conversation, Reply, Tool, ToolCall, Turn
+from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors import chat_format
 from multiapi.simulator.vendors.aimlapi.shared import Shared
 from multiapi.simulator.vendors.vendor import Call, Refusal
@@ -259,7 +259,7 @@ class Assistants(Shared):
         before = run["usage"] or {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         given, output = before["prompt_tokens"] + made.input_tokens, before["completion_tokens"] + made.output_tokens
         usage = {"prompt_tokens": given, "completion_tokens": output, "total_tokens": given + output}
-        price = made.input_tokens * Decimal("0.0000025") + made.output_tokens * Decimal("0.00001")
+        price = price_of(self.name, run["model"]).of(made.input_tokens, made.output_tokens)
         self._charge(call, price, run["model"], input_tokens=made.input_tokens, output_tokens=made.output_tokens)
         if made.tool_calls:
             calls = [

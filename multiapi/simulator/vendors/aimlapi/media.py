@@ -11,7 +11,7 @@ from multiapi.simulator.contract import aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Piece
 from multiapi.simulator.files import StoredFile
 from multiapi.simulator.jobs import Job
-from multiapi.simulator.vendors.aimlapi.shared import Shared, price_of
+from multiapi.simulator.vendors.aimlapi.shared import Shared, meta_of
 from multiapi.simulator.vendors.vendor import Call, Refusal, money
 
 _PRESETS = {
@@ -159,7 +159,7 @@ class Media(Shared):
         """Start a film."""
         self._known(call)
         job, price = self._start_video(call)
-        return Answer.json({"id": job.id, "status": "queued", "meta": price_of(price)})
+        return Answer.json({"id": job.id, "status": "queued", "meta": meta_of(price)})
 
     def on_createVideoLegacy(self, call: Call) -> Answer:  # noqa: N802
         """Start a film on a vendor's own route; MiniMax calls its id otherwise."""
@@ -240,7 +240,7 @@ class Media(Shared):
             answer[name] = described if kind != "video" else {"url": url}
             if kind == "video":
                 answer["duration"] = job.details["length_s"]
-            answer["meta"] = price_of(job.details["price"])
+            answer["meta"] = meta_of(job.details["price"])
         if shown == "error":
             message = "The generation was cancelled" if state == "cancelled" else "The generation failed"
             answer["error"] = {"name": "GenerationError", "message": message}

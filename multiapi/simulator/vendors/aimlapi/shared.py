@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 from multiapi.simulator.exchange import Answer
+from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors.vendor import Call, Vendor, money
 
 CREDITS_PER_USD = 2_000_000
-_INPUT_USD, _OUTPUT_USD = Decimal("0.0000025"), Decimal("0.00001")
 
 
 class Shared(Vendor):
@@ -22,15 +22,17 @@ class Shared(Vendor):
     def _charge(
         self, call: Call, price: Decimal, model: str | None = None, *, input_tokens: int = 0, output_tokens: int = 0
     ) -> dict[str, Any]:
-        """Book a call and give its price as it stands under `meta`."""
-        price = money(price, "0.0000005")
+        """Book a call and give its price as it stands under `meta`; what costs anything costs one credit at least."""
+        least = "0.0000005"
+        price = max(money(price, least), Decimal(least)) if price else price
         model = model or str(call.body.get("model") or "unknown")
         self.book(call, model, price, input_tokens=input_tokens, output_tokens=output_tokens)
-        return price_of(price)
+        return meta_of(price)
 
     def book_text(self, call: Call, given: int, made: int) -> dict[str, Any]:
         """Charge tokens."""
-        return self._charge(call, given * _INPUT_USD + made * _OUTPUT_USD, input_tokens=given, output_tokens=made)
+        model = str(call.body.get("model") or "")
+        return self._charge(call, price_of(self.name, model).of(given, made), input_tokens=given, output_tokens=made)
 
     def _priced(self, answer: Answer, meta: dict[str, Any]) -> Answer:
         """Put the price into the headers."""
@@ -40,6 +42,6 @@ class Shared(Vendor):
         return answer
 
 
-def price_of(price: Decimal) -> dict[str, Any]:
+def meta_of(price: Decimal) -> dict[str, Any]:
     """A price as it stands under `meta`."""
     return {"usage": {"credits_used": int(price * CREDITS_PER_USD), "usd_spent": float(price)}}

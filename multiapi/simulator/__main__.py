@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     add("--brain-model", default="", metavar="NAME", help="the model of that server")
     add("--brain-remote", action="store_true", help="let the server be on another machine")
     add("--strict", action="store_true", help="refuse prompts that the simulated model does not understand")
+    add("--delay", type=float, default=0.0, metavar="SECONDS", help="how long every provider takes for each answer")
+    add("--logs-after", type=float, default=0.0, metavar="SECONDS", help="after how long AI/ML API's logs show a call")
     add("--env", action="store_true", help='start in the background and print exports, for eval "$(...)"')
     options = parser.parse_args(given)
     try:
@@ -63,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
             brain_model=options.brain_model,
             brain_remote=options.brain_remote,
             strict=options.strict,
+            delay=options.delay,
+            logs_after=options.logs_after,
         )
         simulator.answers(*startup.script_of(options.answers))
     except ValueError as error:

@@ -9,11 +9,12 @@
 - `POST /_simulator/accounts` with `{"vendor": "aimlapi", "key": "a-key", "deposit": "100"}`: open an account, or set its balance
 - `POST /_simulator/answers` with `{"answers": [...], "otherwise": "model"}`, or one answer (see `script.py`); `GET` says what is
   left and what went wrong, `DELETE` forgets all of it
+- `POST /_simulator/delays` with `{"vendor": "aicredits", "delay": 0.2}`, or `{"logs_after": 600}`; `GET`, `DELETE`
 - `POST /_simulator/reset`
 - `GET /_simulator/state`: what was answered, balances, jobs, files
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -21,12 +22,10 @@ from multiapi.simulator.contract import VENDORS
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.faults import FaultError
 from multiapi.simulator.limits import DOCUMENTED, Limit
-
-if TYPE_CHECKING:
-    from multiapi.simulator.state import State
+from multiapi.simulator.state import State, delays, seconds
 
 
-def answer(simulator: "State", request: Request) -> Answer:
+def answer(simulator: State, request: Request) -> Answer:
     """Do what is asked, or say what can be asked."""
     what = request.path.removeprefix("/_simulator").strip("/")
     if (reason := foreign(simulator, request)) is not None:
@@ -38,6 +37,7 @@ def answer(simulator: "State", request: Request) -> Answer:
         "as-seen": _as_seen,
         "withdrawn": _withdrawn,
         "answers": _answers,
+        "delays": _delays,
         "reset": _reset,
         "counts": _counts,
         "accounts": _accounts,
@@ -60,7 +60,7 @@ def answer(simulator: "State", request: Request) -> Answer:
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "simulator", "testserver"})
 
 
-def foreign(simulator: "State", request: Request) -> str | None:
+def foreign(simulator: State, request: Request) -> str | None:
     """Why a request comes from a web page that is none of the simulator's; None if it does not."""
     host = _host_of(request.headers.get("host", ""))
     if host and host not in LOCAL_HOSTS and host not in simulator.trusted_hosts:
@@ -78,7 +78,7 @@ def _host_of(text: str) -> str:
     return text.partition(":")[0].lower()
 
 
-def _faults(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _faults(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "DELETE":
         simulator.faults.clear()
     elif method == "POST":
@@ -101,13 +101,13 @@ def _faults(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     return Answer.json({"faults": planned})
 
 
-def _clock(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _clock(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         simulator.clock.advance(float(body["advance"]))
     return Answer.json({"now": simulator.clock.now()})
 
 
-def _limits(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _limits(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         vendor = body["vendor"]
         usual = DOCUMENTED[vendor]
@@ -129,7 +129,7 @@ def _limits(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     return Answer.json({"limits": in_force})
 
 
-def _answers(simulator: "State", method: str, body: Any) -> Answer:
+def _answers(simulator: State, method: str, body: Any) -> Answer:
     if method == "DELETE":
         simulator.script.clear()
     elif method == "POST":
@@ -148,7 +148,7 @@ def _answers(simulator: "State", method: str, body: Any) -> Answer:
     )
 
 
-def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _as_seen(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         simulator.as_seen = body["as_seen"]
     elif method == "DELETE":
@@ -156,7 +156,7 @@ def _as_seen(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     return Answer.json({"as_seen": sorted(simulator.as_seen)})
 
 
-def _withdrawn(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _withdrawn(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         if not isinstance(body["on"], bool):
             raise ValueError("on must be true or false")
@@ -166,16 +166,30 @@ def _withdrawn(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     return Answer.json({"withdrawn": simulator.withdrawn})
 
 
-def _reset(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _delays(simulator: State, method: str, body: dict[str, Any]) -> Answer:
+    if method == "DELETE":
+        simulator.delay, simulator.logs_after = {}, 0.0
+    elif method == "POST":
+        if "delay" not in body and "logs_after" not in body:
+            raise ValueError("write how many seconds: delay, with the vendor or for all, or logs_after")
+        if "logs_after" in body:
+            simulator.logs_after = seconds("logs_after", body["logs_after"])
+        if "delay" in body:
+            given = {body["vendor"]: body["delay"]} if body.get("vendor") is not None else body["delay"]
+            simulator.delay = {**simulator.delay, **delays(given)}
+    return Answer.json({"delay": simulator.delay, "logs_after": simulator.logs_after})
+
+
+def _reset(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     simulator.reset()
     return Answer.json({"reset": True})
 
 
-def _counts(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _counts(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     return Answer.json(simulator.counts.as_json())
 
 
-def _accounts(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _accounts(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     if method == "POST":
         if body["vendor"] not in VENDORS:
             raise ValueError(f"vendor must be one of {', '.join(VENDORS)}")
@@ -188,7 +202,7 @@ def _accounts(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
     )
 
 
-def _state(simulator: "State", method: str, body: dict[str, Any]) -> Answer:
+def _state(simulator: State, method: str, body: dict[str, Any]) -> Answer:
     now = simulator.clock.now()
     return Answer.json(
         {

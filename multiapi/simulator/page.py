@@ -1,6 +1,6 @@
 """The page at `/`: what the simulator can do and what it has done, as plain HTML without a line of script."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,7 +11,11 @@ from multiapi.simulator.exchange import Answer
 from multiapi.simulator.files import StoredFile
 
 if TYPE_CHECKING:
-    from multiapi.simulator.state import State
+    from multiapi.simulator.state import Answered, State
+
+FILTERS = ("vendor", "status", "key", "model")
+REFRESHES = ("2", "5", "30")
+"""After how many seconds the page loads itself again, where its address asks for it."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2127; --soft: #5b6570; --paper: #fbfbf9; --card: #ffffff; --line: #dfe3e6;
@@ -37,6 +41,8 @@ article code { overflow-wrap: anywhere; }
 .tags .none, .tags .removed { color: var(--soft); text-decoration: line-through; }
 details summary { cursor: pointer; color: var(--accent); }
 details ul { margin: .4rem 0; padding-left: 1rem; font-size: .86rem; }
+form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: end; margin: 0 0 .6rem; font-size: .88rem; }
+form label { display: grid; color: var(--soft); } input, select, button { font: inherit; color: inherit; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 th, td { text-align: left; padding: .35rem .7rem; border-top: 1px solid var(--line); white-space: nowrap; }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; }
@@ -48,20 +54,26 @@ footer { max-width: 72rem; margin: 2rem auto; padding: 0 1.25rem; color: var(--s
 """
 
 
-def page(simulator: "State") -> Answer:
-    """The page as it is now."""
+def page(simulator: "State", query: Mapping[str, list[str]]) -> Answer:
+    """The page as it is now, with the requests that the query asks for, as often as it asks for them."""
+    wanted = {name: query[name][-1].strip() for name in (*FILTERS, "refresh") if query.get(name, [""])[-1].strip()}
+    refresh = wanted.pop("refresh", "")
+    again = f'<meta http-equiv="refresh" content="{int(refresh)}">' if refresh in REFRESHES else ""
     sections = [
         _section("vendors", "Vendors", f'<div class="vendors">{"".join(_vendor(name) for name in VENDORS)}</div>'),
-        _section("requests", "Requests answered", _requests(simulator)),
         _section("balances", "Balances", _balances(simulator)),
+        _section("jobs", "Jobs", _jobs(simulator)),
+        _section("requests", "Requests answered", _filter(wanted, refresh) + _requests(simulator, wanted)),
         _section("media", "Media made", _media(simulator)),
     ]
     html = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>multiapi simulator</title><style>{_STYLE}</style></head><body>
+<title>multiapi simulator</title>{again}<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>
 <header><h1>multiapi simulator</h1>
 <p>Five simulated vendors. Nothing here reaches a vendor, costs money or is kept. Any key is good, except
-<code>invalid-key</code>, <code>expired-key</code> and <code>empty-wallet</code>.</p>
+<code>invalid-key</code>, <code>expired-key</code> and <code>empty-wallet</code>. <code>free-account</code> is
+Bineric's free plan, <code>only-chat-image</code> a key of Binobox for these scopes alone, <code>management...</code> one of AI/ML API that may manage
+keys.</p>
 <ul class="tags"><li class="documented">documented or current</li><li class="assumed">assumed or legacy</li>
 <li class="none">not offered</li></ul></header>
 <main>{"".join(sections)}</main>
@@ -71,7 +83,7 @@ faults: header <code>x-multiapi-fault</code> or <code>/_simulator/faults</code> 
 """
     headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
     headers["content-security-policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; form-action 'self'"
     )
     return Answer(200, headers, html.encode())
 
@@ -96,10 +108,51 @@ def _vendor(name: str) -> str:
     return f"""<article id="{name}"><h3>{escape(TITLES[name])}</h3>
 <p><code>/{name}{described.prefix}</code> for <code>{escape(described.server)}</code></p>
 <ul class="tags">{tags}</ul>
-<details><summary>{len(offered)} operations</summary><ul>{operations}</ul></details></article>"""
+<details><summary>{len(offered)} {"operation" if len(offered) == 1 else "operations"}</summary><ul>{operations}</ul></details></article>"""
 
 
-def _requests(simulator: "State") -> str:
+def _filter(wanted: Mapping[str, str], refresh: str) -> str:
+    """A form without a script: what it says stands in the page's address."""
+    fields = "".join(
+        f'<label>{name} <input name="{name}" value="{escape(wanted.get(name, ""))}" list="{name}s"></label>'
+        for name in FILTERS
+    )
+    vendors = "".join(f'<option value="{name}"></option>' for name in VENDORS)
+    often = "".join(
+        f'<option value="{each}"{" selected" if each == refresh else ""}>{f"every {each} s" if each else "never"}</option>'
+        for each in ("", *REFRESHES)
+    )
+    return f"""<form method="get" action="/#requests">{fields}<datalist id="vendors">{vendors}</datalist>
+<label>reload <select name="refresh">{often}</select></label> <button>Show</button> <a href="/#requests">all</a></form>"""
+
+
+def _fits(entry: "Answered", wanted: Mapping[str, str]) -> bool:
+    """Whether a request is among those asked for: 4xx and 40 are beginnings of a status, a part of a model is enough."""
+    status = wanted.get("status", "").lower().rstrip("x")
+    return (
+        wanted.get("vendor", entry.vendor) == entry.vendor
+        and str(entry.status).startswith(status)
+        and wanted.get("key", entry.key) == entry.key
+        and wanted.get("model", "").lower() in entry.model.lower()
+    )
+
+
+def _jobs(simulator: "State") -> str:
+    now = simulator.clock.now()
+    rows = (
+        [
+            escape(TITLES[job.vendor]),
+            f"<code>{escape(job.id)}</code>",
+            escape(job.kind),
+            escape(job.model),
+            escape(job.state(now)),
+        ]
+        for job in reversed(list(simulator.jobs.all.values())[-50:])
+    )
+    return _table(["Vendor", "Job", "Kind", "Model", "State"], rows, "No job yet.")
+
+
+def _requests(simulator: "State", wanted: Mapping[str, str]) -> str:
     rows = (
         [
             _time(entry.at),
@@ -111,9 +164,13 @@ def _requests(simulator: "State") -> str:
             f"<code>{escape(entry.key)}</code>",
             f"{entry.took_ms:.1f} ms",
         ]
-        for entry in list(reversed(simulator.log))[:100]
+        for entry in [each for each in reversed(simulator.log) if _fits(each, wanted)][:100]
     )
-    return _table(["Time", "Vendor", "Request", "Operation", "Model", "Status", "Key", "Took"], rows, "No request yet.")
+    return _table(
+        ["Time", "Vendor", "Request", "Operation", "Model", "Status", "Key", "Took"],
+        rows,
+        "No such request." if wanted and simulator.log else "No request yet.",
+    )
 
 
 def _balances(simulator: "State") -> str:

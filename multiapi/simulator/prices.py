@@ -23,7 +23,7 @@ class TokenPrice:
     documented: bool = False
 
     def of(self, given: int, made: int) -> Decimal:
-        """What so many tokens cost, not rounded."""
+        """The cost of these counts of tokens, not rounded."""
         return (given * self.input + made * self.output) / _MILLION
 
 

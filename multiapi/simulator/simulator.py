@@ -38,7 +38,9 @@ class Simulator(State):
     semantic cache: a repeated chat is answered from it, as JSON even where a stream was asked for. `blocked_words` are those of its
     guardrails. `brain` is the address of an OpenAI-compatible server on this machine whose `brain_model` thinks instead of the
     simulated model (`brain_remote=True` allows other machines, `brain_key` is sent to it); `answers` scripts what is said.
-    `strict=True` refuses prompts that the simulated model does not understand.
+    `strict=True` refuses prompts that the simulated model does not understand. `delay={"aicredits": 0.2}` is how many seconds a
+    provider takes for each answer (one number: every provider), `logs_after` how many seconds of the clock pass before AI/ML API's
+    logs show a call, and `deposits={"aimlapi": "100"}` what is in each new account.
     """
 
     def reset(self) -> None:
@@ -97,7 +99,7 @@ class Simulator(State):
 
                 if (foreign := control.foreign(self, request)) is not None:
                     return Answer.json({"error": foreign}, 403)
-                return page(self)
+                return page(self, request.query)
             if request.path.startswith("/_simulator"):
                 return control.answer(self, request)
         if request.method in ("GET", "HEAD") and (file := self.files.get(request.path.rsplit("/", 1)[-1])):
@@ -183,6 +185,8 @@ class Simulator(State):
                 answer.headers[UNDERSTOOD] = "no"
         if fault is not None:
             self._break(vendor, fault, answer, request)
+        if (delay := self.delay.get(vendor.name)) and self._waits(pause := Pause(delay), delay):
+            answer.before.insert(0, pause)
         if vendor.name in self.limits.in_force:
             self._count_active(vendor.name, key or "", answer)
         charged = answer.status < 300 and call is not None and operation is not None and operation.method == "POST"

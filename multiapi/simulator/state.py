@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 from multiapi.simulator import as_seen, faults
 from multiapi.simulator.clock import Clock
-from multiapi.simulator.contract import HOSTS
+from multiapi.simulator.contract import HOSTS, VENDORS
 from multiapi.simulator.counts import Counts
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.files import Files, StoredFile, extension
@@ -47,6 +48,27 @@ class Answered:
     understood: bool = True
 
 
+def of_a_provider(name: str) -> str:
+    """The name, if it is one of a provider."""
+    if name not in VENDORS:
+        raise ValueError(f"{name!r} is not a valid provider; write one of {', '.join(VENDORS)}")
+    return name
+
+
+def seconds(name: str, given: Any) -> float:
+    """A number of seconds from 0 on."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise ValueError(f"{name} must be a number of seconds from 0 on, not {given!r}")
+    return float(given)
+
+
+def delays(given: Mapping[str, Any] | float) -> dict[str, float]:
+    """How long each provider takes: one number is that of all of them."""
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(VENDORS, seconds("delay", given))
+    return {of_a_provider(name): seconds(f"delay of {name}", each) for name, each in given.items()}
+
+
 class State(ABC):
     """Everything that a simulator knows, and the answers that its page and controls ask it for."""
 
@@ -68,6 +90,9 @@ class State(ABC):
         brain_remote: bool = False,
         strict: bool = False,
         known_models: Literal["listed", "any"] = "listed",
+        delay: Mapping[str, float] | float | None = None,
+        logs_after: float = 0.0,
+        deposits: Mapping[str, str | int | Decimal] | None = None,
     ) -> None:
         self.seed = seed
         if unknown not in ("refuse", "drop"):
@@ -84,6 +109,9 @@ class State(ABC):
         if known_models not in ("listed", "any"):
             raise ValueError(f"known_models must be 'listed' or 'any', not {known_models!r}")
         self.known_models = known_models
+        self.delay = delays({} if delay is None else delay)
+        self.logs_after = seconds("logs_after", logs_after)
+        self.deposits = {of_a_provider(name): Decimal(amount) for name, amount in (deposits or {}).items()}
         self.brain = None if brain is None else Brain(brain, brain_model, key=brain_key, remote=brain_remote)
         self.script = Script()
         self.trusted_hosts: set[str] = set()

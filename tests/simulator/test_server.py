@@ -87,7 +87,7 @@ def test_many_clients_at_once(server: Server) -> None:
 class Tags(HTMLParser):
     """Which elements are opened, with their attributes; a page that is not well nested fails."""
 
-    VOID = frozenset({"meta", "img", "br", "link"})
+    VOID = frozenset({"meta", "img", "br", "link", "input"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,8 +107,8 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def looked_at(simulator: Simulator) -> Tags:
-    response = httpx.Client(transport=simulator.transport).get("http://127.0.0.1/")
+def looked_at(simulator: Simulator, query: str = "") -> Tags:
+    response = httpx.Client(transport=simulator.transport).get(f"http://127.0.0.1/{query}")
     assert response.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in response.headers["content-security-policy"]
     tags = Tags()
@@ -150,6 +150,53 @@ def test_the_page_shows_what_was_done_and_hides_keys() -> None:
     assert len(sources) == 2
     client = httpx.Client(transport=simulator.transport)
     assert all(client.get(f"http://127.0.0.1{source}").status_code == 200 for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("vendor=bineric", ["401"]),
+        ("vendor=aimlapi", ["200", "200"]),
+        ("status=4xx", ["401"]),
+        ("status=2", ["200", "200", "200"]),
+        ("model=FLUX", ["200"]),
+        ("key=invalid-key", ["401"]),
+        ("vendor=binobox&status=4", []),
+        ("vendor=&model=", ["401", "200", "200", "200"]),
+    ],
+)
+def test_the_page_shows_the_requests_that_are_asked_for(query: str, shown: list[str]) -> None:
+    simulator = Simulator()
+    busy(simulator)
+    tags = looked_at(simulator, f"?{query}")
+    statuses = [attributes["class"] for tag, attributes in tags.seen if tag == "span"]
+    assert len(statuses) == len(shown)
+    assert statuses == ["ok" if status == "200" else "refused" for status in shown]
+    assert ("No such request." in tags.text) == (not shown)
+
+
+def test_the_page_loads_itself_again_where_it_is_asked_to() -> None:
+    def again(query: str) -> list[str | None]:
+        seen = looked_at(Simulator(), query).seen
+        return [attributes["content"] for tag, attributes in seen if "http-equiv" in attributes and tag == "meta"]
+
+    assert again("?refresh=5") == ["5"]
+    assert again("") == again("?refresh=") == again("?refresh=0") == again('?refresh=1"><b>') == []
+
+
+def test_what_is_asked_for_is_text_on_the_page() -> None:
+    tags = looked_at(Simulator(), "?model=%22%3E%3Cscript%3E")
+    assert not [tag for tag, _ in tags.seen if tag == "script"]
+    assert [attributes["value"] for tag, attributes in tags.seen if attributes.get("name") == "model"] == ['"><script>']
+
+
+def test_the_page_shows_jobs() -> None:
+    simulator = Simulator()
+    assert "No job yet." in looked_at(simulator).text
+    made = {"model": "veo-3-lite-generate", "prompt": "a cat"}
+    Talk("binobox", simulator, "sk-secret-key-0002").post("/videos/generations", made)
+    (job,) = simulator.jobs.all.values()
+    assert job.id in looked_at(simulator).text
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -94,7 +94,8 @@ class Vendor:
     def account(self, key: str) -> Account:
         """The account of a key; every key that is not a special one has money."""
         if key not in self.accounts:
-            deposit = Decimal(0) if key == EMPTY_WALLET else self.deposit
+            usual = self.simulator.deposits.get(self.name, self.deposit)
+            deposit = Decimal(0) if key == EMPTY_WALLET else usual
             self.accounts.setdefault(key, Account(self.name, key, self.simulator.clock.now(), deposit))
         return self.accounts[key]
 

@@ -156,11 +156,14 @@ class AccountPages(Shared):
     # -------------------------------------------------------------- logs
 
     def on_listLogs(self, call: Call) -> Answer:  # noqa: N802
-        """One row for each request."""
+        """One row for each request that was made `logs_after` seconds ago or earlier."""
         account = self._settled(call)
         start, end = self._window(call)
         self._prefix(call)
         charges = account.between(start, end + 0.001)[::-1]
+        if (wait := self.simulator.logs_after) > 0:
+            shown = self.simulator.clock.now() - wait
+            charges = [charge for charge in charges if charge.at <= shown]
         if models := call.query.get("model"):
             charges = [charge for charge in charges if charge.model in models]
         if states := call.query.get("status"):

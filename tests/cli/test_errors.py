@@ -274,7 +274,7 @@ def test_a_process_reads_pipes_and_ends_with_the_code(environment: dict[str, str
 
 def test_what_is_piped_in_goes_behind_the_prompt(environment: dict[str, str], served: Simulator) -> None:
     text = "The harbour code is 4711."
-    done = run("chat", "-p", "aimlapi", "Repeat the harbour code", env=environment, input=text)
+    done = run("chat", "-p", "aimlapi", "Repeat:", env=environment, input=text)
     assert done.returncode == 0
     assert "4711" in done.stdout
     alone = run("chat", "-p", "aimlapi", "Say hello in three words.", env=environment, stdin=subprocess.DEVNULL)

@@ -288,7 +288,7 @@ def requests_with_extra() -> Iterator[Any]:
         for step in scenario.steps:
             request = step.arguments[0] if step.arguments else None
             place = (scenario.provider, step.method, type(request).__name__, getattr(request, "model", None))
-            if step.method != "chat_stream" and hasattr(request, "extra") and place not in seen:
+            if step.method not in {"chat_stream", "speech_stream"} and hasattr(request, "extra") and place not in seen:
                 seen.add(place)
                 yield pytest.param(scenario.provider, step.method, request, id=f"{scenario.provider}-{scenario.name}")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from multiapi import AsyncClient, Client
+from multiapi import AsyncClient, ChatRequest, Client, Message
 from multiapi.errors import AuthenticationError, InvalidRequestError, MissingApiKeyError, MultiApiError
 from multiapi.providers import PROVIDERS
 from multiapi.sending.keys import ApiKey
@@ -545,7 +545,16 @@ def test_case_103_no_key(make: Make, vendor: str, empty: str | None, monkeypatch
     if empty is not None:
         monkeypatch.setenv(variable, empty)
     with pytest.raises(MissingApiKeyError, match=variable):
-        make(vendor)
+        _asked(make(vendor), vendor)
+
+
+def _asked(made: Any, vendor: str) -> None:
+    """Clients of the core can be made without a key, and miss it at the first request that needs one."""
+    asking = ChatRequest(model=f"{vendor}-model", messages=[Message("user", "hello")])
+    if isinstance(made, Client):
+        made.chat(asking)
+    elif isinstance(made, AsyncClient):
+        asyncio.run(made.chat(asking))
 
 
 class Spy(dict[str, str]):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,7 +95,7 @@ class _Observer(Observer):
         self.tokens = histogram("gen_ai.client.token.usage", "{token}", "Tokens of an operation.", _TOKENS)
         self.cost = meter.create_counter("multiapi.client.cost", "1", "What operations cost, per `multiapi.cost.unit`.")
 
-    def begin(self, setting: Setting, name: str, request: Any, *, stream: bool) -> _Watch:
+    def begin(self, setting: Setting, name: str, request: Any, stream: bool) -> _Watch:
         """Begin the span of an operation."""
         about = _about(setting, name, request)
         asked = {**about, **_asked(name, request)}
@@ -172,6 +172,9 @@ class _Watch(Watch):
 
     def _hide_key(self) -> None:
         """Take a key out of what was written before it was known, as that of a function; only a mistake brings it there."""
+        texts = "\n".join(_texts_of(self._asked))
+        if _clean(texts) == texts:
+            return
         for about in (self._asked, self._about):
             for name, value in about.items():
                 clean = _clean(value)
@@ -229,6 +232,13 @@ def _span_name(about: Attributes) -> str:
     return f"{operation} {model}" if model else str(operation)
 
 
+def _texts_of(asked: Attributes) -> Iterator[str]:
+    """What a caller wrote freely."""
+    for value in map(asked.get, ("gen_ai.request.model", "gen_ai.request.stop_sequences")):
+        if value is not None:
+            yield from (value,) if isinstance(value, str) else value
+
+
 def _clean(value: Any) -> Any:
     """An attribute without the key."""
     if isinstance(value, str):
@@ -263,18 +273,19 @@ def _asked(name: str, request: Any) -> Attributes:
 
 def _told(result: Any) -> Attributes:
     """What a result says of itself; texts of the provider go through the filter that takes keys out."""
-    told: Attributes = {}
-    for name, value in (
-        ("gen_ai.response.id", getattr(result, "id", None)),
-        ("gen_ai.response.model", getattr(result, "model", None)),
-        ("multiapi.request.id", getattr(result, "request_id", None)),
-    ):
-        if isinstance(value, str) and value:
-            told[name] = printable(value, 200)
+    texts = {
+        "gen_ai.response.id": getattr(result, "id", None),
+        "gen_ai.response.model": getattr(result, "model", None),
+        "multiapi.request.id": getattr(result, "request_id", None),
+    }
+    told: Attributes = {name: text for name, text in texts.items() if isinstance(text, str) and text}
     if isinstance(result, ChatResponse):
-        reasons = [printable(each.finish_reason, 80) for each in (result, *result.alternatives) if each.finish_reason]
+        reasons = [each.finish_reason for each in (result, *result.alternatives) if each.finish_reason]
         if reasons:
             told["gen_ai.response.finish_reasons"] = tuple(reasons)
+    whole = " ".join([" ".join(each) if isinstance(each, tuple) else each for each in told.values()])
+    if len(whole) > 200 or printable(whole) != whole:  # else there is nothing to take out or to shorten
+        told = {name: _shown(each) for name, each in told.items()}
     usage = getattr(result, "usage", None)
     if isinstance(usage, Usage):
         counts = {
@@ -286,6 +297,10 @@ def _told(result: Any) -> Attributes:
         }
         told |= {f"gen_ai.usage.{each}": count for each, count in counts.items() if count is not None}
     return told
+
+
+def _shown(text: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    return printable(text, 200) if isinstance(text, str) else tuple([printable(each, 80) for each in text])
 
 
 def _content(messages: Any) -> str:

@@ -7,14 +7,14 @@ goes into the log: an operation that was paid for gives its result all the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from multiapi.errors import IN_FORCE, place
 from multiapi.flows.steps import Setting
 
 R = TypeVar("R")
+T = TypeVar("T")
 Scrub = Callable[[str, int], str]
 
 logger = logging.getLogger("multiapi")
@@ -59,7 +59,7 @@ class Watch:
 class Observer:
     """Makes a `Watch` for each operation."""
 
-    def begin(self, setting: Setting, name: str, request: Any, *, stream: bool) -> Watch:
+    def begin(self, setting: Setting, name: str, request: Any, stream: bool) -> Watch:
         """An operation of this name begins."""
         raise NotImplementedError
 
@@ -106,12 +106,10 @@ def observed(
             is_request = type(step) is sends
             if is_request:
                 scrub = IN_FORCE.scrub  # which knows the key of the request by now
-                with _failing_alone():
-                    watch.requested(before)
+                _tell(scrub, watch.requested, before)
             elif awaits_chunk and step.items:
                 awaits_chunk = False
-                with _failing_alone():
-                    watch.first_chunk()
+                _tell(scrub, watch.first_chunk)
             try:
                 outcome, was_thrown = (yield step), False
             except (
@@ -123,49 +121,35 @@ def observed(
     except StopIteration as end:
         is_open = False
         result: R = end.value
-        with _reading_with(scrub):
-            watch.ended(result)
+        _tell(scrub, watch.ended, result)
         return result
     except GeneratorExit:
         raise
     except BaseException as error:
         is_open = False
-        with _reading_with(scrub):
-            watch.failed(error)
+        _tell(scrub, watch.failed, error)
         raise
     finally:
         step = outcome = None  # a step may hold the key, and a frame of an error must not
         steps.close()
         if is_open:
-            with _reading_with(scrub):
-                watch.left()
+            _tell(scrub, watch.left)
 
 
 def _begun(setting: Setting, name: str, request: Any, stream: bool, scrub: Scrub | None) -> Watch:
     observer = OBSERVING.observer
     assert observer is not None
-    watches = []
-    with _reading_with(scrub):
-        watches.append(observer.begin(setting, name, request, stream=stream))
-    return watches[0] if watches else Watch()
+    return _tell(scrub, observer.begin, setting, name, request, stream) or Watch()
 
 
-@contextmanager
-def _failing_alone() -> Iterator[None]:
-    """Let an observer fail inside without the operation."""
-    try:
-        yield
-    except Exception as error:
-        logger.warning("what observes the operations failed: %s", place(error))
-
-
-@contextmanager
-def _reading_with(scrub: Scrub | None) -> Iterator[None]:
-    """Let an observer read texts inside, with what takes the keys of the operation's requests out of them."""
+def _tell(scrub: Scrub | None, told: Callable[..., T], *facts: Any) -> T | None:
+    """Let an observer read texts, with what takes the keys of the operation's requests out of them, and fail without the operation."""
     before = IN_FORCE.scrub
     IN_FORCE.scrub = scrub or before
     try:
-        with _failing_alone():
-            yield
+        return told(*facts)
+    except Exception as error:
+        logger.warning("what observes the operations failed: %s", place(error))
+        return None
     finally:
         IN_FORCE.scrub = before

@@ -34,6 +34,12 @@ def simulator(
     brain_model: Annotated[str, typer.Option(help="The model of that server.")] = "",
     brain_remote: Annotated[bool, typer.Option(help="Let that server be on another machine.")] = False,
     strict: Annotated[bool, typer.Option(help="Refuse prompts that the simulated model does not understand.")] = False,
+    delay: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long each provider takes for a response.", min=0.0)
+    ] = 0.0,
+    logs_after: Annotated[
+        float, typer.Option(metavar="SECONDS", help="After how long AI/ML API's logs show a call.", min=0.0)
+    ] = 0.0,
     env: Annotated[bool, typer.Option(help='Start in the background and print exports, for eval "$(...)".')] = False,
 ) -> None:
     """Serve all five providers on a port of this machine, until Ctrl-C."""
@@ -56,6 +62,8 @@ def simulator(
         further = {
             "as-seen": None if as_seen == "all" else as_seen,
             "unknown": unknown if unknown != "refuse" else None,
+            "delay": delay or None,
+            "logs-after": logs_after or None,
         }
         given += [f"--{name}={value}" for name, value in further.items() if value is not None]
         given += ["--as-seen"] * (as_seen == "all")
@@ -76,6 +84,8 @@ def simulator(
             withdrawn=withdrawn,
             as_seen=True if as_seen == "all" else as_seen or False,
             unknown=unknown,
+            delay=delay,
+            logs_after=logs_after,
         )
         simulated.answers(*startup.script_of(answers))
     except ValueError as error:

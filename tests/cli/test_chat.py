@@ -77,7 +77,7 @@ def test_settings_reach_the_vendor(cli: RunCli, monkeypatch: pytest.MonkeyPatch)
     assert cli("chat", "-m", "aimlapi:openai/gpt-4o", "--simulator", *words, HELLO).code == 0
     [body] = sent
     assert body["model"] == "openai/gpt-4o"
-    assert (body["temperature"], body["max_tokens"], body["top_k"]) == (0.0, 50, 5)
+    assert (body["temperature"], body["max_completion_tokens"], body["top_k"]) == (0.0, 50, 5)
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
 
 

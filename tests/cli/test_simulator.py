@@ -110,6 +110,7 @@ def test_a_form_that_nobody_saw_is_wrong_usage(cli: RunCli, captured: Captured) 
         ("--seed", "7", "--port", "4711", "--strict"),
         ("--brain", "http://127.0.0.1:11434/v1", "--brain-model", "m"),
         ("--withdrawn", "--as-seen", "all", "--unknown", "drop", "--strict"),
+        ("--delay", "1.5", "--logs-after", "30"),
     ],
 )
 def test_the_background_gets_what_the_foreground_gets(

@@ -254,6 +254,7 @@ NO_READERS = {
     "multiapi.formats.media.media_result": "is what parse_sound ends in",
     "multiapi.formats.media.sound_body": "passes bytes on",
     "multiapi.formats.media.entry_media": "is what parse_images ends in",
+    "multiapi.formats.media.seconds_of": "reads one number",
     "multiapi.formats.media.text_media": "passes a text on",
     "multiapi.formats.media.without_media": "goes through a value that is read",
     "multiapi.formats.error_words.word": "looks at one word",

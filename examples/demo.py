@@ -125,7 +125,7 @@ def chain(provider: str, spent: Spent) -> str:
 
     from langchain_multiapi import ChatMultiApi
 
-    prompt = ChatPromptTemplate.from_messages([("system", "You answer in one sentence."), ("user", "Greet {name}.")])
+    prompt = ChatPromptTemplate.from_messages([("system", "You answer in one sentence."), ("user", "Say hello to {name}.")])
     model = ChatMultiApi(provider=provider, model=MODELS[provider])
     answers = []
     text = (prompt | model | answers_kept(answers) | StrOutputParser()).invoke({"name": "Ada"})
@@ -151,7 +151,7 @@ def stream(provider: str, spent: Spent) -> str:
     model = ChatMultiApi(provider=provider, model=MODELS[provider])
     whole = None
     pieces = 0
-    for chunk in model.stream("Tell me in three sentences what an embedding is."):
+    for chunk in model.stream("Say hello to everybody at the harbour, and to Ada."):
         pieces += bool(chunk.text)
         whole = chunk if whole is None else whole + chunk
     assert whole is not None
@@ -346,8 +346,8 @@ CELLS: dict[str, Callable[[str, Spent], str]] = {
 
 
 def default_documents() -> list[Path]:
-    """The project's own documents and the vendors' contracts."""
-    return [ROOT / "docs", ROOT / "multiapi" / "simulator" / "contracts"]
+    """The pages on the providers and what is known of them."""
+    return [ROOT / "docs" / "vendors", ROOT / "multiapi" / "simulator" / "contracts"]
 
 
 @contextmanager

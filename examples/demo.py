@@ -125,7 +125,9 @@ def chain(provider: str, spent: Spent) -> str:
 
     from langchain_multiapi import ChatMultiApi
 
-    prompt = ChatPromptTemplate.from_messages([("system", "You answer in one sentence."), ("user", "Say hello to {name}.")])
+    prompt = ChatPromptTemplate.from_messages(
+        [("system", "You answer in one sentence."), ("user", "Say hello to {name}.")]
+    )
     model = ChatMultiApi(provider=provider, model=MODELS[provider])
     answers = []
     text = (prompt | model | answers_kept(answers) | StrOutputParser()).invoke({"name": "Ada"})

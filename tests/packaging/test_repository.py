@@ -60,7 +60,7 @@ def test_code_is_left_as_it_is() -> None:
         ("https://me:SECRET@git.example.org/team/multiapi", ADDRESS),
         ("git@git.example.org:team/multiapi.git", ADDRESS),
         ("ssh://git@git.example.org:22/team/multiapi.git", ADDRESS),
-        ("/home/me/multiapi", None),
+        ("/somewhere/multiapi", None),
         ("../multiapi", None),
         ("", None),
     ],

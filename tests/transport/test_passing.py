@@ -130,7 +130,7 @@ def in_a_folder_of_that_name(method: Any, note: Callable[[], None]) -> Any:
     """A patch in somebody's project that lies below a folder called httpx or httpcore, as instrumentations for them do."""
     space: dict[str, Any] = {"method": method, "note": note, "functools": functools, "__name__": "conftest"}
     source = "@functools.wraps(method)\ndef between(*args):\n    note()\n    return method(*args)\n"
-    exec(compile(source, "/home/me/httpx/httpcore/tests/conftest.py", "exec"), space)
+    exec(compile(source, "/somewhere/httpx/httpcore/tests/conftest.py", "exec"), space)
     return space["between"]
 
 

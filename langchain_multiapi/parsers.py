@@ -25,7 +25,7 @@ from multiapi.errors import InvalidRequestError
 from multiapi.flows import documents
 from multiapi.flows.documents import MAX_FILE_BYTES
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.provider import Provider, ProviderName
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media, megabytes
@@ -78,14 +78,14 @@ class _Parser(BaseBlobParser):
         """Yield the documents of one blob, which is read when the first of them is asked for."""
         with langchain_errors():
             media = self._read(blob)
-            result = self._clients.run(lambda setting: self._flow(setting, media))
+            result = self._clients.run(lambda target: self._flow(target, media))
         yield from self._documents(result, blob)
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
         """As `lazy_parse`, awaited."""
         with langchain_errors():
             media = await asyncio.to_thread(self._read, blob)
-            result = await self._clients.arun(lambda setting: self._flow(setting, media))
+            result = await self._clients.arun(lambda target: self._flow(target, media))
         for document in self._documents(result, blob):
             yield document
 
@@ -94,7 +94,7 @@ class _Parser(BaseBlobParser):
         return [document async for document in self.alazy_parse(blob)]
 
     @abstractmethod
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
         """What reads the blob."""
 
     @abstractmethod
@@ -149,9 +149,9 @@ class MultiApiTranscriptParser(_Parser):
         self.language, self.diarize, self.split = language, diarize, split
         self.job_timeout_s, self.poll_every = job_timeout_s, poll_every
 
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
         return documents.transcribe(
-            setting,
+            target,
             media,
             model=self.model,
             language=self.language,
@@ -186,8 +186,8 @@ class MultiApiOcrParser(_Parser):
         super().__init__(provider, **settings)
         self.pages, self.split = pages, split
 
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
-        return documents.read_scan(setting, media, model=self.model, pages=self.pages, extra=self.extra)
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
+        return documents.read_scan(target, media, model=self.model, pages=self.pages, extra=self.extra)
 
     def _parts(self, result: OcrResult) -> list[documents.Part]:
         return documents.scan_parts(result, self.split)

@@ -241,14 +241,14 @@ class MultiApiTool(_Vendor, BaseTool):
     def _run(self, **arguments: Any) -> tuple[str, Any]:
         tool, box = TOOLS[self.tool_name], self.toolbox
         try:
-            return _answered(self.clients.run(lambda setting: box.run(tool, setting, arguments)))
+            return _answered(self.clients.run(lambda target: box.run(tool, target, arguments)))
         except (MultiApiError, OSError) as error:
             raise ToolException(failure_text(error)) from error
 
     async def _arun(self, **arguments: Any) -> tuple[str, Any]:
         tool, box = TOOLS[self.tool_name], self.toolbox
         try:
-            return _answered(await self.clients.arun(lambda setting: box.run(tool, setting, arguments)))
+            return _answered(await self.clients.arun(lambda target: box.run(tool, target, arguments)))
         except (MultiApiError, OSError) as error:
             raise ToolException(failure_text(error)) from error
 

@@ -25,7 +25,7 @@ from multiapi.errors import InvalidRequestError
 from multiapi.flows import documents
 from multiapi.flows.documents import MAX_FILE_BYTES
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.provider import Provider, ProviderName
 from multiapi.sending.keys import sealed
 from multiapi.types.media import Media, megabytes
@@ -71,13 +71,13 @@ class _Reader(BasePydanticReader):
     def load_data(self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None) -> list[Document]:
         """The documents of one file; `fs` is an fsspec file system to read it from."""
         media = self._read(file, fs)
-        return self._documents(self._clients.run(lambda setting: self._flow(setting, media)), file, media, extra_info)
+        return self._documents(self._clients.run(lambda target: self._flow(target, media)), file, media, extra_info)
 
     async def aload_data(
         self, file: str | Path, extra_info: dict[str, Any] | None = None, fs: Any = None
     ) -> list[Document]:
         media = await asyncio.to_thread(self._read, file, fs)
-        result = await self._clients.arun(lambda setting: self._flow(setting, media))
+        result = await self._clients.arun(lambda target: self._flow(target, media))
         return self._documents(result, file, media, extra_info)
 
     def lazy_load_data(
@@ -93,7 +93,7 @@ class _Reader(BasePydanticReader):
     # ------------------------------------------------------------------------------------ the parts that differ
 
     @abstractmethod
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
         """What reads the file."""
 
     @abstractmethod
@@ -155,9 +155,9 @@ class MultiApiTranscriptReader(_Reader):
     def class_name(cls) -> str:
         return "MultiApiTranscriptReader"
 
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
         return documents.transcribe(
-            setting,
+            target,
             media,
             model=self.model,
             language=self.language,
@@ -186,8 +186,8 @@ class MultiApiOcrReader(_Reader):
     def class_name(cls) -> str:
         return "MultiApiOcrReader"
 
-    def _flow(self, setting: Setting, media: Media) -> Flow[Any]:
-        return documents.read_scan(setting, media, model=self.model, pages=self.pages, extra=self.extra)
+    def _flow(self, target: Target, media: Media) -> Flow[Any]:
+        return documents.read_scan(target, media, model=self.model, pages=self.pages, extra=self.extra)
 
     def _parts(self, result: OcrResult) -> list[documents.Part]:
         return documents.scan_parts(result, self.split)

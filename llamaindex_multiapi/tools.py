@@ -121,13 +121,13 @@ class MultiApiToolSpec(BaseToolSpec):
 
     def _run(self, tool: AgentTool, arguments: Mapping[str, Any]) -> Any:
         try:
-            return self._shown(self.clients.run(lambda setting: self.toolbox.run(tool, setting, arguments)))
+            return self._shown(self.clients.run(lambda target: self.toolbox.run(tool, target, arguments)))
         except OSError as error:
             raise InvalidRequestError(failure_text(error)) from error
 
     async def _arun(self, tool: AgentTool, arguments: Mapping[str, Any]) -> Any:
         try:
-            return self._shown(await self.clients.arun(lambda setting: self.toolbox.run(tool, setting, arguments)))
+            return self._shown(await self.clients.arun(lambda target: self.toolbox.run(tool, target, arguments)))
         except OSError as error:
             raise InvalidRequestError(failure_text(error)) from error
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from multiapi._package import __version__, install
 from multiapi.errors import IN_FORCE, MultiApiError, printable
 from multiapi.flows.observing import OBSERVING, Observer, Sent, Watch
-from multiapi.flows.steps import Setting
+from multiapi.flows.steps import Target
 from multiapi.http.json import dump_json
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, TextPart
 from multiapi.types.embeddings import EmbedRequest
@@ -95,9 +95,9 @@ class _Observer(Observer):
         self.tokens = histogram("gen_ai.client.token.usage", "{token}", "Tokens of an operation.", _TOKENS)
         self.cost = meter.create_counter("multiapi.client.cost", "1", "What operations cost, per `multiapi.cost.unit`.")
 
-    def begin(self, setting: Setting, name: str, request: Any, stream: bool) -> _Watch:
+    def begin(self, target: Target, name: str, request: Any, stream: bool) -> _Watch:
         """Begin the span of an operation."""
-        about = _about(setting, name, request)
+        about = _about(target, name, request)
         asked = {**about, **_asked(name, request)}
         if stream:
             asked["gen_ai.request.stream"] = True
@@ -211,12 +211,12 @@ class _Watch(Watch):
 # ------------------------------------------------------------------------------------ what is written
 
 
-def _about(setting: Setting, name: str, request: Any) -> Attributes:
+def _about(target: Target, name: str, request: Any) -> Attributes:
     """What each span and each measurement of an operation has."""
-    address = urlsplit(setting.base_url)
+    address = urlsplit(target.base_url)
     about: Attributes = {
         "gen_ai.operation.name": _NAMES.get(name, name),
-        "gen_ai.provider.name": setting.provider.name,
+        "gen_ai.provider.name": target.provider.name,
         "server.address": address.hostname or "",
     }
     if (port := address.port or {"https": 443, "http": 80}.get(address.scheme)) is not None:

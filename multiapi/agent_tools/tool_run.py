@@ -12,7 +12,7 @@ from multiapi.agent_tools.tool import ToolAnswer
 from multiapi.errors import InvalidRequestError, MultiApiError, printable
 from multiapi.flows import address_checks, downloads
 from multiapi.flows.driving import Work
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.types.chat import Citation
 from multiapi.types.media import Media, megabytes, new_name
 from multiapi.types.media_kinds import mime_type_of_name
@@ -57,19 +57,19 @@ class Box(Protocol):
 
 
 class ToolRun:
-    """One call of a tool: the toolbox, and the vendor's setting that the client gave."""
+    """One call of a tool: the toolbox, and the target that the client gave."""
 
-    def __init__(self, box: Box, setting: Setting) -> None:
+    def __init__(self, box: Box, target: Target) -> None:
         self.box = box
-        self.setting = setting
-        self.provider = setting.provider.name
+        self.target = target
+        self.provider = target.provider.name
 
     def request(self, make: Callable[..., Any], call: str, usual: str | None = None, **wanted: Any) -> Any:
         """A typed request: what the model chose, then what the developer fixed. Empty choices count as none."""
         fixed = dict(self.box.options.get(call, {}))
         model = self.box.models.get(call) or fixed.pop("model", None)
         if model is None:
-            model = self.setting.provider.default_model(usual or call)
+            model = self.target.provider.default_model(usual or call)
         chosen = {name: value for name, value in wanted.items() if value not in ("", 0, None, [], ())}
         known = {each.name for each in fields(make)}  # type: ignore[arg-type]  # they are dataclasses
         if unknown := [name for name in fixed if name not in known]:
@@ -84,11 +84,11 @@ class ToolRun:
         """An input that the model named: something made before, a file below `input_dir`, or an address if those are allowed."""
         kept = self.box.kept(name)
         if kept is not None:
-            return (yield from downloads.download(self.setting, kept, max_bytes=self.box.max_input_bytes))
+            return (yield from downloads.download(self.target, kept, max_bytes=self.box.max_input_bytes))
         if name.startswith(("https://", "http://")):
             if not self.box.allow_urls:
                 raise InvalidRequestError("addresses are not allowed here; name a file")
-            return Media.from_url(address_checks.check_url(name, self.setting))
+            return Media.from_url(address_checks.check_url(name, self.target))
         if self.box.input is None:
             raise InvalidRequestError(_no_such_file(name, self.box.known_names(), reads=False))
         folder, most = self.box.input, self.box.max_input_bytes
@@ -132,7 +132,7 @@ class ToolRun:
         try:
             if self.box.output is not None:
                 path: Path = yield from downloads.save(
-                    self.setting, media, self.box.output, max_bytes=MAX_SAVED_BYTES, into_folder=True
+                    self.target, media, self.box.output, max_bytes=MAX_SAVED_BYTES, into_folder=True
                 )
                 kind = mime_type_of_name(path.name) or media.mime_type
                 size = (yield Work(path.stat)).st_size
@@ -141,7 +141,7 @@ class ToolRun:
                 )
                 return path.name, held, ""
             if media.data is None and media.kind != "video":
-                media = yield from downloads.download(self.setting, media, max_bytes=MAX_FETCHED_BYTES)
+                media = yield from downloads.download(self.target, media, max_bytes=MAX_FETCHED_BYTES)
         except (MultiApiError, OSError) as error:
             reason = error.message if isinstance(error, MultiApiError) else "the disk refused it"
             return new_name(media.kind, media.extension), media, printable(reason, 300)

@@ -15,7 +15,7 @@ from multiapi.agent_tools.tool_run import ToolRun, cut
 from multiapi.agent_tools.tools import TOOLS
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.flows import jobs
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.provider import Provider, names, operation_of, unsupported
 from multiapi.types.jobs import Job
 from multiapi.types.media import Media
@@ -81,7 +81,7 @@ class Toolbox:
         """How tools wait for a job."""
         return {"timeout_s": self.job_timeout_s, "poll_every": self.poll_every}
 
-    def run(self, tool: AgentTool, setting: Setting, arguments: Mapping[str, Any]) -> Flow[ToolAnswer]:
+    def run(self, tool: AgentTool, target: Target, arguments: Mapping[str, Any]) -> Flow[ToolAnswer]:
         """The flow of one call of a tool.
 
         Raises:
@@ -92,7 +92,7 @@ class Toolbox:
         unknown = set(arguments) - known
         if unknown:
             raise InvalidRequestError(f"{tool.name} has no argument {names(unknown)}; it has {names(known)}")
-        return _with_what_is_good(ToolRun(self, setting), tool.flow, arguments)
+        return _with_what_is_good(ToolRun(self, target), tool.flow, arguments)
 
     def tools(self, include: Iterable[str] | None = None) -> list[AgentTool]:
         """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`; what is

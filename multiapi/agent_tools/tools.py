@@ -56,7 +56,7 @@ def generate_image(
 ) -> Flow[ToolAnswer]:
     """Make a picture from a description. Returns the name of the picture's file."""
     request = run.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
-    result: ImageResult = yield from media_flows.one(run.setting, "image", request)
+    result: ImageResult = yield from media_flows.one(run.target, "image", request)
     return (yield from run.made(result.media, "picture", result.cost, result))
 
 
@@ -68,7 +68,7 @@ def edit_image(
     """Change a picture as described. Returns the name of the new picture's file; the old one stays."""
     source = yield from run.source(image)
     request = run.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
-    result: ImageResult = yield from media_flows.one(run.setting, "edit_image", request)
+    result: ImageResult = yield from media_flows.one(run.target, "edit_image", request)
     return (yield from run.made(result.media, "changed picture", result.cost, result))
 
 
@@ -78,9 +78,9 @@ def text_to_speech(
     voice: Annotated[str, "Name of a voice. Leave it out unless the user wants a certain one."] = "",
 ) -> Flow[ToolAnswer]:
     """Read a text aloud. Returns the name of the audio file."""
-    wanted = voice or run.setting.provider.default_voice or ""
+    wanted = voice or run.target.provider.default_voice or ""
     request = run.request(SpeechRequest, "speech", text=text, voice=wanted)
-    result: MediaResult = yield from media_flows.one(run.setting, "speech", request)
+    result: MediaResult = yield from media_flows.one(run.target, "speech", request)
     return (yield from run.made(result.media, "recording", result.cost, result))
 
 
@@ -93,7 +93,7 @@ def transcribe_audio(
     source = yield from run.source(audio)
     request = run.request(TranscriptionRequest, "transcribe", audio=source, language=language)
     result: Transcript = yield from media_flows.one_or_job(
-        run.setting, "transcribe", "transcription", request, **run.box.waiting
+        run.target, "transcribe", "transcription", request, **run.box.waiting
     )
     return ToolAnswer(cut(result.text) or "(nothing is said in it)", (), result)
 
@@ -106,7 +106,7 @@ def generate_music(
 ) -> Flow[ToolAnswer]:
     """Make music from a description. Returns the name of the audio file."""
     request = run.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
-    result: MediaResult = yield from media_flows.one_or_job(run.setting, "music", "music", request, **run.box.waiting)
+    result: MediaResult = yield from media_flows.one_or_job(run.target, "music", "music", request, **run.box.waiting)
     return (yield from run.made(result.media, "music", result.cost, result, job_id=result.job_id))
 
 
@@ -128,10 +128,10 @@ def generate_video(
     that still runs; never ask for the same film again, ask check_job about that id.
     """
     request = yield from _video_request(run, prompt, image, duration_s)
-    job = yield from media_flows.start(run.setting, "video", request)
+    job = yield from media_flows.start(run.target, "video", request)
     run.box.remember(job)
     try:
-        job = yield from jobs.wait(run.setting, job, **run.box.waiting)
+        job = yield from jobs.wait(run.target, job, **run.box.waiting)
     except JobTimeoutError as error:
         return _still_running(error.partial or job)
     return (yield from _film(run, job))
@@ -145,10 +145,10 @@ def start_video(
 ) -> Flow[ToolAnswer]:
     """Start a short film without waiting for it. Returns the id of the job for check_job. Each start costs money."""
     request = yield from _video_request(run, prompt, image, duration_s)
-    job = yield from media_flows.start(run.setting, "video", request)
+    job = yield from media_flows.start(run.target, "video", request)
     run.box.remember(job)
     if job.state != "pending":
-        return (yield from _film(run, (yield from jobs.wait(run.setting, job))))
+        return (yield from _film(run, (yield from jobs.wait(run.target, job))))
     estimate = job.estimated_cost or job.cost
     price = f" It will cost about {plain(estimate.amount)} {estimate.unit or ''}".rstrip() + "." if estimate else ""
     return ToolAnswer(f"The film is being made; its job has the id {job.id}.{price}", (), job)
@@ -160,7 +160,7 @@ def check_job(
 ) -> Flow[ToolAnswer]:
     """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
     known = run.box.started.get(job_id)
-    job = yield from media_flows.look(run.setting, known or job_id, "video")
+    job = yield from media_flows.look(run.target, known or job_id, "video")
     run.box.remember(job)
     if job.state == "pending":
         return _still_running(job)
@@ -188,7 +188,7 @@ def read_document(
     """Read the text of a PDF or of a picture. Returns the text, page by page."""
     source = yield from run.source(document)
     request = run.request(OcrRequest, "ocr", document=source, pages=pages)
-    result: OcrResult = yield from media_flows.one(run.setting, "ocr", request)
+    result: OcrResult = yield from media_flows.one(run.target, "ocr", request)
     text = "\n\n".join(f"Page {page.number}:\n{page.text}" for page in result.pages)
     return ToolAnswer(
         cut(text) or "(there is no text in it)", tuple(i for page in result.pages for i in page.images), result
@@ -202,7 +202,7 @@ def generate_3d_model(
     """Make a 3D model of the thing in a picture. Returns the name of the model's file."""
     source = yield from run.source(image)
     request = run.request(MeshRequest, "mesh", images=[source])
-    result: MeshResult = yield from media_flows.one(run.setting, "mesh", request)
+    result: MeshResult = yield from media_flows.one(run.target, "mesh", request)
     return (yield from run.made(result.media, "3D model", result.cost, result))
 
 
@@ -212,7 +212,7 @@ def search_web(
 ) -> Flow[ToolAnswer]:
     """Search the web for an answer. Returns the answer and its sources, one on a line."""
     request = run.request(ChatRequest, "web_search", messages=[Message("user", query)], web_search=True)
-    answer: ChatResponse = yield from chat(run.setting, request)
+    answer: ChatResponse = yield from chat(run.target, request)
     sources = [source_line(number, found) for number, found in enumerate(answer.citations[:MAX_LISTED_SOURCES], 1)]
     lines = [cut(answer.text) or "(nothing was found)", *(["Sources:", *sources] if sources else [])]
     return ToolAnswer("\n".join(lines), (), answer)
@@ -224,7 +224,7 @@ def moderate_text(
 ) -> Flow[ToolAnswer]:
     """Judge whether a text is harmful. Returns safe, or unsafe and why."""
     model = run.box.models.get("moderate", "")
-    result: Moderation = yield from media_flows.one(run.setting, "moderate", ModerationRequest(model=model, text=text))
+    result: Moderation = yield from media_flows.one(run.target, "moderate", ModerationRequest(model=model, text=text))
     return ToolAnswer(
         "safe" if result.safe else f"unsafe: {', '.join(result.categories) or 'no category given'}", (), result
     )
@@ -239,7 +239,7 @@ def search_engine(
 ) -> Flow[ToolAnswer]:
     """Search the web with the provider's search engine. Returns an answer, and what was found."""
     request: Any = SearchRequest(query=query, kinds=(kind,))  # type: ignore[arg-type]  # it is checked by the flow
-    result: SearchResult = yield from media_flows.search(run.setting, request)
+    result: SearchResult = yield from media_flows.search(run.target, request)
     found = result.raw.get(kind)
     shown = dump_json(found).decode() if found else f"(no {printable(kind, 20)})"
     return ToolAnswer(cut(f"{result.text}\n\n{kind}: {shown}".strip()), (), result)
@@ -253,7 +253,7 @@ def vision_features(
     """Find labels, texts or faces in an image. Returns them line by line."""
     source = yield from run.source(image)
     request = VisionFeaturesRequest(image=source, features=(feature,))
-    result: VisionFeatures = yield from media_flows.one(run.setting, "vision_features", request)
+    result: VisionFeatures = yield from media_flows.one(run.target, "vision_features", request)
     lines = [
         f"labels: {', '.join(result.labels)}" if result.labels else "",
         f"texts: {', '.join(result.texts)}" if result.texts else "",
@@ -268,7 +268,7 @@ def file_to_base64(
 ) -> Flow[ToolAnswer]:
     """Turn a file into base64 for the program around you. Returns what kind of file it is; the base64 text itself is not shown."""
     source = yield from run.source(file)
-    result: EncodedFile = yield from media_flows.one(run.setting, "file_to_base64", source)
+    result: EncodedFile = yield from media_flows.one(run.target, "file_to_base64", source)
     return ToolAnswer(
         f"{printable(file, 120)} was turned into base64: {result.media.describe()}.", (result.media,), result
     )
@@ -280,7 +280,7 @@ def decode_base64(
 ) -> Flow[ToolAnswer]:
     """Turn base64 text back into a file. Returns the name of the file."""
     from_base64(data, provider=run.provider)
-    media: Media = yield from media_flows.one(run.setting, "decode_base64", data)
+    media: Media = yield from media_flows.one(run.target, "decode_base64", data)
     return (yield from run.made([media], "file", None, media))
 
 
@@ -289,7 +289,7 @@ def list_models(
     contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
 ) -> Flow[ToolAnswer]:
     """List the vendor's models with their prices. Returns one line for each."""
-    listed: tuple[ModelInfo, ...] = yield from media_flows.models(run.setting)
+    listed: tuple[ModelInfo, ...] = yield from media_flows.models(run.target)
     word = contains.strip().lower()
     found = [
         info
@@ -321,7 +321,7 @@ def usage_report(
 ) -> Flow[ToolAnswer]:
     """Tell what was used of the vendor lately and what it cost. Returns totals, and lines by model where there are any."""
     request = UsageRequest(period=f"{days}d") if days else None
-    report: UsageReport = yield from media_flows.one(run.setting, "usage", request)
+    report: UsageReport = yield from media_flows.one(run.target, "usage", request)
     total = [f"{report.requests} calls" if report.requests is not None else "", cost_words(report.cost).strip()]
     lines = [
         f"- {entry.model}: {entry.requests} calls, {plain(entry.cost.amount) if entry.cost else 'unknown'} {(entry.cost.unit if entry.cost else '') or ''}".rstrip()
@@ -333,7 +333,7 @@ def usage_report(
 
 def balance(run: ToolRun) -> Flow[ToolAnswer]:
     """Tell how much prepaid money is left with the vendor."""
-    found: Balance = yield from media_flows.one(run.setting, "balance")
+    found: Balance = yield from media_flows.one(run.target, "balance")
     unit = f" {found.unit}" if found.unit else " (the vendor names no currency)"
     return ToolAnswer(
         f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it.", (), found
@@ -342,7 +342,7 @@ def balance(run: ToolRun) -> Flow[ToolAnswer]:
 
 def health(run: ToolRun) -> Flow[ToolAnswer]:
     """Tell whether the vendor is up and well."""
-    found: Health = yield from media_flows.one(run.setting, "health")
+    found: Health = yield from media_flows.one(run.target, "health")
     return ToolAnswer(
         f"{run.provider} is {'well' if found.ok else 'not well'} ({found.status or 'no status given'}).", (), found
     )

@@ -67,7 +67,7 @@ def _called(
 
     try:
         given = dict(schema.model_validate(dict(arguments or {})))
-        answer: ToolAnswer = client.as_method(lambda setting: toolbox.run(tool, setting, given))()
+        answer: ToolAnswer = client.as_method(lambda target: toolbox.run(tool, target, given))()
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)

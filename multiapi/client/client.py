@@ -104,11 +104,11 @@ class Client(FlowRunner, Blocking, Calls):
 
     def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which `max_concurrency` run side by side."""
-        return self.run(embeddings.embed(self._setting, request, max_concurrency=max_concurrency))
+        return self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency))
 
     def call(self, name: str, request: Any = None) -> Any:
         """Any operation of the vendor by its name in `provider.operations`."""
-        return self.run(attempts.call(self._setting, operation_of(self.provider, name), request))
+        return self.run(attempts.call(self._target, operation_of(self.provider, name), request))
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
@@ -119,7 +119,7 @@ class Client(FlowRunner, Blocking, Calls):
 
         @functools.wraps(make)
         def method(*args: Any, **kwargs: Any) -> T:
-            return self.run(make(self._setting, *args, **kwargs))
+            return self.run(make(self._target, *args, **kwargs))
 
         return method
 
@@ -161,11 +161,11 @@ class AsyncClient(FlowRunner, Awaited, Calls):
 
     async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
         """One vector per text, in batches of which `max_concurrency` run side by side."""
-        return await self.run(embeddings.embed(self._setting, request, max_concurrency=max_concurrency))
+        return await self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency))
 
     async def call(self, name: str, request: Any = None) -> Any:
         """Any operation of the vendor by its name in `provider.operations`."""
-        return await self.run(attempts.call(self._setting, operation_of(self.provider, name), request))
+        return await self.run(attempts.call(self._target, operation_of(self.provider, name), request))
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
@@ -176,6 +176,6 @@ class AsyncClient(FlowRunner, Awaited, Calls):
 
         @functools.wraps(make)
         async def method(*args: Any, **kwargs: Any) -> T:
-            return await self.run(make(self._setting, *args, **kwargs))
+            return await self.run(make(self._target, *args, **kwargs))
 
         return method

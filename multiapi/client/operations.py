@@ -1,4 +1,4 @@
-# ruff: noqa: N805  (the functions take a setting where methods take themselves; `called` makes methods of them)
+# ruff: noqa: N805  (the functions take a target where methods take themselves; `called` makes methods of them)
 """Everything beside chat and embeddings that the vendors do, declared once for both clients.
 
 Each function makes a flow. On a `Client` it is a method that gives the flow's result, on an `AsyncClient` one that is awaited:
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from multiapi.flows import operations as made
 from multiapi.flows.operations import WAIT_S
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 
 if TYPE_CHECKING:
     from datetime import date
@@ -84,7 +84,7 @@ class Awaited:
 class called(Generic[P, T]):  # noqa: N801  (a decorator)
     """Makes a method of both clients out of a function that makes a flow."""
 
-    def __init__(self, make: Callable[Concatenate[Setting, P], Flow[T]]) -> None:
+    def __init__(self, make: Callable[Concatenate[Target, P], Flow[T]]) -> None:
         self.make = make
         self.__doc__ = make.__doc__
 
@@ -95,7 +95,7 @@ class called(Generic[P, T]):  # noqa: N801  (a decorator)
     def __get__(self, client: Awaited, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
 
     @overload
-    def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Setting, P], Flow[T]]: ...
+    def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Target, P], Flow[T]]: ...
 
     def __get__(self, client: Any, owner: Any = None) -> Any:
         if client is None:
@@ -109,7 +109,7 @@ class Calls:
     # ------------------------------------------------------------------------------------ what vendors make
 
     @called
-    def image(setting: Setting, request: ImageRequest) -> Flow[ImageResult]:
+    def image(target: Target, request: ImageRequest) -> Flow[ImageResult]:
         """Pictures.
 
         One `Media` for each picture in `media`, as bytes or at an address that expires (`save` and `download` fetch it), with the
@@ -118,35 +118,35 @@ class Calls:
         Raises:
             UnsupportedError: The vendor makes no pictures, or the model lacks a setting that is set.
         """
-        return made.one(setting, "image", request)
+        return made.one(target, "image", request)
 
     @called
-    def edit_image(setting: Setting, request: ImageEditRequest) -> Flow[ImageResult]:
+    def edit_image(target: Target, request: ImageEditRequest) -> Flow[ImageResult]:
         """A picture changed as a text says.
 
         The answer is that of `image`.
         """
-        return made.one(setting, "edit_image", request)
+        return made.one(target, "edit_image", request)
 
     @called
-    def mesh(setting: Setting, request: MeshRequest) -> Flow[MeshResult]:
+    def mesh(target: Target, request: MeshRequest) -> Flow[MeshResult]:
         """A 3D model.
 
         `media` holds the files that the vendor gives, GLB for most.
         """
-        return made.one(setting, "mesh", request)
+        return made.one(target, "mesh", request)
 
     @called
-    def speech(setting: Setting, request: SpeechRequest) -> Flow[MediaResult]:
+    def speech(target: Target, request: SpeechRequest) -> Flow[MediaResult]:
         """A text read aloud.
 
         The sound is a `Media` itself, of the asked `output_format` where the vendor has it; its kind is read from its bytes.
         """
-        return made.one(setting, "speech", request)
+        return made.one(target, "speech", request)
 
     @called
     def transcribe(
-        setting: Setting,
+        target: Target,
         request: TranscriptionRequest,
         *,
         timeout_s: float = WAIT_S,
@@ -168,7 +168,7 @@ class Calls:
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="transcription")` waits again.
         """
         return made.one_or_job(
-            setting,
+            target,
             "transcribe",
             "transcription",
             request,
@@ -179,7 +179,7 @@ class Calls:
 
     @called
     def music(
-        setting: Setting,
+        target: Target,
         request: MusicRequest,
         *,
         timeout_s: float = WAIT_S,
@@ -199,12 +199,12 @@ class Calls:
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
         """
         return made.one_or_job(
-            setting, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+            target, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
         )
 
     @called
     def video(
-        setting: Setting,
+        target: Target,
         request: VideoRequest,
         *,
         timeout_s: float = WAIT_S,
@@ -222,18 +222,18 @@ class Calls:
         Raises:
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
         """
-        return made.video(setting, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+        return made.video(target, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @called
-    def ocr(setting: Setting, request: OcrRequest) -> Flow[OcrResult]:
+    def ocr(target: Target, request: OcrRequest) -> Flow[OcrResult]:
         """Text and layout of a document or picture.
 
         `pages` has the text of each page, as Markdown where the vendor writes it, and `text` all of them.
         """
-        return made.one(setting, "ocr", request)
+        return made.one(target, "ocr", request)
 
     @called
-    def moderate(setting: Setting, request: ModerationRequest) -> Flow[Moderation]:
+    def moderate(target: Target, request: ModerationRequest) -> Flow[Moderation]:
         """Whether a text, images or a conversation are harmful, as a guard model sees it.
 
         AI/ML API's four guard models are asked as documented before their withdrawal on 2026-03-29.
@@ -242,51 +242,51 @@ class Calls:
             WithdrawnError: The provider does not offer the model any more.
             ResponseFormatError: The model says neither safe nor unsafe: it is not a guard.
         """
-        return made.one(setting, "moderate", request)
+        return made.one(target, "moderate", request)
 
     @called
-    def vision_features(setting: Setting, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
+    def vision_features(target: Target, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
         """What is to be found in a picture (legacy; a vision model in `chat` does it better).
 
         The provider's own object, with `labels`, `texts` and `faces` read out of it.
         """
-        return made.one(setting, "vision_features", request)
+        return made.one(target, "vision_features", request)
 
     @called
-    def responses(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+    def responses(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
         """A conversation over the Responses API: short for `chat` with `api="responses"`.
 
         `chat` takes it by itself for models that speak only that, and for built-in tools such as `web_search_preview`.
         """
-        return made.chat_by(setting, "responses", request)
+        return made.chat_by(target, "responses", request)
 
     @called
-    def messages(setting: Setting, request: ChatRequest) -> Flow[ChatResponse]:
+    def messages(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
         """A conversation over Anthropic's Messages protocol: short for `chat` with `api="messages"`."""
-        return made.chat_by(setting, "messages", request)
+        return made.chat_by(target, "messages", request)
 
     # ------------------------------------------------------------------------------------ jobs and files
 
     @called
-    def start_video(setting: Setting, request: VideoRequest) -> Flow[Job]:
+    def start_video(target: Target, request: VideoRequest) -> Flow[Job]:
         """Start a film without waiting; it is never started twice on doubt.
 
         The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
         """
-        return made.start(setting, "video", request)
+        return made.start(target, "video", request)
 
     @called
-    def start_music(setting: Setting, request: MusicRequest) -> Flow[Job]:
+    def start_music(target: Target, request: MusicRequest) -> Flow[Job]:
         """Start music without waiting, where the vendor makes a job of it."""
-        return made.start(setting, "music", request)
+        return made.start(target, "music", request)
 
     @called
-    def start_transcription(setting: Setting, request: TranscriptionRequest) -> Flow[Job]:
+    def start_transcription(target: Target, request: TranscriptionRequest) -> Flow[Job]:
         """Start a transcription without waiting, where the vendor makes a job of it."""
-        return made.start(setting, "transcription", request)
+        return made.start(target, "transcription", request)
 
     @called
-    def job(setting: Setting, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
+    def job(target: Target, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
         """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
 
         Asks once and does not wait; `job.state` is "pending" or "completed". A job that the vendor does not know (yet) comes back as
@@ -295,11 +295,11 @@ class Calls:
         Raises:
             JobFailedError: It failed or was cancelled; `partial` is the job, with what the vendor says of it.
         """
-        return made.look(setting, job, kind)
+        return made.look(target, job, kind)
 
     @called
     def wait(
-        setting: Setting,
+        target: Target,
         job: Job | str,
         *,
         kind: JobKind | None = None,
@@ -313,10 +313,10 @@ class Calls:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on.
         """
-        return made.wait(setting, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+        return made.wait(target, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @called
-    def download(setting: Setting, media: M, *, max_bytes: int | None = None) -> Flow[M]:
+    def download(target: Target, media: M, *, max_bytes: int | None = None) -> Flow[M]:
         """Media with its bytes, fetched without the key from where the vendor keeps them.
 
         Media that already have bytes come back as they are. Only public hosts are asked, never with the key.
@@ -328,10 +328,10 @@ class Calls:
             ResponseTooLargeError: The file is larger.
             AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
         """
-        return made.download(setting, media, max_bytes or setting.limits.file_bytes)
+        return made.download(target, media, max_bytes or target.limits.file_bytes)
 
     @called
-    def save(setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
+    def save(target: Target, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
         """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it.
 
         Args:
@@ -343,23 +343,23 @@ class Calls:
             ResponseTooLargeError: The file is larger; nothing is left behind.
             AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
         """
-        return made.save(setting, media, path, max_bytes or setting.limits.file_bytes)
+        return made.save(target, media, path, max_bytes or target.limits.file_bytes)
 
     @called
-    def file_to_base64(setting: Setting, media: Media | str) -> Flow[EncodedFile]:
+    def file_to_base64(target: Target, media: Media | str) -> Flow[EncodedFile]:
         """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
-        return made.one(setting, "file_to_base64", media)
+        return made.one(target, "file_to_base64", media)
 
     @called
-    def decode_base64(setting: Setting, data: str | Media) -> Flow[Media]:
+    def decode_base64(target: Target, data: str | Media) -> Flow[Media]:
         """A file out of base64 text, turned by the vendor."""
-        return made.one(setting, "decode_base64", data)
+        return made.one(target, "decode_base64", data)
 
     # ------------------------------------------------------------------------------------ models, money, keys
 
     @called
     def models(
-        setting: Setting, request: ModelsRequest | None = None, *, kind: str | None = None
+        target: Target, request: ModelsRequest | None = None, *, kind: str | None = None
     ) -> Flow[tuple[ModelInfo, ...]]:
         """The vendor's models, with prices and limits as far as it says them.
 
@@ -369,20 +369,20 @@ class Calls:
         Args:
             kind: Only rows of this kind, in the provider's word or a part of it, as in "image".
         """
-        return made.models(setting, request, kind)
+        return made.models(target, request, kind)
 
     @called
-    def model(setting: Setting, model_id: str, *, kind: str | None = None) -> Flow[ModelInfo]:
+    def model(target: Target, model_id: str, *, kind: str | None = None) -> Flow[ModelInfo]:
         """One model by its id or alias; `kind` chooses where one id has several rows.
 
         Raises:
             NotFoundError: The vendor has no such model.
         """
-        return made.model(setting, model_id, kind)
+        return made.model(target, model_id, kind)
 
     @called
     def deprecations(
-        setting: Setting, status: str | Sequence[str] | None = None, since: date | str | None = None
+        target: Target, status: str | Sequence[str] | None = None, since: date | str | None = None
     ) -> Flow[tuple[Deprecation, ...]]:
         """Models that the provider has withdrawn or replaced, or will; newest first. No key is needed.
 
@@ -392,127 +392,127 @@ class Calls:
             status: "deprecated" (still serves), "superseded" (another name of its replacement), "withdrawn" (404), or several.
             since: Only what was deprecated or shut down on this day or later.
         """
-        return made.deprecations(setting, status, since)
+        return made.deprecations(target, status, since)
 
     @called
-    def metrics(setting: Setting, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
+    def metrics(target: Target, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
         """How fast models were lately.
 
         Percentiles of the time to the first token and of a whole call in milliseconds, and of tokens per second.
         """
-        return made.one(setting, "metrics", models)
+        return made.one(target, "metrics", models)
 
     @called
-    def balance(setting: Setting) -> Flow[Balance]:
+    def balance(target: Target) -> Flow[Balance]:
         """What is left.
 
         `amount` is a `Decimal` in the vendor's own `unit`, never converted.
         """
-        return made.one(setting, "balance")
+        return made.one(target, "balance")
 
     @called
-    def credits(setting: Setting) -> Flow[Balance]:
+    def credits(target: Target) -> Flow[Balance]:
         """What is left, where the vendor calls it credits."""
-        return made.one(setting, "credits")
+        return made.one(target, "credits")
 
     @called
-    def usage(setting: Setting, request: UsageRequest | None = None) -> Flow[UsageReport]:
+    def usage(target: Target, request: UsageRequest | None = None) -> Flow[UsageReport]:
         """What was used in a time.
 
         Without a request the time that the vendor reports unasked. Amounts are in the vendor's own unit.
         """
-        return made.one(setting, "usage", request)
+        return made.one(target, "usage", request)
 
     @called
-    def daily_usage(setting: Setting) -> Flow[DailyUsage]:
+    def daily_usage(target: Target) -> Flow[DailyUsage]:
         """What was used today."""
-        return made.one(setting, "daily_usage")
+        return made.one(target, "daily_usage")
 
     @called
-    def health(setting: Setting, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
+    def health(target: Target, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
         """Whether the vendor says that it is well."""
-        return made.one(setting, check)
+        return made.one(target, check)
 
     @called
-    def logs(setting: Setting, request: LogsRequest | None = None) -> Flow[Page]:
+    def logs(target: Target, request: LogsRequest | None = None) -> Flow[Page]:
         """One entry per call, a page at a time.
 
         `items` are `LogEntry`s; `next_offset` goes into the next request.
         """
-        return made.one(setting, "logs", request)
+        return made.one(target, "logs", request)
 
     @called
-    def transactions(setting: Setting, request: TransactionsRequest | None = None) -> Flow[Page]:
+    def transactions(target: Target, request: TransactionsRequest | None = None) -> Flow[Page]:
         """Top-ups and charges, a page at a time.
 
         `items` are `Transaction`s; `next_cursor` goes into the next request.
         """
-        return made.one(setting, "transactions", request)
+        return made.one(target, "transactions", request)
 
     @called
-    def keys(setting: Setting) -> Flow[tuple[KeyInfo, ...]]:
+    def keys(target: Target) -> Flow[tuple[KeyInfo, ...]]:
         """The account's API keys."""
-        return made.one(setting, "list_keys")
+        return made.one(target, "list_keys")
 
     @called
-    def current_key(setting: Setting) -> Flow[KeyInfo]:
+    def current_key(target: Target) -> Flow[KeyInfo]:
         """What the vendor knows of this key."""
-        return made.one(setting, "get_key")
+        return made.one(target, "get_key")
 
     @called
-    def create_key(setting: Setting, change: KeyChange | None = None) -> Flow[KeyInfo]:
+    def create_key(target: Target, change: KeyChange | None = None) -> Flow[KeyInfo]:
         """A new key; its `key` is in this answer and in no other.
 
         Needs a management key at AI/ML API. `key` shows itself in no `repr`.
         """
-        return made.one(setting, "create_key", change)
+        return made.one(target, "create_key", change)
 
     @called
-    def update_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
+    def update_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
         """Change some settings of a key.
 
         The key is named by `change.prefix`; what is None stays.
         """
-        return made.one(setting, "update_key", change)
+        return made.one(target, "update_key", change)
 
     @called
-    def replace_key(setting: Setting, change: KeyChange) -> Flow[KeyInfo]:
+    def replace_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
         """Set all settings of a key anew.
 
         The key is named by `change.prefix`; what is None is reset.
         """
-        return made.one(setting, "replace_key", change)
+        return made.one(target, "replace_key", change)
 
     @called
-    def delete_key(setting: Setting, prefix: str) -> Flow[bool]:
+    def delete_key(target: Target, prefix: str) -> Flow[bool]:
         """Delete the key with these first eight characters."""
-        return made.one(setting, "delete_key", prefix)
+        return made.one(target, "delete_key", prefix)
 
     # ------------------------------------------------------------------------------------ batches, legacy
 
     @called
-    def create_batch(setting: Setting, request: BatchRequest) -> Flow[Batch]:
+    def create_batch(target: Target, request: BatchRequest) -> Flow[Batch]:
         """Many conversations at a discount, answered later.
 
         `requests` are by ids that you choose, at least one; results are told apart by them.
         """
-        return made.create_batch(setting, request)
+        return made.create_batch(target, request)
 
     @called
-    def batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
+    def batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """How a batch is doing, with its results once it is done.
 
         `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each an answer or a reason.
         """
-        return made.batch(setting, batch)
+        return made.batch(target, batch)
 
     @called
-    def cancel_batch(setting: Setting, batch: Batch | str) -> Flow[Batch]:
+    def cancel_batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """Begin no further conversation of a batch."""
-        return made.cancel_batch(setting, batch)
+        return made.cancel_batch(target, batch)
 
     @called
-    def legacy(setting: Setting, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
+    def legacy(target: Target, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
         """An operation that the provider still describes but does not recommend (assistants, threads, runs, files, old routes), or has withdrawn.
 
         The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
@@ -520,10 +520,10 @@ class Calls:
         Raises:
             WithdrawnError: It answers 404; the message says since when, and what to use.
         """
-        return made.one(setting, name, request)
+        return made.one(target, name, request)
 
     @called
-    def search(setting: Setting, request: SearchRequest | str) -> Flow[SearchResult]:
+    def search(target: Target, request: SearchRequest | str) -> Flow[SearchResult]:
         """A question to AI/ML API's search engine, as documented before its withdrawal on 2026-02-05.
 
         `text` is the answer in words; links, images, videos, weather, a map and a card of knowledge as far as `kinds` asks for them.
@@ -533,4 +533,4 @@ class Calls:
             WithdrawnError: The provider does not offer it any more; the message says since when, and what searches today.
             MultiApiError: A kind could not be had; `partial` is the answer that was paid for.
         """
-        return made.search(setting, request)
+        return made.search(target, request)

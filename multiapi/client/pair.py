@@ -8,7 +8,7 @@ from typing import Any
 
 from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import MissingApiKeyError
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.money.budget import Budget
 from multiapi.provider import Provider
 from multiapi.providers import find_provider
@@ -76,10 +76,10 @@ class ClientPair:
         """The client that is awaited."""
         return AsyncClient(self.provider, api_key=self.key, http_client=self.http_async_client, **self.settings)
 
-    def run(self, make: Callable[[Setting], Flow[Any]]) -> Any:
+    def run(self, make: Callable[[Target], Flow[Any]]) -> Any:
         """The result of a flow, waited for."""
         return self.blocking.as_method(make)()
 
-    async def arun(self, make: Callable[[Setting], Flow[Any]]) -> Any:
+    async def arun(self, make: Callable[[Target], Flow[Any]]) -> Any:
         """The result of a flow, awaited."""
         return await self.awaiting.as_method(make)()

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from multiapi.errors import (
     AddressRefusedError,
 )
-from multiapi.flows.steps import Setting
+from multiapi.flows.steps import Target
 from multiapi.types.media import Media
 
 MAX_URL_CHARS = 8_000
@@ -29,7 +29,7 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?")
 _CLOUD_ADDRESSES = frozenset({"168.63.129.16", "100.100.100.200", "192.0.0.192"})
 
 
-def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> str:
+def check_url(url: object, target: Target, *, job_id: str | None = None) -> str:
     """An address in a form in which nothing is ambiguous, if it may be opened from here.
 
     https only, except for the vendor's own loopback address; an http link is asked for by https. No names and numbers of the
@@ -41,8 +41,8 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
 
     def refused(why: str) -> AddressRefusedError:
         return AddressRefusedError(
-            f"{setting.provider.name} named an address for a file that is refused: {why}",
-            provider=setting.provider.name,
+            f"{target.provider.name} named an address for a file that is refused: {why}",
+            provider=target.provider.name,
             job_id=job_id,
         )
 
@@ -67,7 +67,7 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
     address = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     address += path + (f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?[]')}" if parts.query else "")
-    if is_own(address, setting.base_url):
+    if is_own(address, target.base_url):
         return address
     why = local_host(host)
     if why is not None:
@@ -79,7 +79,7 @@ def check_url(url: object, setting: Setting, *, job_id: str | None = None) -> st
     return address
 
 
-def check_media(setting: Setting, media: Iterable[Media], *, job_id: str | None = None) -> None:
+def check_media(target: Target, media: Iterable[Media], *, job_id: str | None = None) -> None:
     """Refuse a result that leads into the machine's own network.
 
     Raises:
@@ -87,13 +87,13 @@ def check_media(setting: Setting, media: Iterable[Media], *, job_id: str | None 
     """
     for item in media:
         if item.data is None and item.url is not None:
-            check_url(item.url, setting, job_id=job_id)
+            check_url(item.url, target, job_id=job_id)
 
 
-def refuses(setting: Setting, media: Media) -> bool:
+def refuses(target: Target, media: Media) -> bool:
     """Whether the address of one medium is not to be opened from here."""
     try:
-        check_media(setting, (media,))
+        check_media(target, (media,))
     except AddressRefusedError:
         return True
     return False
@@ -147,7 +147,7 @@ def local_address(text: str) -> str | None:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def address_check(setting: Setting, url: str, job_id: str | None = None) -> Callable[[str], None]:
+def address_check(target: Target, url: str, job_id: str | None = None) -> Callable[[str], None]:
     """What the transport calls with each address that a name stands for, before it connects."""
 
     def check(address: str) -> None:
@@ -157,8 +157,8 @@ def address_check(setting: Setting, url: str, job_id: str | None = None) -> Call
             why = "it leads to something that is not an address"
         if why is not None:
             raise AddressRefusedError(
-                f"{setting.provider.name} named an address for a file at {_host(url)} that is refused: {why}",
-                provider=setting.provider.name,
+                f"{target.provider.name} named an address for a file at {_host(url)} that is refused: {why}",
+                provider=target.provider.name,
                 job_id=job_id,
             )
 

@@ -26,7 +26,7 @@ from multiapi.flows.charges import begin
 from multiapi.flows.driving import Work
 from multiapi.flows.hints import add_hints
 from multiapi.flows.observing import OBSERVING, observed
-from multiapi.flows.steps import Flow, Setting, Sleep
+from multiapi.flows.steps import Flow, Sleep, Target
 from multiapi.formats.answer_facts import request_id
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import parse_json
@@ -52,23 +52,23 @@ _PERHAPS_CHARGED = "it may have been carried out and charged"
 _BACKOFF_MAX_S = 8.0
 
 
-def call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
+def call(target: Target, operation: Operation[Any, T], request: Any) -> Flow[T]:
     """Build, send, read; and again after each failure worth it. Tools of a chat go out under names that providers take."""
     if OBSERVING.observer is None:
-        return _call(setting, operation, request)
-    make = partial(_call, setting, operation, request)
-    return observed(make, setting, operation.name, request, sends=HttpRequest)
+        return _call(target, operation, request)
+    make = partial(_call, target, operation, request)
+    return observed(make, target, operation.name, request, sends=HttpRequest)
 
 
-def _call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[T]:
+def _call(target: Target, operation: Operation[Any, T], request: Any) -> Flow[T]:
     model = getattr(request, "model", "")
-    warn_of_model(setting, model)
+    warn_of_model(target, model)
     if isinstance(model, str) and ":" in model:
-        request = without_prefix(setting, request)
+        request = without_prefix(target, request)
     if isinstance(request, ChatRequest):
         request, table = renamed(request)
         if table is not None:
-            named: T = table.back_in((yield from _call(setting, operation, request)))
+            named: T = table.back_in((yield from _call(target, operation, request)))
             return named
     if lies_on_disk(request):
         request = yield Work(partial(read_from_disk, request))
@@ -76,32 +76,32 @@ def _call(setting: Setting, operation: Operation[Any, T], request: Any) -> Flow[
     if operation.limit != http.limit:
         http = replace(http, limit=operation.limit)
     if operation.elsewhere is not None:
-        return (yield from _at_either(setting, operation, http, operation.elsewhere))
-    return (yield from exchange(setting, operation, http, request))
+        return (yield from _at_either(target, operation, http, operation.elsewhere))
+    return (yield from exchange(target, operation, http, request))
 
 
 class ModelDeprecatedWarning(UserWarning):
     """A model still answers, and its provider has said that it is deprecated or replaced by another."""
 
 
-def without_prefix(setting: Setting, request: Any) -> Any:
+def without_prefix(target: Target, request: Any) -> Any:
     """Return the request with the model's id alone, where the name of the provider that is asked stands before it."""
     if not isinstance(request.model, str):
         return request
     name, _, model = request.model.partition(":")
-    return replace(request, model=model) if name == setting.provider.name and model else request
+    return replace(request, model=model) if name == target.provider.name and model else request
 
 
-def warn_of_model(setting: Setting, model: Any) -> None:
+def warn_of_model(target: Target, model: Any) -> None:
     """Warn, once per client, of a model that the last feed of deprecations or the packed list calls deprecated or superseded.
 
     Raises:
         InvalidRequestError: It is a model of another provider.
     """
     if isinstance(model, str) and ":" in model:
-        check_prefix(model, setting.provider)
-    look_up, memory = setting.provider.deprecation_of, setting.memory
-    if look_up is None or memory is None or not isinstance(model, str) or model in setting.provider.withdrawn_models:
+        check_prefix(model, target.provider)
+    look_up, memory = target.provider.deprecation_of, target.memory
+    if look_up is None or memory is None or not isinstance(model, str) or model in target.provider.withdrawn_models:
         return
     found = memory.get("deprecated", {}).get(model) or look_up(model)
     if found is None or found.status not in {"deprecated", "superseded"} or ("warned", model) in memory:
@@ -111,29 +111,29 @@ def warn_of_model(setting: Setting, model: Any) -> None:
     until = f", and is gone from {found.shutdown_at} on" if found.shutdown_at else ""
     instead = f"; use {found.replaced_by}" if found.replaced_by else ""
     warnings.warn(
-        f"{setting.provider.name}: the model {printable(model, 120)} is {found.status}{since}{until}{instead}",
+        f"{target.provider.name}: the model {printable(model, 120)} is {found.status}{since}{until}{instead}",
         ModelDeprecatedWarning,
         stacklevel=3,
     )
 
 
 def withdrawn(
-    setting: Setting, http: HttpRequest, error: MultiApiError, operation: Withdrawal | None = None, request: Any = None
+    target: Target, http: HttpRequest, error: MultiApiError, operation: Withdrawal | None = None, request: Any = None
 ) -> MultiApiError:
     """The error as it is, or as `WithdrawnError` where it refuses a model or an operation that is known to be withdrawn."""
     if not isinstance(error, StatusError) or isinstance(error, WithdrawnError):
         return error
     body = http.json if isinstance(http.json, dict) else {}
-    model, name = body.get("model"), setting.provider.name
+    model, name = body.get("model"), target.provider.name
     is_gone = isinstance(error, NotFoundError) or error.status == 410
     if isinstance(model, str) and (is_gone or (error.status == 400 and model in error.message)):
-        system = setting.provider.withdrawn_models.get(model)
+        system = target.provider.withdrawn_models.get(model)
         if system is not None:
             made = error.as_class(WithdrawnError, since=system.since)
             made.add(f"{name} has withdrawn the model {printable(model, 120)}{_since(system.since)}: {system.instead}")
             return made
-        feed = {} if setting.memory is None else setting.memory.get("deprecated", {})
-        look_up = setting.provider.deprecation_of
+        feed = {} if target.memory is None else target.memory.get("deprecated", {})
+        look_up = target.provider.deprecation_of
         found = feed.get(model) or (None if look_up is None else look_up(model))
         if found is not None and found.status == "withdrawn":
             since = found.shutdown_at or found.deprecated_at
@@ -165,15 +165,15 @@ def _since(day: str | None) -> str:
     return f" (since {day})" if day else ""
 
 
-def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, request: Any = None) -> Flow[T]:
+def exchange(target: Target, operation: Operation[Any, T], http: HttpRequest, request: Any = None) -> Flow[T]:
     """Send what was built, and again after each failure worth it."""
     attempt = 0
     while True:
         attempt += 1
-        charge = yield from begin(setting, operation, http, request)
+        charge = yield from begin(target, operation, http, request)
         try:
             response = yield http if charge.tokens is None else charge.counted(http)
-            return charge.paid(read(setting, operation, response))
+            return charge.paid(read(target, operation, response))
         except MultiApiError as error:
             failure = error
         except BaseException as error:
@@ -181,25 +181,25 @@ def exchange(setting: Setting, operation: Operation[Any, T], http: HttpRequest, 
             raise
         with charge.failing(failure):
             yield from wait_or_raise(
-                setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
+                target, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
             )
 
 
-def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
+def _at_either(target: Target, operation: Operation[Any, T], http: HttpRequest, elsewhere: str) -> Flow[T]:
     """Ask the documented path, and after a 404 the other one; the client remembers which of them answered."""
-    memory = {} if setting.memory is None else setting.memory
+    memory = {} if target.memory is None else target.memory
     place = ("elsewhere", http.path)
     if place not in memory:
         try:
-            return (yield from exchange(setting, operation, http))
+            return (yield from exchange(target, operation, http))
         except NotFoundError:
             pass
     try:
-        result = yield from exchange(setting, operation, replace(http, path=elsewhere))
+        result = yield from exchange(target, operation, replace(http, path=elsewhere))
     except NotFoundError as error:
         memory.pop(place, None)
         error.message = (
-            f"{setting.provider.title} seems to have no {operation.name} operation for this key: {http.path} and "
+            f"{target.provider.title} seems to have no {operation.name} operation for this key: {http.path} and "
             f"{elsewhere} are not there; look at its dashboard ({error.message})"
         )
         error.args = (error.message,)
@@ -208,20 +208,20 @@ def _at_either(setting: Setting, operation: Operation[Any, T], http: HttpRequest
     return result
 
 
-def read(setting: Setting, operation: Operation[Any, T], response: HttpResponse) -> T:
+def read(target: Target, operation: Operation[Any, T], response: HttpResponse) -> T:
     """The result of an answer, or its error."""
     if not 200 <= response.status < 300:
-        raise refusal(setting, response)
+        raise refusal(target, response)
     try:
-        return operation.parse(HttpResponse(*response[:4], setting.limits, response.after_s))
+        return operation.parse(HttpResponse(*response[:4], target.limits, response.after_s))
     except MultiApiError as error:
         if isinstance(error, StatusError):
             error.inside_success = True
-        note_answer(setting.provider, response, error)
+        note_answer(target.provider, response, error)
         raise
     except Exception as error:
-        failure = unreadable(setting.provider, response, error)
-    note_answer(setting.provider, response, failure)
+        failure = unreadable(target.provider, response, error)
+    note_answer(target.provider, response, failure)
     raise failure
 
 
@@ -238,16 +238,16 @@ def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError
             error.cost = provider.read_cost(body if isinstance(body, dict) else {}, response.headers)
 
 
-def refusal(setting: Setting, response: HttpResponse) -> StatusError:
+def refusal(target: Target, response: HttpResponse) -> StatusError:
     """The typed error for an answer that is not a success; API calls never follow a redirect."""
     if 300 <= response.status < 400:
-        return redirected(setting.provider, response)
+        return redirected(target.provider, response)
     try:
-        error = setting.provider.read_error(response)
+        error = target.provider.read_error(response)
     except Exception as failure:  # the status says enough
-        logger.debug("%s: the body of a %d cannot be read (%s)", setting.provider.name, response.status, place(failure))
+        logger.debug("%s: the body of a %d cannot be read (%s)", target.provider.name, response.status, place(failure))
         error = status_error_class(response.status)(
-            "an error that cannot be read", provider=setting.provider.name, status=response.status
+            "an error that cannot be read", provider=target.provider.name, status=response.status
         )
     error.retry_after_s = retry_after_s(response.headers)
     error.after_s = response.after_s
@@ -283,7 +283,7 @@ def redirected(provider: Provider, response: HttpResponse) -> StatusError:
 
 
 def wait_or_raise(
-    setting: Setting,
+    target: Target,
     kind: Retry,
     http: HttpRequest,
     error: MultiApiError,
@@ -294,32 +294,32 @@ def wait_or_raise(
 ) -> Flow[None]:
     """Wait before the next attempt, or raise the error if there is to be none."""
     error.attempts = attempt
-    error.provider = error.provider or setting.provider.name
-    repeatable, reason = may_repeat(setting, kind, error)
+    error.provider = error.provider or target.provider.name
+    repeatable, reason = may_repeat(target, kind, error)
     error.retryable = repeatable
     if reason is _PERHAPS_CHARGED or (http.method != "GET" and may_have_begun(kind, error)):
         error.outcome_unknown = True
     if error.outcome_unknown and not repeatable:
-        _say_where_to_look(setting.provider, error)
+        _say_where_to_look(target.provider, error)
     wait = error.retry_after_s
-    least = setting.provider.rate_limit_wait_s if error.status == 429 else 0.0
-    if repeatable and attempt > setting.policy.max_retries:
+    least = target.provider.rate_limit_wait_s if error.status == 429 else 0.0
+    if repeatable and attempt > target.policy.max_retries:
         repeatable, reason = False, f"{attempt} attempts were made"
-    elif repeatable and wait is not None and wait > setting.policy.max_retry_after_s:
+    elif repeatable and wait is not None and wait > target.policy.max_retry_after_s:
         repeatable, reason = False, f"the vendor asks to wait {wait:.0f} s"
     if repeatable:
         most = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1))
         refused = yield Sleep(least, max(most, least + 0.1)) if wait is None else Sleep(wait, wait + 0.1)
         if not refused:
             logger.info(
-                "%s %s: attempt %d after %s", setting.provider.name, http.path, attempt + 1, type(error).__name__
+                "%s %s: attempt %d after %s", target.provider.name, http.path, attempt + 1, type(error).__name__
             )
             return
         reason = refused
-    error = withdrawn(setting, http, error, gone, request)
+    error = withdrawn(target, http, error, gone, request)
     error.not_repeated = reason
-    add_hints(setting.provider, http, error)
-    logger.debug("%s %s: not repeated, %s", setting.provider.name, http.path, reason)
+    add_hints(target.provider, http, error)
+    logger.debug("%s %s: not repeated, %s", target.provider.name, http.path, reason)
     raise error
 
 
@@ -341,9 +341,9 @@ def _say_where_to_look(provider: Provider, error: MultiApiError) -> None:
     )
 
 
-def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
+def may_repeat(target: Target, kind: Retry, error: MultiApiError) -> tuple[bool, str]:
     """Whether a failure may be followed by the same request again, and why (not). The table in `docs/errors.md`."""
-    policy = setting.policy
+    policy = target.policy
     if isinstance(error, ConnectionFailedError) and not error.outcome_unknown:
         return True, "nothing was sent"
     if isinstance(error, RequestTimeoutError) and error.phase == "connect":
@@ -351,7 +351,7 @@ def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[boo
     if isinstance(error, RequestTimeoutError) and error.phase in {"pool", "total"}:
         return False, f"the {error.phase} limit passed"
     if isinstance(error, StatusError) and error.status is not None:
-        return _may_repeat_status(setting, kind, error)
+        return _may_repeat_status(target, kind, error)
     if isinstance(error, (ConnectionFailedError, RequestTimeoutError, ResponseFormatError)):
         if kind is Retry.READ:
             return True, "reading changes nothing"
@@ -361,8 +361,8 @@ def may_repeat(setting: Setting, kind: Retry, error: MultiApiError) -> tuple[boo
     return False, "it would fail again"
 
 
-def _may_repeat_status(setting: Setting, kind: Retry, error: StatusError) -> tuple[bool, str]:
-    provider, policy, status = setting.provider, setting.policy, error.stands_for or error.status or 0
+def _may_repeat_status(target: Target, kind: Retry, error: StatusError) -> tuple[bool, str]:
+    provider, policy, status = target.provider, target.policy, error.stands_for or error.status or 0
     if error.partial is not None:
         return False, "the answer had begun"
     if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:
@@ -395,11 +395,11 @@ _WALL_MARGIN_S = 5.0
 MAX_STEPS_DOWN = 8
 
 
-def learn(setting: Setting, used: Plan, answer: ChatResponse) -> None:
+def learn(target: Target, used: Plan, answer: ChatResponse) -> None:
     """A way to structured output that gave nothing is not taken again, as after a refusal. The call itself was paid, and is not repeated."""
     part = without_answer(answer, used)
     if part is not None:
-        setting.refusals.remember(setting.base_url, scope_of(setting.provider, used.asked), part)
+        target.refusals.remember(target.base_url, scope_of(target.provider, used.asked), part)
 
 
 _HALVED = frozenset({400, 413, 422})

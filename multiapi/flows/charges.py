@@ -16,7 +16,7 @@ import orjson
 
 from multiapi.errors import InvalidRequestError, MultiApiError, is_doubtful, was_never_sent
 from multiapi.flows.driving import Work
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.flows.tokens import ExpectedTokens, estimated_tokens
 from multiapi.http.exchange import HttpRequest
 from multiapi.money.budget import Hold, in_force
@@ -280,7 +280,7 @@ def _is_cached(result: Any) -> bool:
 # ------------------------------------------------------------------------------------ before it is sent
 
 
-def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpRequest, request: Any) -> Flow[Charge]:
+def begin(target: Target, operation: Operation[Any, Any] | None, http: HttpRequest, request: Any) -> Flow[Charge]:
     """Hold what a request may cost in every budget that is in force. None as operation is a stream.
 
     Raises:
@@ -289,16 +289,14 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
         UnsupportedError: A budget cannot count it.
     """
     if not http.stream:
-        check_one_body(setting.provider, http, request)
+        check_one_body(target.provider, http, request)
     if operation is not None and (operation.retry is Retry.READ or operation.free):
         return FREE
-    provider = setting.provider
+    provider = target.provider
     model = str(getattr(request, "model", "") or (http.json.get("model") if isinstance(http.json, dict) else "") or "")
-    budgets = in_force(setting.budget)
+    budgets = in_force(target.budget)
     if not budgets:
-        return (
-            _counting(setting, request, Charge(provider, model)) if setting.counts_tokens else Charge(provider, model)
-        )
+        return _counting(target, request, Charge(provider, model)) if target.counts_tokens else Charge(provider, model)
     size = _size(http, request)
     kind = (provider.name, "chat" if operation is None else operation.name, model)
     holds: list[Hold] = []
@@ -306,7 +304,7 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
         for budget in budgets:
             has_unit = not provider.units or budget.unit in provider.units
             if has_unit and budget.read_prices and not _is_listed(provider, model, budget.unit):
-                yield from _read_list(setting)
+                yield from _read_list(target)
             prices = PRICE_BOOK.tokens(provider.name, model, budget.unit) if has_unit else None
             told = provider.tells_cost and provider.read_cost is not None
             holds.append(
@@ -322,12 +320,12 @@ def begin(setting: Setting, operation: Operation[Any, Any] | None, http: HttpReq
         for hold in holds:
             hold.release()
         raise
-    return _counting(setting, request, Charge(provider, model, tuple(holds)))
+    return _counting(target, request, Charge(provider, model, tuple(holds)))
 
 
-def _counting(setting: Setting, request: Any, charge: Charge) -> Charge:
+def _counting(target: Target, request: Any, charge: Charge) -> Charge:
     """The charge, with what the request is expected to take of a limiter that counts tokens."""
-    expected = estimated_tokens(request) if setting.counts_tokens else 0
+    expected = estimated_tokens(request) if target.counts_tokens else 0
     if expected:
         charge.tokens = ExpectedTokens(expected)
     return charge
@@ -392,10 +390,10 @@ def _bound(prices: TokenPrices, size: int | None, request: Any, longest: int | N
     return prices.at_most(size, len(request.messages), None if most is None else most * (request.n or 1))
 
 
-def _read_list(setting: Setting) -> Flow[None]:
+def _read_list(target: Target) -> Flow[None]:
     """Read the provider's list of prices if nobody has lately; while somebody does, wait for that."""
-    operation = setting.provider.operations.get("models")
-    reading = None if operation is None else PRICE_BOOK.reading(setting.provider.name)
+    operation = target.provider.operations.get("models")
+    reading = None if operation is None else PRICE_BOOK.reading(target.provider.name)
     if operation is None or reading is None:
         return
     if not reading.is_mine:
@@ -404,7 +402,7 @@ def _read_list(setting: Setting) -> Flow[None]:
     try:
         response = yield operation.build(None)
         if 200 <= response.status < 300:
-            PRICE_BOOK.learn(setting.provider.name, operation.parse(response._replace(limits=setting.limits)))
+            PRICE_BOOK.learn(target.provider.name, operation.parse(response._replace(limits=target.limits)))
     except Exception:  # noqa: S110
         pass  # what a call costs is then expected from those before it
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from multiapi.errors import InvalidRequestError
 from multiapi.flows.jobs import DEFAULT_TIMEOUT_S
 from multiapi.flows.operations import one, one_or_job
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.types.media import Media
 from multiapi.types.media_requests import OcrRequest, TranscriptionRequest
 from multiapi.types.media_results import OcrResult, Segment, Transcript
@@ -39,7 +39,7 @@ def check_split(kind: str, split: str, words: Sequence[str]) -> None:
 
 
 def transcribe(
-    setting: Setting,
+    target: Target,
     media: Media,
     *,
     model: str | None = None,
@@ -51,17 +51,17 @@ def transcribe(
 ) -> Flow[Transcript]:
     """What is said in a recording."""
     request = TranscriptionRequest(
-        model=model or setting.provider.default_model("transcribe"),
+        model=model or target.provider.default_model("transcribe"),
         audio=media,
         language=language,
         diarize=diarize,
         extra=extra or {},
     )
-    return one_or_job(setting, "transcribe", "transcription", request, timeout_s=timeout_s, poll_every=poll_every)
+    return one_or_job(target, "transcribe", "transcription", request, timeout_s=timeout_s, poll_every=poll_every)
 
 
 def read_scan(
-    setting: Setting,
+    target: Target,
     media: Media,
     *,
     model: str | None = None,
@@ -70,9 +70,9 @@ def read_scan(
 ) -> Flow[OcrResult]:
     """The text of a document or picture."""
     request = OcrRequest(
-        model=model or setting.provider.default_model("ocr"), document=media, pages=pages, extra=extra or {}
+        model=model or target.provider.default_model("ocr"), document=media, pages=pages, extra=extra or {}
     )
-    return one(setting, "ocr", request)
+    return one(target, "ocr", request)
 
 
 def transcript_parts(result: Transcript, split: Literal["file", "segment"] = "file") -> list[Part]:

@@ -25,7 +25,7 @@ from multiapi.errors import (
 from multiapi.flows.address_checks import _host, address_check, check_url, is_own
 from multiapi.flows.attempts import wait_or_raise
 from multiapi.flows.driving import Work
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.formats.answer_facts import name_of_answer
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.http.retry_after import retry_after_s
@@ -118,7 +118,7 @@ class FileSink:
         self._head, self.size = b"", 0
 
 
-def download(setting: Setting, media: M | str, *, max_bytes: int) -> Flow[M]:
+def download(target: Target, media: M | str, *, max_bytes: int) -> Flow[M]:
     """Media with its bytes, fetched if they are not there yet."""
     known = Media(url=media) if isinstance(media, str) else media
     if known.data is not None:
@@ -127,13 +127,13 @@ def download(setting: Setting, media: M | str, *, max_bytes: int) -> Flow[M]:
         data = yield Work(known.path.read_bytes)
         return replace(known, data=data)  # type: ignore[return-value]
     sink = MemorySink()
-    response = yield from fetch(setting, known, sink, max_bytes=max_bytes)
+    response = yield from fetch(target, known, sink, max_bytes=max_bytes)
     kind, name = received(sink.data, _said(known, response)), known.name or name_of_answer(response.headers)
     return replace(known, data=sink.data, mime_type=kind, name=name)  # type: ignore[return-value]
 
 
 def save(
-    setting: Setting, media: Media | str, path: str | Path, *, max_bytes: int, into_folder: bool | None = None
+    target: Target, media: Media | str, path: str | Path, *, max_bytes: int, into_folder: bool | None = None
 ) -> Flow[Path]:
     """The file on the disk, fetched piece by piece if its bytes are not there yet.
 
@@ -150,13 +150,13 @@ def save(
         file = yield Work(unfinished.open)
         with file:
             sink = FileSink(file)
-            response = yield from fetch(setting, known, sink, max_bytes=max_bytes)
+            response = yield from fetch(target, known, sink, max_bytes=max_bytes)
         kind = mime_type_of(sink.head) or _said(known, response)
         named = partial(unfinished.settle, wanted, group_of(kind), extension_of(kind), into_folder=into_folder)
         return (yield Work(named))  # type: ignore[no-any-return]
 
 
-def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow[HttpResponse]:
+def fetch(target: Target, media: Media, sink: Sink, *, max_bytes: int) -> Flow[HttpResponse]:
     """A file into a sink, again after each failure worth it.
 
     Raises:
@@ -170,8 +170,8 @@ def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow
     while True:
         attempt += 1
         try:
-            response = yield from _follow(setting, media.url or "", sink, max_bytes, job_id)
-            _check_file(setting, media, sink, response)
+            response = yield from _follow(target, media.url or "", sink, max_bytes, job_id)
+            _check_file(target, media, sink, response)
             return response
         except AddressRefusedError:
             raise
@@ -179,7 +179,7 @@ def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow
             host = _host(media.url or "")
             raise ResponseTooLargeError(
                 f"the file at {host} has more than {megabytes(max_bytes)}",
-                provider=setting.provider.name,
+                provider=target.provider.name,
                 job_id=job_id,
             ) from None
         except MultiApiError as error:
@@ -189,20 +189,20 @@ def fetch(setting: Setting, media: Media, sink: Sink, *, max_bytes: int) -> Flow
             failure.message += f" (a file at {_host(media.url or '')})"
             failure.args = (failure.message,)
         yield Work(sink.restart)
-        yield from wait_or_raise(setting, Retry.READ, HttpRequest("GET", "(a file)"), failure, attempt)
+        yield from wait_or_raise(target, Retry.READ, HttpRequest("GET", "(a file)"), failure, attempt)
 
 
-def _follow(setting: Setting, url: str, sink: Sink, most: int, job_id: str | None) -> Flow[HttpResponse]:
+def _follow(target: Target, url: str, sink: Sink, most: int, job_id: str | None) -> Flow[HttpResponse]:
     for _ in range(MAX_REDIRECTS + 1):
-        address = check_url(url, setting, job_id=job_id)
-        own = is_own(address, setting.base_url)
+        address = check_url(url, target, job_id=job_id)
+        own = is_own(address, target.base_url)
         response: HttpResponse = yield Fetch(
-            address, sink, most, None if own else address_check(setting, address, job_id)
+            address, sink, most, None if own else address_check(target, address, job_id)
         )
         if response.status not in {301, 302, 303, 307, 308}:
             if 200 <= response.status < 300 and response.status != 206:
                 return response
-            raise _file_error(setting, address, response, job_id)
+            raise _file_error(target, address, response, job_id)
         location = response.headers.get("location", "")
         try:
             url = urljoin(address, location)
@@ -210,26 +210,26 @@ def _follow(setting: Setting, url: str, sink: Sink, most: int, job_id: str | Non
             url = location
     raise AddressRefusedError(
         f"the file at {_host(url)} is behind more than {MAX_REDIRECTS} redirects",
-        provider=setting.provider.name,
+        provider=target.provider.name,
         job_id=job_id,
     )
 
 
-def _file_error(setting: Setting, url: str, response: HttpResponse, job_id: str | None) -> StatusError:
+def _file_error(target: Target, url: str, response: HttpResponse, job_id: str | None) -> StatusError:
     is_gone = response.status in {401, 403, 404, 410}
     hint = "; links expire, so ask the vendor again" if is_gone else ""
     # No key was sent, so nothing of this is about the key, the account or its limits.
     kind = NotFoundError if is_gone else ServerError if response.status >= 500 else StatusError
     return kind(
         f"the host {_host(url)} does not hand the file out{hint}",
-        provider=setting.provider.name,
+        provider=target.provider.name,
         status=response.status,
         retry_after_s=retry_after_s(response.headers),
         job_id=job_id,
     )
 
 
-def _check_file(setting: Setting, media: Media, sink: Sink, response: HttpResponse) -> None:
+def _check_file(target: Target, media: Media, sink: Sink, response: HttpResponse) -> None:
     size, host = sink.size, _host(media.url or "")
     found = mime_type_of(sink.head)
     expected = group_of(media.mime_type)
@@ -244,7 +244,7 @@ def _check_file(setting: Setting, media: Media, sink: Sink, response: HttpRespon
     elif found == "text/html" and normal(response.headers.get("content-type")) != "text/plain":
         what = "is a web page, not a file"
     if what is not None:
-        raise ResponseFormatError(f"the file at {host} {what}", provider=setting.provider.name)
+        raise ResponseFormatError(f"the file at {host} {what}", provider=target.provider.name)
 
 
 def _said(media: Media, response: HttpResponse) -> str | None:

@@ -21,7 +21,7 @@ from multiapi.errors import (
     StatusError,
 )
 from multiapi.flows.attempts import _HALVED, _TEXT_WORDS, call, warn_of_model, without_prefix
-from multiapi.flows.steps import Flow, Parallel, Setting
+from multiapi.flows.steps import Flow, Parallel, Target
 from multiapi.http.exchange import HttpRequest
 from multiapi.provider import Operation, operation_of
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
@@ -33,14 +33,14 @@ MAX_BATCH_TEXTS = 256
 MAX_BATCH_CHARS = 600_000
 
 
-def texts_per_request(setting: Setting, request: EmbedRequest) -> int:
+def texts_per_request(target: Target, request: EmbedRequest) -> int:
     """How many texts go into one request at most: as the caller or the vendor says, and no more than the vendor takes."""
-    asked = request.batch_size or setting.provider.embed_batch_size or MAX_BATCH_TEXTS
-    known = setting.refusals.sizes.most(setting.base_url, request.model)
+    asked = request.batch_size or target.provider.embed_batch_size or MAX_BATCH_TEXTS
+    known = target.refusals.sizes.most(target.base_url, request.model)
     return asked if known is None else min(asked, known)
 
 
-def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) -> Flow[EmbedResponse]:
+def embed(target: Target, request: EmbedRequest, *, max_concurrency: int = 4) -> Flow[EmbedResponse]:
     """Vectors for any number of texts, in batches side by side.
 
     A refused batch is halved, one half after the other, until it shows whether one text, the number of texts or the request is at
@@ -52,21 +52,19 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
         InvalidRequestError: A text that is empty or none; nothing was sent.
         EmbeddingBatchError: One batch failed; the vectors of the others are on it.
     """
-    operation = operation_of(setting.provider, "embed")
+    operation = operation_of(target.provider, "embed")
     for index, text in enumerate(request.texts):
         if not isinstance(text, str) or not text:
             what = "is empty" if isinstance(text, str) else f"is {type(text).__name__}, not text"
-            raise InvalidRequestError(f"{setting.provider.name}: text {index} {what}", provider=setting.provider.name)
+            raise InvalidRequestError(f"{target.provider.name}: text {index} {what}", provider=target.provider.name)
     if not request.model:
-        raise InvalidRequestError(
-            f"{setting.provider.name} needs a model for embeddings", provider=setting.provider.name
-        )
+        raise InvalidRequestError(f"{target.provider.name} needs a model for embeddings", provider=target.provider.name)
     if not request.texts:
-        return EmbedResponse(provider=setting.provider.name, model=request.model, vectors=[])
-    warn_of_model(setting, request.model)
-    request = without_prefix(setting, request)
-    run = _EmbeddingRun(setting, operation, request)
-    concurrency = min(max_concurrency, setting.provider.max_concurrency or max_concurrency)
+        return EmbedResponse(provider=target.provider.name, model=request.model, vectors=[])
+    warn_of_model(target, request.model)
+    request = without_prefix(target, request)
+    run = _EmbeddingRun(target, operation, request)
+    concurrency = min(max_concurrency, target.provider.max_concurrency or max_concurrency)
     pending = run.spans(0, len(request.texts))
     goes_ahead = not request.batch_size and not run.is_known(pending[0])
     while pending and not run.is_over:
@@ -85,14 +83,14 @@ def embed(setting: Setting, request: EmbedRequest, *, max_concurrency: int = 4) 
         pending = [part for start, end in _joined(pending) for part in run.spans(start, end)]
     if run.failed:
         raise run.error()
-    return _together(setting, [response for _, response in sorted(run.taken.items())])
+    return _together(target, [response for _, response in sorted(run.taken.items())])
 
 
 class _EmbeddingRun:
     """What has become of the texts of one call so far."""
 
-    def __init__(self, setting: Setting, operation: Operation[Any, EmbedResponse], request: EmbedRequest) -> None:
-        self.setting = setting
+    def __init__(self, target: Target, operation: Operation[Any, EmbedResponse], request: EmbedRequest) -> None:
+        self.target = target
         self.operation = operation
         self.request = request
         self.taken: dict[int, EmbedResponse] = {}
@@ -105,12 +103,12 @@ class _EmbeddingRun:
 
     def spans(self, start: int, end: int) -> list[tuple[int, int]]:
         """These texts in batches of the size that is known to be right."""
-        found = batches(self.request.texts[start:end], texts_per_request(self.setting, self.request))
+        found = batches(self.request.texts[start:end], texts_per_request(self.target, self.request))
         return [(start + first, start + last) for first, last in found]
 
     def is_known(self, span: tuple[int, int]) -> bool:
         """Whether this many texts were taken lately."""
-        return self.setting.refusals.sizes.has_worked(self.setting.base_url, self.request.model, span[1] - span[0])
+        return self.target.refusals.sizes.has_worked(self.target.base_url, self.request.model, span[1] - span[0])
 
     def may_search(self) -> bool:
         """Whether one more request may go into finding out what was refused; counts it."""
@@ -119,7 +117,7 @@ class _EmbeddingRun:
 
     def batch(self, start: int, end: int) -> Flow[EmbedResponse | None]:
         """One batch; None if it is not worth sending any more, or not yet. A repetition is not worth it either then."""
-        flow = call(self.setting, self.operation, replace(self.request, texts=self.request.texts[start:end]))
+        flow = call(self.target, self.operation, replace(self.request, texts=self.request.texts[start:end]))
         try:
             step = next(flow)
             while not (isinstance(step, HttpRequest) and (self.is_over or self.is_held_up)):
@@ -142,8 +140,8 @@ class _EmbeddingRun:
             flow.close()
         if len(response.vectors) != end - start:
             failure = ResponseFormatError(
-                f"{self.setting.provider.name} answered {end - start} texts with {len(response.vectors)} vectors",
-                provider=self.setting.provider.name,
+                f"{self.target.provider.name} answered {end - start} texts with {len(response.vectors)} vectors",
+                provider=self.target.provider.name,
                 request_id=response.request_id,
                 outcome_unknown=True,
                 cost=response.cost,
@@ -151,14 +149,14 @@ class _EmbeddingRun:
             self._note(failure)
             raise failure
         self._troubles = 0
-        self.setting.refusals.sizes.note_taken(self.setting.base_url, self.request.model, end - start)
+        self.target.refusals.sizes.note_taken(self.target.base_url, self.request.model, end - start)
         return response
 
     def _note(self, error: MultiApiError) -> None:
         """What a failure means for the batches that have not begun."""
         if _may_be_halved(error):
             self.is_held_up = True
-        elif _is_inescapable(error) or error.status in self.setting.provider.final_statuses:
+        elif _is_inescapable(error) or error.status in self.target.provider.final_statuses:
             self.is_over = True
         else:
             self._troubles += 1
@@ -219,7 +217,7 @@ def _search(run: _EmbeddingRun, start: int, end: int, error: BaseException) -> F
             may_be_the_number = False
             low, outcome = middle, (yield from _searched(run, middle, high))
             if isinstance(outcome, EmbedResponse):
-                run.setting.refusals.sizes.note_limit(run.setting.base_url, run.request.model, high - middle)
+                run.target.refusals.sizes.note_limit(run.target.base_url, run.request.model, high - middle)
                 return [(high, end)] if high < end else []
             middle = high
         if isinstance(outcome, EmbedResponse):
@@ -308,15 +306,15 @@ def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _together(setting: Setting, parts: Sequence[EmbedResponse]) -> EmbedResponse:
+def _together(target: Target, parts: Sequence[EmbedResponse]) -> EmbedResponse:
     first = parts[0]
     if len(parts) == 1:
         return first
     lengths = {len(part.vectors[0]) for part in parts}
     if len(lengths) != 1:
         raise ResponseFormatError(
-            f"{setting.provider.name} answered batches with vectors of different lengths: {sorted(lengths)}",
-            provider=setting.provider.name,
+            f"{target.provider.name} answered batches with vectors of different lengths: {sorted(lengths)}",
+            provider=target.provider.name,
             outcome_unknown=True,
             cost=added_cost(parts),
             partial=dict(enumerate(vector for part in parts for vector in part.vectors)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from multiapi.errors import MultiApiError, UnsupportedError
 from multiapi.flows.attempts import refusal, wait_or_raise, warn_of_model
 from multiapi.flows.charges import Charge, begin
-from multiapi.flows.steps import Flow, Setting
+from multiapi.flows.steps import Flow, Target
 from multiapi.http.exchange import HttpResponse
 from multiapi.provider import Provider, known_providers, names, operation_of
 from multiapi.types.limits import Limits
@@ -27,29 +27,27 @@ class Begun(NamedTuple):
     """The run that goes on, where the request names one."""
 
 
-def open_events(
-    setting: Setting, name: str, request: Any, yields: Literal["events", "sound"] = "events"
-) -> Flow[Begun]:
+def open_events(target: Target, name: str, request: Any, yields: Literal["events", "sound"] = "events") -> Flow[Begun]:
     """Ask for an operation's answer in events, or as sound, until it begins.
 
     Raises:
         UnsupportedError: The operation has no such answer; the message names those that have.
     """
-    operation = operation_of(setting.provider, name)
+    operation = operation_of(target.provider, name)
     if operation.events is None or operation.events.yields != yields:
-        raise _not_streamed(setting.provider, name, yields)
-    warn_of_model(setting, getattr(request, "model", ""))
+        raise _not_streamed(target.provider, name, yields)
+    warn_of_model(target, getattr(request, "model", ""))
     http = replace(operation.events.build(request), stream=True)
     job_id = getattr(request, "ids", {}).get("run_id")
     attempt = 0
     while True:
         attempt += 1
-        charge = yield from begin(setting, operation, http, request)
+        charge = yield from begin(target, operation, http, request)
         try:
             response = yield http if charge.tokens is None else charge.counted(http)
             if 200 <= response.status < 300:
                 return Begun(operation.events.decoder, charge, job_id)
-            raise refusal(setting, response)
+            raise refusal(target, response)
         except MultiApiError as error:
             failure = error
         except BaseException as error:
@@ -58,7 +56,7 @@ def open_events(
         failure.job_id = failure.job_id or job_id
         with charge.failing(failure):
             yield from wait_or_raise(
-                setting, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
+                target, operation.retry, http, failure, attempt, gone=operation.withdrawn, request=request
             )
 
 

@@ -25,7 +25,7 @@ from multiapi.errors import (
 from multiapi.flows.address_checks import check_media, refuses
 from multiapi.flows.attempts import call, read, without_prefix
 from multiapi.flows.charges import job_ended
-from multiapi.flows.steps import Flow, Setting, Wait
+from multiapi.flows.steps import Flow, Target, Wait
 from multiapi.formats.jobs import _is_id
 from multiapi.provider import operation_of
 from multiapi.types.jobs import Job, JobKind, OnProgress, Progress
@@ -66,23 +66,23 @@ PollEvery = float | Callable[[float], float]
 """Seconds between two looks at a job, or a function that gives them for the seconds that have been waited."""
 
 
-def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
+def start(target: Target, kind: JobKind, request: Any) -> Flow[Job]:
     """Start a job; repeated only where it cannot have been started."""
     try:
-        job: Job = yield from call(setting, operation_of(setting.provider, f"start_{kind}"), request)
+        job: Job = yield from call(target, operation_of(target.provider, f"start_{kind}"), request)
     except (MultiApiError, GeneratorExit):
         raise
     except BaseException as error:
         error.add_note(
-            f"{setting.provider.title} may have started a job ({kind}) and may charge it: look there before starting it again"
+            f"{target.provider.title} may have started a job ({kind}) and may charge it: look there before starting it again"
         )
         raise
-    logger.info("%s: the %s is job %s", setting.provider.name, kind, one_line(job.id))  # found again after a crash
+    logger.info("%s: the %s is job %s", target.provider.name, kind, one_line(job.id))  # found again after a crash
     now: float = yield Wait(0.0)
-    return replace(job, kind=kind, model=job.model or without_prefix(setting, request).model, created_s=now)
+    return replace(job, kind=kind, model=job.model or without_prefix(target, request).model, created_s=now)
 
 
-def look(setting: Setting, job: Job) -> Flow[Job]:
+def look(target: Target, job: Job) -> Flow[Job]:
     """How a job is doing, asked once.
 
     A vendor may not know a new job yet: one that was started here less than a minute ago, or that was seen before and is missing for
@@ -90,18 +90,18 @@ def look(setting: Setting, job: Job) -> Flow[Job]:
     """
     with _named(job):
         try:
-            seen = yield from call(setting, operation_of(setting.provider, f"poll_{job.kind}"), job)
+            seen = yield from call(target, operation_of(target.provider, f"poll_{job.kind}"), job)
         except NotFoundError as error:
             now: float = yield Wait(0.0)
             unseen = not_yet(job, error, now)
             if unseen is None:
                 raise
             return unseen
-        return _settled(setting, _updated(job, seen), asked=1)
+        return _settled(target, _updated(job, seen), asked=1)
 
 
 def wait(
-    setting: Setting,
+    target: Target,
     job: Job,
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,
@@ -122,13 +122,13 @@ def wait(
     check_timeout(timeout_s)
     check_poll_every(poll_every)
     with _named(job):
-        return (yield from _waited(setting, job, timeout_s, on_progress, poll_every))
+        return (yield from _waited(target, job, timeout_s, on_progress, poll_every))
 
 
 def _waited(
-    setting: Setting, job: Job, timeout_s: float, on_progress: OnProgress | None, poll_every: PollEvery | None
+    target: Target, job: Job, timeout_s: float, on_progress: OnProgress | None, poll_every: PollEvery | None
 ) -> Flow[Job]:
-    operation = operation_of(setting.provider, f"poll_{job.kind}")
+    operation = operation_of(target.provider, f"poll_{job.kind}")
     began: float = yield Wait(0.0, _longest_look(timeout_s))
     elapsed = waited = 0.0
     pause, asked_to_wait, failures, asked = FIRST_PAUSE_S, 0.0, 0, 0
@@ -147,7 +147,7 @@ def _waited(
         try:
             asked += 1
             response = yield operation.build(job)
-            job = _updated(job, read(setting, operation, response))
+            job = _updated(job, read(target, operation, response))
         except MultiApiError as error:
             error.job_id = job.id
             unseen = not_yet(job, error, began + elapsed)
@@ -166,11 +166,11 @@ def _waited(
         if on_progress is not None:
             on_progress(Progress(job, elapsed))
     yield Wait(0.0)  # what follows, as the download of a film, has its own time
-    return _settled(setting, job, asked=asked)
+    return _settled(target, job, asked=asked)
 
 
 def finish(
-    setting: Setting,
+    target: Target,
     kind: JobKind,
     request: Any,
     *,
@@ -181,11 +181,11 @@ def finish(
     """Start a job and wait for what it makes."""
     check_timeout(timeout_s)
     check_poll_every(poll_every)
-    job = yield from start(setting, kind, request)
+    job = yield from start(target, kind, request)
     with _named(job):
         if on_progress is not None:
             on_progress(Progress(job, 0.0))
-        job = yield from wait(setting, job, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+        job = yield from wait(target, job, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
         return job.result
 
 
@@ -270,18 +270,16 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def job_of(setting: Setting, job: Job | str, kind: JobKind | None) -> Job:
+def job_of(target: Target, job: Job | str, kind: JobKind | None) -> Job:
     """A job from what users hold: a `Job`, or its id and kind."""
     if isinstance(job, Job):
-        if job.provider != setting.provider.name:
-            raise InvalidRequestError(
-                f"the job is one of {job.provider}, not of {setting.provider.name}", job_id=job.id
-            )
+        if job.provider != target.provider.name:
+            raise InvalidRequestError(f"the job is one of {job.provider}, not of {target.provider.name}", job_id=job.id)
         return job
     text = str(job)
     if not _is_id(text):
-        raise InvalidRequestError(f"{printable(text, 80)!r} is not a valid id of a job", provider=setting.provider.name)
-    return Job(id=text, provider=setting.provider.name, kind=kind or "video")
+        raise InvalidRequestError(f"{printable(text, 80)!r} is not a valid id of a job", provider=target.provider.name)
+    return Job(id=text, provider=target.provider.name, kind=kind or "video")
 
 
 def _longest_look(left_s: float) -> float | None:
@@ -313,7 +311,7 @@ def _updated(job: Job, seen: Job) -> Job:
     )
 
 
-def _settled(setting: Setting, job: Job, *, asked: int) -> Job:
+def _settled(target: Target, job: Job, *, asked: int) -> Job:
     """The job, if it is as it should be; its failure, and a completed one that made nothing, is an error."""
     job_ended(job)
     if job.state == "failed":
@@ -342,9 +340,9 @@ def _settled(setting: Setting, job: Job, *, asked: int) -> Job:
                 partial=job,
             )
         try:
-            check_media(setting, job.media, job_id=job.id)
+            check_media(target, job.media, job_id=job.id)
         except MultiApiError as error:
-            good = [media for media in job.media if not refuses(setting, media)]
+            good = [media for media in job.media if not refuses(target, media)]
             error.partial, error.cost = replace(job, media=tuple(good)), job.cost
             raise
     return job

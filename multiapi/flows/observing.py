@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from multiapi.errors import IN_FORCE, place
-from multiapi.flows.steps import Setting
+from multiapi.flows.steps import Target
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Watch:
 class Observer:
     """Makes a `Watch` for each operation."""
 
-    def begin(self, setting: Setting, name: str, request: Any, stream: bool) -> Watch:
+    def begin(self, target: Target, name: str, request: Any, stream: bool) -> Watch:
         """An operation of this name begins."""
         raise NotImplementedError
 
@@ -75,7 +75,7 @@ OBSERVING = _Observing()
 
 def observed(
     make: Callable[[], Generator[Any, Any, R]],
-    setting: Setting,
+    target: Target,
     name: str,
     request: Any,
     *,
@@ -87,14 +87,14 @@ def observed(
 
     Args:
         make: Makes the flow.
-        setting: Of the client that runs it.
+        target: Of the client that runs it.
         name: The operation's name.
         request: What was asked for.
         sends: The class of the steps that are requests.
         stream: Whether the steps have `items` that go to a reader.
         scrub: Takes the keys that are known by now out of texts; None: the one in force does.
     """
-    watch = _begun(setting, name, request, stream, scrub)
+    watch = _begun(target, name, request, stream, scrub)
     steps = make()
     step: Any = None
     outcome: Any = None
@@ -136,10 +136,10 @@ def observed(
             _tell(scrub, watch.left)
 
 
-def _begun(setting: Setting, name: str, request: Any, stream: bool, scrub: Scrub | None) -> Watch:
+def _begun(target: Target, name: str, request: Any, stream: bool, scrub: Scrub | None) -> Watch:
     observer = OBSERVING.observer
     assert observer is not None
-    return _tell(scrub, observer.begin, setting, name, request, stream) or Watch()
+    return _tell(scrub, observer.begin, target, name, request, stream) or Watch()
 
 
 def _tell(scrub: Scrub | None, told: Callable[..., T], *facts: Any) -> T | None:

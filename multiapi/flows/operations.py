@@ -19,7 +19,7 @@ from multiapi.errors import (
 from multiapi.flows.attempts import call, exchange, warn_of_model, without_prefix
 from multiapi.flows.charges import batch_ended
 from multiapi.flows.chat import chat
-from multiapi.flows.steps import Flow, Setting, Wait
+from multiapi.flows.steps import Flow, Target, Wait
 from multiapi.money.prices import PRICE_BOOK
 from multiapi.negotiation.tool_names import renamed, with_own_names
 from multiapi.provider import operation_of, split_model
@@ -43,23 +43,23 @@ WAIT_S = 600.0
 """How long a job is waited for unless another time is given."""
 
 
-def one(setting: Setting, name: str, request: Any = None) -> Flow[R]:
+def one(target: Target, name: str, request: Any = None) -> Flow[R]:
     """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
-    result: Any = yield from call(setting, operation_of(setting.provider, name), request)
+    result: Any = yield from call(target, operation_of(target.provider, name), request)
     if getattr(result, "model", None) == "" and getattr(request, "model", ""):
-        result = replace(result, model=without_prefix(setting, request).model)  # many answers do not repeat it
-    return checked(setting, result)  # type: ignore[no-any-return]
+        result = replace(result, model=without_prefix(target, request).model)  # many answers do not repeat it
+    return checked(target, result)  # type: ignore[no-any-return]
 
 
-def chat_by(setting: Setting, api: Literal["responses", "messages"], request: ChatRequest) -> Flow[ChatResponse]:
+def chat_by(target: Target, api: Literal["responses", "messages"], request: ChatRequest) -> Flow[ChatResponse]:
     """A chat by one protocol, as `ChatRequest.api` chooses it."""
-    if api not in setting.provider.apis and api in setting.provider.operations:
-        return (yield from one(setting, api, request))
-    answer = yield from chat(setting, replace(request, api=api))
-    return checked(setting, answer if answer.model else replace(answer, model=request.model))  # type: ignore[no-any-return]
+    if api not in target.provider.apis and api in target.provider.operations:
+        return (yield from one(target, api, request))
+    answer = yield from chat(target, replace(request, api=api))
+    return checked(target, answer if answer.model else replace(answer, model=request.model))  # type: ignore[no-any-return]
 
 
-def checked(setting: Setting, result: Any) -> Any:
+def checked(target: Target, result: Any) -> Any:
     """A result of which nothing leads into the machine's own network.
 
     Raises:
@@ -71,9 +71,9 @@ def checked(setting: Setting, result: Any) -> Any:
     from multiapi.flows import address_checks
 
     try:
-        address_checks.check_media(setting, media)
+        address_checks.check_media(target, media)
     except AddressRefusedError as error:
-        good = tuple(item for item in media if not address_checks.refuses(setting, item))
+        good = tuple(item for item in media if not address_checks.refuses(target, item))
         error.outcome_unknown = True
         error.cost = getattr(result, "cost", None)
         error.request_id = getattr(result, "request_id", None)
@@ -99,7 +99,7 @@ def _with_media(result: Any, media: tuple[Media, ...]) -> Any:
 
 
 def one_or_job(
-    setting: Setting,
+    target: Target,
     name: str,
     kind: JobKind,
     request: Any,
@@ -109,19 +109,19 @@ def one_or_job(
     poll_every: PollEvery | None = None,
 ) -> Flow[R]:
     """What the vendor makes at once, or as a job that is waited for."""
-    operations = setting.provider.operations
+    operations = target.provider.operations
     if name in operations or f"start_{kind}" not in operations:
-        return (yield from one(setting, name, request))
+        return (yield from one(target, name, request))
     from multiapi.flows import jobs
 
     result: R = yield from jobs.finish(
-        setting, kind, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+        target, kind, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
     )
     return result
 
 
 def video(
-    setting: Setting,
+    target: Target,
     request: Any,
     *,
     timeout_s: float = WAIT_S,
@@ -129,30 +129,30 @@ def video(
     poll_every: PollEvery | None = None,
 ) -> Flow[R]:
     """A film, which is a job with every vendor that has it."""
-    operation_of(setting.provider, "start_video")
+    operation_of(target.provider, "start_video")
     return (
         yield from one_or_job(
-            setting, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
+            target, "video", "video", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
         )
     )
 
 
-def start(setting: Setting, kind: JobKind, request: Any) -> Flow[Job]:
+def start(target: Target, kind: JobKind, request: Any) -> Flow[Job]:
     """A job, started and not waited for."""
     from multiapi.flows import jobs
 
-    return (yield from jobs.start(setting, kind, request))
+    return (yield from jobs.start(target, kind, request))
 
 
-def look(setting: Setting, job: Job | str, kind: JobKind | None) -> Flow[Job]:
+def look(target: Target, job: Job | str, kind: JobKind | None) -> Flow[Job]:
     """A job as it is now."""
     from multiapi.flows import jobs
 
-    return (yield from jobs.look(setting, jobs.job_of(setting, job, kind)))
+    return (yield from jobs.look(target, jobs.job_of(target, job, kind)))
 
 
 def wait(
-    setting: Setting,
+    target: Target,
     job: Job | str,
     kind: JobKind | None,
     *,
@@ -163,96 +163,96 @@ def wait(
     """A job when it has ended."""
     from multiapi.flows import jobs
 
-    known = jobs.job_of(setting, job, kind)
-    return (yield from jobs.wait(setting, known, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every))
+    known = jobs.job_of(target, job, kind)
+    return (yield from jobs.wait(target, known, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every))
 
 
-def download(setting: Setting, media: M, max_bytes: int) -> Flow[M]:
+def download(target: Target, media: M, max_bytes: int) -> Flow[M]:
     """Media with its bytes."""
     from multiapi.flows import downloads
 
-    return (yield from downloads.download(setting, media, max_bytes=max_bytes))
+    return (yield from downloads.download(target, media, max_bytes=max_bytes))
 
 
-def save(setting: Setting, media: Media | str, path: str | Path, max_bytes: int) -> Flow[Path]:
+def save(target: Target, media: Media | str, path: str | Path, max_bytes: int) -> Flow[Path]:
     """Media on the disk."""
     from multiapi.flows import downloads
 
-    return (yield from downloads.save(setting, media, path, max_bytes=max_bytes))
+    return (yield from downloads.save(target, media, path, max_bytes=max_bytes))
 
 
-def model(setting: Setting, model_id: str, kind: str | None = None) -> Flow[ModelInfo]:
+def model(target: Target, model_id: str, kind: str | None = None) -> Flow[ModelInfo]:
     """One model, asked for by itself where the provider has that, else found in its list. Of one id there may be several kinds.
 
     Raises:
         NotFoundError: The provider lists no such model.
     """
     if isinstance(model_id, str):
-        _, model_id = split_model(model_id, setting.provider)
-    if "model" in setting.provider.operations and kind is None:
-        return with_deprecation(setting, (yield from one(setting, "model", model_id)))
-    listed: tuple[ModelInfo, ...] = yield from models(setting, None, kind)
+        _, model_id = split_model(model_id, target.provider)
+    if "model" in target.provider.operations and kind is None:
+        return with_deprecation(target, (yield from one(target, "model", model_id)))
+    listed: tuple[ModelInfo, ...] = yield from models(target, None, kind)
     found = next((info for info in listed if model_id in {info.id, *info.aliases}), None)
     if found is None:
-        name, of_kind = setting.provider.name, "" if kind is None else f" of the kind {printable(kind, 60)!r}"
+        name, of_kind = target.provider.name, "" if kind is None else f" of the kind {printable(kind, 60)!r}"
         raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}{of_kind}", provider=name)
     return found
 
 
-def create_batch(setting: Setting, request: Any) -> Flow[Batch]:
+def create_batch(target: Target, request: Any) -> Flow[Batch]:
     """A batch, handed in; its tools go out under names that providers take."""
     from multiapi.types.batches import BatchRequest
 
     names: dict[str, Mapping[str, str]] = {}
     if isinstance(request, BatchRequest):
         for each in request.requests.values():
-            warn_of_model(setting, each.model)
-        wanted = {custom_id: without_prefix(setting, each) for custom_id, each in request.requests.items()}
+            warn_of_model(target, each.model)
+        wanted = {custom_id: without_prefix(target, each) for custom_id, each in request.requests.items()}
         request = replace(request, requests=wanted)
         tables = {custom_id: renamed(each) for custom_id, each in wanted.items()}
         names = {custom_id: table.changed for custom_id, (_, table) in tables.items() if table is not None}
         if names:
             request = replace(request, requests={custom_id: each for custom_id, (each, _) in tables.items()})
-    made: Batch = yield from one(setting, "create_batch", request)
+    made: Batch = yield from one(target, "create_batch", request)
     now: float = yield Wait(0.0)
     return replace(made, created_s=now, names=names)
 
 
-def models(setting: Setting, request: Any = None, kind: str | None = None) -> Flow[tuple[ModelInfo, ...]]:
+def models(target: Target, request: Any = None, kind: str | None = None) -> Flow[tuple[ModelInfo, ...]]:
     """The provider's models; what the feed of deprecations said to this client stands in them.
 
     The context windows in it are known to the process from then on.
     """
     from multiapi.providers import context_windows
 
-    listed: tuple[ModelInfo, ...] = yield from one(setting, "models", request)
+    listed: tuple[ModelInfo, ...] = yield from one(target, "models", request)
     context_windows.learn(listed)
     if request is None:
-        PRICE_BOOK.learn(setting.provider.name, listed)
-    return tuple(with_deprecation(setting, info) for info in listed if kind is None or info.is_of(kind))
+        PRICE_BOOK.learn(target.provider.name, listed)
+    return tuple(with_deprecation(target, info) for info in listed if kind is None or info.is_of(kind))
 
 
-def with_deprecation(setting: Setting, info: ModelInfo) -> ModelInfo:
+def with_deprecation(target: Target, info: ModelInfo) -> ModelInfo:
     """The same with what the last feed says of it, if one was asked for."""
-    found = (setting.memory or {}).get("deprecated", {}).get(info.id)
+    found = (target.memory or {}).get("deprecated", {}).get(info.id)
     if found is None:
         return info
     return replace(info, status=found.status, replaced_by=found.replaced_by, shutdown_at=found.shutdown_at)
 
 
-def deprecations(setting: Setting, status: Any = None, since: Any = None) -> Flow[tuple[Deprecation, ...]]:
+def deprecations(target: Target, status: Any = None, since: Any = None) -> Flow[tuple[Deprecation, ...]]:
     """The feed; where it has not changed since this client asked last, the same objects as then."""
     from multiapi.types.account import DeprecationsRequest
 
-    memory = {} if setting.memory is None else setting.memory
+    memory = {} if target.memory is None else target.memory
     place = ("deprecations", str(status), str(since))
     before: DeprecationFeed | None = memory.get(place)
-    operation = operation_of(setting.provider, "deprecations")
+    operation = operation_of(target.provider, "deprecations")
     http = operation.build(DeprecationsRequest(status=status, since=since))
     if before is not None and before.etag is not None:
         http = replace(http, headers={**http.headers, "if-none-match": before.etag})
     try:
-        feed: DeprecationFeed = yield from exchange(setting, operation, http)
+        feed: DeprecationFeed = yield from exchange(target, operation, http)
     except StatusError as error:
         if before is None or error.status != 304:
             raise
@@ -263,13 +263,13 @@ def deprecations(setting: Setting, status: Any = None, since: Any = None) -> Flo
     return feed.items
 
 
-def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+def batch(target: Target, known: Batch | str) -> Flow[Batch]:
     """A batch as it is now, with its results if it is done; as it was, if the vendor may not know it yet."""
     from multiapi.flows import jobs
 
     number = known if isinstance(known, str) else known.id
     try:
-        found: Batch = yield from one(setting, "get_batch", known)
+        found: Batch = yield from one(target, "get_batch", known)
     except NotFoundError as error:
         error.job_id = number
         unseen = None
@@ -285,7 +285,7 @@ def batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
     found = replace(found, id=found.id or number, created_s=None if isinstance(known, str) else known.created_s)
     if not isinstance(known, str) and known.names:
         found = replace(found, names=known.names, results=tuple(_with_names(each, known) for each in found.results))
-    batch_ended(setting.provider, found)
+    batch_ended(target.provider, found)
     return found
 
 
@@ -296,16 +296,16 @@ def _with_names(result: BatchResult, known: Batch) -> BatchResult:
     return replace(result, response=with_own_names(result.response, own))
 
 
-def cancel_batch(setting: Setting, known: Batch | str) -> Flow[Batch]:
+def cancel_batch(target: Target, known: Batch | str) -> Flow[Batch]:
     """A batch of which nothing more is begun."""
     try:
-        return (yield from one(setting, "cancel_batch", known))
+        return (yield from one(target, "cancel_batch", known))
     except MultiApiError as error:
         error.job_id = known if isinstance(known, str) else known.id
         raise
 
 
-def search(setting: Setting, asked: SearchRequest | str) -> Flow[SearchResult]:
+def search(target: Target, asked: SearchRequest | str) -> Flow[SearchResult]:
     """A search in two steps: the answer in words, then each kind that is wanted by the answer's id. The first is paid, the others are read.
 
     Raises:
@@ -316,8 +316,8 @@ def search(setting: Setting, asked: SearchRequest | str) -> Flow[SearchResult]:
     from multiapi.types.search import SEARCH_KINDS, SearchRequest, SearchResult
 
     request = SearchRequest(query=asked) if isinstance(asked, str) else asked
-    name = setting.provider.name
-    operation_of(setting.provider, "search")
+    name = target.provider.name
+    operation_of(target.provider, "search")
     kinds = tuple(dict.fromkeys((request.kinds,) if isinstance(request.kinds, str) else request.kinds))
     unknown = [each for each in kinds if each not in SEARCH_KINDS]
     if unknown:
@@ -328,10 +328,10 @@ def search(setting: Setting, asked: SearchRequest | str) -> Flow[SearchResult]:
     if request.followup_id is not None:
         result = SearchResult(provider=name, followup_id=request.followup_id)
     else:
-        result = yield from one(setting, "search", request)
+        result = yield from one(target, "search", request)
     for kind in kinds:
         try:
-            more: SearchResult = yield from one(setting, f"search_{kind}", result.followup_id)
+            more: SearchResult = yield from one(target, f"search_{kind}", result.followup_id)
         except MultiApiError as error:
             error.partial = result
             error.cost = error.cost or result.cost

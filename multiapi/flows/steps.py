@@ -64,7 +64,7 @@ class Policy:
     use_budget: bool = True
 
 
-class Setting(NamedTuple):
+class Target(NamedTuple):
     """What a flow needs to know of the client that runs it."""
 
     provider: Provider

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, get_args
 
 from multiapi.errors import InvalidRequestError
-from multiapi.flows.steps import Setting, UnknownFields
+from multiapi.flows.steps import Target, UnknownFields
 from multiapi.formats.model_facts import model_fact
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ class UnknownFieldWarning(UserWarning):
     """A field goes out that the provider is not known to take, or that has no effect."""
 
 
-def check_fields(setting: Setting, request: ChatRequest) -> None:
+def check_fields(target: Target, request: ChatRequest) -> None:
     """Say of each field in `extra` that is not known, once per client, what was probably meant.
 
     Raises:
         InvalidRequestError: There is one, and `unknown_fields` is "error".
     """
-    provider = setting.provider
-    if not request.extra or provider.known_fields is None or setting.unknown_fields == "pass":
+    provider = target.provider
+    if not request.extra or provider.known_fields is None or target.unknown_fields == "pass":
         return
     known = provider.known_fields(request.model)
     fact = model_fact(provider.name, request.model, "unheeded")
@@ -45,9 +45,9 @@ def check_fields(setting: Setting, request: ChatRequest) -> None:
             near = get_close_matches(name, known, 1, cutoff=0.6)
             words = f"the field {name!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "")
         words = f"{provider.name}: {words}"
-        if setting.unknown_fields == "error":
+        if target.unknown_fields == "error":
             raise InvalidRequestError(words, provider=provider.name)
-        said = setting.memory if setting.memory is not None else {}
+        said = target.memory if target.memory is not None else {}
         if ("unknown field", name) not in said:
             said["unknown field", name] = True
             warnings.warn(words, UnknownFieldWarning, stacklevel=2)

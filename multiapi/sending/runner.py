@@ -121,9 +121,9 @@ class FlowRunner(Settings):
 
     def _chat(self, request: ChatRequest) -> Steps[ChatResponse]:
         """One answer, which may come as a stream inside."""
-        if request.streaming and chat.streams_inside(self._setting, request):
+        if request.streaming and chat.streams_inside(self._target, request):
             return self._stream(request)
-        answered = self._run(chat.chat(self._setting, request), self._deadline())
+        answered = self._run(chat.chat(self._target, request), self._deadline())
         return self._loaded_first(answered, only_chat=request.api in _CHAT) if self.awaits else answered
 
     def _stream(self, request: ChatRequest) -> Steps[ChatResponse]:
@@ -138,11 +138,11 @@ class FlowRunner(Settings):
         if OBSERVING.observer is None:
             return make()
         scrub = self._failures_of_a_call().scrubber.beginning
-        return observed(make, self._setting, "chat", request, sends=Transmit, stream=True, scrub=scrub)
+        return observed(make, self._target, "chat", request, sends=Transmit, stream=True, scrub=scrub)
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
         """An answer of a provider that streams none, as a stream would give it."""
-        last = whole_answer((yield from self._called(chat.chat(self._setting, request))))
+        last = whole_answer((yield from self._called(chat.chat(self._target, request))))
         yield Items(last)
         return chat.last_response(last[-1])
 
@@ -155,7 +155,7 @@ class FlowRunner(Settings):
 
         if OBSERVING.observer is None:
             return make()
-        return observed(make, self._setting, name, request, sends=Transmit, stream=True)
+        return observed(make, self._target, name, request, sends=Transmit, stream=True)
 
     def _handed_on(self, opening: Steps[BodyReading]) -> Steps[Any]:
         """Open an answer, read it, hand on what comes, drain, close."""
@@ -194,7 +194,7 @@ class FlowRunner(Settings):
     def _opened(self, request: ChatRequest) -> Steps[BodyReading]:
         """A streamed chat that has begun."""
         opened: list[LiveAnswer] = []
-        _, plan = yield from self._run(chat.open_stream(self._setting, request), self._deadline(), opened)
+        _, plan = yield from self._run(chat.open_stream(self._target, request), self._deadline(), opened)
         return (yield from _closed_on_failure(opened[-1], lambda: StreamReading(self, plan, opened[-1])))
 
     def _opened_events(self, name: str, request: Any, yields: Literal["events", "sound"]) -> Steps[BodyReading]:
@@ -202,7 +202,7 @@ class FlowRunner(Settings):
         from multiapi.flows import events
 
         opened: list[LiveAnswer] = []
-        begun = yield from self._run(events.open_events(self._setting, name, request, yields), self._deadline(), opened)
+        begun = yield from self._run(events.open_events(self._target, name, request, yields), self._deadline(), opened)
         return (
             yield from _closed_on_failure(
                 opened[-1],

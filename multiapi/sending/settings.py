@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from multiapi.errors import InvalidRequestError, MissingApiKeyError
 from multiapi.flows.embeddings import texts_per_request
-from multiapi.flows.steps import Policy, Setting, Sleep, UnknownFields
+from multiapi.flows.steps import Policy, Sleep, Target, UnknownFields
 from multiapi.flows.unknown_fields import WORDS
 from multiapi.money.budget import Budget
 from multiapi.negotiation.refusals import Refusals
@@ -46,7 +46,7 @@ REFUSALS = Refusals()
 RETRY_BUDGETS: Kept[str, RetryBudget] = Kept(64)
 """One per vendor address."""
 
-_NOT_KEPT = frozenset({"_budget", "_setting", "_failures", "http_client", "environment_proxies"})
+_NOT_KEPT = frozenset({"_budget", "_target", "_failures", "http_client", "environment_proxies"})
 """What a pickle or a copy goes without."""
 
 
@@ -124,7 +124,7 @@ class Settings:
         self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
-        self._setting = Setting(
+        self._target = Target(
             self.provider,
             self.base_url,
             self.policy,
@@ -179,7 +179,7 @@ class Settings:
 
     def texts_per_request(self, request: EmbedRequest) -> int:
         """How many texts of this request for embeddings are sent at once, by what is known of the model."""
-        return texts_per_request(self._setting, request)
+        return texts_per_request(self._target, request)
 
     def _failures_of_a_call(self) -> Failures:
         """What makes the errors of one call; where a function gives the keys, it learns which ones were used in that call."""

@@ -128,7 +128,7 @@ class StreamReading(BodyReading):
     def __init__(self, settings: Settings, plan: Plan, live: LiveAnswer) -> None:
         assert settings.provider.chat_stream is not None
         self._plan = plan
-        self._setting = settings._setting
+        self._target = settings._target
         self._filters = plan.filters()
         self._last = ChatDelta()
         super().__init__(settings, live, settings.provider.chat_stream.decoder(live.head, settings.limits), plan.charge)
@@ -153,7 +153,7 @@ class StreamReading(BodyReading):
         if not deltas or deltas[-1].response is None:
             return deltas
         response = self._charge.paid(self._plan.attributed(deltas[-1].response))
-        learn(self._setting, self._plan, response)
+        learn(self._target, self._plan, response)
         answer = without_key(response, self._failures.scrubber.echo)
         return [*deltas[:-1], deltas[-1]._replace(response=answer)]
 

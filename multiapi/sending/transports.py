@@ -10,16 +10,16 @@ from multiapi.transport.blocking import PooledTransport
 from multiapi.transport.lean_import import httpx
 from multiapi.transport.tls import DEFAULT_LIMITS, Verify
 
-_Setting = tuple[Verify, str | None, int | None, int | None, float | None]
+_Route = tuple[Verify, str | None, int | None, int | None, float | None]
 
 MOST = 32
 """This many settings keep their connections while nobody uses them."""
 
-_blocking: Kept[_Setting, PooledTransport] = Kept(MOST)
-_asynchronous: Kept[_Setting, AsyncPooledTransport] = Kept(MOST)
+_blocking: Kept[_Route, PooledTransport] = Kept(MOST)
+_asynchronous: Kept[_Route, AsyncPooledTransport] = Kept(MOST)
 
 
-def _setting(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Setting:
+def _route(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Route:
     return (
         verify,
         proxy,
@@ -40,7 +40,7 @@ def shared_transport(
     It is never to be closed by one of its users.
     """
     return _blocking.get(
-        _setting(verify, proxy, limits), lambda: PooledTransport(verify=verify, proxy=proxy, limits=limits)
+        _route(verify, proxy, limits), lambda: PooledTransport(verify=verify, proxy=proxy, limits=limits)
     )
 
 
@@ -55,7 +55,7 @@ def shared_async_transport(
     It is never to be closed by one of its users: connections end with the loop, or when they were idle for too long.
     """
     return _asynchronous.get(
-        _setting(verify, proxy, limits), lambda: AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
+        _route(verify, proxy, limits), lambda: AsyncPooledTransport(verify=verify, proxy=proxy, limits=limits)
     )
 
 
@@ -63,7 +63,7 @@ def transports_with(
     verify: Verify, proxies: list[str | None] | None, *, awaits: bool
 ) -> list[PooledTransport | AsyncPooledTransport]:
     """Those that there are for this setting; `proxies` are the ones that count, None being all."""
-    kept: Kept[_Setting, Any] = _asynchronous if awaits else _blocking
+    kept: Kept[_Route, Any] = _asynchronous if awaits else _blocking
     return [
         made for setting, made in kept.items() if setting[0] == verify and (proxies is None or setting[1] in proxies)
     ]

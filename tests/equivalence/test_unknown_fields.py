@@ -83,7 +83,7 @@ def test_every_documented_field_of_every_row_is_silent() -> None:
             ask = ChatRequest(model=entry.id, messages=[Message("user", "x")], extra=dict.fromkeys(taken, None))
             from multiapi.flows.unknown_fields import check_fields
 
-            check_fields(client._setting, ask)
+            check_fields(client._target, ask)
 
 
 def test_another_word_for_it_is_refused() -> None:

@@ -28,7 +28,7 @@ from multiapi.errors import (
     ServerError,
 )
 from multiapi.flows.address_checks import check_url, local_address
-from multiapi.flows.steps import Policy, Setting
+from multiapi.flows.steps import Policy, Target
 from multiapi.negotiation.plan import Refusals
 from multiapi.providers import PROVIDERS
 from multiapi.simulator.media import draw_image
@@ -41,9 +41,9 @@ pytestmark = pytest.mark.usefixtures("waits")
 PNG = draw_image("a cat", 64, 48)
 
 
-def setting(base_url: str | None = None) -> Setting:
+def target(base_url: str | None = None) -> Target:
     provider = PROVIDERS["binobox"]
-    return Setting(provider, base_url or provider.base_url, Policy(), Refusals())
+    return Target(provider, base_url or provider.base_url, Policy(), Refusals())
 
 
 # ------------------------------------------------------------------------------------------------ addresses
@@ -117,7 +117,7 @@ def setting(base_url: str | None = None) -> Setting:
 )
 def test_an_address_that_is_refused(url: Any) -> None:
     with pytest.raises(AddressRefusedError) as raised:
-        check_url(url, setting(), job_id="job-7")
+        check_url(url, target(), job_id="job-7")
     assert (raised.value.job_id, raised.value.provider) == ("job-7", "binobox")
 
 
@@ -137,13 +137,13 @@ def test_an_address_that_is_refused(url: Any) -> None:
     ],
 )
 def test_an_address_that_is_opened_in_a_form_without_ambiguity(url: str, opened: str) -> None:
-    assert check_url(url, setting()) == opened
+    assert check_url(url, target()) == opened
     assert str(httpx.URL(opened)) == opened
-    assert check_url(opened, setting()) == opened
+    assert check_url(opened, target()) == opened
 
 
 def test_the_vendors_own_address_is_the_one_exception() -> None:
-    own = setting("http://127.0.0.1:8080/api/v1")
+    own = target("http://127.0.0.1:8080/api/v1")
     assert check_url("http://127.0.0.1:8080/files/a.png", own) == "http://127.0.0.1:8080/files/a.png"
     for other in ("http://127.0.0.1:8081/files/a.png", "https://127.0.0.1:8080/a", "http://localhost:8080/a"):
         with pytest.raises(AddressRefusedError):

@@ -25,7 +25,7 @@ from multiapi.errors import (
     ServerError,
 )
 from multiapi.flows.jobs import wait
-from multiapi.flows.steps import Policy, Setting, Wait
+from multiapi.flows.steps import Policy, Target, Wait
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.negotiation.plan import Refusals
 from multiapi.providers import PROVIDERS
@@ -40,9 +40,9 @@ VIDEO = VideoRequest(model="veo-3-lite-generate", prompt="a cat", duration_s=4)
 FILM = {"video": {"url": "https://cdn.aimlapi.com/v.mp4"}}
 
 
-def setting(vendor: str) -> Setting:
+def target(vendor: str) -> Target:
     provider = PROVIDERS[vendor]
-    return Setting(provider, provider.base_url, Policy(), Refusals())
+    return Target(provider, provider.base_url, Policy(), Refusals())
 
 
 def answer(code: int = 200, headers: dict[str, str] | None = None, /, **body: Any) -> HttpResponse:
@@ -62,7 +62,7 @@ class Play:
     """A flow of `wait`, played by hand: answers go in, waits and requests come out. The clock moves with the waits."""
 
     def __init__(self, job: Job, vendor: str = "binobox", **options: Any) -> None:
-        self.flow = wait(setting(vendor), job, **options)
+        self.flow = wait(target(vendor), job, **options)
         self.now = 100.0
         self.waits: list[float] = []
         self.asked: list[HttpRequest] = []

@@ -21,7 +21,7 @@ from multiapi.errors import (
 from multiapi.flows.attempts import call
 from multiapi.flows.chat import chat
 from multiapi.flows.embeddings import embed
-from multiapi.flows.steps import Parallel, Policy, Setting, Sleep
+from multiapi.flows.steps import Parallel, Policy, Sleep, Target
 from multiapi.http.exchange import HttpRequest, HttpResponse
 from multiapi.negotiation.plan import Refusals
 from multiapi.provider import Operation, Retry
@@ -33,8 +33,8 @@ ASK = ChatRequest(model="m", messages=[Message("user", "hi")])
 GOOD = HttpResponse(200, {}, b'{"choices":[{"message":{"content":"ok"}}],"response":"ok"}')
 
 
-def setting(name: str = "aimlapi", **policy: Any) -> Setting:
-    return Setting(PROVIDERS[name], "https://x.example", Policy(**policy), Refusals())
+def target(name: str = "aimlapi", **policy: Any) -> Target:
+    return Target(PROVIDERS[name], "https://x.example", Policy(**policy), Refusals())
 
 
 def play(flow: Any, *outcomes: Any) -> tuple[list[Any], Any]:
@@ -96,7 +96,7 @@ def sent_and_lost() -> ConnectionFailedError:
     ],
 )
 def test_what_is_repeated_in_a_chat(name: str, outcome: Any, repeats: bool) -> None:
-    steps, result = play(chat(setting(name), ASK), outcome, GOOD)
+    steps, result = play(chat(target(name), ASK), outcome, GOOD)
     assert requests(steps) == (2 if repeats else 1)
     assert (getattr(result, "text", None) == "ok") is repeats
     if not repeats:
@@ -127,26 +127,26 @@ def test_what_is_repeated_in_other_operations(kind: Retry, outcome: Any, repeats
     operation = Operation(
         "x", lambda _: HttpRequest("GET" if kind is Retry.READ else "POST", "/x"), lambda r: r.json(provider="x"), kind
     )
-    steps, _ = play(call(setting(), operation, None), outcome, GOOD)
+    steps, _ = play(call(target(), operation, None), outcome, GOOD)
     assert requests(steps) == (2 if repeats else 1)
 
 
 def test_at_most_n_plus_one_requests() -> None:
-    steps, error = play(chat(setting(max_retries=2), ASK), *[status(500)] * 5)
+    steps, error = play(chat(target(max_retries=2), ASK), *[status(500)] * 5)
     assert requests(steps) == 3
     assert isinstance(error, ServerError)
     assert error.attempts == 3
-    assert requests(play(chat(setting(max_retries=0), ASK), status(500))[0]) == 1
+    assert requests(play(chat(target(max_retries=0), ASK), status(500))[0]) == 1
 
 
 def test_waits_grow_and_are_at_least_what_the_vendor_asks() -> None:
-    steps, _ = play(chat(setting(max_retries=3), ASK), status(500), status(500), status(429, retry_after="7"), GOOD)
+    steps, _ = play(chat(target(max_retries=3), ASK), status(500), status(500), status(429, retry_after="7"), GOOD)
     sleeps = [step for step in steps if isinstance(step, Sleep)]
     assert sleeps == [Sleep(0.0, 0.5), Sleep(0.0, 1.0), Sleep(7.0, 7.1)]
 
 
 def test_a_wait_above_the_cap_is_raised_at_once() -> None:
-    steps, error = play(chat(setting(), ASK), status(429, retry_after="86400"))
+    steps, error = play(chat(target(), ASK), status(429, retry_after="86400"))
     assert requests(steps) == 1
     assert isinstance(error, RateLimitError)
     assert error.retry_after_s == 86400
@@ -154,7 +154,7 @@ def test_a_wait_above_the_cap_is_raised_at_once() -> None:
 
 
 def test_no_time_or_no_budget_for_a_wait_raises_the_error() -> None:
-    flow = chat(setting(), ASK)
+    flow = chat(target(), ASK)
     next(flow)
     assert isinstance(flow.send(status(500)), Sleep)
     with pytest.raises(ServerError) as caught:
@@ -163,11 +163,11 @@ def test_no_time_or_no_budget_for_a_wait_raises_the_error() -> None:
 
 
 def test_unknown_outcomes_are_repeated_only_on_demand() -> None:
-    assert requests(play(chat(setting(repeat_unknown=True), ASK), sent_and_lost(), GOOD)[0]) == 2
+    assert requests(play(chat(target(repeat_unknown=True), ASK), sent_and_lost(), GOOD)[0]) == 2
 
 
 def test_a_redirect_names_the_host_and_is_not_followed() -> None:
-    _, error = play(chat(setting(), ASK), status(307, location="https://evil.example/x?token=1"))
+    _, error = play(chat(target(), ASK), status(307, location="https://evil.example/x?token=1"))
     assert isinstance(error, StatusError)
     assert "evil.example" in str(error)
     assert "token" not in str(error)
@@ -178,7 +178,7 @@ def refusing(word: str) -> HttpResponse:
 
 
 def test_a_refused_json_schema_is_asked_for_in_another_way_and_remembered() -> None:
-    where = setting()
+    where = target()
     request = ChatRequest(model="m", messages=ASK.messages, response_format=ResponseFormat({"type": "object"}, "thing"))
     called = b'{"choices":[{"message":{"tool_calls":[{"id":"1","function":{"name":"thing","arguments":"{}"}}]}}]}'
     steps, _ = play(chat(where, request), refusing("response_format"), HttpResponse(200, {}, called))
@@ -192,7 +192,7 @@ def test_a_refused_json_schema_is_asked_for_in_another_way_and_remembered() -> N
 def test_a_named_method_is_not_replaced() -> None:
     wanted = ResponseFormat({"type": "object"}, method="json_schema")
     request = ChatRequest(model="m", messages=ASK.messages, response_format=wanted)
-    steps, error = play(chat(setting(), request), refusing("response_format"))
+    steps, error = play(chat(target(), request), refusing("response_format"))
     assert requests(steps) == 1
     assert isinstance(error, InvalidRequestError)
 
@@ -206,7 +206,7 @@ def test_a_named_method_is_not_replaced() -> None:
 )
 def test_other_refused_parameters(changes: dict, word: str, before: str, after: str | None) -> None:
     request = ChatRequest(model="m", messages=ASK.messages, **changes)
-    steps, _ = play(chat(setting(), request), refusing(word), GOOD)
+    steps, _ = play(chat(target(), request), refusing(word), GOOD)
     assert before in steps[0].json
     assert before not in steps[1].json
     assert after is None or steps[1].json[after] == 5
@@ -218,7 +218,7 @@ def vectors(*values: float, indices: list[int] | None = None) -> HttpResponse:
 
 
 def test_vectors_are_put_in_the_order_of_the_texts() -> None:
-    _, result = play(embed(setting(), EmbedRequest(model="e", texts=["a", "b"])), vectors(2, 1, indices=[1, 0]))
+    _, result = play(embed(target(), EmbedRequest(model="e", texts=["a", "b"])), vectors(2, 1, indices=[1, 0]))
     assert result.vectors == [[1.0, 1.0], [2.0, 1.0]]
 
 
@@ -241,19 +241,19 @@ def test_vectors_are_put_in_the_order_of_the_texts() -> None:
     ],
 )
 def test_vectors_that_cannot_be_right_are_refused(answer: HttpResponse) -> None:
-    _, error = play(embed(setting(), EmbedRequest(model="e", texts=["a", "b"])), answer)
+    _, error = play(embed(target(), EmbedRequest(model="e", texts=["a", "b"])), answer)
     assert isinstance(error, ResponseFormatError)
 
 
 def test_empty_texts_are_named_before_sending_and_no_texts_need_no_request() -> None:
-    steps, error = play(embed(setting(), EmbedRequest(model="e", texts=["a", ""])))
+    steps, error = play(embed(target(), EmbedRequest(model="e", texts=["a", ""])))
     assert (steps, type(error)) == ([], InvalidRequestError)
     assert "text 1 is empty" in str(error)
-    assert play(embed(setting(), EmbedRequest(model="e", texts=[])))[1].vectors == []
+    assert play(embed(target(), EmbedRequest(model="e", texts=[])))[1].vectors == []
 
 
 def test_finished_batches_are_on_the_error_of_a_failed_one() -> None:
-    flow = embed(setting(max_retries=0), EmbedRequest(model="e", texts=["a", "b", "c"], batch_size=1))
+    flow = embed(target(max_retries=0), EmbedRequest(model="e", texts=["a", "b", "c"], batch_size=1))
     step = flow.send(None)
     assert isinstance(step, Parallel)
     outcomes = [
@@ -269,7 +269,7 @@ def test_finished_batches_are_on_the_error_of_a_failed_one() -> None:
 
 def test_a_refused_batch_is_halved_until_the_text_at_fault_stands_alone() -> None:
     poison = status(400, b'{"message":"bad text","statusCode":400}')
-    flow = embed(setting(), EmbedRequest(model="e", texts=["a", "b", "c", "d"]))
+    flow = embed(target(), EmbedRequest(model="e", texts=["a", "b", "c", "d"]))
     steps, error = play(flow, poison, vectors(1, 2), poison, poison, vectors(4))
     assert isinstance(error, EmbeddingBatchError)
     assert error.failed_index == 2

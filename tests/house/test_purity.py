@@ -14,7 +14,7 @@ import multiapi
 from multiapi import PROVIDERS, Media
 from multiapi.flows import attempts
 from multiapi.flows.driving import Work
-from multiapi.flows.steps import Policy, Setting
+from multiapi.flows.steps import Policy, Target
 from multiapi.http.exchange import HttpRequest
 from multiapi.negotiation.refusals import Refusals
 from multiapi.provider import Operation
@@ -101,9 +101,9 @@ def with_a_file(path: Path) -> Iterator[tuple[str, Any]]:
                 yield f"{kind.__name__}.{item.name}", kind(**held)
 
 
-def setting(name: str) -> Setting:
+def target(name: str) -> Target:
     provider = PROVIDERS[name]
-    return Setting(provider, provider.base_url, Policy(), Refusals())
+    return Target(provider, provider.base_url, Policy(), Refusals())
 
 
 def never_built(*_: Any) -> Any:
@@ -131,14 +131,14 @@ def test_no_field_with_a_file_is_read_outside_of_a_step_of_work(tmp_path: Path, 
     tried = list(with_a_file(path))
     assert len({name for name, _ in tried}) > 15
     for name, request in tried:
-        assert isinstance(next(attempts.call(setting("aimlapi"), UNBUILT, request)), Work), name
+        assert isinstance(next(attempts.call(target("aimlapi"), UNBUILT, request)), Work), name
 
 
 @pytest.mark.parametrize("name", sorted(_BY_FORM))
 def test_an_old_operation_is_built_from_what_was_read(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(40))
-    flow = attempts.call(setting("aimlapi"), PROVIDERS["aimlapi"].operations[name], LegacyRequest(file=path))
+    flow = attempts.call(target("aimlapi"), PROVIDERS["aimlapi"].operations[name], LegacyRequest(file=path))
     step = next(flow)
     assert isinstance(step, Work)
     read = step.do(None)

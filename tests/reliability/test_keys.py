@@ -199,7 +199,7 @@ def test_case_101_pickles_of_keys_from_the_environment(
     again = pickle.loads(data)
     with HostileServer(good_for(CHAT, vendor)) as server:
         if make is client:
-            again.base_url = again._setting.base_url  # the address is pickled as it was
+            again.base_url = again._target.base_url  # the address is pickled as it was
             assert again.key.reveal() == "sk-another-key-for-the-other-process"
         assert KEYS[vendor] not in repr(again)
         assert server.count == 0

@@ -21,7 +21,7 @@ MODELS = {"aicredits": "openai/gpt-4o-mini", "aimlapi": "openai/gpt-4o", "bineri
 class Noting(Observer):
     """Does nothing, as an observer."""
 
-    def begin(self, setting: Any, name: str, request: Any, stream: bool) -> Watch:
+    def begin(self, target: Any, name: str, request: Any, stream: bool) -> Watch:
         return Watch()
 
 

@@ -114,7 +114,7 @@ def plain_signature(
     The clients' methods are written as flows of requests; shown is what a flow ends with. The settings of pydantic's models are
     described below their signature, which would repeat all that the frameworks add.
     """
-    if name.startswith("multiapi.client.operations.Calls.") and result:
+    if name.startswith("multiapi.client.operations.Operations.") and result:
         ends_with = re.sub(
             r"^~?(?:[\w.]*\.)?(?:Flow\[|Generator\[(?:~typing\.)?Any, (?:~typing\.)?Any, )(.*)\]$", r"\1", result
         )

@@ -26,7 +26,7 @@ from multiapi import PROVIDERS, ChatRequest, Client, EmbedRequest, Message, Pric
 from multiapi.agent_tools import TOOLS
 from multiapi.cli import exit_codes as codes
 from multiapi.cli.commands import app
-from multiapi.client.operations import Calls
+from multiapi.client.operations import Operations
 from multiapi.formats.model_facts import MODEL_FACTS
 from multiapi.money.prices import PRICE_BOOK, shipped_prices
 from multiapi.provider import Provider
@@ -950,7 +950,7 @@ def legacy(name: str) -> str:
 
 def _method(name: str) -> list[str]:
     """A method as it is written, with the first sentence of what it says of itself."""
-    make = vars(Calls)[name].make
+    make = vars(Operations)[name].make
     signature = inspect.signature(make)
     taken = [
         _argument(parameter)

@@ -10,7 +10,7 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from multiapi.client.operations import Awaited, Blocking, Calls
+from multiapi.client.operations import Awaited, Blocking, Operations
 from multiapi.flows import attempts, embeddings
 from multiapi.flows.driving import adrive, adrive_stream, drive, drive_stream
 from multiapi.flows.steps import Flow
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client(FlowRunner, Blocking, Calls):
+class Client(FlowRunner, Blocking, Operations):
     """One vendor, called and waited for.
 
     Args:
@@ -124,7 +124,7 @@ class Client(FlowRunner, Blocking, Calls):
         return method
 
 
-class AsyncClient(FlowRunner, Awaited, Calls):
+class AsyncClient(FlowRunner, Awaited, Operations):
     """One vendor, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
     async function.
     """

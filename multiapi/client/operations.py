@@ -1,4 +1,4 @@
-# ruff: noqa: N805  (the functions take a target where methods take themselves; `called` makes methods of them)
+# ruff: noqa: N805  (the functions take a target where methods take themselves; `operation` makes methods of them)
 """Everything beside chat and embeddings that the vendors do, declared once for both clients.
 
 Each function makes a flow. On a `Client` it is a method that gives the flow's result, on an `AsyncClient` one that is awaited:
@@ -81,7 +81,7 @@ class Awaited:
     """A client whose methods are awaited."""
 
 
-class called(Generic[P, T]):  # noqa: N801  (a decorator)
+class operation(Generic[P, T]):  # noqa: N801  (a decorator)
     """Makes a method of both clients out of a function that makes a flow."""
 
     def __init__(self, make: Callable[Concatenate[Target, P], Flow[T]]) -> None:
@@ -103,12 +103,12 @@ class called(Generic[P, T]):  # noqa: N801  (a decorator)
         return client.as_method(self.make)
 
 
-class Calls:
+class Operations:
     """The operations as methods; `Client` and `AsyncClient` inherit them."""
 
     # ------------------------------------------------------------------------------------ what vendors make
 
-    @called
+    @operation
     def image(target: Target, request: ImageRequest) -> Flow[ImageResult]:
         """Pictures.
 
@@ -120,7 +120,7 @@ class Calls:
         """
         return made.one(target, "image", request)
 
-    @called
+    @operation
     def edit_image(target: Target, request: ImageEditRequest) -> Flow[ImageResult]:
         """A picture changed as a text says.
 
@@ -128,7 +128,7 @@ class Calls:
         """
         return made.one(target, "edit_image", request)
 
-    @called
+    @operation
     def mesh(target: Target, request: MeshRequest) -> Flow[MeshResult]:
         """A 3D model.
 
@@ -136,7 +136,7 @@ class Calls:
         """
         return made.one(target, "mesh", request)
 
-    @called
+    @operation
     def speech(target: Target, request: SpeechRequest) -> Flow[MediaResult]:
         """A text read aloud.
 
@@ -144,7 +144,7 @@ class Calls:
         """
         return made.one(target, "speech", request)
 
-    @called
+    @operation
     def transcribe(
         target: Target,
         request: TranscriptionRequest,
@@ -177,7 +177,7 @@ class Calls:
             poll_every=poll_every,
         )
 
-    @called
+    @operation
     def music(
         target: Target,
         request: MusicRequest,
@@ -202,7 +202,7 @@ class Calls:
             target, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
         )
 
-    @called
+    @operation
     def video(
         target: Target,
         request: VideoRequest,
@@ -224,7 +224,7 @@ class Calls:
         """
         return made.video(target, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
-    @called
+    @operation
     def ocr(target: Target, request: OcrRequest) -> Flow[OcrResult]:
         """Text and layout of a document or picture.
 
@@ -232,7 +232,7 @@ class Calls:
         """
         return made.one(target, "ocr", request)
 
-    @called
+    @operation
     def moderate(target: Target, request: ModerationRequest) -> Flow[Moderation]:
         """Whether a text, images or a conversation are harmful, as a guard model sees it.
 
@@ -244,7 +244,7 @@ class Calls:
         """
         return made.one(target, "moderate", request)
 
-    @called
+    @operation
     def vision_features(target: Target, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
         """What is to be found in a picture (legacy; a vision model in `chat` does it better).
 
@@ -252,7 +252,7 @@ class Calls:
         """
         return made.one(target, "vision_features", request)
 
-    @called
+    @operation
     def responses(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
         """A conversation over the Responses API: short for `chat` with `api="responses"`.
 
@@ -260,14 +260,14 @@ class Calls:
         """
         return made.chat_by(target, "responses", request)
 
-    @called
+    @operation
     def messages(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
         """A conversation over Anthropic's Messages protocol: short for `chat` with `api="messages"`."""
         return made.chat_by(target, "messages", request)
 
     # ------------------------------------------------------------------------------------ jobs and files
 
-    @called
+    @operation
     def start_video(target: Target, request: VideoRequest) -> Flow[Job]:
         """Start a film without waiting; it is never started twice on doubt.
 
@@ -275,17 +275,17 @@ class Calls:
         """
         return made.start(target, "video", request)
 
-    @called
+    @operation
     def start_music(target: Target, request: MusicRequest) -> Flow[Job]:
         """Start music without waiting, where the vendor makes a job of it."""
         return made.start(target, "music", request)
 
-    @called
+    @operation
     def start_transcription(target: Target, request: TranscriptionRequest) -> Flow[Job]:
         """Start a transcription without waiting, where the vendor makes a job of it."""
         return made.start(target, "transcription", request)
 
-    @called
+    @operation
     def job(target: Target, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
         """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
 
@@ -297,7 +297,7 @@ class Calls:
         """
         return made.look(target, job, kind)
 
-    @called
+    @operation
     def wait(
         target: Target,
         job: Job | str,
@@ -315,7 +315,7 @@ class Calls:
         """
         return made.wait(target, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
-    @called
+    @operation
     def download(target: Target, media: M, *, max_bytes: int | None = None) -> Flow[M]:
         """Media with its bytes, fetched without the key from where the vendor keeps them.
 
@@ -330,7 +330,7 @@ class Calls:
         """
         return made.download(target, media, max_bytes or target.limits.file_bytes)
 
-    @called
+    @operation
     def save(target: Target, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
         """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it.
 
@@ -345,19 +345,19 @@ class Calls:
         """
         return made.save(target, media, path, max_bytes or target.limits.file_bytes)
 
-    @called
+    @operation
     def file_to_base64(target: Target, media: Media | str) -> Flow[EncodedFile]:
         """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
         return made.one(target, "file_to_base64", media)
 
-    @called
+    @operation
     def decode_base64(target: Target, data: str | Media) -> Flow[Media]:
         """A file out of base64 text, turned by the vendor."""
         return made.one(target, "decode_base64", data)
 
     # ------------------------------------------------------------------------------------ models, money, keys
 
-    @called
+    @operation
     def models(
         target: Target, request: ModelsRequest | None = None, *, kind: str | None = None
     ) -> Flow[tuple[ModelInfo, ...]]:
@@ -371,7 +371,7 @@ class Calls:
         """
         return made.models(target, request, kind)
 
-    @called
+    @operation
     def model(target: Target, model_id: str, *, kind: str | None = None) -> Flow[ModelInfo]:
         """One model by its id or alias; `kind` chooses where one id has several rows.
 
@@ -380,7 +380,7 @@ class Calls:
         """
         return made.model(target, model_id, kind)
 
-    @called
+    @operation
     def deprecations(
         target: Target, status: str | Sequence[str] | None = None, since: date | str | None = None
     ) -> Flow[tuple[Deprecation, ...]]:
@@ -394,7 +394,7 @@ class Calls:
         """
         return made.deprecations(target, status, since)
 
-    @called
+    @operation
     def metrics(target: Target, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
         """How fast models were lately.
 
@@ -402,7 +402,7 @@ class Calls:
         """
         return made.one(target, "metrics", models)
 
-    @called
+    @operation
     def balance(target: Target) -> Flow[Balance]:
         """What is left.
 
@@ -410,12 +410,12 @@ class Calls:
         """
         return made.one(target, "balance")
 
-    @called
+    @operation
     def credits(target: Target) -> Flow[Balance]:
         """What is left, where the vendor calls it credits."""
         return made.one(target, "credits")
 
-    @called
+    @operation
     def usage(target: Target, request: UsageRequest | None = None) -> Flow[UsageReport]:
         """What was used in a time.
 
@@ -423,17 +423,17 @@ class Calls:
         """
         return made.one(target, "usage", request)
 
-    @called
+    @operation
     def daily_usage(target: Target) -> Flow[DailyUsage]:
         """What was used today."""
         return made.one(target, "daily_usage")
 
-    @called
+    @operation
     def health(target: Target, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
         """Whether the vendor says that it is well."""
         return made.one(target, check)
 
-    @called
+    @operation
     def logs(target: Target, request: LogsRequest | None = None) -> Flow[Page]:
         """One entry per call, a page at a time.
 
@@ -441,7 +441,7 @@ class Calls:
         """
         return made.one(target, "logs", request)
 
-    @called
+    @operation
     def transactions(target: Target, request: TransactionsRequest | None = None) -> Flow[Page]:
         """Top-ups and charges, a page at a time.
 
@@ -449,17 +449,17 @@ class Calls:
         """
         return made.one(target, "transactions", request)
 
-    @called
+    @operation
     def keys(target: Target) -> Flow[tuple[KeyInfo, ...]]:
         """The account's API keys."""
         return made.one(target, "list_keys")
 
-    @called
+    @operation
     def current_key(target: Target) -> Flow[KeyInfo]:
         """What the vendor knows of this key."""
         return made.one(target, "get_key")
 
-    @called
+    @operation
     def create_key(target: Target, change: KeyChange | None = None) -> Flow[KeyInfo]:
         """A new key; its `key` is in this answer and in no other.
 
@@ -467,7 +467,7 @@ class Calls:
         """
         return made.one(target, "create_key", change)
 
-    @called
+    @operation
     def update_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
         """Change some settings of a key.
 
@@ -475,7 +475,7 @@ class Calls:
         """
         return made.one(target, "update_key", change)
 
-    @called
+    @operation
     def replace_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
         """Set all settings of a key anew.
 
@@ -483,14 +483,14 @@ class Calls:
         """
         return made.one(target, "replace_key", change)
 
-    @called
+    @operation
     def delete_key(target: Target, prefix: str) -> Flow[bool]:
         """Delete the key with these first eight characters."""
         return made.one(target, "delete_key", prefix)
 
     # ------------------------------------------------------------------------------------ batches, legacy
 
-    @called
+    @operation
     def create_batch(target: Target, request: BatchRequest) -> Flow[Batch]:
         """Many conversations at a discount, answered later.
 
@@ -498,7 +498,7 @@ class Calls:
         """
         return made.create_batch(target, request)
 
-    @called
+    @operation
     def batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """How a batch is doing, with its results once it is done.
 
@@ -506,12 +506,12 @@ class Calls:
         """
         return made.batch(target, batch)
 
-    @called
+    @operation
     def cancel_batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """Begin no further conversation of a batch."""
         return made.cancel_batch(target, batch)
 
-    @called
+    @operation
     def legacy(target: Target, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
         """An operation that the provider still describes but does not recommend (assistants, threads, runs, files, old routes), or has withdrawn.
 
@@ -522,7 +522,7 @@ class Calls:
         """
         return made.one(target, name, request)
 
-    @called
+    @operation
     def search(target: Target, request: SearchRequest | str) -> Flow[SearchResult]:
         """A question to AI/ML API's search engine, as documented before its withdrawal on 2026-02-05.
 

@@ -15,7 +15,7 @@ import pytest
 import multiapi.cli
 from multiapi.cli import run as runs
 from multiapi.client.client import Client
-from multiapi.client.operations import Calls
+from multiapi.client.operations import Operations
 from multiapi.simulator import Simulator
 from multiapi.simulator.media import draw_image
 from tests.cli.conftest import RunCli
@@ -37,7 +37,7 @@ WITHOUT_A_COMMAND = {
 def methods() -> set[str]:
     """The public methods of a client."""
     own = {name for name, each in vars(Client).items() if inspect.isfunction(each)}
-    return {name for name in own | set(vars(Calls)) if not name.startswith("_")}
+    return {name for name in own | set(vars(Operations)) if not name.startswith("_")}
 
 
 def called_by_commands() -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import page as benchmark_page
 from benchmarks.goals import GOALS
 from multiapi import PROVIDERS, errors
-from multiapi.client.operations import Calls
+from multiapi.client.operations import Operations
 from tests.docs.pages import ROOT, pages
 
 CPU_OF_A_CALL = {"lc-openai": 1000.0, "lc-multiapi": 250.0, "li-openailike": 500.0, "li-multiapi": 200.0}
@@ -58,7 +58,7 @@ def test_every_row_that_the_readme_shows_is_measured() -> None:
 
 
 def test_every_operation_of_every_vendor_is_on_its_page() -> None:
-    methods = {name for name, value in vars(Calls).items() if type(value).__name__ == "called"}
+    methods = {name for name, value in vars(Operations).items() if type(value).__name__ == "operation"}
     assert methods - {"download", "save", "legacy", "search"} == set(TABLES["METHODS"])
     for name, provider in PROVIDERS.items():
         text = (ROOT / "docs" / "vendors" / f"{name}.md").read_text(encoding="utf-8")

@@ -338,11 +338,11 @@ class LastChunk(AIMessageChunk):
 
     def __radd__(self, other: AIMessageChunk) -> BaseMessageChunk:  # type: ignore[misc]
         whole = other.__add__(self)
-        settle(whole)
+        restore_invalid_calls(whole)
         return whole
 
 
-def settle(message: BaseMessage) -> None:
+def restore_invalid_calls(message: BaseMessage) -> None:
     """Put calls that must not be carried out, as `LastChunk` brings them, in the place of what LangChain made of them."""
     invalid = message.additional_kwargs.pop(_INVALID, None)
     if not invalid or not isinstance(message, AIMessage):

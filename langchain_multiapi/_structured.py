@@ -15,7 +15,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_multiapi._answers import settle
+from langchain_multiapi._answers import restore_invalid_calls
 from langchain_multiapi._forms import to_response_format
 from langchain_multiapi._requests import formatted, is_of_a_vendor
 from langchain_multiapi.errors import RefusalError
@@ -379,7 +379,7 @@ class _Growing:
         else:
             message = first + rest if rest else first
             if rest:
-                settle(message)
+                restore_invalid_calls(message)
         return self._new(self._parser._read(message, partial=False))
 
     def end(self) -> AddableDict:

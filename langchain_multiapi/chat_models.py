@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_multiapi import _blocks
-from langchain_multiapi._answers import ChunkWriter, from_response, settle
+from langchain_multiapi._answers import ChunkWriter, from_response, restore_invalid_calls
 from langchain_multiapi._arguments import given, with_unknown
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
@@ -502,7 +502,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _settled(super()._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs))
+        return _with_invalid_calls(super()._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs))
 
     async def _agenerate_with_cache(
         self,
@@ -511,7 +511,9 @@ class ChatMultiApi(Sealed, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _settled(await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs))
+        return _with_invalid_calls(
+            await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+        )
 
     # ------------------------------------------------------------------------------------ tools and forms of answers
 
@@ -730,10 +732,10 @@ def _keep_signatures(model: type[BaseChatModel]) -> None:
 _keep_signatures(ChatMultiApi)
 
 
-def _settled(result: ChatResult) -> ChatResult:
+def _with_invalid_calls(result: ChatResult) -> ChatResult:
     """An answer that LangChain put together from a stream by itself."""
     for generation in result.generations:
-        settle(generation.message)
+        restore_invalid_calls(generation.message)
     return result
 
 

@@ -61,7 +61,7 @@ class Connected:
 
     def __init__(self, *model: str, **data: Any) -> None:
         try:
-            self._settle(_with_model(type(self).__name__, model, data))
+            self._initialize(_with_model(type(self).__name__, model, data))
         except Exception as error:
             failure = sealed(error)
         else:
@@ -69,7 +69,7 @@ class Connected:
         data = {}
         raise failure
 
-    def _settle(self, data: dict[str, Any]) -> None:
+    def _initialize(self, data: dict[str, Any]) -> None:
         if "api" in type(self).model_fields:  # type: ignore[attr-defined]
             read_api(data)
         unknown = data.keys() - type(self).model_fields.keys()  # type: ignore[attr-defined]
@@ -206,13 +206,13 @@ class Connected:
 
     def _client(self, options: dict[str, Any]) -> Client:
         """The client for the fields as they are; `options` of a call may hold another `timeout`, which is taken out of them."""
-        return self._made("_sync", "http_client", options)  # type: ignore[no-any-return]
+        return self._kept_client("_sync", "http_client", options)  # type: ignore[no-any-return]
 
     def _async_client(self, options: dict[str, Any]) -> AsyncClient:
         """As `_client`."""
-        return self._made("_async", "http_async_client", options)  # type: ignore[no-any-return]
+        return self._kept_client("_async", "http_async_client", options)  # type: ignore[no-any-return]
 
-    def _made(self, slot: str, http_client: str, options: dict[str, Any]) -> Any:
+    def _kept_client(self, slot: str, http_client: str, options: dict[str, Any]) -> Any:
         fields = self.__dict__
         provider = self.vendor
         key = fields["api_key"]

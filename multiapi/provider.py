@@ -248,7 +248,7 @@ class Provider:
         media_urls: Media in messages may be given by their address.
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
-        settle_base_url: Brings a configured address into the form that paths are appended to.
+        normalize_base_url: Brings a configured address into the form that paths are appended to.
         routers: Models that choose another one, for which the provider charges once more than it tells in the answer.
         withdrawn_models: Models that were sold as a system of their own and are withdrawn, with what does the same today.
         deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
@@ -299,7 +299,7 @@ class Provider:
     media_urls: bool = True
     capabilities: Mapping[str, Status] = field(default_factory=dict)
     operation_paths: tuple[str, ...] = ("/chat/completions",)
-    settle_base_url: Callable[[str], str] = str
+    normalize_base_url: Callable[[str], str] = str
     routers: frozenset[str] = frozenset()
     withdrawn_models: Mapping[str, Withdrawal] = field(default_factory=dict)
     deprecation_of: Callable[[str], Any] | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_FETCHED_BYTES = 64_000_000
 MAX_SAVED_BYTES = 512_000_000
 MAX_TEXT_CHARS = 20_000
-MAX_SETTLED = 32
+MAX_SAVED_MEDIA = 32
 
 
 class Box(Protocol):
@@ -100,14 +100,14 @@ class ToolRun:
             raise
         return found
 
-    def made(
+    def report(
         self, media: Sequence[Media], what: str, cost: Cost | None, value: Any = None, *, job_id: str | None = None
     ) -> Flow[ToolAnswer]:
         """The answer about media that were made: saved or kept, and named."""
         texts, troubles, finished = [], [], []
-        first, more = media[:MAX_SETTLED], media[MAX_SETTLED:]
+        first, more = media[:MAX_SAVED_MEDIA], media[MAX_SAVED_MEDIA:]
         for item in first:
-            name, held, trouble = yield from self._settle(item)
+            name, held, trouble = yield from self._save_or_keep(item)
             self.box.keep(held, name)
             finished.append(held)
             size = f" ({megabytes(held.size)})" if held.size is not None else ""
@@ -125,7 +125,7 @@ class ToolRun:
         text = " ".join(sentences) or f"No {what} was made."
         return ToolAnswer(text + cost_words(cost), (*finished, *more), value)
 
-    def _settle(self, media: Media) -> Flow[tuple[str, Media, str]]:
+    def _save_or_keep(self, media: Media) -> Flow[tuple[str, Media, str]]:
         """Media on the disk if there is a folder, else in memory if it is not too large, with its name, and what went wrong. A paid
         result is never lost by that.
         """

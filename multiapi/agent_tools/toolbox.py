@@ -168,7 +168,7 @@ def _with_what_is_good(
         media, text = good_of(error)
         if not media and not text:
             raise
-        answer = yield from run.made(media, "result", error.cost, error.partial, job_id=error.job_id)
+        answer = yield from run.report(media, "result", error.cost, error.partial, job_id=error.job_id)
         told = [failure_text(error), answer.text if media else "", f"What could be read:\n{cut(text)}" if text else ""]
         return replace(answer, text="\n".join(each for each in told if each))
 

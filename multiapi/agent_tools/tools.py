@@ -57,7 +57,7 @@ def generate_image(
     """Make a picture from a description. Returns the name of the picture's file."""
     request = run.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
     result: ImageResult = yield from media_flows.one(run.target, "image", request)
-    return (yield from run.made(result.media, "picture", result.cost, result))
+    return (yield from run.report(result.media, "picture", result.cost, result))
 
 
 def edit_image(
@@ -69,7 +69,7 @@ def edit_image(
     source = yield from run.source(image)
     request = run.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
     result: ImageResult = yield from media_flows.one(run.target, "edit_image", request)
-    return (yield from run.made(result.media, "changed picture", result.cost, result))
+    return (yield from run.report(result.media, "changed picture", result.cost, result))
 
 
 def text_to_speech(
@@ -81,7 +81,7 @@ def text_to_speech(
     wanted = voice or run.target.provider.default_voice or ""
     request = run.request(SpeechRequest, "speech", text=text, voice=wanted)
     result: MediaResult = yield from media_flows.one(run.target, "speech", request)
-    return (yield from run.made(result.media, "recording", result.cost, result))
+    return (yield from run.report(result.media, "recording", result.cost, result))
 
 
 def transcribe_audio(
@@ -107,7 +107,7 @@ def generate_music(
     """Make music from a description. Returns the name of the audio file."""
     request = run.request(MusicRequest, "music", prompt=prompt, lyrics=lyrics, duration_s=duration_s)
     result: MediaResult = yield from media_flows.one_or_job(run.target, "music", "music", request, **run.box.waiting)
-    return (yield from run.made(result.media, "music", result.cost, result, job_id=result.job_id))
+    return (yield from run.report(result.media, "music", result.cost, result, job_id=result.job_id))
 
 
 def _video_request(run: ToolRun, prompt: str, image: str, duration_s: int) -> Flow[Any]:
@@ -160,7 +160,7 @@ def check_job(
 ) -> Flow[ToolAnswer]:
     """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
     known = run.box.started.get(job_id)
-    job = yield from media_flows.look(run.target, known or job_id, "video")
+    job = yield from media_flows.ask_once(run.target, known or job_id, "video")
     run.box.remember(job)
     if job.state == "pending":
         return _still_running(job)
@@ -168,7 +168,7 @@ def check_job(
 
 
 def _film(run: ToolRun, job: Job) -> Flow[ToolAnswer]:
-    return (yield from run.made(job.media, "film", job.cost, job, job_id=job.id))
+    return (yield from run.report(job.media, "film", job.cost, job, job_id=job.id))
 
 
 def _still_running(job: Job) -> ToolAnswer:
@@ -203,7 +203,7 @@ def generate_3d_model(
     source = yield from run.source(image)
     request = run.request(MeshRequest, "mesh", images=[source])
     result: MeshResult = yield from media_flows.one(run.target, "mesh", request)
-    return (yield from run.made(result.media, "3D model", result.cost, result))
+    return (yield from run.report(result.media, "3D model", result.cost, result))
 
 
 def search_web(
@@ -281,7 +281,7 @@ def decode_base64(
     """Turn base64 text back into a file. Returns the name of the file."""
     from_base64(data, provider=run.provider)
     media: Media = yield from media_flows.one(run.target, "decode_base64", data)
-    return (yield from run.made([media], "file", None, media))
+    return (yield from run.report([media], "file", None, media))
 
 
 def list_models(

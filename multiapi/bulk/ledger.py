@@ -151,7 +151,7 @@ def amount_of(value: int) -> Decimal:
 class Ledger:
     """The ledger of one job. One process writes; any other may read with `read_only=True`.
 
-    What `claim`, `sent`, `again` and `settle` do is one transaction until `commit`, so that one turn of an event loop costs one.
+    What `claim`, `sent`, `put_back` and `settle` do is one transaction until `commit`, so that one turn of an event loop costs one.
 
     Args:
         folder: Holds `ledger.sqlite`, `answers/` and `lock`. It belongs on a local disk: SQLite's log is not safe on network drives.
@@ -421,7 +421,7 @@ class Ledger:
         self._db.execute("UPDATE call SET state = ?, sent = ? WHERE id = ?", (State.SENT, now, call))
         self._move(State.CLAIMED, State.SENT, changed)
 
-    def again(self, call: int, not_before: float = 0.0) -> None:
+    def put_back(self, call: int, not_before: float = 0.0) -> None:
         """Say that a call was refused in a way that may be retried: its rows were not carried out."""
         self._begin()
         changed = self._db.execute(

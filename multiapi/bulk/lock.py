@@ -49,7 +49,7 @@ class FolderLock:
             beside.write_text(json.dumps(facts), encoding="utf-8")
             with _one_at_a_time(self._path.parent):
                 if self._path.exists():
-                    self._look(take_over=take_over)
+                    self._check_holder(take_over=take_over)
                 self._path.unlink(missing_ok=True)
                 try:
                     os.link(beside, self._path)  # whole, or not there
@@ -64,7 +64,7 @@ class FolderLock:
                 beside.unlink(missing_ok=True)
         self._held = True
 
-    def _look(self, *, take_over: bool) -> None:
+    def _check_holder(self, *, take_over: bool) -> None:
         """Say who holds the lock, if somebody may. One that was not written to its end is held by nobody."""
         holder = self.holder()
         pid, host = holder.get("pid"), str(holder.get("host", "an unknown machine"))

@@ -238,7 +238,7 @@ class Owner:
 
     async def split(self, worker: str, call: int, parts: Sequence[Sequence[bytes]]) -> list[tuple[int, str]]:
         """Put the rows of a refused call into new ones; nothing of it was carried out."""
-        self.again(call)
+        self.put_back(call)
         made = [self.ledger.regroup(worker, list(keys)) for keys in parts]
         self._calls.pop(call, None)
         self._calls.update((number, worker) for number, _ in made)
@@ -267,11 +267,11 @@ class Owner:
         if status == 429:
             self.refused += 1
             if not accepted:
-                self.again(call)
+                self.put_back(call)
 
-    def again(self, call: int) -> None:
+    def put_back(self, call: int) -> None:
         """Write that a call was refused in a way that may be retried."""
-        self.ledger.again(call)
+        self.ledger.put_back(call)
         self._save_soon()
 
     def arrived(self, call: int) -> None:

@@ -122,8 +122,8 @@ class OwnerActor:
     async def head(self, call: int, status: int, headers: Mapping[str, str], accepted: bool) -> None:
         self._owner.head(call, status, headers, accepted=accepted)
 
-    async def again(self, call: int) -> None:
-        self._owner.again(call)
+    async def put_back(self, call: int) -> None:
+        self._owner.put_back(call)
 
     async def arrived(self, call: int) -> None:
         self._owner.arrived(call)
@@ -186,7 +186,7 @@ class RemoteBooks:
     def head(self, call: int, status: int, headers: Mapping[str, str], *, accepted: bool = False) -> None:
         self._actor.head.remote(call, status, dict(headers), accepted)
 
-    def again(self, call: int) -> None:
+    def put_back(self, call: int) -> None:
         self._actor.again.remote(call)
 
     def arrived(self, call: int) -> None:

@@ -65,7 +65,7 @@ class Books(Protocol):
     def head(self, call: int, status: int, headers: Mapping[str, str], *, accepted: bool = False) -> None:
         """Take the head of a response; `accepted`: to something that is asked after the call itself."""
 
-    def again(self, call: int) -> None:
+    def put_back(self, call: int) -> None:
         """Write that a call was refused for now."""
 
     def arrived(self, call: int) -> None:
@@ -388,7 +388,7 @@ class Worker:
             except MultiApiError as error:
                 if _may_be_sent_again(error) and attempt < self.tries and not self.stopped:
                     call.left = False
-                    self.books.again(call.id)
+                    self.books.put_back(call.id)
                     await self._sleep(min(error.retry_after_s or 0.5 * 2**attempt, LONGEST_PAUSE_S))
                     continue
                 if len(call.rows) > 1 and isinstance(error, StatusError) and error.status in (400, 413, 422):

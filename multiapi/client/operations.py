@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
-from multiapi.flows import operations as made
+from multiapi.flows import operations as flows
 from multiapi.flows.operations import WAIT_S
 from multiapi.flows.steps import Flow, Target
 
@@ -118,7 +118,7 @@ class Operations:
         Raises:
             UnsupportedError: The vendor makes no pictures, or the model lacks a setting that is set.
         """
-        return made.one(target, "image", request)
+        return flows.one(target, "image", request)
 
     @operation
     def edit_image(target: Target, request: ImageEditRequest) -> Flow[ImageResult]:
@@ -126,7 +126,7 @@ class Operations:
 
         The answer is that of `image`.
         """
-        return made.one(target, "edit_image", request)
+        return flows.one(target, "edit_image", request)
 
     @operation
     def mesh(target: Target, request: MeshRequest) -> Flow[MeshResult]:
@@ -134,7 +134,7 @@ class Operations:
 
         `media` holds the files that the vendor gives, GLB for most.
         """
-        return made.one(target, "mesh", request)
+        return flows.one(target, "mesh", request)
 
     @operation
     def speech(target: Target, request: SpeechRequest) -> Flow[MediaResult]:
@@ -142,7 +142,7 @@ class Operations:
 
         The sound is a `Media` itself, of the asked `output_format` where the vendor has it; its kind is read from its bytes.
         """
-        return made.one(target, "speech", request)
+        return flows.one(target, "speech", request)
 
     @operation
     def transcribe(
@@ -167,7 +167,7 @@ class Operations:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="transcription")` waits again.
         """
-        return made.one_or_job(
+        return flows.one_or_job(
             target,
             "transcribe",
             "transcription",
@@ -198,7 +198,7 @@ class Operations:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
         """
-        return made.one_or_job(
+        return flows.one_or_job(
             target, "music", "music", request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every
         )
 
@@ -222,7 +222,7 @@ class Operations:
         Raises:
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id)` waits for it again.
         """
-        return made.video(target, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+        return flows.video(target, request, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @operation
     def ocr(target: Target, request: OcrRequest) -> Flow[OcrResult]:
@@ -230,7 +230,7 @@ class Operations:
 
         `pages` has the text of each page, as Markdown where the vendor writes it, and `text` all of them.
         """
-        return made.one(target, "ocr", request)
+        return flows.one(target, "ocr", request)
 
     @operation
     def moderate(target: Target, request: ModerationRequest) -> Flow[Moderation]:
@@ -242,7 +242,7 @@ class Operations:
             WithdrawnError: The provider does not offer the model any more.
             ResponseFormatError: The model says neither safe nor unsafe: it is not a guard.
         """
-        return made.one(target, "moderate", request)
+        return flows.one(target, "moderate", request)
 
     @operation
     def vision_features(target: Target, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
@@ -250,7 +250,7 @@ class Operations:
 
         The provider's own object, with `labels`, `texts` and `faces` read out of it.
         """
-        return made.one(target, "vision_features", request)
+        return flows.one(target, "vision_features", request)
 
     @operation
     def responses(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
@@ -258,12 +258,12 @@ class Operations:
 
         `chat` takes it by itself for models that speak only that, and for built-in tools such as `web_search_preview`.
         """
-        return made.chat_by(target, "responses", request)
+        return flows.chat_by(target, "responses", request)
 
     @operation
     def messages(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
         """A conversation over Anthropic's Messages protocol: short for `chat` with `api="messages"`."""
-        return made.chat_by(target, "messages", request)
+        return flows.chat_by(target, "messages", request)
 
     # ------------------------------------------------------------------------------------ jobs and files
 
@@ -273,17 +273,17 @@ class Operations:
 
         The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
         """
-        return made.start(target, "video", request)
+        return flows.start(target, "video", request)
 
     @operation
     def start_music(target: Target, request: MusicRequest) -> Flow[Job]:
         """Start music without waiting, where the vendor makes a job of it."""
-        return made.start(target, "music", request)
+        return flows.start(target, "music", request)
 
     @operation
     def start_transcription(target: Target, request: TranscriptionRequest) -> Flow[Job]:
         """Start a transcription without waiting, where the vendor makes a job of it."""
-        return made.start(target, "transcription", request)
+        return flows.start(target, "transcription", request)
 
     @operation
     def job(target: Target, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
@@ -295,7 +295,7 @@ class Operations:
         Raises:
             JobFailedError: It failed or was cancelled; `partial` is the job, with what the vendor says of it.
         """
-        return made.look(target, job, kind)
+        return flows.ask_once(target, job, kind)
 
     @operation
     def wait(
@@ -313,7 +313,7 @@ class Operations:
             JobFailedError: The vendor gave up on it.
             JobTimeoutError: It was not finished in time and goes on.
         """
-        return made.wait(target, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
+        return flows.wait(target, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @operation
     def download(target: Target, media: M, *, max_bytes: int | None = None) -> Flow[M]:
@@ -328,7 +328,7 @@ class Operations:
             ResponseTooLargeError: The file is larger.
             AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
         """
-        return made.download(target, media, max_bytes or target.limits.file_bytes)
+        return flows.download(target, media, max_bytes or target.limits.file_bytes)
 
     @operation
     def save(target: Target, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
@@ -343,17 +343,17 @@ class Operations:
             ResponseTooLargeError: The file is larger; nothing is left behind.
             AddressRefusedError: The address, or one that it leads to, is not to be opened from here.
         """
-        return made.save(target, media, path, max_bytes or target.limits.file_bytes)
+        return flows.save(target, media, path, max_bytes or target.limits.file_bytes)
 
     @operation
     def file_to_base64(target: Target, media: Media | str) -> Flow[EncodedFile]:
         """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
-        return made.one(target, "file_to_base64", media)
+        return flows.one(target, "file_to_base64", media)
 
     @operation
     def decode_base64(target: Target, data: str | Media) -> Flow[Media]:
         """A file out of base64 text, turned by the vendor."""
-        return made.one(target, "decode_base64", data)
+        return flows.one(target, "decode_base64", data)
 
     # ------------------------------------------------------------------------------------ models, money, keys
 
@@ -369,7 +369,7 @@ class Operations:
         Args:
             kind: Only rows of this kind, in the provider's word or a part of it, as in "image".
         """
-        return made.models(target, request, kind)
+        return flows.models(target, request, kind)
 
     @operation
     def model(target: Target, model_id: str, *, kind: str | None = None) -> Flow[ModelInfo]:
@@ -378,7 +378,7 @@ class Operations:
         Raises:
             NotFoundError: The vendor has no such model.
         """
-        return made.model(target, model_id, kind)
+        return flows.model(target, model_id, kind)
 
     @operation
     def deprecations(
@@ -392,7 +392,7 @@ class Operations:
             status: "deprecated" (still serves), "superseded" (another name of its replacement), "withdrawn" (404), or several.
             since: Only what was deprecated or shut down on this day or later.
         """
-        return made.deprecations(target, status, since)
+        return flows.deprecations(target, status, since)
 
     @operation
     def metrics(target: Target, models: Sequence[str] | str | None = None) -> Flow[tuple[ModelMetrics, ...]]:
@@ -400,7 +400,7 @@ class Operations:
 
         Percentiles of the time to the first token and of a whole call in milliseconds, and of tokens per second.
         """
-        return made.one(target, "metrics", models)
+        return flows.one(target, "metrics", models)
 
     @operation
     def balance(target: Target) -> Flow[Balance]:
@@ -408,12 +408,12 @@ class Operations:
 
         `amount` is a `Decimal` in the vendor's own `unit`, never converted.
         """
-        return made.one(target, "balance")
+        return flows.one(target, "balance")
 
     @operation
     def credits(target: Target) -> Flow[Balance]:
         """What is left, where the vendor calls it credits."""
-        return made.one(target, "credits")
+        return flows.one(target, "credits")
 
     @operation
     def usage(target: Target, request: UsageRequest | None = None) -> Flow[UsageReport]:
@@ -421,17 +421,17 @@ class Operations:
 
         Without a request the time that the vendor reports unasked. Amounts are in the vendor's own unit.
         """
-        return made.one(target, "usage", request)
+        return flows.one(target, "usage", request)
 
     @operation
     def daily_usage(target: Target) -> Flow[DailyUsage]:
         """What was used today."""
-        return made.one(target, "daily_usage")
+        return flows.one(target, "daily_usage")
 
     @operation
     def health(target: Target, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
         """Whether the vendor says that it is well."""
-        return made.one(target, check)
+        return flows.one(target, check)
 
     @operation
     def logs(target: Target, request: LogsRequest | None = None) -> Flow[Page]:
@@ -439,7 +439,7 @@ class Operations:
 
         `items` are `LogEntry`s; `next_offset` goes into the next request.
         """
-        return made.one(target, "logs", request)
+        return flows.one(target, "logs", request)
 
     @operation
     def transactions(target: Target, request: TransactionsRequest | None = None) -> Flow[Page]:
@@ -447,17 +447,17 @@ class Operations:
 
         `items` are `Transaction`s; `next_cursor` goes into the next request.
         """
-        return made.one(target, "transactions", request)
+        return flows.one(target, "transactions", request)
 
     @operation
     def keys(target: Target) -> Flow[tuple[KeyInfo, ...]]:
         """The account's API keys."""
-        return made.one(target, "list_keys")
+        return flows.one(target, "list_keys")
 
     @operation
     def current_key(target: Target) -> Flow[KeyInfo]:
         """What the vendor knows of this key."""
-        return made.one(target, "get_key")
+        return flows.one(target, "get_key")
 
     @operation
     def create_key(target: Target, change: KeyChange | None = None) -> Flow[KeyInfo]:
@@ -465,7 +465,7 @@ class Operations:
 
         Needs a management key at AI/ML API. `key` shows itself in no `repr`.
         """
-        return made.one(target, "create_key", change)
+        return flows.one(target, "create_key", change)
 
     @operation
     def update_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
@@ -473,7 +473,7 @@ class Operations:
 
         The key is named by `change.prefix`; what is None stays.
         """
-        return made.one(target, "update_key", change)
+        return flows.one(target, "update_key", change)
 
     @operation
     def replace_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
@@ -481,12 +481,12 @@ class Operations:
 
         The key is named by `change.prefix`; what is None is reset.
         """
-        return made.one(target, "replace_key", change)
+        return flows.one(target, "replace_key", change)
 
     @operation
     def delete_key(target: Target, prefix: str) -> Flow[bool]:
         """Delete the key with these first eight characters."""
-        return made.one(target, "delete_key", prefix)
+        return flows.one(target, "delete_key", prefix)
 
     # ------------------------------------------------------------------------------------ batches, legacy
 
@@ -496,7 +496,7 @@ class Operations:
 
         `requests` are by ids that you choose, at least one; results are told apart by them.
         """
-        return made.create_batch(target, request)
+        return flows.create_batch(target, request)
 
     @operation
     def batch(target: Target, batch: Batch | str) -> Flow[Batch]:
@@ -504,12 +504,12 @@ class Operations:
 
         `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each an answer or a reason.
         """
-        return made.batch(target, batch)
+        return flows.batch(target, batch)
 
     @operation
     def cancel_batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """Begin no further conversation of a batch."""
-        return made.cancel_batch(target, batch)
+        return flows.cancel_batch(target, batch)
 
     @operation
     def legacy(target: Target, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
@@ -520,7 +520,7 @@ class Operations:
         Raises:
             WithdrawnError: It answers 404; the message says since when, and what to use.
         """
-        return made.one(target, name, request)
+        return flows.one(target, name, request)
 
     @operation
     def search(target: Target, request: SearchRequest | str) -> Flow[SearchResult]:
@@ -533,4 +533,4 @@ class Operations:
             WithdrawnError: The provider does not offer it any more; the message says since when, and what searches today.
             MultiApiError: A kind could not be had; `partial` is the answer that was paid for.
         """
-        return made.search(target, request)
+        return flows.search(target, request)

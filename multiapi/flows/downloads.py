@@ -152,7 +152,7 @@ def save(
             sink = FileSink(file)
             response = yield from fetch(target, known, sink, max_bytes=max_bytes)
         kind = mime_type_of(sink.head) or _said(known, response)
-        named = partial(unfinished.settle, wanted, group_of(kind), extension_of(kind), into_folder=into_folder)
+        named = partial(unfinished.finish, wanted, group_of(kind), extension_of(kind), into_folder=into_folder)
         return (yield Work(named))  # type: ignore[no-any-return]
 
 

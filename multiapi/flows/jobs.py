@@ -82,7 +82,7 @@ def start(target: Target, kind: JobKind, request: Any) -> Flow[Job]:
     return replace(job, kind=kind, model=job.model or without_prefix(target, request).model, created_s=now)
 
 
-def look(target: Target, job: Job) -> Flow[Job]:
+def ask_once(target: Target, job: Job) -> Flow[Job]:
     """How a job is doing, asked once.
 
     A vendor may not know a new job yet: one that was started here less than a minute ago, or that was seen before and is missing for
@@ -97,7 +97,7 @@ def look(target: Target, job: Job) -> Flow[Job]:
             if unseen is None:
                 raise
             return unseen
-        return _settled(target, _updated(job, seen), asked=1)
+        return _finished(target, _updated(job, seen), asked=1)
 
 
 def wait(
@@ -166,7 +166,7 @@ def _waited(
         if on_progress is not None:
             on_progress(Progress(job, elapsed))
     yield Wait(0.0)  # what follows, as the download of a film, has its own time
-    return _settled(target, job, asked=asked)
+    return _finished(target, job, asked=asked)
 
 
 def finish(
@@ -311,7 +311,7 @@ def _updated(job: Job, seen: Job) -> Job:
     )
 
 
-def _settled(target: Target, job: Job, *, asked: int) -> Job:
+def _finished(target: Target, job: Job, *, asked: int) -> Job:
     """The job, if it is as it should be; its failure, and a completed one that made nothing, is an error."""
     job_ended(job)
     if job.state == "failed":

@@ -144,11 +144,11 @@ def start(target: Target, kind: JobKind, request: Any) -> Flow[Job]:
     return (yield from jobs.start(target, kind, request))
 
 
-def look(target: Target, job: Job | str, kind: JobKind | None) -> Flow[Job]:
+def ask_once(target: Target, job: Job | str, kind: JobKind | None) -> Flow[Job]:
     """A job as it is now."""
     from multiapi.flows import jobs
 
-    return (yield from jobs.look(target, jobs.job_of(target, job, kind)))
+    return (yield from jobs.ask_once(target, jobs.job_of(target, job, kind)))
 
 
 def wait(

@@ -34,7 +34,7 @@ def with_unique_ids(request: ChatRequest) -> ChatRequest:
             for call in message.tool_calls:
                 id = call.id
                 if not id or id in seen:
-                    id = _made(call.id, len(seen), known)
+                    id = _new_id(call.id, len(seen), known)
                     known.add(id)
                 seen.add(id)
                 waiting.setdefault(call.id, deque()).append(id)
@@ -46,7 +46,7 @@ def with_unique_ids(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=messages)
 
 
-def _made(id: str, number: int, known: set[str]) -> str:
+def _new_id(id: str, number: int, known: set[str]) -> str:
     """An id for the call of this number in the conversation, made of the one that it shares."""
     end = f"_{number}"
     made = (id or "call")[: _LENGTH - len(end)] + end

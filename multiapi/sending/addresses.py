@@ -25,7 +25,7 @@ def address_of_environment(provider: Provider) -> str | None:
 def variable_of_address(provider: Provider, base_url: str) -> str | None:
     """The environment variable that holds this address of a provider, or None."""
     held = ((name, os.environ.get(name)) for name in provider.base_url_variables)
-    return next((name for name, address in held if address and _settled(provider, address) == base_url), None)
+    return next((name for name, address in held if address and _normalized(provider, address) == base_url), None)
 
 
 def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
@@ -36,7 +36,7 @@ def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool)
     """
     address = given or address_of_environment(provider) or provider.base_url
     _check_address(address, provider.name, provider.base_url, allow_http)
-    return _settled(provider, address)
+    return _normalized(provider, address)
 
 
 @lru_cache(maxsize=256)
@@ -60,7 +60,7 @@ def _check_address(address: str, name: str, documented: str, allow_http: bool) -
         )
 
 
-def _settled(provider: Provider, address: str) -> str:
+def _normalized(provider: Provider, address: str) -> str:
     """The root that paths are appended to, whichever tail of it was given.
 
     The path of a whole operation is taken off; at the provider's own host what is missing of the documented root is added.
@@ -73,7 +73,7 @@ def _settled(provider: Provider, address: str) -> str:
     given, documented = urlsplit(root), urlsplit(provider.base_url)
     if given.hostname == documented.hostname and documented.path.strip("/") and given.path in _TAILS:
         return f"{given.scheme}://{given.netloc}{documented.path.rstrip('/')}"
-    return provider.settle_base_url(root)
+    return provider.normalize_base_url(root)
 
 
 _TAILS = frozenset({"", "/v1", "/api", "/api/v1"})

@@ -221,7 +221,7 @@ def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | No
 
     module: Any = importlib.import_module(engine)
 
-    def made() -> Any:
+    def make_transport() -> Any:
         limits = module.Limits(
             max_connections=DEFAULT_LIMITS.max_connections,
             max_keepalive_connections=DEFAULT_LIMITS.max_keepalive_connections,
@@ -236,9 +236,11 @@ def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | No
     request = as_httpx2(sent) if engine == HTTPX2 else sent
     if not settings.awaits:
         key = (engine, False, None, settings.tls, proxy, os.getpid())
-        return partial(_TRANSPORTS.get(key, lambda: _OfThreads(made())).send, request)
+        return partial(_TRANSPORTS.get(key, lambda: _OfThreads(make_transport())).send, request)
     loop = _loop()
-    transport = _TRANSPORTS.get((engine, True, loop, settings.tls, proxy, os.getpid()), lambda: _OfLoop(made()))
+    transport = _TRANSPORTS.get(
+        (engine, True, loop, settings.tls, proxy, os.getpid()), lambda: _OfLoop(make_transport())
+    )
     return partial(transport.send, request, module.ReadTimeout)
 
 

@@ -52,7 +52,7 @@ class Failures(NamedTuple):
             return answer
         return answer._replace(headers=self.scrubber.headers(answer.headers), body=self.scrubber.body(answer.body))
 
-    def settled(self, error: MultiApiError) -> MultiApiError:
+    def scrubbed_error(self, error: MultiApiError) -> MultiApiError:
         """An error as it may leave: without the key, where a vendor repeats it, and without the frames that saw the answer."""
         error.provider = error.provider or self.provider.name
         cause = error.__cause__ if isinstance(error.__cause__, MultiApiError) else None
@@ -77,7 +77,7 @@ class Failures(NamedTuple):
     def _cleaned(self, fact: Any) -> Any:
         """What an error has beside words: what was paid for, the provider's own form of it, other errors."""
         if isinstance(fact, MultiApiError):
-            return self.settled(fact)
+            return self.scrubbed_error(fact)
         if isinstance(fact, list | tuple) and any(isinstance(each, MultiApiError) for each in fact):
             return type(fact)(map(self._cleaned, fact))
         is_list = type(fact) is list and not any(is_dataclass(each) for each in fact)
@@ -88,7 +88,7 @@ class Failures(NamedTuple):
     def without_key(self, error: Exception) -> MultiApiError:
         """The key could not be had."""
         if isinstance(error, MultiApiError):
-            return self.settled(error)
+            return self.scrubbed_error(error)
         return MissingApiKeyError(
             f"{self.provider.name}: the function that gives the key failed ({type(error).__name__})",
             provider=self.provider.name,
@@ -100,7 +100,7 @@ class Failures(NamedTuple):
         if isinstance(error, UnwritableError):
             error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
-            return self.settled(error)
+            return self.scrubbed_error(error)
         why = f": {error}" if isinstance(error, TypeError) else ""
         return InvalidRequestError(
             f"{name}: the request cannot be written ({type(error).__name__}{why})", provider=name
@@ -120,7 +120,7 @@ class Failures(NamedTuple):
         if isinstance(error, UnwritableError):
             error.message = f"{name}: {error.message}"
         if isinstance(error, MultiApiError):
-            return self.settled(error)
+            return self.scrubbed_error(error)
         # What failed before the first byte went out was never sent.
         paid = was_written(sent) and request.method not in {"GET", "HEAD"}
         failure: MultiApiError

@@ -106,7 +106,7 @@ class Limiter:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (
+        return _unpickled, (
             self._id,
             self.max_concurrency,
             self._own_rate,
@@ -462,7 +462,7 @@ def _count(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _again(  # noqa: PLR0917
+def _unpickled(  # noqa: PLR0917
     id: str,
     max_concurrency: int | None,
     requests_per_minute: int | None,

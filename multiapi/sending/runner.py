@@ -78,7 +78,7 @@ class FlowRunner(Settings):
                     result: T = end.value
                     return without_key(result, failures.scrubber.echo) if may_echo else result
                 except MultiApiError as error:
-                    failure = failures.settled(error)
+                    failure = failures.scrubbed_error(error)
                     break
                 if type(step) is HttpRequest:
                     outcome = yield from self._send(step, deadline, opened, failures)
@@ -243,7 +243,7 @@ class FlowRunner(Settings):
                 return failures.answered(head)
             failure = failures.on_the_way(error, request=request, deadline=deadline)
             attempts.note_answer(self.provider, head, failure)
-            return failures.settled(failure)
+            return failures.scrubbed_error(failure)
 
     def _open(
         self, request: HttpRequest, deadline: float | None, failures: Failures

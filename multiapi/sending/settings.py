@@ -117,9 +117,9 @@ class Settings:
         self.verify = verify
         self.trust_env = trust_env
         self.engine = checked_engine(engine, self.provider.name)
-        self._settle()
+        self._derive()
 
-    def _settle(self) -> None:
+    def _derive(self) -> None:
         self._attribution = attribution_headers(self.attribution, self.provider, self.base_url)
         self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
@@ -154,7 +154,7 @@ class Settings:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, http_client=None)
-        self._settle()
+        self._derive()
 
     @cached_property
     def environment_proxies(self) -> ProxyRules:

@@ -100,7 +100,7 @@ class BodyReading:
         self._add_facts(error)
         note_answer(self._settings.provider, self._head, error)
         self._charge.failed(error)
-        return self._failures.settled(error)
+        return self._failures.scrubbed_error(error)
 
     def result(self) -> Any:
         """What the whole stream was."""

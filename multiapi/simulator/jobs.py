@@ -93,7 +93,7 @@ class Jobs:
         if job_id in self.all:
             self.all[job_id].missing = max(self.all[job_id].missing, times)
 
-    def settle(self, vendor: str, key: str, now: float) -> None:
+    def update_all(self, vendor: str, key: str, now: float) -> None:
         """Bring every job of a key up to date, so that what it costs is booked."""
         for job in list(self.all.values()):
             if job.vendor == vendor and job.key == key and not job.done:

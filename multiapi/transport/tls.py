@@ -30,11 +30,11 @@ def tls_context(verify: Verify = True, *, trust_env: bool = True) -> ssl.SSLCont
     True checks against the roots of certifi, or those that SSL_CERT_FILE or SSL_CERT_DIR name, unless `trust_env` is False; a string
     names a file with roots; False checks nothing; a context of your own is used as it is.
     """
-    return verify if isinstance(verify, ssl.SSLContext) else _made(verify, trust_env)
+    return verify if isinstance(verify, ssl.SSLContext) else _make_context(verify, trust_env)
 
 
 @lru_cache(maxsize=16)
-def _made(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
+def _make_context(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
     if isinstance(verify, str):
         context = ssl.create_default_context(cafile=verify)
     else:

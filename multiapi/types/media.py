@@ -173,7 +173,7 @@ class Media:
         with PartialFile(wanted if is_folder else wanted.parent) as partial:
             with partial.open() as file:
                 file.write(self.read())
-            return partial.settle(wanted, self.kind, self.extension, into_folder=is_folder)
+            return partial.finish(wanted, self.kind, self.extension, into_folder=is_folder)
 
     # ------------------------------------------------------------------------------------ how it looks
 
@@ -343,9 +343,9 @@ def new_name(kind: str, extension: str) -> str:
 
 
 class PartialFile:
-    """A file that is there in full once it is settled, and not at all if that fails.
+    """A file that is there in full once it is finished, and not at all if that fails.
 
-    It is written beside its place under a name of its own. A thread that gives it up while another one still opens or settles it leaves
+    It is written beside its place under a name of its own. A thread that gives it up while another one still opens or finishes it leaves
     nothing behind.
     """
 
@@ -370,17 +370,17 @@ class PartialFile:
             self._file = os.fdopen(os.open(self.path, flags, 0o644), "wb")
             return self._file
 
-    def settle(self, wanted: Path, kind: str, extension: str, *, into_folder: bool) -> Path:
+    def finish(self, wanted: Path, kind: str, extension: str, *, into_folder: bool) -> Path:
         """Give it its name: the wanted one (with an ending, if it has none), or in a folder a new one, which replaces nothing."""
         with self._lock:
             self._check()
             if into_folder:
-                return self._settle_in(wanted, kind, extension)
+                return self._finish_in(wanted, kind, extension)
             target = wanted if wanted.suffix else wanted.with_suffix(extension)
             self.path.replace(target)
             return target
 
-    def _settle_in(self, folder: Path, kind: str, extension: str) -> Path:
+    def _finish_in(self, folder: Path, kind: str, extension: str) -> Path:
         for _ in range(MAX_NAMES_TRIED):
             target = folder / new_name(kind, extension)
             try:

@@ -108,7 +108,7 @@ def test_what_was_refused_for_now_is_claimed_again_and_keeps_its_hold(tmp_path: 
     with Ledger(tmp_path / "job") as ledger:
         (go,) = ledger.claim("w", [claim(1, 10)])
         ledger.sent(go.call)
-        ledger.again(go.call, 12.5)
+        ledger.put_back(go.call, 12.5)
         row = ledger.row(go.key)
         assert row is not None
         assert (row.state, row.not_before, row.tries, ledger.held) == (State.CLAIMED, 12.5, 1, 10)
@@ -243,7 +243,7 @@ def test_random_steps_and_crashes_keep_the_books(tmp_path: Path, seed: int) -> N
                 left.add(key)
             elif key in left:
                 if action == "again":
-                    ledger.again(call)
+                    ledger.put_back(call)
                     left.discard(key)
                     continue
                 running.pop(key)
@@ -274,7 +274,7 @@ def test_no_step_of_a_row_looks_at_every_row(tmp_path: Path) -> None:
             for number in (call, *(each.call for each in verdicts[4:])):
                 ledger.sent(number)
                 ledger.sent(number)
-                ledger.again(number)
+                ledger.put_back(number)
                 ledger.sent(number)
             ledger.commit()
             ledger.keys_of(call)

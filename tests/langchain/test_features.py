@@ -146,7 +146,7 @@ def test_keys_and_addresses_under_the_names_of_other_packages_never_reach_a_body
     assert "secret-key" not in str(failure.value)
 
 
-def test_a_class_of_ones_own_may_settle_vendor_model_and_key() -> None:
+def test_a_class_of_ones_own_may_set_provider_model_and_key() -> None:
     class House(ChatMultiApi):
         provider: str = "aimlapi"
         model: str = "house-model"

@@ -150,13 +150,13 @@ def test_roots_of_the_environment(
     from multiapi.transport import tls
 
     monkeypatch.setenv("SSL_CERT_FILE", trust.roots)
-    tls._made.cache_clear()
+    tls._make_context.cache_clear()
     own = tls.tls_context()  # read once per process, so that it is made here and passed on
-    tls._made.cache_clear()
+    tls._make_context.cache_clear()
     assert ask(is_async, base_url=url(server), verify=own) == TEXT
     with pytest.raises(MultiApiError, match="certificate"):
         ask(is_async, base_url=url(server), trust_env=False)
-    tls._made.cache_clear()
+    tls._make_context.cache_clear()
 
 
 @both

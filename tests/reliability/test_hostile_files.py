@@ -322,7 +322,7 @@ def test_a_file_that_is_opened_after_it_was_given_up_is_not_there(tmp_path: Path
         raise KeyboardInterrupt
     assert file.closed
     with pytest.raises(FileNotFoundError):
-        opened.settle(tmp_path / "a", "file", ".bin", into_folder=False)
+        opened.finish(tmp_path / "a", "file", ".bin", into_folder=False)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,7 +26,7 @@ from multiapi.formats.schemas import SchemaStyle
 from multiapi.types.chat import StructuredMethod
 
 
-def settle_base_url(address: str) -> str:
+def normalize_base_url(address: str) -> str:
     """The host's root, also where the address was given with the closing `/v1`; a closing `/api` stays (seen, grade B to C)."""
     return address.rstrip("/").removesuffix("/v1")
 
@@ -68,7 +68,7 @@ _SHARED = openai_compatible(
         "/api/models",
         "/health",
     ),
-    settle_base_url=settle_base_url,
+    normalize_base_url=normalize_base_url,
     max_concurrency=5,
     requests_per_minute=60,
     max_body_bytes=10_000_000,

@@ -180,7 +180,7 @@ def known_fields(model: str) -> frozenset[str]:
     return _FIELDS if found is None else _FIELDS | found.params.keys()
 
 
-def settle_base_url(address: str) -> str:
+def normalize_base_url(address: str) -> str:
     """The host's root, without a closing version."""
     root = address.rstrip("/")
     return root[:-3] if root.endswith(("/v1", "/v2")) else root
@@ -318,7 +318,7 @@ _SHARED = openai_compatible(
         "/billing",
         "/logs",
     ),
-    settle_base_url=settle_base_url,
+    normalize_base_url=normalize_base_url,
     searching=searching,
     routers=frozenset({"liquid/d1-router", "typesafe/jev-router"}),
     deprecation_of=deprecation_of,

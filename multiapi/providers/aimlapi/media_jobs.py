@@ -83,7 +83,7 @@ def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
         model=text_at(body, "model"),
         status=status,
         state=state,
-        media=_made(body, kind) if done and kind != "transcription" else (),
+        media=_media_in(body, kind) if done and kind != "transcription" else (),
         transcript=transcript_of(body, cost, response) if done and kind == "transcription" else None,
         error=_reason(body.get("error")) if state == "failed" else None,
         error_code=error_word(body.get("error"), "code", "type", "name") if state == "failed" else None,
@@ -94,7 +94,7 @@ def _job(body: dict[str, Any], response: HttpResponse, kind: JobKind) -> Job:
     )
 
 
-def _made(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
+def _media_in(body: Mapping[str, Any], kind: str) -> tuple[Media, ...]:
     """`video` or `audio_file`: an object with a link, a list of those, or a list of links; else wherever clients have found it."""
     found = body.get("video") if kind == "video" else body.get("audio_file", body.get("audio"))
     usual = "video/mp4" if kind == "video" else "audio/mpeg"

@@ -235,7 +235,7 @@ class Binobox(Vendor):
     def on_getUsage(self, call: Call) -> Answer:  # noqa: N802
         """The last thirty days of this key."""
         now = self.simulator.clock.now()
-        self.simulator.jobs.settle(self.name, call.key, now)
+        self.simulator.jobs.update_all(self.name, call.key, now)
         account = self.account(call.key)
         charges = account.between(now - 30 * 86400, now + 1)
         good = sum(charge.ok for charge in charges)

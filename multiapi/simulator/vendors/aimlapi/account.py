@@ -24,9 +24,9 @@ _WINDOW_DAYS = 92
 class AccountPages(Shared):
     """The operations about money, keys, batches and files."""
 
-    def _settled(self, call: Call) -> Account:
+    def _up_to_date(self, call: Call) -> Account:
         """The account with every finished job booked."""
-        self.simulator.jobs.settle(self.name, call.key, self.simulator.clock.now())
+        self.simulator.jobs.update_all(self.name, call.key, self.simulator.clock.now())
         return self.account(call.key)
 
     def _only(self, call: Call, *names: str) -> None:
@@ -39,7 +39,7 @@ class AccountPages(Shared):
 
     def on_getBalance(self, call: Call) -> Answer:  # noqa: N802
         """The balance in dollars."""
-        return Answer.json({"current_balance": number(self._settled(call).balance), "currency": "USD"})
+        return Answer.json({"current_balance": number(self._up_to_date(call).balance), "currency": "USD"})
 
     def on_getBillingDetail(self, call: Call) -> Answer:  # noqa: N802
         """The balance with the account's settings."""
@@ -47,7 +47,7 @@ class AccountPages(Shared):
         detail = {
             "user_id": 1,
             "email": "user@example.com",
-            "current_balance": number(self._settled(call).balance),
+            "current_balance": number(self._up_to_date(call).balance),
             "currency": "USD",
             "autotopup_settings": settings,
         }
@@ -55,7 +55,7 @@ class AccountPages(Shared):
 
     def on_getBalanceLegacy(self, call: Call) -> Answer:  # noqa: N802
         """The balance in credits."""
-        balance = int(self._settled(call).balance * CREDITS_PER_USD)
+        balance = int(self._up_to_date(call).balance * CREDITS_PER_USD)
         low = balance < 10_000
         return Answer.json(
             {
@@ -74,7 +74,7 @@ class AccountPages(Shared):
         self._only(call, "from", "to", "direction", "type", "limit", "cursor")
         if call.key.startswith(MANAGEMENT):
             raise Refusal(403, "Management keys cannot read transactions")
-        account = self._settled(call)
+        account = self._up_to_date(call)
         rows = [_transaction(charge) for charge in account.charges if charge.ok and charge.amount > 0]
         if account.deposit:
             rows.insert(0, _topup(account))
@@ -118,7 +118,7 @@ class AccountPages(Shared):
         return Answer.json(usage)
 
     def _usage(self, call: Call) -> tuple[dict[str, Any], list[Charge]]:
-        account = self._settled(call)
+        account = self._up_to_date(call)
         start, end = self._window(call)
         self._prefix(call)
         charges = account.between(start, end + 0.001)
@@ -157,7 +157,7 @@ class AccountPages(Shared):
 
     def on_listLogs(self, call: Call) -> Answer:  # noqa: N802
         """One row for each request that was made `logs_after` seconds ago or earlier."""
-        account = self._settled(call)
+        account = self._up_to_date(call)
         start, end = self._window(call)
         self._prefix(call)
         charges = account.between(start, end + 0.001)[::-1]

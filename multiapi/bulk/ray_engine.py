@@ -187,7 +187,7 @@ class RemoteBooks:
         self._actor.head.remote(call, status, dict(headers), accepted)
 
     def put_back(self, call: int) -> None:
-        self._actor.again.remote(call)
+        self._actor.put_back.remote(call)
 
     def arrived(self, call: int) -> None:
         self._actor.arrived.remote(call)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from contextlib import closing, contextmanager
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Unpack, overload
 
 from langchain_core.embeddings import Embeddings
@@ -18,9 +18,9 @@ from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from multiapi.client.arguments import check_home, check_names
 from multiapi.client.client import AsyncClient, Client
 from multiapi.client.loading import loaded
-from multiapi.errors import EmbeddingBatchError, InvalidRequestError, MultiApiError
+from multiapi.errors import InvalidRequestError
 from multiapi.flows.driving import Either, Steps, adrive, drive
-from multiapi.flows.embeddings import added_cost, added_usage, batches
+from multiapi.flows.embeddings import Beside
 from multiapi.flows.steps import Policy
 from multiapi.formats.openai.vendor import merged
 from multiapi.money.budget import Budget
@@ -61,7 +61,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         max_concurrency: Requests at once, at most.
         encoding_format: "float" or "base64"; either is understood, whatever was asked for.
         skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
-        rate_limiter: Asked before each request; they then go one after the other. With `limiter` they still go side by side.
+        rate_limiter: Asked before each request.
         show_progress_bar: Show a bar (needs `tqdm`).
         extra_body: Further fields of the body, merged deeply.
     """
@@ -213,14 +213,22 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         return (await self.aembed([text], input_type="query")).vectors[0]
 
     def embed(
-        self, texts: Sequence[str], *, input_type: str | None = None, batch_size: int | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        input_type: Literal["query", "document"] | None = None,
+        batch_size: int | None = None,
     ) -> EmbedResponse:
         """Vectors with what the vendor said of them: token counts, cost, the model's name."""
         with langchain_errors():
             return drive(self._embedded(self.client, texts, input_type, batch_size))
 
     async def aembed(
-        self, texts: Sequence[str], *, input_type: str | None = None, batch_size: int | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        input_type: Literal["query", "document"] | None = None,
+        batch_size: int | None = None,
     ) -> EmbedResponse:
         """As `embed`, awaited."""
         await loaded("langchain_multiapi.errors", "multiapi.flows.embeddings")
@@ -228,138 +236,44 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
             return await adrive(self._embedded(self.async_client, texts, input_type, batch_size))
 
     def _embedded(
-        self, client: Any, texts: Sequence[str], input_type: str | None, batch_size: int | None
+        self, client: Any, texts: Sequence[str], input_type: Literal["query", "document"] | None, batch_size: int | None
     ) -> Steps[EmbedResponse]:
-        request, gaps = self._request(texts, input_type, batch_size)
-        run = _Run(request, client.texts_per_request(request), self._step(), show=self.show_progress_bar)
-        for part in run:
-            if self.rate_limiter is not None:
-                yield Either(self.rate_limiter.acquire, self.rate_limiter.aacquire, blocking=True)
-            try:
-                run.take((yield Either(client.embed, client.embed, part, max_concurrency=self.max_concurrency)))
-            except MultiApiError as error:
-                raise run.failed(error) from error.__cause__
-        return with_gaps(run.response(), gaps)
+        request, limiter = self._request(texts, input_type, batch_size), self.rate_limiter
+        turn = None if limiter is None else partial(Either, limiter.acquire, limiter.aacquire, blocking=True)
+        with progress_bar(len(request.texts), show=self.show_progress_bar) as progress:
+            response: EmbedResponse = yield Either(
+                client.embed, client.embed, request, max_concurrency=self.max_concurrency, beside=Beside(progress, turn)
+            )
+        return response
 
     def _request(
-        self, texts: Sequence[str], input_type: str | None, batch_size: int | None
-    ) -> tuple[EmbedRequest, list[int]]:
-        if isinstance(texts, str):
-            raise InvalidRequestError("embeddings take a list of texts; embed_query takes a single one")
-        texts = list(texts)
-        wrong = next((text for text in texts if not isinstance(text, str)), "")
-        if wrong != "":
-            raise InvalidRequestError(f"embeddings take texts, and one of these is {type(wrong).__name__}")
-        gaps = [index for index, text in enumerate(texts) if text == ""] if self.skip_empty else []
-        extra = merged(dict(self.model_kwargs or {}), self.extra_body or {})
-        request = EmbedRequest(
+        self, texts: Sequence[str], input_type: Literal["query", "document"] | None, batch_size: int | None
+    ) -> EmbedRequest:
+        return EmbedRequest(
             model=self.model,
-            texts=[text for text in texts if text != ""] if gaps else texts,
+            texts=texts if isinstance(texts, str) else list(texts),
             dimensions=self.dimensions,
-            input_type=input_type if self.input_type == "auto" else self.input_type,
+            input_type=self.input_type,
+            purpose=input_type,
             encoding_format=self.encoding_format,
             user=self.user,
             batch_size=batch_size or self.batch_size,
-            extra=extra,
-        )
-        return request, gaps
-
-    def _step(self) -> int | None:
-        """How many batches are given to the core at once: one where each request waits for a rate limiter, else all or as many as run
-        side by side, so that a progress bar moves.
-        """
-        if self.rate_limiter is not None:
-            return 1
-        return self.max_concurrency if self.show_progress_bar else None
-
-
-class _Run:
-    """One call of many batches: hands out the parts, takes the answers, and knows what is done when one fails."""
-
-    def __init__(self, request: EmbedRequest, size: int, step: int | None, *, show: bool) -> None:
-        self._request = request
-        self._answers: list[EmbedResponse] = []
-        self._done = 0
-        spans = batches(request.texts, size) if request.texts else []
-        step = step or max(len(spans), 1)
-        self._parts = [(spans[at][0], spans[min(at + step, len(spans)) - 1][1]) for at in range(0, len(spans), step)]
-        self._bar = progress_bar(len(request.texts)) if show else None
-
-    def __iter__(self) -> Iterator[EmbedRequest]:
-        try:
-            for start, end in self._parts:
-                yield replace(self._request, texts=self._request.texts[start:end])
-        finally:
-            if self._bar is not None:
-                self._bar.close()
-
-    def take(self, answer: EmbedResponse) -> None:
-        """One part is done."""
-        self._answers.append(answer)
-        self._done += len(answer.vectors)
-        if self._bar is not None:
-            self._bar.update(len(answer.vectors))
-
-    def failed(self, error: MultiApiError) -> MultiApiError:
-        """The error with the vectors of all parts, numbered as the texts are."""
-        if not self._done:
-            return error
-        done = dict(enumerate(vector for answer in self._answers for vector in answer.vectors))
-        if isinstance(error, EmbeddingBatchError):
-            done |= {index + self._done: vector for index, vector in error.done.items()}
-        failed = moved(error, done, self._done)
-        if isinstance(error, EmbeddingBatchError):
-            failed.cost = added_cost([*self._answers, replace(self._answers[0], cost=error.cost)])
-        else:
-            failed.cost = added_cost(self._answers)
-        return failed
-
-    def response(self) -> EmbedResponse:
-        """All parts as one answer."""
-        if not self._answers:
-            return EmbedResponse(provider="", model=self._request.model, vectors=[])
-        first = self._answers[0]
-        if len(self._answers) == 1:
-            return first
-        return replace(
-            first,
-            vectors=[vector for answer in self._answers for vector in answer.vectors],
-            usage=added_usage(self._answers),
-            cost=added_cost(self._answers),
+            skip_empty=self.skip_empty,
+            extra=merged(dict(self.model_kwargs or {}), self.extra_body or {}),
         )
 
 
-def moved(error: MultiApiError, done: dict[int, list[float]], by: int) -> EmbeddingBatchError:
-    """An error about some texts as one about all of them."""
-    facts = {name: value for name, value in error.__dict__.items() if name not in {"message", "done", "partial"}}
-    failed = facts.pop("failed_index", None) or 0
-    found = EmbeddingBatchError(
-        f"{len(done)} texts are embedded, but those from {by} on failed: {error}",
-        **facts,
-        done=done,
-        partial=done,
-        failed_index=failed + by,
-    )
-    found.__cause__ = error
-    return found
-
-
-def with_gaps(response: EmbedResponse, gaps: Sequence[int]) -> EmbedResponse:
-    """Vectors of zeros for the texts that were left out."""
-    if not gaps:
-        return response
-    length = len(response.vectors[0]) if response.vectors else 0
-    vectors = list(response.vectors)
-    for index in gaps:
-        vectors.insert(index, [0.0] * length)
-    return replace(response, vectors=vectors)
-
-
-def progress_bar(total: int) -> Any:
-    """A bar of `tqdm`, or None if that is not installed."""
+@contextmanager
+def progress_bar(total: int, *, show: bool) -> Iterator[Callable[[EmbedResponse], Any] | None]:
+    """A bar of `tqdm`, which moves with each response; nothing if that is not installed."""
+    if not show:
+        yield None
+        return
     try:
         from tqdm.auto import tqdm  # type: ignore[import-untyped]
     except ImportError:
-        warnings.warn("show_progress_bar needs tqdm: pip install tqdm", stacklevel=4)
-        return None
-    return tqdm(total=total)
+        warnings.warn("show_progress_bar needs tqdm: pip install tqdm", stacklevel=5)
+        yield None
+        return
+    with closing(tqdm(total=total)) as bar:
+        yield lambda response: bar.update(len(response.vectors))

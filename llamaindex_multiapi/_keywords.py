@@ -51,6 +51,7 @@ class EmbeddingKeywords(ConnectionKeywords, total=False):
     input_type: str | None
     encoding_format: Literal["float", "base64"] | None
     extra_body: dict[str, Any] | None
+    skip_empty: bool
     embed_batch_size: int
     max_concurrency: int
     embeddings_cache: Any

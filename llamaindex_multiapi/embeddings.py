@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -12,15 +13,13 @@ from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
-from llama_index.core.utils import get_tqdm_iterable
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from llamaindex_multiapi._connection import Connected
 from multiapi.client.loading import loaded
-from multiapi.errors import EmbeddingBatchError, MultiApiError
 from multiapi.flows.driving import Either, Steps, adrive, drive
-from multiapi.flows.embeddings import MAX_BATCH_TEXTS
+from multiapi.flows.embeddings import MAX_BATCH_TEXTS, Beside
 from multiapi.provider import Provider
 from multiapi.sending.keys import sealed
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
@@ -75,6 +74,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
         dimensions: The length of the vectors, where the model lets one choose.
         input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
+        skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
         embed_batch_size: Texts per request, at most; 256 unless set, or 64 where a vendor is known to take fewer.
         max_concurrency: Requests side by side; LlamaIndex's `num_workers` sets it too.
         embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
@@ -92,6 +92,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     input_type: str | None = None
     encoding_format: str | None = None
     extra_body: dict[str, Any] | None = None
+    skip_empty: bool = False
     embed_batch_size: int = Field(default=256, gt=0, le=2048)
 
     max_concurrency: int = Field(default=4, exclude=True, repr=False)
@@ -181,73 +182,50 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
             model=self.model,
             texts=texts,
             dimensions=self.dimensions,
-            input_type=("query" if query else "document") if self.input_type == "auto" else self.input_type,
+            input_type=self.input_type,
+            purpose="query" if query else "document",
             encoding_format=self.encoding_format,  # type: ignore[arg-type]
             batch_size=self.embed_batch_size if "embed_batch_size" in self.model_fields_set else None,
+            skip_empty=self.skip_empty,
             extra=self.extra_body or {},
         )
 
-    def _vectors(self, response: EmbedResponse) -> list[list[float]]:
-        usage = response.usage or Usage()
-        self._last_usage = response.usage
-        cost = response.cost
-        dispatcher.event(
-            EmbeddingUsageEvent(
-                provider=response.provider,
-                model=self.model,
-                texts=len(response.vectors),
-                prompt_tokens=usage.input_tokens,
-                total_tokens=usage.total_tokens,
-                cost=None if cost is None else cost._replace(balance=None).to_dict(),
-                request_id=response.request_id,
+    def _vectors(self, texts: Sequence[str], *, query: bool = False, show: bool = False) -> Steps[list[list[float]]]:
+        request, limiter, cache = self._request(texts, query=query), self.rate_limiter, self.embeddings_cache
+        with self._reported(texts) as vectors, _bar(len(texts), show=show) as bar:
+
+            def progress(response: EmbedResponse) -> None:
+                dispatcher.event(self._usage_event(response))
+                bar.update(len(response.vectors))
+
+            beside = Beside(
+                progress,
+                None if limiter is None else partial(Either, limiter.acquire, limiter.async_acquire),
+                None if cache is None else _Cache(cache),
             )
-        )
-        return response.vectors
+            how: Any = {"max_concurrency": self.max_concurrency, "beside": beside}
+            response = yield Either(
+                lambda: self._client({}).embed(request, **how), lambda: self._async_client({}).embed(request, **how)
+            )
+            self._last_usage = response.usage
+            vectors += response.vectors
+        return vectors
 
-    def _embedded(self, texts: Sequence[str], *, query: bool = False) -> Steps[list[list[float]]]:
-        request = self._request(texts, query=query)
-        response = yield Either(
-            lambda: self._client({}).embed(request, max_concurrency=self.max_concurrency),
-            lambda: self._async_client({}).embed(request, max_concurrency=self.max_concurrency),
-        )
-        return self._vectors(response)
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return drive(self._embedded([query], query=True))[0]
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
+    async def _awaited(self, texts: Sequence[str], *, query: bool = False, show: bool = False) -> list[list[float]]:
         await loaded("multiapi.flows.embeddings")
-        return (await adrive(self._embedded([query], query=True)))[0]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return drive(self._embedded([text]))[0]
-
-    async def _aget_text_embedding(self, text: str) -> list[float]:
-        await loaded("multiapi.flows.embeddings")
-        return (await adrive(self._embedded([text])))[0]
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return drive(self._embedded(texts))
-
-    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        await loaded("multiapi.flows.embeddings")
-        return await adrive(self._embedded(texts))
-
-    # ------------------------------------------------------------------------------------ cache, events, batches
+        return await adrive(self._vectors(texts, query=query, show=show))
 
     def get_query_embedding(self, query: str) -> list[float]:
-        return drive(self._run([query], query=True))[0]
+        return drive(self._vectors([query], query=True))[0]
 
     async def aget_query_embedding(self, query: str) -> list[float]:
-        await loaded("multiapi.flows.embeddings")
-        return (await adrive(self._run([query], query=True)))[0]
+        return (await self._awaited([query], query=True))[0]
 
     def get_text_embedding(self, text: str) -> list[float]:
-        return drive(self._run([text]))[0]
+        return drive(self._vectors([text]))[0]
 
     async def aget_text_embedding(self, text: str) -> list[float]:
-        await loaded("multiapi.flows.embeddings")
-        return (await adrive(self._run([text])))[0]
+        return (await self._awaited([text]))[0]
 
     def get_text_embedding_batch(
         self,
@@ -255,7 +233,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
-        return drive(self._run_in_parts(texts, show_progress=show_progress))
+        return drive(self._vectors(texts, show=show_progress))
 
     async def aget_text_embedding_batch(
         self,
@@ -263,67 +241,62 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         show_progress: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> list[list[float]]:
-        await loaded("multiapi.flows.embeddings")
-        return await adrive(self._run_in_parts(texts, show_progress=show_progress))
+        return await self._awaited(texts, show=show_progress)
 
-    def _run_in_parts(self, texts: list[str], *, show_progress: bool) -> Steps[list[list[float]]]:
-        """As many texts at a time as are on their way at once."""
-        size = self.embed_batch_size * self.max_concurrency
-        vectors: list[list[float]] = []
-        for start in get_tqdm_iterable(range(0, len(texts), size), show_progress, "Generating embeddings"):
-            with _counted_from(vectors):
-                vectors += yield from self._run(texts[start : start + size])
-        return vectors
+    # The framework asks for these in methods of its own, which those above stand for.
+    _get_query_embedding = get_query_embedding
+    _aget_query_embedding = aget_query_embedding
+    _get_text_embedding = get_text_embedding
+    _aget_text_embedding = aget_text_embedding
+    _get_text_embeddings = get_text_embedding_batch
+    _aget_text_embeddings = aget_text_embedding_batch
 
-    def _run(self, texts: list[str], *, query: bool = False) -> Steps[list[list[float]]]:
-        """The vectors of some texts: those in the cache, and the rest from the vendor and into the cache."""
-        with self._reported(texts) as vectors:
-            cache, prefix = self.embeddings_cache, self._cache_prefix(query=query)
-            if cache is not None:
-                for index, text in enumerate(texts):
-                    entry = yield Either(cache.get, cache.aget, key=prefix + text, collection=COLLECTION)
-                    if entry:
-                        vectors[index] = next(iter(entry.values()))
-            missing = [index for index in range(len(texts)) if index not in vectors]
-            if missing:
-                if self.rate_limiter is not None:
-                    for _ in range(self._requests_for(missing)):
-                        yield Either(self.rate_limiter.acquire, self.rate_limiter.async_acquire)
-                try:
-                    found = yield from self._embedded([texts[index] for index in missing], query=query)
-                    vectors.update(zip(missing, found, strict=True))
-                except EmbeddingBatchError as error:
-                    _renumber(error, missing, vectors)
-                    raise
-                finally:
-                    if cache is not None:
-                        entries = _entries(vectors, missing, texts, prefix)
-                        yield Either(cache.put_all, cache.aput_all, entries, collection=COLLECTION)
-        return [vectors[index] for index in range(len(texts))]
+    # ------------------------------------------------------------------------------------ events
 
-    def _requests_for(self, missing: Sequence[int]) -> int:
-        return -(-len(missing) // self._client({}).texts_per_request(self._request([])))
-
-    def _cache_prefix(self, *, query: bool) -> str:
-        """What an entry depends on beside its text."""
-        if self.embeddings_cache is None:
-            return ""
-        request = self._request([], query=query)
-        address = self._client({}).base_url
-        return f"{self.provider} {address} {self.model} {self.dimensions} {request.input_type} {self.extra_body}\n"
+    def _usage_event(self, response: EmbedResponse) -> EmbeddingUsageEvent:
+        usage, cost = response.usage or Usage(), response.cost
+        return EmbeddingUsageEvent(
+            provider=response.provider,
+            model=self.model,
+            texts=len(response.vectors),
+            prompt_tokens=usage.input_tokens,
+            total_tokens=usage.total_tokens,
+            cost=None if cost is None else cost._replace(balance=None).to_dict(),
+            request_id=response.request_id,
+        )
 
     @contextmanager
-    def _reported(self, texts: list[str]) -> Generator[dict[int, list[float]], None, None]:
-        """The framework's events around one run; what is filled in between are the vectors by position."""
-        vectors: dict[int, list[float]] = {}
+    def _reported(self, texts: Sequence[str]) -> Iterator[list[list[float]]]:
+        """The framework's events around one call; what is filled in between are the vectors."""
+        vectors: list[list[float]] = []
         described = self.to_payload()
         dispatcher.event(EmbeddingStartEvent(model_dict=described))
         with self.callback_manager.event(CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: described}) as event:
             yield vectors
-            found = [vectors[index] for index in range(len(texts))]
-            event.on_end(payload={EventPayload.CHUNKS: texts, EventPayload.EMBEDDINGS: found})
+            event.on_end(payload={EventPayload.CHUNKS: texts, EventPayload.EMBEDDINGS: vectors})
         if _is_heard():
-            dispatcher.event(EmbeddingEndEvent(chunks=texts, embeddings=found))
+            dispatcher.event(EmbeddingEndEvent(chunks=list(texts), embeddings=vectors))
+
+
+class _Cache:
+    """A store of LlamaIndex's as the core asks for it."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def get(self, name: str) -> Steps[list[float] | None]:
+        entry = yield Either(self._store.get, self._store.aget, key=name, collection=COLLECTION)
+        return next(iter(entry.values())) if entry else None
+
+    def put(self, entries: Sequence[tuple[str, list[float]]]) -> Steps[None]:
+        kept = [(name, {str(uuid.uuid4()): vector}) for name, vector in entries]
+        yield Either(self._store.put_all, self._store.aput_all, kept, collection=COLLECTION)
+
+
+def _bar(total: int, *, show: bool) -> Any:
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    return tqdm(total=total, desc="Generating embeddings", disable=not show)
 
 
 def _is_heard() -> bool:
@@ -334,48 +307,3 @@ def _is_heard() -> bool:
             return True
         place = place.parent if place.propagate else None
     return False
-
-
-def _entries(
-    vectors: dict[int, list[float]], missing: Sequence[int], texts: Sequence[str], prefix: str
-) -> list[tuple[str, dict[str, Any]]]:
-    """What is new, in the form in which LlamaIndex's caches hold vectors."""
-    return [(prefix + texts[index], {str(uuid.uuid4()): vectors[index]}) for index in missing if index in vectors]
-
-
-def _renumber(error: EmbeddingBatchError, missing: Sequence[int], vectors: dict[int, list[float]]) -> None:
-    """Take over what a failed run has finished, and number it by the texts that the caller gave."""
-    vectors.update({missing[index]: vector for index, vector in error.done.items()})
-    error.done = error.partial = dict(vectors)
-    if error.failed_index is not None:
-        error.failed_index = missing[error.failed_index]
-
-
-@contextmanager
-def _counted_from(before: list[list[float]]) -> Generator[None, None, None]:
-    """A failure in a later part of a run has the vectors of the earlier parts on it too."""
-    try:
-        yield
-    except MultiApiError as error:
-        start = len(before)
-        if not start:
-            raise
-        done = dict(enumerate(before))
-        if isinstance(error, EmbeddingBatchError):
-            done |= {start + index: vector for index, vector in error.done.items()}
-            error.done = error.partial = done
-            error.cost = None  # what the earlier parts cost was told in their events
-            error.failed_index = None if error.failed_index is None else start + error.failed_index
-            raise
-        facts = {
-            name: value
-            for name, value in error.__dict__.items()
-            if name not in {"message", "partial", "failed_index", "cost"}
-        }
-        raise EmbeddingBatchError(
-            f"{start} texts are embedded, but what comes after them failed: {error}",
-            **facts,
-            partial=done,
-            done=done,
-            failed_index=start + (getattr(error, "failed_index", None) or 0),
-        ) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from multiapi.client.operations import Awaited, Blocking, Operations
 from multiapi.flows import attempts, embeddings
 from multiapi.flows.driving import adrive, adrive_stream, drive, drive_stream
+from multiapi.flows.embeddings import Beside
 from multiapi.flows.steps import Flow
 from multiapi.provider import operation_of
 from multiapi.sending.engines import transports_of
@@ -102,9 +103,9 @@ class Client(FlowRunner, Blocking, Operations):
         """
         return drive_stream(self._events(name, request), self)
 
-    def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
-        """One vector per text, in batches of which `max_concurrency` run side by side."""
-        return self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency))
+    def embed(self, request: EmbedRequest, *, max_concurrency: int = 4, beside: Beside | None = None) -> EmbedResponse:
+        """One vector per text, in batches of which `max_concurrency` run side by side; `beside` takes part in it, as a cache or a bar."""
+        return self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency, beside=beside))
 
     def call(self, name: str, request: Any = None) -> Any:
         """Any operation of the vendor by its name in `provider.operations`."""
@@ -159,9 +160,11 @@ class AsyncClient(FlowRunner, Awaited, Operations):
         """As `Client.legacy_stream`; iterated with `async for`."""
         return adrive_stream(self._events(name, request), self)
 
-    async def embed(self, request: EmbedRequest, *, max_concurrency: int = 4) -> EmbedResponse:
-        """One vector per text, in batches of which `max_concurrency` run side by side."""
-        return await self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency))
+    async def embed(
+        self, request: EmbedRequest, *, max_concurrency: int = 4, beside: Beside | None = None
+    ) -> EmbedResponse:
+        """One vector per text, in batches of which `max_concurrency` run side by side; `beside` takes part in it, as a cache or a bar."""
+        return await self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency, beside=beside))
 
     async def call(self, name: str, request: Any = None) -> Any:
         """Any operation of the vendor by its name in `provider.operations`."""

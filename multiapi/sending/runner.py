@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError, never_sent
 from multiapi.flows import attempts, chat
-from multiapi.flows.driving import Items, Steps, Work, after
+from multiapi.flows.driving import Either, Items, Step, Steps, Work, after
 from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
@@ -47,6 +47,7 @@ def _tell(flow: Flow[Any], error: BaseException) -> None:
 
 
 _CHAT = ("auto", "chat")
+_WORKED = (Work, Either)
 
 
 class FlowRunner(Settings):
@@ -96,7 +97,7 @@ class FlowRunner(Settings):
                     if step.seconds > 0:
                         yield Pause(step.seconds)
                     outcome, deadline = time.monotonic(), self._deadline(step.most_s)
-                elif type(step) is Work:
+                elif type(step) in _WORKED:
                     outcome = yield from _worked(step)
                 else:
                     outcome = yield from self._fetch(step, deadline, failures)
@@ -318,7 +319,7 @@ class FlowRunner(Settings):
             return sink.failure or failures.on_the_way(error, request=FILE, deadline=deadline)
 
 
-def _worked(step: Work) -> Steps[Any]:
+def _worked(step: Step) -> Steps[Any]:
     """What a function gives, or what it fails with as a value."""
     try:
         return (yield step)

@@ -11,7 +11,13 @@ from multiapi.types.usage import Cost, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedRequest:
-    """Texts to be turned into vectors. `input_type` is "query" or "document", sent where the model has it."""
+    """Texts to be turned into vectors.
+
+    Attributes:
+        input_type: Usually "query" or "document", sent where it is given; "auto" sends `purpose`.
+        purpose: What the texts are; sent where `input_type` is "auto".
+        skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
+    """
 
     model: str
     texts: Sequence[str]
@@ -20,6 +26,8 @@ class EmbedRequest:
     encoding_format: Literal["float", "base64"] | None = None
     user: str | None = None
     batch_size: int | None = None
+    purpose: Literal["query", "document"] | None = None
+    skip_empty: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 

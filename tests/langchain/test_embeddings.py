@@ -68,7 +68,8 @@ async def test_an_empty_text_is_refused_or_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "words"), [("one text", "a list of texts"), (["a", None], "NoneType"), ([[1, 2]], "list")]
+    ("texts", "words"),
+    [("one text", "take a list of texts, and this is a single text"), (["a", None], "NoneType"), ([[1, 2]], "list")],
 )
 async def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(texts: Any, words: str) -> None:
     server = Server(lambda _: pytest.fail("nothing is to be sent"))
@@ -120,8 +121,9 @@ async def test_the_vectors_of_other_batches_are_kept_when_one_fails(settings: di
 
     bars = progress(monkeypatch)
     if settings.get("rate_limiter"):
-        settings = {"rate_limiter": InMemoryRateLimiter(requests_per_second=1e6, check_every_n_seconds=1e-4)}
-    embeddings = Server(answer).embeddings(batch_size=2, max_concurrency=2, **settings)
+        limiter = InMemoryRateLimiter(requests_per_second=1e6, check_every_n_seconds=1e-4)
+        settings = {"rate_limiter": limiter, "max_concurrency": 1}  # else it says which goes first
+    embeddings = Server(answer).embeddings(**{"batch_size": 2, "max_concurrency": 2, **settings})
     for attempt in (lambda: embeddings.embed_documents(TEXTS), lambda: asyncio.run(embeddings.aembed_documents(TEXTS))):
         with pytest.raises(EmbeddingBatchError) as raised:
             await asyncio.to_thread(attempt)

@@ -117,7 +117,9 @@ class Operation(Generic[Q, R]):
     build: Callable[[Q], HttpRequest]
     parse: Callable[[HttpResponse], R]
     retry: Retry = Retry.ANSWER
-    limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes"] = "answer_bytes"
+    limit: Literal["answer_bytes", "embeddings_bytes", "media_answer_bytes", "file_bytes", "document_bytes"] = (
+        "answer_bytes"
+    )
     elsewhere: str | None = None
     withdrawn: Withdrawal | None = None
     free: bool = False
@@ -466,6 +468,7 @@ _NOUN_OF_OPERATION = {
     "embed": ("embeddings", "embeddings"),
     "models": ("list of models", "models"),
     "model": ("operation for a single model", "model"),
+    "model_schema": ("description of what a model takes", "model_schema"),
     "metrics": ("metrics of models", "metrics"),
     "deprecations": ("feed of deprecated models", "deprecations"),
     "image": ("image generation", "image"),

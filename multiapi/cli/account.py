@@ -29,9 +29,16 @@ def models(
     deprecated: Annotated[
         bool, typer.Option("--deprecated", help="Only models that are deprecated, superseded or withdrawn.")
     ] = False,
+    schema: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Show what this model takes, from the provider's description of it."),
+    ] = None,
 ) -> None:
     """List the provider's models with prices and limits; with -m, show everything about one."""
     client = run.client()
+    if schema is not None:
+        _schema(run, client, schema, kind)
+        return
     if run.model_given is not None:
         info = client.model(run.model_given)
         if run.json:
@@ -83,6 +90,29 @@ def _deprecations(run: Run, client: Client, words: list[str], limit: int | None)
     rows = [(each.id, each.status, each.deprecated_at, each.shutdown_at, each.replaced_by) for each in shown]
     output.write(output.table(rows, ("model", "status", "since", "gone from", "replaced by")))
     run.note(f"{len(shown)} of {len(listed)} entries of {client.provider.name}'s feed")
+
+
+def _schema(run: Run, client: Client, model: str, kind: str | None) -> None:
+    entry = client.model_schema(model, kind=kind)
+    if run.json:
+        output.write_json(entry)
+        return
+    rows = [
+        (name, " or ".join(each.types), "yes" if each.required else None, _values(each))
+        for name, each in entry.params.items()
+    ]
+    output.write(output.table(rows, ("parameter", "type", "required", "values")))
+    run.note(f"{entry.endpoint}: {len(rows)} parameters of {entry.id}")
+
+
+def _values(param: Any) -> str | None:
+    """What a parameter may be: the words it takes, or its bounds."""
+    if param.enum:
+        return ", ".join(map(str, param.enum)) + (", ..." if param.open_enum else "")
+    if param.minimum is None and param.maximum is None:
+        return ", ".join(param.kinds) or None
+    low, high = ("" if each is None else f"{each:g}" for each in (param.minimum, param.maximum))
+    return f"{low}..{high}"
 
 
 def _matches(info: Any, words: list[str]) -> bool:

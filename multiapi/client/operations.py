@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from multiapi.flows.jobs import PollEvery
+    from multiapi.providers.aimlapi.catalogue import ModelEntry
     from multiapi.types.account import (
         Balance,
         DailyUsage,
@@ -379,6 +380,22 @@ class Operations:
             NotFoundError: The vendor has no such model.
         """
         return flows.model(target, model_id, kind)
+
+    @operation
+    def model_schema(target: Target, model_id: str, *, kind: str | None = None) -> Flow[ModelEntry]:
+        """What one model takes, from the provider's own description of it; no key is needed.
+
+        For models that are newer than this package. `catalogue.learn(client, model_id)` goes by it from then on.
+
+        Args:
+            kind: The kind of call, where one id has several, in the provider's word, as in "openai/image-generations".
+
+        Raises:
+            NotFoundError: The provider has no such model, or no description of it.
+            ResponseTooLargeError: The description is larger than `Limits.document_bytes`.
+            AddressRefusedError: The list links a description on another host.
+        """
+        return flows.model_schema(target, model_id, kind)
 
     @operation
     def deprecations(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from multiapi.flows.jobs import PollEvery
+    from multiapi.providers.aimlapi.catalogue import ModelEntry
+    from multiapi.providers.aimlapi.catalogue.documents import ModelDocument
     from multiapi.types.account import Deprecation, DeprecationFeed, ModelInfo
     from multiapi.types.batches import Batch, BatchResult
     from multiapi.types.jobs import Job, JobKind, OnProgress
@@ -197,6 +199,14 @@ def model(target: Target, model_id: str, kind: str | None = None) -> Flow[ModelI
         name, of_kind = target.provider.name, "" if kind is None else f" of the kind {printable(kind, 60)!r}"
         raise NotFoundError(f"{name} lists no model {printable(model_id, 120)!r}{of_kind}", provider=name)
     return found
+
+
+def model_schema(target: Target, model_id: str, kind: str | None = None) -> Flow[ModelEntry]:
+    """What one model takes, from the provider's description of it."""
+    operation = operation_of(target.provider, "model_schema")
+    info: ModelInfo = yield from model(target, model_id, kind)
+    found: ModelDocument = yield from call(target, operation, info)
+    return found.entry(info)
 
 
 def create_batch(target: Target, request: Any) -> Flow[Batch]:

@@ -50,6 +50,7 @@ class ModelInfo:
         status: deprecated, superseded or withdrawn, where the provider says so; see `Client.deprecations`.
         replaced_by: The model that takes its place.
         shutdown_at: The day from which it is not there any more, as YYYY-MM-DD.
+        schema_url: Where the provider describes what it takes; `Client.model_schema` reads it.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ModelInfo:
     status: str | None = None
     replaced_by: str | None = None
     shutdown_at: str | None = None
+    schema_url: str | None = None
     features: Mapping[str, bool] = field(default_factory=dict, repr=False)
     files: Mapping[str, Any] = field(default_factory=dict, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)

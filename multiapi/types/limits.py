@@ -44,8 +44,8 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is read at most, in bytes after decompression; `stream_events` counts events, and the last five fields count what an
-    answer holds.
+    """How much is read at most, in bytes after decompression; `stream_events` counts events, `document_bytes` bounds the
+    description of one model, and the last five fields count what an answer holds.
     """
 
     answer_bytes: int = 64_000_000
@@ -56,6 +56,7 @@ class Limits:
     stream_bytes: int = 256_000_000
     stream_events: int = 1_000_000
     file_bytes: int = 512_000_000
+    document_bytes: int = 2_000_000
     choices: int = 256
     tool_calls: int = 32_768
     citations: int = 32_768

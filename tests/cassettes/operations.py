@@ -345,6 +345,7 @@ def aimlapi() -> Named:
             step("batch", first(lambda made: made), wait_s=600.0),
         ),
         "balance": step("balance"),
+        "model_schema": step("model_schema", "moonshot/kimi-k3"),
         "deprecations": (
             step("deprecations"),
             step("deprecations"),

@@ -33,6 +33,17 @@ def test_models_are_found_by_words(cli: RunCli) -> None:
     assert ran.json["found"] == 2
 
 
+def test_what_a_newer_model_takes_is_shown(cli: RunCli) -> None:
+    ran = cli("models", "-p", "aimlapi", "--simulator", "--schema", "moonshot/kimi-k3")
+    assert [line.split() for line in ran.out.splitlines()[2:]] == [
+        ["max_tokens", "integer", "1.."],
+        ["temperature", "number", "0..1"],
+        ["reasoning_effort", "string", "low,", "high"],
+    ]
+    shown = cli("models", "-p", "aimlapi", "--simulator", "--schema", "moonshot/kimi-k3", "--json").json
+    assert (shown["status"], next(iter(shown["params"]))) == ("learnt", "max_tokens")
+
+
 def test_prices_have_their_unit(cli: RunCli) -> None:
     lines = cli("models", "-p", "binobox", "--simulator").out.splitlines()
     assert lines[2].split() == ["gemini-3.1-flash-lite", "chat", "at", "least", "0.18", "diamonds", "a", "call"]

@@ -380,6 +380,7 @@ def test_what_costs_money_is_not_repeated_on_doubt() -> None:
         "model",
         "metrics",
         "deprecations",
+        "model_schema",
         "balance",
         "credits",
         "usage",

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from multiapi.errors import InvalidRequestError
+from multiapi.errors import AddressRefusedError, InvalidRequestError, printable
 from multiapi.formats.account import entries_of, get, parse_models, read_operation, tell_apart
 from multiapi.formats.answer_facts import answer_without, decimal_of, list_at, object_at, text_at, whole_number
 from multiapi.formats.openai.vendor import parse_object
@@ -43,6 +43,9 @@ from multiapi.types.account import (
     UsageRequest,
 )
 from multiapi.types.usage import Cost
+
+if TYPE_CHECKING:
+    from multiapi.providers.aimlapi.catalogue.documents import ModelDocument
 
 _NAME = "aimlapi"
 _DEFAULT_PERIOD = "30d"
@@ -115,8 +118,44 @@ def read_model(entry: Mapping[str, Any]) -> ModelInfo:
         status=known.status if known else None,
         replaced_by=known.replaced_by if known else None,
         shutdown_at=known.shutdown_at if known else None,
+        schema_url=text_at(info, "docsJson") or None,
         raw=entry,
     )
+
+
+_DOCUMENTS = ("api.aimlapi.com", "/docs-json")
+"""The one host and path of descriptions of models; what links elsewhere is not opened."""
+
+
+def build_model_schema(info: ModelInfo) -> HttpRequest:
+    """The OpenAPI document of one model and kind, as its row links it; needs no key.
+
+    Raises:
+        AddressRefusedError: The row links another host or path.
+
+    Source: `info.docsJson` of `GET /v1/models` (seen, grade V).
+    """
+    query: list[tuple[str, str]] = [("model", info.id)]
+    if info.kind:
+        query.append(("endpoint", info.kind))
+    if info.schema_url is not None:
+        link = urlsplit(info.schema_url)
+        if (link.scheme, link.netloc, link.path) != ("https", *_DOCUMENTS):
+            where = printable(f"{link.scheme}://{link.netloc}{link.path}", 120)
+            raise AddressRefusedError(
+                f"aimlapi links the description of {printable(info.id, 120)!r} at {where}, which is not opened; "
+                f"descriptions are at https://{''.join(_DOCUMENTS)}",
+                provider=_NAME,
+            )
+        query = parse_qsl(link.query) or query
+    return HttpRequest("GET", _DOCUMENTS[1], query=tuple(query), public=True)
+
+
+def parse_model_schema(response: HttpResponse) -> ModelDocument:
+    """The document, which says what the model takes."""
+    from multiapi.providers.aimlapi.catalogue.documents import ModelDocument
+
+    return ModelDocument(parse_object(response, _NAME))
 
 
 _TOKENS = {
@@ -517,6 +556,9 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "metrics": read_operation("metrics", build_metrics, parse_metrics),
     "balance": read_operation("balance", get("/v2/billing"), parse_balance),
     "billing_detail": read_operation("billing_detail", get("/v2/billing/detail"), parse_balance),
+    "model_schema": Operation(
+        "model_schema", build_model_schema, parse_model_schema, Retry.READ, limit="document_bytes"
+    ),
     "deprecations": read_operation("deprecations", build_deprecations, parse_deprecations),
     "balance_legacy": read_operation("balance_legacy", get("/v1/billing/balance"), parse_balance_legacy),
     "usage": read_operation("usage", build_usage, parse_usage),

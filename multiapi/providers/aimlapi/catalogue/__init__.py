@@ -7,7 +7,7 @@ parameters.fill(entry, {"prompt": "a cat", "images": [url], "duration_s": 5})
 ```
 
 The live list moves faster than this snapshot, so an unknown id is not an error: `find` gives None, and `unknown` an entry with
-which `parameters.fill` uses the names most models of the kind use.
+which `parameters.fill` uses the names most models of the kind use. `learn(client, id)` asks the provider what a model takes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ModelEntry", "Param", "TextModel", "edits", "find", "models", "text_model", "unknown"]
+if TYPE_CHECKING:
+    from multiapi.providers.aimlapi.catalogue.documents import forget, learn
+
+__all__ = ["ModelEntry", "Param", "TextModel", "edits", "find", "forget", "learn", "models", "text_model", "unknown"]
 
 IMAGE_EDITS = "POST /v1/images/edits"
 _ENDPOINTS = {
@@ -85,8 +88,8 @@ class ModelEntry:
     Attributes:
         id: The id as it was asked for.
         family: text, embedding, image, 3d, video, music, tts, stt, ocr, moderation or search.
-        status: current, deprecated, unlisted, superseded (another name of `replaced_by`), withdrawn, or unknown for an id that is
-            not in the list.
+        status: current, deprecated, unlisted, superseded (another name of `replaced_by`), withdrawn, learnt (from the model's own
+            document, by `learn`), or unknown for an id that is not in the list.
         endpoint: Method and path of its call, as in "POST /v1/tts".
         poll_endpoint: Method and path that tell how its job is doing, if it has jobs.
         outputs: The kinds of results.
@@ -153,8 +156,23 @@ class TextModel:
         return next((name for name in names if name in self.accepts), "max_tokens")
 
 
+MAX_LEARNT = 1_000
+LEARNT: dict[str, ModelEntry] = {}
+"""What this process has learnt of single models; it goes before the packed list."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"forget", "learn"}:
+        from multiapi.providers.aimlapi.catalogue import documents
+
+        return getattr(documents, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def find(model_id: str) -> ModelEntry | None:
-    """The entry of a model, or None if the list does not have it."""
+    """The entry of a model, or None if the list does not have it and nothing was learnt of it."""
+    if model_id in LEARNT:
+        return LEARNT[model_id]
     catalogue = _catalogue()
     return catalogue.known(model_id) if model_id in catalogue.rows else None
 
@@ -277,6 +295,23 @@ class _Catalogue:
 
     def _read_set(self, position: int) -> Mapping[str, Param]:
         return {name: _read(name, self._params[at]) for name, at in self._sets[position].items()}
+
+
+def entry_of_row(row: Mapping[str, Any]) -> ModelEntry:
+    """The entry of a row in the words of the contract's list, which holds its parameters itself."""
+    return ModelEntry(
+        id=row["id"],
+        family=row["family"],
+        developer=row["developer"],
+        status=row["status"],
+        endpoint=row["endpoint"],
+        poll_endpoint=row.get("poll_endpoint"),
+        inputs=tuple(row["input"]),
+        outputs=(_OUTPUTS.get(row["family"], row["family"]),),
+        params={name: _read(name, param) for name, param in row["params"].items()},
+        roles=tuple(row.get("roles", ())),
+        wire_id=row["id"],
+    )
 
 
 def _read(name: str, packed: Mapping[str, Any]) -> Param:

@@ -1,5 +1,8 @@
 """Packs AI/ML API's model list into `aimlapi.json.gz`; run as `python -m multiapi.providers.aimlapi.catalogue.build`.
 
+With a folder of OpenAPI documents of models (`info.docsJson` of the live list, saved as `.json`), the rows of these models are made
+from them first: `python -m multiapi.providers.aimlapi.catalogue.build FOLDER`.
+
 The contract lists some 850 models with the parameters of each, most of them shared: equal parameters are stored once, equal
 sets of parameters once, and a text model's set is completed from the common ones of its operation.
 """
@@ -17,6 +20,8 @@ CONTRACTS = Path(__file__).parents[3] / "simulator" / "contracts"
 PACKED = Path(__file__).with_name("aimlapi.json.gz")
 GONE = Path(__file__).with_name("aimlapi_gone.json")
 """What each model is that is not current any more, by itself: looked at before every call."""
+RESPONSES_ONLY = Path(__file__).parents[1] / "responses_only.py"
+"""The models that are called on `/v1/responses` alone, as code: looked at before every chat, which reads no file for it."""
 
 # In the contract's own words, which are kept; `required: false` and `nullable: false` are what is meant without the word.
 _IMPLIED = {"required": False, "nullable": False}
@@ -69,6 +74,58 @@ def gone_bytes() -> bytes:
     models = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
     lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in gone(models).items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def responses_only_bytes() -> bytes:
+    """As it is written to disk."""
+    models = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
+    ids = sorted(
+        model["id"] for model in models if (model["endpoint"], model["status"]) == ("POST /v1/responses", "current")
+    )
+    lines = "".join(f"        {json.dumps(each)},\n" for each in ids)
+    return (
+        f'''"""Models that have a schema for `/v1/responses` and none for chat; written by `catalogue.build` from the list of the contract."""
+
+RESPONSES_ONLY = frozenset(
+    {{
+{lines}    }}
+)
+'''
+    ).encode()
+
+
+def renewed(
+    models: list[dict[str, Any]], contract: dict[str, Any], documents: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The list with the parameters that documents show, by the id of the model; what a document does not say stays, new models come last."""
+    from multiapi.providers.aimlapi.catalogue.documents import less, row_of
+
+    made: dict[str, dict[str, Any]] = {}
+    for model_id, document in documents.items():
+        row = row_of(document, model_id)
+        common = contract["x-text-common-params"].get(row["endpoint"], {}) if row["family"] == "text" else None
+        made[model_id] = row if common is None else less(row, common)
+    shown = ("params", "lacks", "roles", "endpoint", "poll_endpoint")
+    held = [
+        {**row, **{name: made[row["id"]][name] for name in shown if name in made[row["id"]] and name in row}}
+        if row["id"] in made
+        else row
+        for row in models
+    ]
+    known = {row["id"] for row in models}
+    return held + [{**row, "source": "docs-json"} for model_id, row in made.items() if model_id not in known]
+
+
+def documents_in(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The documents of a folder by the id of their model, which is their title."""
+    read = [json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+    return {document["info"]["title"]: document for document in read}
+
+
+def listed_bytes(models: list[dict[str, Any]]) -> bytes:
+    """The list as the contract's file has it, one model on each line."""
+    lines = [json.dumps(model, ensure_ascii=False, separators=(",", ":")) for model in models]
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
 def packed_bytes(packed: dict[str, Any]) -> bytes:
@@ -150,6 +207,11 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        listed = CONTRACTS / "aimlapi_models.json"
+        contract = yaml.safe_load((CONTRACTS / "aimlapi.yaml").read_bytes())
+        listed.write_bytes(listed_bytes(renewed(json.loads(listed.read_bytes()), contract, documents_in(Path(given)))))
     PACKED.write_bytes(packed_bytes(from_contracts()))
     GONE.write_bytes(gone_bytes())
+    RESPONSES_ONLY.write_bytes(responses_only_bytes())
     sys.stdout.write(f"{PACKED.name}: {PACKED.stat().st_size} bytes\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 
 from multiapi.simulator import embeddings
-from multiapi.simulator.contract import Contract, aimlapi_catalogue
+from multiapi.simulator.contract import Contract, Operation, aimlapi_catalogue
 from multiapi.simulator.exchange import Answer, Request
 from multiapi.simulator.ledger import iso
 from multiapi.simulator.minds import tokens
@@ -20,6 +20,7 @@ from multiapi.simulator.prices import price_of
 from multiapi.simulator.vendors import chat_format, messages_format, responses_format, sources
 from multiapi.simulator.vendors.aimlapi.account import AccountPages
 from multiapi.simulator.vendors.aimlapi.assistants import Assistants
+from multiapi.simulator.vendors.aimlapi.documents import address, document, newer
 from multiapi.simulator.vendors.aimlapi.media import Media
 from multiapi.simulator.vendors.aimlapi.model_parameters import check_model
 from multiapi.simulator.vendors.aimlapi.reading import Reading
@@ -299,6 +300,7 @@ class Aimlapi(Media, Reading, AccountPages, Assistants, Withdrawn):
     def on_listModels(self, call: Call) -> Answer:  # noqa: N802
         """The catalogue, filtered."""
         found = [_listed(entry) for entry in aimlapi_catalogue().values() if entry["status"] == "current"]
+        found += [_newer(model) for model in newer(self.contract)]
         wanted = {
             name: _values(call, name)
             for name in ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")
@@ -322,7 +324,22 @@ class Aimlapi(Media, Reading, AccountPages, Assistants, Withdrawn):
         for entry in aimlapi_catalogue().values():
             if wanted in (entry["id"].lower(), str(entry.get("schema_id", "")).lower()):
                 return Answer.json({"object": "model", "data": _included(call, _listed(entry))})
+        for model in newer(self.contract):
+            if wanted == model.lower():
+                return Answer.json({"object": "model", "data": _included(call, _newer(model))})
         raise Refusal(404, f"Model {call.path['id']} not found", bare=True)
+
+    def serves(self, operation: Operation) -> bool:
+        """The documents of models: no page names their route, and every row of the list links it."""
+        return operation.id == "getModelDocument"
+
+    def on_getModelDocument(self, call: Call) -> Answer:  # noqa: N802
+        """What one model takes; withdrawn models have none."""
+        model = call.query["model"]
+        found = None if model in _withdrawn(self.contract) else document(self.contract, model)
+        if found is None:
+            raise Refusal(404, f"Model {model} not found", bare=True)
+        return Answer.json(found)
 
     def on_listModelDeprecations(self, call: Call) -> Answer:  # noqa: N802
         """The feed of models that are deprecated, superseded or withdrawn; the tag is over `data` only."""
@@ -462,6 +479,13 @@ def _units(family: str, entry: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "charge", "name": name, "price": asked, "per": per}]
 
 
+def _newer(model: str) -> dict[str, Any]:
+    """The row of a chat model that is newer than the catalogue."""
+    return _listed(
+        {"id": model, "family": "text", "endpoint": "POST /v1/chat/completions", "input": ["text"], "developer": ""}
+    )
+
+
 def _listed(entry: dict[str, Any]) -> dict[str, Any]:
     """A model as the catalogue shows it."""
     family = entry["family"]
@@ -477,11 +501,16 @@ def _listed(entry: dict[str, Any]) -> dict[str, Any]:
     }.get(family, [])
     aliases = [entry["schema_id"]] if entry.get("schema_id") else []
     units = _units(family, entry)
+    kind = _TYPES.get(entry["endpoint"] or "", "openai/chat-completions")
     return {
         "id": entry["id"],
-        "type": _TYPES.get(entry["endpoint"] or "", "openai/chat-completions"),
+        "type": kind,
         "aliases": aliases,
-        "info": {"name": entry["id"].split("/")[-1], "developer": entry.get("developer") or "unknown"},
+        "info": {
+            "name": entry["id"].split("/")[-1],
+            "developer": entry.get("developer") or "unknown",
+            "docsJson": address(entry["id"], kind),
+        },
         "tags": [f"playground:{'chat' if family == 'text' else family}"],
         "modalities": {"input": entry.get("input") or ["text"], "output": [_OUTPUTS.get(family, "text")]},
         "capabilities": capabilities,

@@ -109,7 +109,8 @@ def _groups(rows: int) -> Iterator[range]:
 
 
 def _ledger(folder: Path, rows: int) -> dict[str, Any]:
-    from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, key_of
+    from multiapi.bulk.ledger import Ledger
+    from multiapi.bulk.entries import Claim, Outcome, State, key_of
 
     payload = json.dumps({"answer": text_of(0)}).encode()
     with Ledger(folder / "only.job", {"provider": "aimlapi"}) as ledger:
@@ -130,7 +131,8 @@ def _ledger(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def _look_up(folder: Path, rows: int) -> dict[str, Any]:
-    from multiapi.bulk.ledger import Ledger, key_of
+    from multiapi.bulk.ledger import Ledger
+    from multiapi.bulk.entries import key_of
 
     found = 0
     with Ledger(folder / "only.job", {"provider": "aimlapi"}) as ledger:

@@ -3,8 +3,9 @@
 A row whose request may have been carried out is never sent again unless you say so.
 """
 
-from multiapi.bulk.job import BulkJob, BulkProgress, Estimate
-from multiapi.bulk.ledger import State
+from multiapi.bulk.entries import State
+from multiapi.bulk.estimates import Estimate
+from multiapi.bulk.job import BulkJob, BulkProgress
 from multiapi.bulk.lock import FolderInUseError
 from multiapi.bulk.media_tasks import Image, Ocr, Speech, Transcribe
 from multiapi.bulk.report import Report

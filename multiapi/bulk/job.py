@@ -8,10 +8,7 @@ import itertools
 import json
 import logging
 import os
-import re
 import shutil
-import signal
-import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,15 +16,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from multiapi.bulk.ledger import Ledger, Row, State, amount_of, nano
+from multiapi.bulk.entries import State, nano
+from multiapi.bulk.estimates import Estimate, estimate
+from multiapi.bulk.interrupts import Interrupts
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.media_tasks import MediaTask
+from multiapi.bulk.output import Output, failed_rows_of
 from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.report import Report, report_of
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
 from multiapi.bulk.tasks import Function, Task, prepared_row
 from multiapi.bulk.window import MOST, Window
-from multiapi.bulk.worker import MarkingLimiter, Worker, decode
+from multiapi.bulk.worker import MarkingLimiter, Worker
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.units import parse_amount
@@ -37,50 +38,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("multiapi")
 
-SAMPLE_ROWS = 1_000
 HEAD_ROWS = 20
 """Rows that are looked at before a job begins."""
 
-BYTES_A_TOKEN = 4
-COLUMNS = (
-    "id",
-    "state",
-    "answer",
-    "error",
-    "error_class",
-    "status",
-    "code",
-    "cost",
-    "unit",
-    "charged",
-    "input_tokens",
-    "output_tokens",
-    "model",
-    "tries",
-    "request_id",
-)
 
 Source = str | Path | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What a job may cost, from a sample of its rows; no model is asked.
-
-    Attributes:
-        low, high: In `unit`; None where no price is known.
-        basis: "computed" from list prices; the cap of a budget then holds always. Else "measured": it may be passed by the window
-            times the difference between the dearest row and what was expected.
-        hours: The least that the provider's documented rate allows; None if none is documented.
-    """
-
-    rows: int
-    input_tokens: int
-    low: Decimal | None
-    high: Decimal | None
-    unit: str | None
-    basis: Literal["computed", "measured"]
-    hours: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +126,7 @@ class BulkJob:
             elif kind_of(self.output) == "csv":
                 open_writer(self.output)
             if isinstance(self.source, str | Path):
-                for written_to in (self.output, self._failed_rows()):
+                for written_to in (self.output, failed_rows_of(self.output)):
                     if _is_same(Path(self.source), written_to):
                         raise InvalidRequestError(f"{written_to.name} is the input; write to another file")
             if self.output.is_dir():
@@ -327,7 +289,7 @@ class BulkJob:
             owner = self._owner(ledger, money)
             worker = self._worker(owner, started)
             try:
-                with self._interrupts(worker):
+                with Interrupts(worker):
                     if self.mode == "batch":
                         await self._in_batches(owner, worker)
                     else:
@@ -472,36 +434,6 @@ class BulkJob:
     def _input(self) -> Iterator[InputRow]:
         return read_rows(self.source if isinstance(self.source, str | Path) else self.folder / "input.jsonl")
 
-    class _Interrupts:
-        """Takes Ctrl-C while a job runs in the main thread of a process: first stop claiming, then cut off."""
-
-        def __init__(self, worker: Worker) -> None:
-            self._worker = worker
-            self._loop: asyncio.AbstractEventLoop | None = None
-
-        def __enter__(self) -> None:
-            if threading.current_thread() is not threading.main_thread():
-                return
-            loop = asyncio.get_running_loop()
-            try:
-                loop.add_signal_handler(signal.SIGINT, self._pressed)
-            except (NotImplementedError, RuntimeError):
-                return
-            self._loop = loop
-
-        def _pressed(self) -> None:
-            if self._worker.stopped:
-                self._worker.cancel()
-            else:
-                self._worker.stop("interrupted")
-
-        def __exit__(self, *_: object) -> None:
-            if self._loop is not None:
-                self._loop.remove_signal_handler(signal.SIGINT)
-
-    def _interrupts(self, worker: Worker) -> _Interrupts:
-        return self._Interrupts(worker)
-
     def _note_progress(self, worker: Worker, owner: Owner, started: float, *, now: bool = False) -> None:
         if self.on_progress is None:
             return
@@ -529,75 +461,6 @@ class BulkJob:
 
     # ------------------------------------------------------------------------------------ results
 
-    def _failed_rows(self) -> Path:
-        """Return the file of the rows that are not done: the output's name without its ending, and `.failed.jsonl`."""
-        assert isinstance(self.output, Path)
-        name = re.sub(r"\.(jsonl|ndjson|parquet|pq)(\.gz)?$", "", self.output.name, flags=re.IGNORECASE)
-        return self.output.with_name(f"{name}.failed.jsonl")
-
-    def _write(self, ledger: Ledger) -> None:
-        assert isinstance(self.output, Path)
-        failed = self._failed_rows()
-        with open_writer(self.output) as answers, open_writer(failed) as refused:
-            wrote_failed = False
-            for row, known in self._joined(ledger):
-                if known is None:
-                    continue
-                columns = self._columns(ledger, row, known)
-                if known.state is State.DONE:
-                    answers.write(columns)
-                else:
-                    answers.write(columns)
-                    refused.write(
-                        {
-                            **row.row,
-                            "error": columns["error"],
-                            "error_class": columns["error_class"],
-                            "state": columns["state"],
-                        }
-                    )
-                    wrote_failed = True
-        if not wrote_failed:
-            failed.unlink(missing_ok=True)
-
-    def _joined(self, ledger: Ledger) -> Iterator[tuple[InputRow, Row | None]]:
-        """Yield each row of the input with what the ledger knows of it; both come in the order of positions.
-
-        A row that comes twice, with the same id and request, is one row of the ledger and is sent once; both get its answer.
-        """
-        known = ledger.rows()
-        following = next(known, None)
-        for row in self._input():
-            while following is not None and following.position < row.position:
-                following = next(known, None)
-            if following is not None and following.position == row.position:
-                yield row, following
-            else:
-                identity = None if self.id is None else row.row.get(self.id)
-                yield row, None if identity in (None, "") else ledger.row_with_id(str(identity))
-
-    def _columns(self, ledger: Ledger, row: InputRow, known: Row) -> dict[str, Any]:
-        payload = ledger.answer(known) if known.state is State.DONE else None
-        columns: dict[str, Any] = {
-            **row.row,
-            **dict.fromkeys(COLUMNS),
-            "id": known.id or row.row.get("id", known.key.hex()),
-        }
-        if payload is not None:
-            columns |= decode(payload)
-        columns |= {
-            "state": "over budget" if known.state is State.BUDGET else known.state.name.lower(),
-            "error": known.message or None,
-            "error_class": known.error_class or None,
-            "status": known.status,
-            "code": known.code or None,
-            "charged": known.charged,
-            "tries": known.tries,
-        }
-        if columns["cost"] is None and known.spent:
-            columns |= {"cost": str(amount_of(known.spent)), "unit": self.unit}
-        return columns
-
     def results(self) -> Iterator[dict[str, Any]]:
         """Yield the rows with their answers, at any time, also while another process runs the job."""
         yield from self._read(State.DONE)
@@ -610,11 +473,16 @@ class BulkJob:
         """Yield the rows that may have been carried out and charged."""
         yield from self._read(State.UNKNOWN)
 
+    def _rows_with_answers(self) -> Output:
+        return Output(self._input, self.id, self.unit)
+
     def _read(self, state: State) -> Iterator[dict[str, Any]]:
         with Ledger(self.folder, read_only=True) as ledger:
-            for row, known in self._joined(ledger):
-                if known is not None and known.state is state:
-                    yield self._columns(ledger, row, known)
+            yield from self._rows_with_answers().rows(ledger, state)
+
+    def _write(self, ledger: Ledger) -> None:
+        assert isinstance(self.output, Path)
+        self._rows_with_answers().write(ledger, self.output)
 
     def status(self) -> Report:
         """Return what the ledger says now, also while another process runs the job."""
@@ -653,37 +521,7 @@ class BulkJob:
         """
         if not isinstance(self.source, str | Path | list | tuple):
             raise InvalidRequestError("only a file or a list can be estimated: other inputs can be read once only")
-        money = asyncio.run(self._money())
-        rows = sampled = tokens = size = 0
-        bound, computed = Decimal(0), True
-        for row in read_rows(self.source):
-            rows += 1
-            if row.error or rows > SAMPLE_ROWS:
-                continue
-            try:
-                prepared = prepared_row(self.task, row.row)
-            except MultiApiError:
-                continue
-            sampled += 1
-            size += prepared.body_bytes
-            found = money.computed(prepared)
-            computed = computed and found is not None
-            bound += amount_of(found if found is not None else money.max_per_row or 0)
-        scale = Decimal(rows) / sampled if sampled else Decimal(0)
-        tokens = int(size / BYTES_A_TOKEN * float(scale))
-        prices = money.prices
-        low = prices.input * tokens if prices is not None and prices.input is not None else None
-        rate = self.task.provider.requests_per_minute
-        calls = rows / self.task.texts_per_call
-        return Estimate(
-            rows=rows,
-            input_tokens=tokens,
-            low=low,
-            high=bound * scale if computed or money.max_per_row is not None else None,
-            unit=self.unit,
-            basis="computed" if computed else "measured",
-            hours=calls / rate / 60 if rate else None,
-        )
+        return estimate(self.source, self.task, asyncio.run(self._money()), self.unit)
 
     def forget(self) -> None:
         """Remove the ledger: every row may then be sent, and paid for, again."""

@@ -1,106 +1,25 @@
 """What became of each row, written before a request leaves and before an answer counts: SQLite, with one writer.
 
-A row is identified by the request that it makes and by its id, so that a changed prompt or model is a new row and a changed order is
-not. Amounts are whole numbers of 10^-9 of the provider's unit, rounded up.
+`LedgerReader` is what can be asked of it; `entries` has the values.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
-from enum import IntEnum
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
+from multiapi.bulk.entries import Claim, Outcome, State, Verdict, stored
+from multiapi.bulk.ledger_reader import OF_CALL, LedgerReader
 from multiapi.bulk.lock import FolderLock
-from multiapi.bulk.segments import KEY_BYTES, DamagedLedgerError, Place, Segments, UnwritableLedgerError, end_of
+from multiapi.bulk.segments import DamagedLedgerError, Place, Segments, UnwritableLedgerError, end_of
 from multiapi.errors import InvalidRequestError
 
 FORMAT = 1
-NANO = Decimal(1_000_000_000)
 MESSAGE_CHARS = 500
-
-
-class State(IntEnum):
-    """What is known of a row."""
-
-    FREE = 0
-    """Nothing was sent, or it is known that nothing arrived: may be sent."""
-    CLAIMED = 1
-    """A worker has it; nothing was sent."""
-    SENT = 2
-    """The request may have left."""
-    DONE = 3
-    """The answer is on the disk."""
-    FAILED = 4
-    """Refused for good."""
-    UNKNOWN = 5
-    """May have been carried out and charged; never sent again unless the user asks for it."""
-    BUDGET = 6
-    """Did not fit into the budget; nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A row that a worker wants to send. `bound` is what it may cost at most, in 10^-9 of the unit."""
-
-    key: bytes
-    id: str
-    position: int
-    bound: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the ledger says to a claim: "go" with an own id for the call, or the state that the row has."""
-
-    key: bytes
-    state: State
-    go: bool = False
-    call: int = 0
-    own_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a row's call. `cost` is in 10^-9 of the unit; None is unknown."""
-
-    key: bytes
-    call: int
-    state: State
-    answer: bytes | None = None
-    cost: int | None = None
-    error_class: str = ""
-    status: int | None = None
-    code: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row as the ledger knows it."""
-
-    key: bytes
-    id: str
-    position: int
-    state: State
-    call: int
-    tries: int
-    held: int
-    spent: int
-    charged: bool | None
-    error_class: str
-    status: int | None
-    code: str
-    message: str
-    not_before: float
-    place: Place | None
 
 
 _SCHEMA = """
@@ -113,42 +32,9 @@ CREATE INDEX IF NOT EXISTS row_by_state ON row(state) WHERE state NOT IN (3);
 CREATE INDEX IF NOT EXISTS row_by_id ON row(id);
 CREATE INDEX IF NOT EXISTS row_under_way ON row(call) WHERE state IN (1, 2);
 """
-_OF_CALL = "call = ? AND state = ? AND state IN (1, 2)"
-"""The rows of a call in a state of those under way, so that the index over these is used; without it every row would be looked at."""
-_COLUMNS = "key, id, position, state, call, tries, held, spent, charged, error_class, status, code, message, not_before, segment, offset"
 
 
-def key_of(parts: Sequence[Any], *, default: Callable[[Any], Any] | None = None) -> bytes:
-    """Return the key of a row: a hash over provider, method, path, body and id, in one written form.
-
-    `default` makes something that can be written of a value that JSON cannot hold; without it, only bytes may be among them.
-    """
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default or _hashed)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
-
-
-def _stored(text: str) -> str:
-    """Text as SQLite takes it: lone surrogates are escaped."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _hashed(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"bytes": blake2b(bytes(value), digest_size=KEY_BYTES).hexdigest()}
-    raise TypeError(f"a request with {type(value).__name__} in it cannot be identified")
-
-
-def nano(amount: Decimal) -> int:
-    """Return an amount in 10^-9 of its unit, rounded up."""
-    return int((amount * NANO).to_integral_value(ROUND_CEILING))
-
-
-def amount_of(value: int) -> Decimal:
-    """Return the amount that a whole number of 10^-9 stands for."""
-    return Decimal(value) / NANO
-
-
-class Ledger:
+class Ledger(LedgerReader):
     """The ledger of one job. One process writes; any other may read with `read_only=True`.
 
     What `claim`, `sent`, `put_back` and `settle` do is one transaction until `commit`, so that one turn of an event loop costs one.
@@ -268,11 +154,6 @@ class Ledger:
         spent, held = self._db.execute("SELECT COALESCE(SUM(spent), 0), COALESCE(SUM(held), 0) FROM row").fetchone()
         return spent, held
 
-    def fact(self, name: str) -> str | None:
-        """Return what the ledger says of its job under a name."""
-        found = self._db.execute("SELECT value FROM job WHERE name = ?", (name,)).fetchone()
-        return None if found is None else str(found[0])
-
     def close(self) -> None:
         """Commit, and give the folder back."""
         try:
@@ -348,7 +229,7 @@ class Ledger:
                 "VALUES (?, ?, ?, ?, ?, 0, ?, 0, '', '', '', 0, ?, ?) ON CONFLICT(key) DO UPDATE SET id = excluded.id, "
                 "position = excluded.position, state = excluded.state, call = excluded.call, held = excluded.held, "
                 "changed = excluded.changed, run = excluded.run",
-                (each.key, _stored(each.id), each.position, State.CLAIMED, call, each.bound, now, self.run),
+                (each.key, stored(each.id), each.position, State.CLAIMED, call, each.bound, now, self.run),
             )
             self._move(None if found is None else State.FREE, State.CLAIMED)
             self.held += each.bound
@@ -394,28 +275,16 @@ class Ledger:
         self._begin()
         self._db.execute("UPDATE call SET batch = ? WHERE id = ?", (batch, call))
 
-    def open_batches(self) -> list[tuple[int, str]]:
-        """Return the calls whose rows are in a batch that was not collected, with its id."""
-        return [
-            (call, str(batch))
-            for call, batch in self._db.execute("SELECT id, batch FROM call WHERE batch IS NOT NULL ORDER BY id")
-        ]
-
-    def keys_of(self, call: int) -> list[bytes]:
-        """Return the keys of the rows of a call that was sent."""
-        found = self._db.execute(f"SELECT key FROM row WHERE {_OF_CALL}", (call, State.SENT))  # noqa: S608
-        return [bytes(key) for (key,) in found]
-
     def sent(self, call: int) -> None:
         """Say that a call is about to leave. Commit before the first byte does."""
         self._begin()
         now = self._clock()
         changed = self._db.execute(
-            f"UPDATE row SET state = ?, tries = tries + 1, changed = ? WHERE {_OF_CALL}",  # noqa: S608
+            f"UPDATE row SET state = ?, tries = tries + 1, changed = ? WHERE {OF_CALL}",  # noqa: S608
             (State.SENT, now, call, State.CLAIMED),
         ).rowcount
         self._db.execute(
-            f"UPDATE row SET tries = tries + 1 WHERE {_OF_CALL} AND changed <> ?",  # noqa: S608
+            f"UPDATE row SET tries = tries + 1 WHERE {OF_CALL} AND changed <> ?",  # noqa: S608
             (call, State.SENT, now),
         )
         self._db.execute("UPDATE call SET state = ?, sent = ? WHERE id = ?", (State.SENT, now, call))
@@ -425,7 +294,7 @@ class Ledger:
         """Say that a call was refused in a way that may be retried: its rows were not carried out."""
         self._begin()
         changed = self._db.execute(
-            f"UPDATE row SET state = ?, not_before = ?, changed = ? WHERE {_OF_CALL}",  # noqa: S608
+            f"UPDATE row SET state = ?, not_before = ?, changed = ? WHERE {OF_CALL}",  # noqa: S608
             (State.CLAIMED, not_before, self._clock(), call, State.SENT),
         ).rowcount
         self._move(State.SENT, State.CLAIMED, changed)
@@ -435,18 +304,18 @@ class Ledger:
         self._begin()
         now = self._clock()
         held = self._db.execute(
-            f"SELECT COALESCE(SUM(held), 0) FROM row WHERE {_OF_CALL}",  # noqa: S608
+            f"SELECT COALESCE(SUM(held), 0) FROM row WHERE {OF_CALL}",  # noqa: S608
             (call, State.CLAIMED),
         ).fetchone()[0]
         freed = self._db.execute(
-            f"UPDATE row SET state = ?, held = 0, changed = ? WHERE {_OF_CALL}",  # noqa: S608
+            f"UPDATE row SET state = ?, held = 0, changed = ? WHERE {OF_CALL}",  # noqa: S608
             (State.FREE, now, call, State.CLAIMED),
         ).rowcount
         self._move(State.CLAIMED, State.FREE, freed)
         self.held -= held
         if left:
             lost = self._db.execute(
-                f"UPDATE row SET state = ?, changed = ?, message = 'cut off' WHERE {_OF_CALL}",  # noqa: S608
+                f"UPDATE row SET state = ?, changed = ?, message = 'cut off' WHERE {OF_CALL}",  # noqa: S608
                 (State.UNKNOWN, now, call, State.SENT),
             ).rowcount
             self._move(State.SENT, State.UNKNOWN, lost)
@@ -479,8 +348,8 @@ class Ledger:
                     charged,
                     each.error_class,
                     each.status,
-                    _stored(each.code[:MESSAGE_CHARS]),
-                    _stored(each.message[:MESSAGE_CHARS]),
+                    stored(each.code[:MESSAGE_CHARS]),
+                    stored(each.message[:MESSAGE_CHARS]),
                     place.segment if place else None,
                     place.offset if place else None,
                     now,
@@ -512,12 +381,12 @@ class Ledger:
             "not_before, changed, run) VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, 0, ?, ?)",
             (
                 claim.key,
-                _stored(claim.id),
+                stored(claim.id),
                 claim.position,
                 state,
                 error_class,
                 code,
-                _stored(message[:MESSAGE_CHARS]),
+                stored(message[:MESSAGE_CHARS]),
                 self._clock(),
                 self.run,
             ),
@@ -581,111 +450,3 @@ class Ledger:
         if before is not None:
             self.counts[before] -= count
         self.counts[after] += count
-
-    # ------------------------------------------------------------------------------------ reading
-
-    def state_of(self, key: bytes) -> State | None:
-        """Return the state of a row; None if the ledger does not know it."""
-        found = self._db.execute("SELECT state FROM row WHERE key = ?", (key,)).fetchone()
-        return None if found is None else State(found[0])
-
-    def states_of(self, keys: Sequence[bytes]) -> dict[bytes, State]:
-        """Return the states of the rows that the ledger knows among these."""
-        found: dict[bytes, State] = {}
-        for start in range(0, len(keys), 500):
-            part = keys[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            found.update(
-                (key, State(state))
-                for key, state in self._db.execute(f"SELECT key, state FROM row WHERE key IN ({marks})", part)  # noqa: S608
-            )
-        return found
-
-    def row(self, key: bytes) -> Row | None:
-        """Return what is known of a row."""
-        found = self._db.execute(f"SELECT {_COLUMNS} FROM row WHERE key = ?", (key,)).fetchone()  # noqa: S608
-        return None if found is None else _row(found)
-
-    def rows(self, *states: State, this_run: bool = True) -> Iterator[Row]:
-        """Yield the rows, or those of some states, in the order of the input."""
-        condition = "1" if not states else f"state IN ({', '.join(str(int(state)) for state in states)})"
-        if this_run:
-            condition += f" AND run = {self.run or int(self.fact('run') or 0)}"
-        cursor = self._db.execute(f"SELECT {_COLUMNS} FROM row WHERE {condition} ORDER BY position")  # noqa: S608
-        while found := cursor.fetchmany(1000):
-            yield from map(_row, found)
-
-    def answer(self, row: Row) -> bytes | None:
-        """Return the bytes of a row's answer, if it has one."""
-        return None if row.place is None else self.segments.read(row.place)
-
-    def counts_of_run(self) -> dict[State, int]:
-        """Return how many rows of the latest run's input are in each state."""
-        counts = dict.fromkeys(State, 0)
-        run = self.run or int(self.fact("run") or 0)
-        found = self._db.execute("SELECT state, COUNT(*) FROM row WHERE run = ? GROUP BY state", (run,))
-        counts.update({State(state): count for state, count in found})
-        return counts
-
-    def key_with_id(self, identity: str) -> bytes | None:
-        """Return the key that a row of this run with this id has."""
-        found = self._db.execute(
-            "SELECT key FROM row WHERE id = ? AND run = ? LIMIT 1", (_stored(identity), self.run)
-        ).fetchone()
-        return None if found is None else bytes(found[0])
-
-    def row_with_id(self, identity: str) -> Row | None:
-        """Return the row of the latest run's input that has this id; rather the one that was sent."""
-        run = self.run or int(self.fact("run") or 0)
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM row WHERE id = ? AND run = ? ORDER BY call = 0 LIMIT 1",  # noqa: S608
-            (_stored(identity), run),
-        ).fetchone()
-        return None if found is None else _row(found)
-
-    def call_of(self, call: int) -> tuple[str, float, float | None]:
-        """Return own id, begin and time of sending of a call."""
-        found = self._db.execute("SELECT own_id, begun, sent FROM call WHERE id = ?", (call,)).fetchone()
-        if found is None:
-            raise DamagedLedgerError(f"the ledger in {self.folder} knows no call {call}")
-        return str(found[0]), found[1], found[2]
-
-
-def _row(found: tuple[Any, ...]) -> Row:
-    (
-        key,
-        identity,
-        position,
-        state,
-        call,
-        tries,
-        held,
-        spent,
-        charged,
-        error,
-        status,
-        code,
-        message,
-        wait,
-        segment,
-        offset,
-    ) = found
-    place = None if segment is None else Place(segment, offset)
-    known = None if charged is None else bool(charged)
-    return Row(
-        bytes(key),
-        identity,
-        position,
-        State(state),
-        call,
-        tries,
-        held,
-        spent,
-        known,
-        error,
-        status,
-        code,
-        message,
-        wait,
-        place,
-    )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, amount_of, nano
+from multiapi.bulk.entries import Claim, Outcome, State, amount_of, nano
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.window import GATES, Circuit
 from multiapi.money.budget import Seen
 from multiapi.money.prices import TokenPrices
@@ -392,6 +393,6 @@ class Owner:
 
 
 def _second(key: bytes, position: int) -> bytes:
-    from multiapi.bulk.ledger import key_of
+    from multiapi.bulk.entries import key_of
 
     return key_of(["twice", key.hex(), position])

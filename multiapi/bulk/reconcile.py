@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from multiapi.bulk.ledger import Ledger, State, nano
+from multiapi.bulk.entries import State, nano
+from multiapi.bulk.ledger import Ledger
 from multiapi.types.usage import Cost
 
 BEFORE_S = 300.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from multiapi.bulk.ledger import Ledger, State, amount_of
+from multiapi.bulk.entries import State, amount_of
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Owner
 from multiapi.money.units import written
 

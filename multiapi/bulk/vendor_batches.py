@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from multiapi.bulk.ledger import Outcome, State
+from multiapi.bulk.entries import Outcome, State
 from multiapi.bulk.owner import Ended, Owner, Wanted
 from multiapi.bulk.worker import Worker, encode
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError, printable

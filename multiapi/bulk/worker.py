@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from multiapi.bulk.ledger import Outcome, State, key_of
+from multiapi.bulk.entries import Outcome, State, key_of
 from multiapi.bulk.owner import Answer, Ended, Wanted
 from multiapi.bulk.rows import InputRow
 from multiapi.bulk.tasks import MAX_TEXT_CHARS, Answered, Prepared, Task, prepared_row

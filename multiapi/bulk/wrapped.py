@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import Any, Protocol, Self
 
 from multiapi import errors
-from multiapi.bulk.ledger import Ledger, Row, State
+from multiapi.bulk.entries import Row, State
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Owner, Wanted
 from multiapi.bulk.shared_calls import Doorman, SharedCall
 from multiapi.bulk.tasks import Prepared, Task, prepared_chat

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, amount_of, key_of, nano
+from multiapi.bulk.entries import Claim, Outcome, State, amount_of, key_of, nano
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.lock import FolderInUseError
 from multiapi.bulk.segments import DamagedLedgerError, Segments
 from multiapi.errors import InvalidRequestError

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from multiapi.bulk import BulkJob, Chat
-from multiapi.bulk.ledger import Claim, Ledger, Outcome, State, amount_of, key_of
+from multiapi.bulk.entries import Claim, Outcome, State, amount_of, key_of
+from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.provider import PROVIDERS
 from multiapi.simulator import Simulator

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from multiapi.bulk import BulkJob, Chat, Embed
-from multiapi.bulk.ledger import Ledger, State
+from multiapi.bulk.entries import State
+from multiapi.bulk.ledger import Ledger
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from multiapi.money.prices import TokenPrices
 from multiapi.simulator import Simulator

@@ -88,6 +88,16 @@ R = TypeVar("R")
 Status = Literal["documented", "assumed", "none", "legacy", "removed"]
 
 
+Capability = Literal[
+    "chat", "streaming", "tools", "structured_output", "json_mode", "reasoning", "vision", "documents", "audio_in", "video_in",
+    "audio_out", "embeddings", "image", "image_edit", "speech", "transcription", "transcription_jobs", "music", "music_jobs", "video",
+    "3d", "ocr", "vision_features", "moderation", "web_search", "search_engine", "assistants", "batches", "files", "jobs", "models",
+    "model", "model_schema", "metrics", "deprecations", "usage", "daily_usage", "transactions", "balance", "credits", "logs", "keys", "health",
+    "responses", "messages", "file_to_base64", "decode_base64",
+]  # fmt: skip
+"""What a provider of this package may have, by the contracts' words."""
+
+
 class Withdrawal(NamedTuple):
     """When an operation was withdrawn, as far as it is known, and what does the same today.
 
@@ -99,12 +109,58 @@ class Withdrawal(NamedTuple):
     is_guess: bool = False
 
 
+_WORDS: dict[str, tuple[str, Capability]] = {
+    "embed": ("embeddings", "embeddings"),
+    "models": ("list of models", "models"),
+    "model": ("operation for a single model", "model"),
+    "model_schema": ("description of what a model takes", "model_schema"),
+    "metrics": ("metrics of models", "metrics"),
+    "deprecations": ("feed of deprecated models", "deprecations"),
+    "image": ("image generation", "image"),
+    "edit_image": ("image editing", "image_edit"),
+    "speech": ("speech", "speech"),
+    "transcribe": ("transcription", "transcription"),
+    "start_transcription": ("transcription jobs", "transcription_jobs"),
+    "poll_transcription": ("transcription jobs", "transcription_jobs"),
+    "music": ("music", "music"),
+    "start_music": ("music jobs", "music_jobs"),
+    "poll_music": ("music jobs", "music_jobs"),
+    "start_video": ("video", "video"),
+    "poll_video": ("video", "video"),
+    "mesh": ("3D models", "3d"),
+    "ocr": ("OCR", "ocr"),
+    "moderate": ("moderation", "moderation"),
+    "search": ("search engine", "search_engine"),
+    "vision_features": ("recognition of image features", "vision_features"),
+    "balance": ("balance", "balance"),
+    "credits": ("credits", "credits"),
+    "usage": ("usage report", "usage"),
+    "daily_usage": ("daily usage", "daily_usage"),
+    "health": ("health check", "health"),
+    "ready": ("health check", "health"),
+    "live": ("health check", "health"),
+    "logs": ("logs", "logs"),
+    "transactions": ("list of transactions", "transactions"),
+    "file_to_base64": ("file conversion", "file_to_base64"),
+    "decode_base64": ("base64 decoding", "decode_base64"),
+    "responses": ("Responses API", "responses"),
+    "messages": ("Anthropic messages", "messages"),
+    "create_batch": ("batches", "batches"),
+    "get_batch": ("batches", "batches"),
+    "cancel_batch": ("batches", "batches"),
+    "create_key": ("key management", "keys"),
+    "upload_file": ("files", "files"),
+}
+"""What operations are called in a sentence, and the capability that says who has them, by the names that several providers share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Q, R]):
     """One thing a vendor does: how to ask for it and how to read the answer. Neither function sends, waits or knows a key.
 
     Attributes:
-        capability: The word for it in `Provider.capabilities`.
+        noun: What it is called in a sentence; what every provider calls an operation of this name unless it is given.
+        capability: The word for it in `Provider.capabilities`; as `noun`.
         retry: What may be repeated when it fails.
         limit: Which of `Limits` bounds its answer.
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
@@ -124,16 +180,26 @@ class Operation(Generic[Q, R]):
     withdrawn: Withdrawal | None = None
     free: bool = False
     events: EventOperation | None = None
+    noun: str = ""
+    capability: str = ""
     unchecked: Callable[[Q], HttpRequest] = field(init=False, repr=False, compare=False)
     """What `build` calls; anything may come out of it."""
 
     def __post_init__(self) -> None:
+        noun, capability = _words(self.name)
+        object.__setattr__(self, "noun", self.noun or noun)
+        object.__setattr__(self, "capability", self.capability or capability)
         given: Any = self.build
         object.__setattr__(self, "unchecked", given.build if isinstance(given, _Checked) else given)
         if not isinstance(given, _Checked):
             object.__setattr__(self, "build", _Checked(given, self.name))
         if self.events is not None and not isinstance(self.events.build, _Checked):
             self.events.build = _Checked(self.events.build, self.name)
+
+
+def _words(operation: str) -> tuple[str, str]:
+    """The noun and the capability of an operation that says neither."""
+    return _WORDS.get(operation, (f"operation {operation!r}", operation))
 
 
 class _Checked:
@@ -463,51 +529,6 @@ def _added() -> dict[str, Provider]:
     return {provider.name: provider for provider in loaded if isinstance(provider, Provider)}
 
 
-# What an operation is called in a sentence, and the capability that says who has it.
-_NOUN_OF_OPERATION = {
-    "embed": ("embeddings", "embeddings"),
-    "models": ("list of models", "models"),
-    "model": ("operation for a single model", "model"),
-    "model_schema": ("description of what a model takes", "model_schema"),
-    "metrics": ("metrics of models", "metrics"),
-    "deprecations": ("feed of deprecated models", "deprecations"),
-    "image": ("image generation", "image"),
-    "edit_image": ("image editing", "image_edit"),
-    "speech": ("speech", "speech"),
-    "transcribe": ("transcription", "transcription"),
-    "start_transcription": ("transcription jobs", "transcription_jobs"),
-    "poll_transcription": ("transcription jobs", "transcription_jobs"),
-    "music": ("music", "music"),
-    "start_music": ("music jobs", "music_jobs"),
-    "poll_music": ("music jobs", "music_jobs"),
-    "start_video": ("video", "video"),
-    "poll_video": ("video", "video"),
-    "mesh": ("3D models", "3d"),
-    "ocr": ("OCR", "ocr"),
-    "moderate": ("moderation", "moderation"),
-    "search": ("search engine", "search_engine"),
-    "vision_features": ("recognition of image features", "vision_features"),
-    "balance": ("balance", "balance"),
-    "credits": ("credits", "credits"),
-    "usage": ("usage report", "usage"),
-    "daily_usage": ("daily usage", "daily_usage"),
-    "health": ("health check", "health"),
-    "ready": ("health check", "health"),
-    "live": ("health check", "health"),
-    "logs": ("logs", "logs"),
-    "transactions": ("list of transactions", "transactions"),
-    "file_to_base64": ("file conversion", "file_to_base64"),
-    "decode_base64": ("base64 decoding", "decode_base64"),
-    "responses": ("Responses API", "responses"),
-    "messages": ("Anthropic messages", "messages"),
-    "create_batch": ("batches", "batches"),
-    "get_batch": ("batches", "batches"),
-    "cancel_batch": ("batches", "batches"),
-    "create_key": ("key management", "keys"),
-    "upload_file": ("files", "files"),
-}
-
-
 def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:
     """The vendor's operation of this name.
 
@@ -516,7 +537,8 @@ def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:
     """
     found = provider.operations.get(name)
     if found is None:
-        noun, capability = _NOUN_OF_OPERATION.get(name, (f"operation {name!r}", name))
+        others = [other.operations[name] for other in known_providers().values() if name in other.operations]
+        noun, capability = (others[0].noun, others[0].capability) if others else _words(name)
         raise unsupported(provider.name, noun, capability)
     return found
 

@@ -54,10 +54,10 @@ _BACKOFF_MAX_S = 8.0
 
 def call(target: Target, operation: Operation[Any, T], request: Any) -> Flow[T]:
     """Build, send, read; and again after each failure worth it. Tools of a chat go out under names that providers take."""
+    flow = _call(target, operation, request)
     if OBSERVING.observer is None:
-        return _call(target, operation, request)
-    make = partial(_call, target, operation, request)
-    return observed(make, target, operation.name, request, sends=HttpRequest)
+        return flow
+    return observed(flow, target, operation.name, request, sends=HttpRequest)
 
 
 def _call(target: Target, operation: Operation[Any, T], request: Any) -> Flow[T]:

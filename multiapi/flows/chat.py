@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from multiapi.errors import (
     InvalidRequestError,
@@ -35,9 +34,10 @@ from multiapi.types.chat import ChatDelta, ChatRequest, ChatResponse
 
 def chat(target: Target, request: ChatRequest) -> Flow[ChatResponse]:
     """One answer; steps down from what the provider refuses, and remembers that once the request without it was taken."""
+    flow = _chat(target, request)
     if OBSERVING.observer is None:
-        return _chat(target, request)
-    return observed(partial(_chat, target, request), target, "chat", request, sends=HttpRequest)
+        return flow
+    return observed(flow, target, "chat", request, sends=HttpRequest)
 
 
 def _chat(target: Target, request: ChatRequest) -> Flow[ChatResponse]:

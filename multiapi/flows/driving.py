@@ -140,24 +140,51 @@ async def adrive(steps: Steps[T], client: Any = None) -> T:
         step = outcome = failure = None
 
 
-def after(first: Step, steps: Steps[T]) -> Steps[T]:
-    """Steps after another one. Where `yield from` would close them when nobody reads on, they are told, and close what is open by steps of
-    their own.
+class Witness:
+    """Sees steps while they are handed on. It is entered before the first one; what ends them is what leaves it: a StopIteration with the
+    result, a GeneratorExit where nobody reads on, or an error.
+    """
+
+    def __enter__(self) -> None:
+        """They begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """They have ended."""
+
+    def asked(self, step: Any) -> None:
+        """This is what they ask for next."""
+
+    def came(self, outcome: Any) -> None:
+        """This is what came of it: a result, or an error."""
+
+
+_UNSEEN = Witness()
+
+
+def handed_on(
+    steps: Generator[Any, Any, T], first: Step | None = None, witness: Witness = _UNSEEN
+) -> Generator[Any, Any, T]:
+    """Hand on steps, after another one, and let a witness see them. Where `yield from` would close them when nobody reads on, they are told,
+    and close what is open by steps of their own.
     """
     step, outcome, was_thrown = None, cast("Any", None), False
     try:
-        yield first
-        while True:
-            step = steps.throw(outcome) if was_thrown else steps.send(outcome)
-            try:
-                outcome, was_thrown = (yield step), False
-            except BaseException as error:
-                outcome, was_thrown = error, True
+        with witness:
+            if first is not None:
+                yield first
+            while True:
+                step = steps.throw(outcome) if was_thrown else steps.send(outcome)
+                witness.asked(step)
+                try:
+                    outcome, was_thrown = (yield step), False
+                except BaseException as error:
+                    outcome, was_thrown = error, True
+                witness.came(outcome)
     except StopIteration as end:
         result: T = end.value
         return result
     finally:
-        step = outcome = None
+        step = outcome = None  # a step may hold the key, and a frame of an error must not
         steps.close()
 
 

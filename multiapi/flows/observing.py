@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, TypeVar
 
 from multiapi.errors import IN_FORCE, place
+from multiapi.flows.driving import Witness, handed_on
 from multiapi.flows.steps import Target
 
 R = TypeVar("R")
@@ -73,8 +75,44 @@ class _Observing:
 OBSERVING = _Observing()
 
 
+class _Watching(Witness):
+    """Tells a watch what it is to know of the steps of one operation."""
+
+    def __init__(self, begin: Callable[[], Watch], sends: type[Any], *, stream: bool, scrub: Scrub | None) -> None:
+        self._begin = begin
+        self._sends = sends
+        self._awaits_chunk = stream
+        self._scrub = scrub
+        self._is_request = False
+        self._before: Sent | None = None
+
+    def __enter__(self) -> None:
+        self._watch = _tell(self._scrub, self._begin) or Watch()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, StopIteration):
+            _tell(self._scrub, self._watch.ended, error.value)
+        elif error is None or isinstance(error, GeneratorExit):
+            _tell(self._scrub, self._watch.left)
+        else:
+            _tell(self._scrub, self._watch.failed, error)
+
+    def asked(self, step: Any) -> None:
+        self._is_request = type(step) is self._sends
+        if self._is_request:
+            self._scrub = IN_FORCE.scrub  # which knows the key of the request by now
+            _tell(self._scrub, self._watch.requested, self._before)
+        elif self._awaits_chunk and step.items:
+            self._awaits_chunk = False
+            _tell(self._scrub, self._watch.first_chunk)
+
+    def came(self, outcome: Any) -> None:
+        if self._is_request:
+            self._before = Sent.of(outcome)
+
+
 def observed(
-    make: Callable[[], Generator[Any, Any, R]],
+    steps: Generator[Any, Any, R],
     target: Target,
     name: str,
     request: Any,
@@ -83,10 +121,10 @@ def observed(
     stream: bool = False,
     scrub: Scrub | None = None,
 ) -> Generator[Any, Any, R]:
-    """Run a flow, or the steps of a stream, and let the observer see it. It begins when the first step is asked for.
+    """Let the observer see a flow or the steps of a stream. It begins when the first step is asked for.
 
     Args:
-        make: Makes the flow.
+        steps: The flow, or the steps.
         target: Of the client that runs it.
         name: The operation's name.
         request: What was asked for.
@@ -94,52 +132,10 @@ def observed(
         stream: Whether the steps have `items` that go to a reader.
         scrub: Takes the keys that are known by now out of texts; None: the one in force does.
     """
-    watch = _begun(target, name, request, stream, scrub)
-    steps = make()
-    step: Any = None
-    outcome: Any = None
-    before: Sent | None = None
-    was_thrown, awaits_chunk, is_open = False, stream, True
-    try:
-        while True:
-            step = steps.throw(outcome) if was_thrown else steps.send(outcome)
-            is_request = type(step) is sends
-            if is_request:
-                scrub = IN_FORCE.scrub  # which knows the key of the request by now
-                _tell(scrub, watch.requested, before)
-            elif awaits_chunk and step.items:
-                awaits_chunk = False
-                _tell(scrub, watch.first_chunk)
-            try:
-                outcome, was_thrown = (yield step), False
-            except (
-                BaseException
-            ) as error:  # the end of a stream that nobody reads on, too: the steps then close what is open
-                outcome, was_thrown = error, True
-            if is_request:
-                before = Sent.of(outcome)
-    except StopIteration as end:
-        is_open = False
-        result: R = end.value
-        _tell(scrub, watch.ended, result)
-        return result
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        is_open = False
-        _tell(scrub, watch.failed, error)
-        raise
-    finally:
-        step = outcome = None  # a step may hold the key, and a frame of an error must not
-        steps.close()
-        if is_open:
-            _tell(scrub, watch.left)
-
-
-def _begun(target: Target, name: str, request: Any, stream: bool, scrub: Scrub | None) -> Watch:
     observer = OBSERVING.observer
     assert observer is not None
-    return _tell(scrub, observer.begin, target, name, request, stream) or Watch()
+    begin = partial(observer.begin, target, name, request, stream)
+    return handed_on(steps, witness=_Watching(begin, sends, stream=stream, scrub=scrub))
 
 
 def _tell(scrub: Scrub | None, told: Callable[..., T], *facts: Any) -> T | None:

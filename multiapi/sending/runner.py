@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from multiapi.errors import IN_FORCE, MultiApiError, never_sent
 from multiapi.flows import attempts, chat
-from multiapi.flows.driving import Either, Items, Step, Steps, Work, after
+from multiapi.flows.driving import Either, Items, Step, Steps, Work, handed_on
 from multiapi.flows.observing import OBSERVING, observed
 from multiapi.flows.steps import Flow, Parallel, Sleep, Wait
 from multiapi.formats.stream import whole_answer
@@ -62,7 +62,7 @@ class FlowRunner(Settings):
         """Steps after everything that they may import or read: an event loop does not wait for the disk."""
         if (self.provider.name, only_chat) in LOADED:
             return steps
-        return after(Work(partial(load, self.provider, only_chat=only_chat)), steps)
+        return handed_on(steps, Work(partial(load, self.provider, only_chat=only_chat)))
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> Steps[T]:
         outcome: Any = None
@@ -132,14 +132,13 @@ class FlowRunner(Settings):
         if self.provider.chat_stream is None:
             return self._in_one_piece(request)
 
-        def make() -> Steps[ChatResponse]:
-            steps = self._handed_on(self._opened(request))
-            return self._loaded_first(steps, only_chat=request.api in _CHAT) if self.awaits else steps
-
+        steps = self._read(self._opened(request))
+        if self.awaits:
+            steps = self._loaded_first(steps, only_chat=request.api in _CHAT)
         if OBSERVING.observer is None:
-            return make()
+            return steps
         scrub = self._failures_of_a_call().scrubber.beginning
-        return observed(make, self._target, "chat", request, sends=Transmit, stream=True, scrub=scrub)
+        return observed(steps, self._target, "chat", request, sends=Transmit, stream=True, scrub=scrub)
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
         """An answer of a provider that streams none, as a stream would give it."""
@@ -149,16 +148,14 @@ class FlowRunner(Settings):
 
     def _events(self, name: str, request: Any, yields: Literal["events", "sound"] = "events") -> Steps[None]:
         """An answer that is handed on while it comes, in named events or as sound."""
-
-        def make() -> Steps[None]:
-            steps = self._handed_on(self._opened_events(name, request, yields))
-            return self._loaded_first(steps, only_chat=False) if self.awaits else steps
-
+        steps = self._read(self._opened_events(name, request, yields))
+        if self.awaits:
+            steps = self._loaded_first(steps, only_chat=False)
         if OBSERVING.observer is None:
-            return make()
-        return observed(make, self._target, name, request, sends=Transmit, stream=True)
+            return steps
+        return observed(steps, self._target, name, request, sends=Transmit, stream=True)
 
-    def _handed_on(self, opening: Steps[BodyReading]) -> Steps[Any]:
+    def _read(self, opening: Steps[BodyReading]) -> Steps[Any]:
         """Open an answer, read it, hand on what comes, drain, close."""
         reading: BodyReading | None = yield from opening
         assert reading is not None

@@ -12,6 +12,8 @@ from multiapi.client.arguments import MEANINGLESS, check_names
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from multiapi.provider import Provider
+
 _OF_OTHERS = {"api_key": "api_key", "api_base": "base_url", "base_url": "base_url"}
 
 
@@ -57,3 +59,16 @@ def with_unknown(kind: str, known: AbstractSet[str], values: dict[str, Any]) -> 
         )
         held.update({name: values.pop(name) for name in unknown})
     return held
+
+
+def hint_at_caches(provider: Provider) -> None:
+    """Warn of `cache=True` where LangChain has no cache for it and the provider has one of its own."""
+    if provider.prompt_cache_field is None:
+        return
+    from langchain_core.globals import get_llm_cache
+
+    if get_llm_cache() is None:
+        warnings.warn(
+            f"cache=True asks for LangChain's cache of responses, and set_llm_cache has set none; for the cache of {provider.name} write prompt_cache=True",
+            stacklevel=6,
+        )

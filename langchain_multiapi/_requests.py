@@ -66,6 +66,7 @@ _SETTINGS = (
     "max_tokens_name",
     "api",
     "web_search",
+    "prompt_cache",
     "stream_usage",
     "tool_calling",
     "split_thinking",

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_valid
 
 from langchain_multiapi import _blocks
 from langchain_multiapi._answers import ChunkWriter, from_response, restore_invalid_calls
-from langchain_multiapi._arguments import given, with_unknown
+from langchain_multiapi._arguments import given, hint_at_caches, with_unknown
 from langchain_multiapi._errors import langchain_errors
 from langchain_multiapi._keys import Sealed, VendorKey, find_key
 from langchain_multiapi._messages import to_json, to_messages
@@ -123,6 +123,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
             of a built-in tool such as {"type": "web_search_preview"}. (Also `use_responses_api=True` and `False`.)
         web_search: Search the web before answering: True, or the options of the model's own field or tool for it. The sources are
             citations of the answer's text block.
+        prompt_cache: Let the provider keep the beginning of the prompt (AICredits; the others refuse it). `cache` is LangChain's own
+            field, for its cache of whole responses.
         streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
             that does not, where the provider ends unstreamed calls that take long.
         stream_usage: Ask for token counts of streams. None: as the vendor documents it.
@@ -190,6 +192,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     stream_chunk_timeout: float | None = None
     api: ChatApi | None = None
     web_search: bool | dict[str, Any] | None = None
+    prompt_cache: bool | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling | None = None
@@ -268,6 +271,8 @@ class ChatMultiApi(Sealed, BaseChatModel):
     def _note_address(self) -> Self:
         """The address of the environment is the one of now: it may not change under a key that is in use."""
         self._home = (self.provider, address_of_environment(self.vendor))
+        if self.cache is True:
+            hint_at_caches(self.vendor)
         if self.budget is not None:
             self.budget.attach(self.vendor.name, self.vendor.units)
         return self

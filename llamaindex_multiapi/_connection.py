@@ -321,8 +321,9 @@ def _find_places(unknown: set[str], data: dict[str, Any], cls: Any) -> None:
     if meaningless:
         warnings.warn(f"{sorted(meaningless)} mean nothing to {cls.__name__} and are left out", stacklevel=4)
     if rest:
+        hint = "; prompt_cache is the argument for the provider's cache" if "cache" in rest else ""
         warnings.warn(
-            f"{sorted(rest)} are unknown arguments of {cls.__name__}; they are sent in the body of every request (extra_body)",
+            f"{sorted(rest)} are unknown arguments of {cls.__name__}; they are sent in the body of every request (extra_body){hint}",
             stacklevel=4,
         )
     if body or rest:

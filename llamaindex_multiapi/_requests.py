@@ -23,6 +23,7 @@ SETTINGS = (
     "stop",
     "api",
     "web_search",
+    "prompt_cache",
     "streaming",
     "stream_usage",
     "tool_calling",

@@ -88,6 +88,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
             of a built-in tool such as {"type": "web_search_preview"}.
         web_search: Search the web before answering: True, or the options of the model's own field or tool for it. The sources are in
             `additional_kwargs["citations"]` and in citation blocks.
+        prompt_cache: Let the provider keep the beginning of the prompt (AICredits; the others refuse it).
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
@@ -143,6 +144,7 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     extra_body: dict[str, Any] | None = None
     api: ChatApi = "auto"
     web_search: bool | dict[str, Any] | None = None
+    prompt_cache: bool | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

@@ -45,6 +45,9 @@ def chat(
     web_search: Annotated[
         bool | None, typer.Option(help="Search the web first, where the model can; sources stand below the response.")
     ] = None,
+    prompt_cache: Annotated[
+        bool | None, typer.Option(help="Let the provider keep the beginning of the prompt (AICredits).")
+    ] = None,
     go_on: Annotated[
         bool, typer.Option("--continue", "-c", help="Go on with the last conversation at this terminal.")
     ] = False,
@@ -59,6 +62,7 @@ def chat(
         "response_format": _response_format(schema),
         "api": api,
         "web_search": web_search,
+        "prompt_cache": prompt_cache,
         "extra": object_of(extra),
     }
     earlier = None

@@ -64,6 +64,7 @@ class ChatKeywords(ConnectionKeywords, total=False):
     extra_body: dict[str, Any] | None
     api: ChatApi | None
     web_search: bool | dict[str, Any] | None
+    prompt_cache: bool | None
     streaming: bool | Literal["auto"] | None
     stream_usage: bool | None
     think: Literal["less", "off"] | None

@@ -31,7 +31,7 @@ from multiapi.negotiation.refusals import Refusal, Refusals, digest, refusal_in
 from multiapi.negotiation.stop_words import StopFilter, cut_at_stop
 from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
 from multiapi.negotiation.tool_names import NameFilter, ToolNames, renamed
-from multiapi.provider import Provider, unsupported
+from multiapi.provider import Provider, known_providers, names, unsupported
 from multiapi.types.chat import ChatApi, ChatDelta, ChatRequest, ChatResponse, ResponseFormat, StructuredMethod, Tool
 
 __all__ = [
@@ -163,6 +163,8 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
         request = with_search(provider, request)
     if request.api != "chat" and (request.api != "auto" or provider.choose_api is not None):
         request = with_api(provider, request)
+    if request.prompt_cache is not None:
+        request = with_prompt_cache(provider, request)
     if request.think is not None:
         request = with_thinking(provider, request)
     if not refused and request.model not in provider.routers and _is_plain(request):
@@ -223,6 +225,30 @@ def with_search(provider: Provider, request: ChatRequest) -> ChatRequest:
     if request.web_search is False:
         return replace(request, web_search=None)
     raise unsupported(provider.name, "web search in chat", "web_search")
+
+
+def with_prompt_cache(provider: Provider, request: ChatRequest) -> ChatRequest:
+    """The request with `prompt_cache` as the provider's own field; what `extra` says of that wins.
+
+    Raises:
+        InvalidRequestError: Something else than a switch.
+        UnsupportedError: The provider has no such field, or none in this protocol.
+    """
+    wanted, field = request.prompt_cache, provider.prompt_cache_field
+    if not isinstance(wanted, bool):
+        raise InvalidRequestError(
+            f"{provider.name}: prompt_cache must be True or False, not {wanted!r}", provider=provider.name
+        )
+    if field is None:
+        having = [other.name for other in known_providers().values() if other.prompt_cache_field is not None]
+        raise unsupported(
+            provider.name,
+            "setting prompt_cache",
+            hint=f"{names(having)} {'has' if len(having) == 1 else 'have'}; leave it out, or mark parts of messages with cache_control",
+        )
+    if (api := api_of(provider, request)) != "chat":
+        raise unsupported(provider.name, f"setting prompt_cache by api={api!r}", hint="use api='chat'")
+    return replace(request, prompt_cache=None, extra={field: wanted, **request.extra})
 
 
 def scope_of(provider: Provider, request: ChatRequest) -> str:

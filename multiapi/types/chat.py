@@ -176,6 +176,8 @@ class ChatRequest:
             the model speaks, and that of the provider's built-in tools where `tools` has one.
         web_search: Search the web before answering: True, or the options of the model's own field or tool for it. False turns it off where
             the model has a switch. A model that cannot search is refused.
+        prompt_cache: Let the provider keep the beginning of the prompt, which costs more once and less from then on; AICredits has this
+            switch, the others refuse it.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
         stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
@@ -222,6 +224,7 @@ class ChatRequest:
     response_format: ResponseFormat | None = None
     api: ChatApi = "auto"
     web_search: bool | Mapping[str, Any] | None = None
+    prompt_cache: bool | None = None
     streaming: bool | Literal["auto"] | None = None
     stream_usage: bool | None = None
     tool_calling: ToolCalling = "auto"

@@ -219,6 +219,21 @@ def scenarios() -> Iterator[Scenario]:
                 yield Scenario(provider=provider, name=name, steps=(step,), without=left_out)
         if provider not in UNSTREAMED:
             yield _token_counts(provider)
+        if PROVIDERS[provider].prompt_cache_field is not None:
+            yield _prompt_cache(provider)
+
+
+def _prompt_cache(provider: str) -> Scenario:
+    """The same long instructions twice: the first call has them kept, the second one reads them."""
+    rules = Message("system", "You answer questions about a very long contract. " * 150)
+    requests = (
+        ChatRequest(
+            model="anthropic/claude-sonnet-4.6", messages=[rules, user(text)], max_tokens=32, prompt_cache=True
+        )
+        for text in ("Who signed it?", "When does it end?")
+    )
+    steps = tuple(Step(method="chat", arguments=(request,)) for request in requests)
+    return Scenario(provider=provider, name="chat_prompt_cache", steps=steps)
 
 
 def _token_counts(provider: str) -> Scenario:

@@ -172,6 +172,12 @@ def test_a_search_is_asked_for(cli: RunCli) -> None:
     assert cli("chat", "-p", "binobox", "--web-search", "news?", "--simulator").code == 11
 
 
+def test_a_cache_of_prompts_is_asked_for(cli: RunCli) -> None:
+    shown = cli("chat", "-p", "aicredits", "--prompt-cache", "hi", "--dry-run", "--json")
+    assert shown.json["request"]["body"]["cache"] is True
+    assert cli("chat", "-p", "aimlapi", "--prompt-cache", "hi", "--simulator").code == 11
+
+
 def test_sources_stand_below_the_response(cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Citation(url="https://example.com/a", title="A \x1b[31mtitle")
     response = ChatResponse(

@@ -69,6 +69,7 @@ _SHARED = openai_compatible(
         "/health",
     ),
     normalize_base_url=normalize_base_url,
+    prompt_cache_field="cache",
     max_concurrency=5,
     requests_per_minute=60,
     max_body_bytes=10_000_000,

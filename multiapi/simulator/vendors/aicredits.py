@@ -1,11 +1,12 @@
 """AICredits: a gateway in the OpenAI form, with its wallet in rupees."""
 
 import base64
+import hashlib
 import math
 import re
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -20,6 +21,9 @@ from multiapi.simulator.prices import price_of, usd
 from multiapi.simulator.vendors import chat_format, responses_format
 from multiapi.simulator.vendors.schema_roots import check_roots
 from multiapi.simulator.vendors.vendor import EXPIRED_KEY, Call, Refusal, Vendor, money
+
+if TYPE_CHECKING:
+    from multiapi.simulator.state import State
 
 _TYPES = {
     400: "invalid_request_error",
@@ -57,18 +61,22 @@ HIDDEN_TOKENS = 47
 GO_REFUSES = "json: cannot unmarshal array into Go struct field Definition.properties.type of type jsonschema.DataType"
 _SIZES = ("1024x1024", "1792x1024", "1024x1792")
 _SIZES_DALL_E_2 = ("256x256", "512x512", "1024x1024")
+_CACHE_LEAST = 1024
+"""The least prompt that is kept, in tokens: Claude's own figure, the provider names none."""
 _INR_PER_USD = Decimal("100.3")
 
 
 def _usage_details(reply: Reply, cached: int) -> dict[str, Any]:
-    if not reply.reasoning_tokens:
-        return {}
-    details = {
-        "reasoning_tokens": reply.reasoning_tokens,
-        "accepted_prediction_tokens": 0,
-        "rejected_prediction_tokens": 0,
-    }
-    return {"completion_tokens_details": details}
+    details: dict[str, Any] = {}
+    if cached:
+        details["prompt_tokens_details"] = {"cached_tokens": cached}
+    if reply.reasoning_tokens:
+        details["completion_tokens_details"] = {
+            "reasoning_tokens": reply.reasoning_tokens,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        }
+    return details
 
 
 class Aicredits(Vendor):
@@ -79,6 +87,10 @@ class Aicredits(Vendor):
     unit = "INR"
     max_body_bytes = 10_000_000
     shape = chat_format.Shape(usage_details=_usage_details)
+
+    def __init__(self, simulator: "State") -> None:
+        super().__init__(simulator)
+        self._prompts: dict[tuple[str, str], set[bytes]] = {}
 
     def refusal(self, refusal: Refusal, request: Request) -> Answer:
         """`{"error": {message, type, code}}` with the status as the code; plain text for a path that is not there."""
@@ -130,15 +142,40 @@ class Aicredits(Vendor):
         ids = [[self.new_id("call_") for _ in reply.tool_calls] for reply in made]
         given, output_tokens = made[0].input_tokens, sum(reply.output_tokens for reply in made)
         hidden = HIDDEN_TOKENS if "cost" in seen and not made[0].reasoning_tokens else 0
-        price = money(price_of(self.name, call.body["model"]).of(given, output_tokens + hidden))
+        listed = price_of(self.name, call.body["model"])
+        written, cached = self._prompt_cache(call, asked, given)
+        price = money(
+            listed.of(given, output_tokens + hidden)
+            + written * listed.input / 4 / 1_000_000
+            - cached * (listed.input - listed.cached_input) / 1_000_000
+        )
         self.book(call, call.body["model"], price, input_tokens=given, output_tokens=output_tokens + hidden)
         shape = self._shape(asked.model, price, hidden, output_tokens)
-        whole = Answer.json(chat_format.completion(head, made, ids, shape, call.body))
+        whole = Answer.json(chat_format.completion(head, made, ids, shape, call.body, cached))
         if self.simulator.cache:
             self.simulator.cached[place] = whole.body
         if call.body.get("stream"):
-            return Answer.events(chat_format.chunks(head, made, ids, shape, call.body))
+            return Answer.events(chat_format.chunks(head, made, ids, shape, call.body, cached))
         return whole
+
+    def _prompt_cache(self, call: Call, asked: Conversation, given: int) -> tuple[int, int]:
+        """How many tokens of the prompt are written into the cache and read out of it: the flag is for Claude's models.
+
+        Everything before the last message is kept, for its key and model, once it is long enough.
+        """
+        if not call.body.get("cache") or "claude" not in asked.model.lower():
+            return 0, 0
+        kept = self._prompts.setdefault((call.key, asked.model), set())
+        begun, there, read = hashlib.blake2b(digest_size=16), 0, 0
+        for turn in asked.turns[:-1]:
+            begun.update(f"{turn.role}\n{turn.text}\0".encode("utf-8", "replace"))
+            there = min(given, there + tokens.count(turn.text))
+            if begun.digest() in kept:
+                read = there
+        if there < _CACHE_LEAST:
+            return 0, 0
+        kept.add(begun.digest())
+        return there - read, read
 
     def _shape(self, model: str, price: Decimal, hidden: int, output_tokens: int) -> chat_format.Shape:
         """What is written into a completion: as documented, or with the fields that users saw."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-import threading
-import warnings
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
@@ -29,25 +26,22 @@ except ImportError as error:
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 
-from langchain_multiapi.errors import BudgetExceededError
+from langchain_multiapi.errors import BudgetExceededError, from_error
 from langchain_multiapi.spending import cost_of, is_cached
 from multiapi.errors import BudgetExceededError as CoreBudgetExceededError
 from multiapi.errors import is_doubtful
 from multiapi.flows.driving import Either, Steps, adrive, drive
 from multiapi.flows.failover import worth_another_provider
 from multiapi.money.budget import Budget
-from multiapi.money.spending import UNITS, Spending, counted_by
+from multiapi.money.kept_budget import KeptBudget, totals_of
+from multiapi.money.spending import Spending, counted_by
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
+__all__ = ["BudgetExceededError", "SpendGuard", "SpendState", "VendorFailover"]
+
 logger = logging.getLogger("multiapi")
-
-
-def _used_up(spent: Decimal, budget: Decimal, unit: str | None) -> BudgetExceededError:
-    """The error of a guard whose budget is used up."""
-    message = f"the budget of {budget} {unit or ''} is used up: {spent} were spent".replace("  ", " ")
-    return BudgetExceededError(message, spent=spent, budget=budget, unit=unit, fits=max(budget - spent, Decimal(0)))
 
 
 class SpendState(AgentState[Any]):
@@ -65,8 +59,9 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         agent = create_agent(model, tools, middleware=[SpendGuard("0.50", unit="USD")])
 
     Counted is what the model's answers cost, and whatever is bought inside of a tool call: this package's tools, embeddings, other
-    agents. An answer out of LangChain's cache is free. The budget is in the provider's own unit, because nothing is converted. A call
-    is not cut short: the last one may go above it. When the budget is used up, this package's tools are refused to the model.
+    agents. All of it has to fit into what is left: what does not is not sent, and told to the model in words. The provider's list of prices
+    is read for that, once an hour; where no bound can be computed the calls under way may go above it, and the log says so once. An
+    answer out of LangChain's cache is free. The budget is in the provider's own unit, because nothing is converted.
 
     A cost that is not told, or told in another unit, cannot be counted: that is a warning, once, because such a budget may never end.
 
@@ -90,32 +85,27 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         on_unpriced: Literal["ignore", "exceeded"] = "ignore",
     ) -> None:
         super().__init__()
-        self.budget = Decimal(str(budget))
-        if not self.budget.is_finite() or self.budget < 0:
-            raise ValueError(f"a budget must be zero or more, not {budget!r}")
-        self.unit = checked_unit(unit)
-        self._has_warned = False
+        self._kept = KeptBudget(budget, unit, on_unpriced=on_unpriced)
+        self.budget = self._kept.amount
+        self.unit = self._kept.unit
         self.per = per
         self.on_exceeded = on_exceeded
         self.on_unpriced = on_unpriced
-        self._lock = threading.Lock()
-        self._of_a_step: OrderedDict[str, Budget] = OrderedDict()
 
     def spent(self, state: SpendState) -> Decimal:
         """What was spent so far."""
         held = state.get("multiapi_spent") if self.per == "thread" else state.get("multiapi_spent_in_run")
         return Decimal(held or 0)
 
+    # ------------------------------------------------------------------------------------ before and after the model
+
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002
         update = self._count_tools(state)
-        spent = self.spent({**state, **update})  # type: ignore[typeddict-item]
-        if spent < self.budget:
+        error = self._kept.used_up(self.spent({**state, **update}))  # type: ignore[typeddict-item]
+        if error is None:
             return update or None
-        error = _used_up(spent, self.budget, self.unit)
-        if self.on_exceeded == "error":
-            raise error
-        return {**update, "jump_to": "end", "messages": [AIMessage(f"Stopped: {error}.")]}
+        return {**update, "jump_to": "end", "messages": [self._stopped(error)]}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -129,55 +119,42 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         if is_cached(message) or message.response_metadata.get(_STOPPED):
             return counted
         cost = cost_of(message)
-        amount = self._amount({} if cost is None else {cost.unit: cost.amount}, unpriced=cost is None, of="an answer")
-        return {**self._added(state, amount), **counted}
+        told = {} if cost is None else {cost.unit: cost.amount}
+        return {**self._added(state, self._kept.counted(told, unpriced=cost is None, of="an answer")), **counted}
 
     async def aafter_model(self, state: SpendState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         return self.after_model(state, runtime)
 
-    # ------------------------------------------------------------------------------------ what is held while it runs
-
-    def _left(self, state: Any) -> Budget:
-        """The budget with what was spent so far: whatever is bought inside of a call has to fit into it."""
-        unit = self.unit if self.unit in UNITS else None
-        budget = Budget(self.budget, unit, on_unpriced="allow", read_prices=False)
-        budget.add(self.spent(state))
-        return budget
-
-    def _left_for_tools(self, request: ToolCallRequest) -> Budget:
-        """The same, one for all tools that are called at once."""
-        asked = next((each for each in reversed(request.state["messages"]) if isinstance(each, AIMessage)), None)
-        step = str(asked.id if asked is not None and asked.id else request.tool_call["id"])
-        with self._lock:
-            budget = self._of_a_step.get(step)
-            if budget is None:
-                budget = self._of_a_step[step] = self._left(request.state)
-            while len(self._of_a_step) > MOST_KEPT_IDS:
-                self._of_a_step.popitem(last=False)
-        return budget
-
-    def _stopped(self, error: CoreBudgetExceededError) -> AIMessage:
-        if self.on_exceeded == "error":
-            raise error
-        return AIMessage(f"Stopped: {error}.", response_metadata={_STOPPED: True})
-
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any] | AIMessage:
-        try:
-            with self._left(request.state).applied():
-                return handler(request)
-        except CoreBudgetExceededError as error:
-            return self._stopped(error)
+        answer: ModelResponse[Any] | AIMessage = drive(self._asked(request, handler))
+        return answer
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any] | AIMessage:
+        return await adrive(self._asked(request, handler))
+
+    def _asked(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]) -> Steps[Any]:
         try:
-            with self._left(request.state).applied():
-                return await handler(request)
+            with self._applied(self._kept.left(self.spent(request.state))):  # type: ignore[arg-type]
+                return (yield Either(handler, handler, request))
         except CoreBudgetExceededError as error:
             return self._stopped(error)
+
+    def _stopped(self, error: CoreBudgetExceededError) -> AIMessage:
+        if self.on_exceeded == "error":
+            raise from_error(error)
+        return AIMessage(f"Stopped: {error}.", response_metadata={_STOPPED: True})
+
+    @contextmanager
+    def _applied(self, budget: Budget) -> Iterator[None]:
+        with budget.applied():
+            try:
+                yield
+            finally:
+                self._kept.ended(budget)
 
     # ------------------------------------------------------------------------------------ tools
 
@@ -190,21 +167,14 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         return await adrive(self._called(request, handler))
 
     def _called(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Steps[Any]:
-        refused = self._refused(request)
-        if refused is not None:
-            return refused
-        with counted_by(heard := Spending()), self._left_for_tools(request).applied():
+        asked = next((each for each in reversed(request.state["messages"]) if isinstance(each, AIMessage)), None)
+        step = str(asked.id if asked is not None and asked.id else request.tool_call["id"])
+        with counted_by(heard := Spending()), self._applied(self._kept.left_for(step, self.spent(request.state))):
             try:
                 result = yield Either(handler, handler, request)
             except CoreBudgetExceededError as error:
                 result = _not_done(request, error)
         return _noted(result, heard)
-
-    def _refused(self, request: ToolCallRequest) -> ToolMessage | None:
-        spent = self.spent(request.state)
-        if spent < self.budget or not hasattr(request.tool, "toolbox"):
-            return None
-        return _not_done(request, _used_up(spent, self.budget, self.unit))
 
     def _count_tools(self, state: SpendState) -> dict[str, Any]:
         """What tools have bought since the last model call; each call of a tool counts once."""
@@ -222,7 +192,7 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         for message in new:
             told = message.response_metadata[_SPENT]
             totals = {unit or None: Decimal(text) for unit, text in told["totals"].items()}
-            amount += self._amount(totals, unpriced=bool(told["unpriced"]), of="a tool call")
+            amount += self._kept.counted(totals, unpriced=bool(told["unpriced"]), of="a tool call")
         return {
             **self._added(state, amount),
             "multiapi_counted_tools": [*before, *(message.tool_call_id for message in new)][-MOST_KEPT_IDS:],
@@ -232,33 +202,15 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         names = ("multiapi_spent", "multiapi_spent_in_run")
         return {name: str(Decimal(str(state.get(name) or 0)) + amount) for name in names}
 
-    def _amount(self, totals: Mapping[str | None, Decimal], *, unpriced: bool, of: str) -> Decimal:
-        """What is counted of what was told; a warning, once, where that is not all."""
-        others = [unit or "no unit" for unit in totals if unit != self.unit]
-        amount = totals.get(self.unit, Decimal(0))
-        if not unpriced and not others:
-            return amount
-        if self.on_unpriced == "exceeded":
-            return max(amount, self.budget)
-        if not self._has_warned:
-            self._has_warned = True
-            what = f"told its cost in {', '.join(others)}" if others else "told no cost"
-            warnings.warn(
-                f"a budget of {self.budget} {self.unit or '(no unit)'} cannot count {of} that {what}, and may never end: "
-                'set the unit that the provider tells, or on_unpriced="exceeded"',
-                stacklevel=2,
-            )
-        return amount
+
+_STOPPED = "multiapi_stopped"
+_SPENT = "multiapi_spent"
+MOST_KEPT_IDS = 200
 
 
 def _not_done(request: ToolCallRequest, error: Exception) -> ToolMessage:
     call = request.tool_call
     return ToolMessage(f"Not done: {error}.", tool_call_id=call["id"], name=call["name"], status="error")
-
-
-_STOPPED = "multiapi_stopped"
-_SPENT = "multiapi_spent"
-MOST_KEPT_IDS = 200
 
 
 def _noted(result: Any, heard: Spending) -> Any:
@@ -267,32 +219,9 @@ def _noted(result: Any, heard: Spending) -> Any:
     inside = update.get("messages", []) if isinstance(update, Mapping) else []
     message = next((each for each in [result, *inside] if isinstance(each, ToolMessage)), None)
     if message is not None and heard.calls:
-        totals: dict[str, str] = {}
-        for sums in heard.by_basis.values():
-            for unit, amount in sums.items():
-                totals[unit or ""] = str(Decimal(totals.get(unit or "", "0")) + amount)
+        totals = {unit or "": str(amount) for unit, amount in totals_of(heard).items()}
         message.response_metadata[_SPENT] = {"totals": totals, "unpriced": heard.unpriced}
     return result
-
-
-def checked_unit(unit: str | None) -> str | None:
-    """A unit in which a provider tells costs.
-
-    Raises:
-        ValueError: It is nearly one; the message has the right spelling.
-    """
-    if unit in UNITS:
-        return unit
-    known = {str(each).lower(): each for each in UNITS if each is not None}
-    near = difflib.get_close_matches(str(unit).strip().lower(), known, n=1, cutoff=0.8)
-    if near:
-        raise ValueError(f"{unit!r} is not a valid unit of a budget; did you mean {known[near[0]]!r}?")
-    warnings.warn(
-        f"no provider tells costs in {unit!r}, so this budget may never end: write USD, INR, diamonds, credits, or None for a "
-        "provider that names no unit",
-        stacklevel=3,
-    )
-    return unit
 
 
 class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):

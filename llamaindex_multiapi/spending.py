@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import BaseSpan, active_span_id
 from llama_index_instrumentation.span_handlers import BaseSpanHandler
 
+from multiapi._package import new_rlock
 from multiapi.errors import InvalidRequestError
 from multiapi.money.budget import Budget
 from multiapi.money.scopes import Scope, unwatch, watch
@@ -93,7 +93,7 @@ class SpendingHandler(BaseSpanHandler[BaseSpan]):
             self._make = (lambda: Budget.of(budget)) if per == "run" else (lambda: first)  # type: ignore[arg-type]
         self._runs = deque(maxlen=MAX_RUNS)
         self._by_span = OrderedDict()
-        self._guard = threading.RLock()  # what makes a budget may ask for the runs
+        self._guard = new_rlock()  # what makes a budget may ask for the runs
         watch(self)
 
     @property

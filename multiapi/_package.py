@@ -1,15 +1,20 @@
-"""The version, how the package is installed, and the public names of a package: loaded when they are first asked for, and listed once, in its
-`__init__.pyi`, where type checkers read them.
+"""What every room may use: the version, how the package is installed, locks that a child process finds free, and the public names of a package.
+
+Public names are loaded when they are first asked for, and listed once, in the `__init__.pyi` of their package, where type checkers read them.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 __version__ = "0.1.0"
 
@@ -53,3 +58,58 @@ def install(extra: str) -> str:
     belong to somebody else.
     """
     return f"install multiapi[{extra}] from a copy of the repository: pip install '.[{extra}]'"
+
+
+# ------------------------------------------------------------------------------------ forks
+
+
+class Forkable(Protocol):
+    """What is told of a fork."""
+
+    def after_fork(self) -> None:
+        """In the child process: forget what belongs to the parent, as its calls under way and its sockets. Locks are free already."""
+
+
+_LOCKS: WeakSet[Any] = WeakSet()
+_TOLD: WeakSet[Forkable] = WeakSet()
+
+
+def new_lock() -> threading.Lock:
+    """Return a lock that is free in a child process, also if a thread of the parent held it. Every lock of the package is made here."""
+    lock = threading.Lock()
+    _LOCKS.add(lock)
+    return lock
+
+
+def new_rlock() -> threading.RLock:  # type: ignore[valid-type,unused-ignore]
+    """Return a lock that its holder may take a second time, and that is free in a child process."""
+    lock = threading.RLock()
+    _LOCKS.add(lock)
+    return lock
+
+
+def tell_after_fork(thing: Forkable) -> None:
+    """Call its `after_fork` in each child process, as long as it lives."""
+    _TOLD.add(thing)
+
+
+def _locks_of_properties() -> Iterator[Any]:
+    """The locks of `functools.cached_property`, which Python 3.11 has one of for each, whatever the instance."""
+    ours = tuple(f"{name}multiapi" for name in ("", "langchain_", "llamaindex_"))
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ours:
+            for kind in [each for each in vars(module).values() if isinstance(each, type)]:
+                yield from (lock for each in vars(kind).values() if (lock := getattr(each, "lock", None)) is not None)
+
+
+def _after_fork() -> None:
+    for lock in [*_LOCKS, *(_locks_of_properties() if sys.version_info < (3, 12) else ())]:
+        renew = getattr(lock, "_at_fork_reinit", None)  # what Python's own `logging` and `concurrent.futures` do
+        if renew is not None:
+            renew()
+    for thing in list(_TOLD):
+        thing.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from multiapi._package import new_lock
+
 
 @dataclass(frozen=True)
 class Called:
@@ -195,7 +197,7 @@ class Wire:
         self.asked: list[Asked] = []
         self.open = 0
         """Answers that have been begun and neither read to the end nor closed."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def reply(self, asked: Asked) -> Reply:
         """The next answer."""

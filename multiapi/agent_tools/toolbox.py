@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from multiapi._package import new_lock
 from multiapi.agent_tools.folders import InputFolder, output_folder
 from multiapi.agent_tools.tool import AgentTool, ToolAnswer, failure_text, good_of
 from multiapi.agent_tools.tool_run import ToolRun, cut
@@ -67,14 +67,14 @@ class Toolbox:
         self.max_input_bytes = max_input_bytes
         self.started: dict[str, Job] = {}
         self._kept: OrderedDict[str, Media] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in {"_lock", "_kept"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _kept=OrderedDict())
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     @property
     def waiting(self) -> dict[str, Any]:

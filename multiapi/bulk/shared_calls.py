@@ -20,6 +20,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from multiapi._package import new_lock, tell_after_fork
 from multiapi.bulk.json_form import from_dict, to_dict
 from multiapi.errors import MultiApiError
 from multiapi.http.json import dump_json, parse_json
@@ -53,7 +54,7 @@ class Doorman:
         self._listener = Listener(self.address.path, "AF_UNIX", backlog=128, authkey=self.address.word)
         self._closing = False
         self._open: set[Connection] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         threading.Thread(target=self._accept, name="multiapi-bulk-door", daemon=True).start()
 
     def close(self) -> None:
@@ -110,7 +111,12 @@ class SharedCall:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._free: list[Connection] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """In a child process: the connections are the parent's, and two who read from one would take each other's rows."""
+        self._free = []
 
     def __reduce__(self) -> Any:
         return SharedCall, (self._address,)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Protocol, Self
 
 from multiapi import errors
+from multiapi._package import new_lock
 from multiapi.bulk.entries import Row, State
 from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Owner, Wanted
@@ -49,7 +50,7 @@ class WrappedCall:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None

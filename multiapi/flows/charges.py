@@ -312,7 +312,9 @@ def begin(target: Target, operation: Operation[Any, Any] | None, http: HttpReque
                     None if prices is None else _bound(prices, size, request, _longest(provider, model)),
                     kind,
                     priced=has_unit and (told or (prices is not None and size is not None)),
-                    at_least=(PRICE_BOOK.at_least(provider.name, model, budget.unit) if has_unit else None)
+                    at_least=(
+                        PRICE_BOOK.at_least(provider.name, model, budget.unit, _counts(request)) if has_unit else None
+                    )
                     or Decimal(0),
                 )
             )
@@ -362,6 +364,16 @@ def _is_listed(provider: Provider, model: str, unit: str | None) -> bool:
     if PRICE_BOOK.tokens(provider.name, model, unit) is not None:
         return True
     return PRICE_BOOK.at_least(provider.name, model, unit) is not None
+
+
+def _counts(request: Any) -> dict[str, Decimal]:
+    """How many of what a list has prices for a request certainly is; a chat is paid by tokens."""
+    counts = {"request": Decimal(1), "image": Decimal(getattr(request, "count", None) or 1)}
+    if isinstance(getattr(request, "text", None), str):
+        counts["character"] = Decimal(len(request.text))
+    if getattr(request, "duration_s", None) is not None:
+        counts["second"] = Decimal(str(request.duration_s))
+    return counts
 
 
 def _longest(provider: Provider, model: str) -> int | None:

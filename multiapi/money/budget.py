@@ -63,14 +63,15 @@ class Seen:
 
 
 class Hold:
-    """What a budget holds for one call. Exactly one of its methods ends it; later ones do nothing."""
+    """What a budget holds for one call. Exactly one of its methods ends it; later ones do nothing, and none in a child process."""
 
-    __slots__ = ("_budget", "_kind", "_open", "amount", "computed")
+    __slots__ = ("_budget", "_kind", "_open", "_process", "amount", "computed")
 
     def __init__(self, budget: Budget, kind: tuple[str, ...], amount: Decimal, *, computed: bool) -> None:
         self._budget = budget
         self._kind = kind
         self._open = True
+        self._process = budget._process
         self.amount = amount
         self.computed = computed
 
@@ -106,7 +107,8 @@ class Budget(Locked):
     computable, mean and spread of what such calls have cost are reserved instead, and the cap may be passed by one call for each call
     under way; `exact` says which it was. What a failed call may have been charged stays taken (`doubtful`).
 
-    It stands for itself: a copy is the same budget, and it does not go into another process, where it could not be kept.
+    It stands for itself: a copy is the same budget, and it does not go into another process, where it could not be kept. A child
+    process that is forked has a budget of its own: what was spent until then, without what the parent's calls under way hold.
 
     Args:
         amount: Like "20 USD", in the provider's own unit. A bare number has no unit, as with Bineric.
@@ -158,6 +160,12 @@ class Budget(Locked):
         self._refused = 0
         self._exact = True
         self._seen: dict[tuple[str, ...], Seen] = {}
+        self._process = object()
+
+    def after_fork(self) -> None:
+        """In a child process: the calls under way are the parent's, and so is what is held for them."""
+        self._process = object()
+        self._reserved = Decimal(0)
 
     # ------------------------------------------------------------------------------------ what it says
 
@@ -316,7 +324,7 @@ class Budget(Locked):
 
     def _hold_instead(self, hold: Hold, amount: Decimal) -> None:
         with self._lock:
-            if hold._open:
+            if hold._open and hold._process is self._process:
                 self._reserved += amount - hold.amount
                 hold.amount = amount
 
@@ -331,7 +339,7 @@ class Budget(Locked):
 
     def _end(self, hold: Hold, how: str, cost: Decimal | None) -> None:
         with self._lock:
-            if not hold._open:
+            if not hold._open or hold._process is not self._process:
                 return
             hold._open = False
             self._reserved -= hold.amount

@@ -26,6 +26,7 @@ MAX_MODELS = 5_000
 """How many models of one provider are kept."""
 
 BYTES_FOR_A_MESSAGE = 8
+_ONE_REQUEST: Mapping[str, Decimal] = {"request": Decimal(1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +147,8 @@ class PriceBook(Locked):
         self._longest: dict[tuple[str, str], int] = {}
         self._asked: dict[str, Reading] = {}
 
-    def _after_fork(self) -> None:
-        super()._after_fork()
+    def after_fork(self) -> None:
+        """In a child process: what a thread of the parent reads, nobody reads here."""
         self._asked = {name: each for name, each in self._asked.items() if each.done.is_set()}
 
     def set(self, provider: str, model: str, prices: tuple[Price, ...]) -> None:
@@ -221,13 +222,20 @@ class PriceBook(Locked):
         found = token_prices(self.prices(provider, model), unit=unit)
         return token_prices(shipped_prices(provider).get(model, ()), unit=unit) if found is None else found
 
-    def at_least(self, provider: str, model: str, unit: str | None) -> Decimal | None:
-        """Return what a call of the model costs in any case, if the list says it."""
-        found = [
-            each.amount
-            for each in self.prices(provider, model)
-            if each.what == "call_at_least" and each.currency == unit and not each.when
-        ]
+    def at_least(
+        self, provider: str, model: str, unit: str | None, counts: Mapping[str, Decimal] = _ONE_REQUEST
+    ) -> Decimal | None:
+        """Return what a call of the model costs in any case, if the list says it; of several conditions the cheapest.
+
+        Args:
+            counts: How many requests, seconds or characters the call is made of, as far as it is known.
+        """
+        found = []
+        for each in self.prices(provider, model):
+            if each.currency == unit and each.what == "call_at_least" and not each.when:
+                found.append(each.amount)
+            elif each.currency == unit and each.what in counts and each.per is not None and each.per > 0:
+                found.append(each.amount * counts[each.what] / each.per)
         return min(found, default=None)
 
     def reading(self, provider: str) -> Reading | None:

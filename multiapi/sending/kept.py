@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from multiapi._package import new_lock
 from multiapi.transport.holding import holding
 
 K = TypeVar("K", bound=Hashable)
@@ -26,8 +25,7 @@ class Kept(Generic[K, V]):
         self._most = most
         self._recent: OrderedDict[K, V] = OrderedDict()
         self._used: weakref.WeakValueDictionary[K, V] = weakref.WeakValueDictionary()
-        self._lock = threading.Lock()
-        _ALL.add(self)
+        self._lock = new_lock()
 
     def __len__(self) -> int:
         return len(self._used)
@@ -70,19 +68,3 @@ class Kept(Generic[K, V]):
         self._used[key] = self._recent[key] = value
         while len(self._recent) > self._most:
             self._recent.popitem(last=False)
-
-    def after_fork(self) -> None:
-        """In a child process: a thread that is not here may have held the lock."""
-        self._lock = threading.Lock()
-
-
-_ALL: weakref.WeakSet[Kept[Any, Any]] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for kept in list(_ALL):
-        kept.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -10,7 +10,6 @@ the answers: an announced rate, an empty allowance and a Retry-After hold up the
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from multiapi._package import new_lock, tell_after_fork
 from multiapi.flows.driving import Either, Step, Steps, adrive, drive
 from multiapi.flows.tokens import ExpectedTokens
 from multiapi.http.retry_after import retry_after_s
@@ -89,7 +89,7 @@ class Limiter:
         self._follows_upward = False
         self._clock = clock
         self._id = uuid4().hex
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         # Places are in a set and not in a number: to take one out twice does no harm, whenever an interrupt strikes. And a place whose
         # turn has ended is found by its dead reference, so that nothing has to run, and to wait for a lock, in the collector.
         self._held: set[_Place] = set()
@@ -98,6 +98,7 @@ class Limiter:
         self._starts: deque[float] = deque()
         self._not_before = 0.0
         _LIMITERS[self._id] = self
+        tell_after_fork(self)
 
     def __repr__(self) -> str:
         tokens = "" if self.tokens_per_minute is None else f", tokens_per_minute={self.tokens_per_minute}"
@@ -319,7 +320,6 @@ class Limiter:
 
     def after_fork(self) -> None:
         """In a child process: nobody waits and nothing runs; what the parent's turns give back here was never taken here."""
-        self._lock = threading.Lock()
         self._held = set()
         self._waiting = OrderedDict()
         for tokens in self._charges:
@@ -477,12 +477,3 @@ def _unpickled(  # noqa: PLR0917
         adapts=adapts,
         window_s=window_s,
     )
-
-
-def _after_fork() -> None:
-    for limiter in list(_LIMITERS.values()):
-        limiter.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from multiapi._package import new_lock
 
 
 class Waiting:
@@ -37,7 +38,7 @@ class NoWaiting(Waiting):
     def __init__(self) -> None:
         self.waits: list[float] = []
         self.ranges: list[tuple[float, float]] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def between(self, least_s: float, most_s: float) -> float:
         with self._lock:

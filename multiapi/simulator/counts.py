@@ -1,12 +1,12 @@
 """What was asked and answered, counted on the simulator's side and never forgotten until a reset: the proof of a test, not a log."""
 
-import threading
 from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
 import orjson
 
+from multiapi._package import new_lock
 from multiapi.simulator.exchange import Answer, Request
 
 MINUTE_S = 60.0
@@ -26,7 +26,7 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self.requests = 0
         self.by_status: Counter[int] = Counter()
         self.answered: Counter[str] = Counter()

@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
+from typing import Any
+
+from multiapi._package import new_lock
 
 EXTENSIONS = {
     "image/png": "png",
@@ -45,7 +47,7 @@ class Files:
     limit_bytes: int = 256_000_000
     kept: "OrderedDict[str, StoredFile]" = field(default_factory=OrderedDict)
     total_bytes: int = 0
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _lock: Any = field(default_factory=new_lock, repr=False)
 
     def add(self, file: StoredFile) -> StoredFile:
         """Keep a file."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any, Literal
+
+from multiapi._package import new_lock
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
@@ -34,7 +35,7 @@ class Job:
     done: bool = False
     missing: float = 0
     refunds: bool = False
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _lock: Any = field(default_factory=new_lock, repr=False)
 
     @property
     def started_at(self) -> float:

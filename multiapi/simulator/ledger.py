@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from threading import Lock
+from typing import Any
+
+from multiapi._package import new_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Account:
     deposit: Decimal
     balance: Decimal = field(init=False)
     charges: list[Charge] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _lock: Any = field(default_factory=new_lock, repr=False)
 
     def __post_init__(self) -> None:
         self.balance = self.deposit

@@ -2,7 +2,9 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from threading import Lock
+from typing import Any
+
+from multiapi._package import new_lock
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Limits:
 
     in_force: dict[str, Limit] = field(default_factory=dict)
     _windows: dict[tuple[str, str], Window] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _lock: Any = field(default_factory=new_lock, repr=False)
 
     def switch_on(self, vendor: str, limit: Limit | None = None) -> None:
         """Put the documented limit of a vendor in force, or another."""

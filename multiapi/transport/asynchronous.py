@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Self, TypeVar
 
+from multiapi._package import new_lock, tell_after_fork
 from multiapi.transport.deadline import Timeouts, left
-from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.http11 import Answer
 from multiapi.transport.internals import AsyncHeldConnection, is_untouched, put_pool
 from multiapi.transport.lean_import import httpcore, httpx
@@ -197,7 +196,7 @@ class LoopPools:
         self._limits = limits
         self._connect = connect
         self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopPool] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._last: tuple[asyncio.AbstractEventLoop | None, LoopPool | None] = (
             None,
             None,
@@ -252,7 +251,6 @@ class LoopPools:
 
     def after_fork(self) -> None:
         """In a child process: leave the parent's loops and sockets alone, and also their destructors."""
-        self._lock = threading.Lock()
         _OF_THE_PARENT.append((self._last, dict(self._pools)))
         self._last = (None, None)
         self._pools = weakref.WeakKeyDictionary()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
+from multiapi._package import new_lock, tell_after_fork
 from multiapi.transport.deadline import Timeouts, left
-from multiapi.transport.forks import tell_after_fork
 from multiapi.transport.holding import holding
 from multiapi.transport.http11 import Answer
 from multiapi.transport.internals import HeldConnection, is_untouched, put_pool
@@ -104,7 +104,7 @@ class ThreadPool:
     def __init__(self, limits: httpx.Limits, connect: Callable[[httpcore.Origin], Connection]) -> None:
         self._connect = connect
         self._slots: Slots[Connection, _Ticket] = Slots.of(limits)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._tickets: set[_Ticket] = set()
         self._searched_at = 0.0
 
@@ -244,8 +244,7 @@ class ThreadPool:
             connection.close()
 
     def after_fork(self) -> None:
-        """In a child process: forget the parent's connections, and a lock that a thread of the parent may hold."""
-        self._lock = threading.Lock()
+        """In a child process: forget the parent's connections."""
         self._tickets = set()
         slots = self._slots
         self._slots = Slots(slots.max_connections, slots.max_idle, slots.keepalive_expiry)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
 from typing import Protocol
 
+from multiapi._package import new_lock, tell_after_fork
 from multiapi.transport.holding import holding
 
 LONGEST_S = 1.0
@@ -26,7 +26,7 @@ class Sweeper:
 
     def __init__(self) -> None:
         self._pools: weakref.WeakSet[Swept] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -74,11 +74,8 @@ class Sweeper:
 
     def after_fork(self) -> None:
         """A child process has no such thread."""
-        self._lock = threading.Lock()
         self._thread = None
 
 
 SWEEPER = Sweeper()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=SWEEPER.after_fork)
+tell_after_fork(SWEEPER)

@@ -9,7 +9,6 @@ import io
 import os
 import secrets
 import stat
-import threading
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from multiapi._package import new_lock
 from multiapi.errors import InvalidRequestError, ResponseFormatError, StatusError, printable
 from multiapi.types.media_kinds import MediaGroup, extension_of, group_of, judged, mime_type_of_name, normal, received
 
@@ -353,7 +353,7 @@ class PartialFile:
         self.path = folder / f".{secrets.token_hex(8)}.part"
         self._file: IO[bytes] | None = None
         self._given_up = False
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def __enter__(self) -> Self:
         return self

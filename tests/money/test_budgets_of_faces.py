@@ -329,6 +329,65 @@ def test_an_agent_with_paid_tools_keeps_to_its_cap(seed: int) -> None:
     assert any("does not fit" in str(each.content) or "is used up" in str(each.content) for each in done["messages"])
 
 
+LISTED = {
+    "an image for each request": ("aimlapi", "generate_image", {"prompt": "a cat"}, "flux/schnell", "USD", "0.03"),
+    "a voice for each character": (
+        "aimlapi",
+        "text_to_speech",
+        {"text": "word " * 40},
+        "#g1_aura-asteria-en",
+        "USD",
+        "0.002",
+    ),
+    "an image at least": ("binobox", "generate_image", {"prompt": "a cat"}, "imagen-4-fast-generate", "diamonds", "19"),
+}
+
+
+@pytest.mark.parametrize(("vendor", "name", "arguments", "model", "unit", "cap"), LISTED.values(), ids=LISTED)
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+def test_a_guard_knows_prices_that_stand_only_in_the_providers_list(
+    vendor: str, name: str, arguments: dict[str, Any], model: str, unit: str, cap: str
+) -> None:
+    """The tool is not carried out, the agent's model is told why, and nothing was paid for it."""
+    from langchain.agents import create_agent
+    from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+    from langchain_core.messages import AIMessage
+
+    from langchain_multiapi import MultiApiToolkit, SpendGuard
+
+    class Asks(GenericFakeChatModel):
+        def bind_tools(self, *_: Any, **__: Any) -> Any:
+            return self
+
+    simulator = Simulator()
+    connection = {
+        "api_key": KEY,
+        "base_url": simulator.base_url(vendor),
+        "http_client": httpx.Client(transport=simulator.transport),
+    }
+    call = {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
+    asked = Asks(messages=iter([AIMessage("", tool_calls=[call], id="a"), AIMessage("So be it.", id="b")]))
+    operation = {"generate_image": "image", "text_to_speech": "speech"}[name]
+    tools = MultiApiToolkit(provider=vendor, include=[name], models={operation: model}, **connection).get_tools()
+    with PRICE_BOOK.aside(), pytest.warns(UserWarning, match="told no cost"):  # that of the model, which is not ours
+        agent = create_agent(asked, tools, middleware=[SpendGuard(cap, unit=unit)])
+        done = agent.invoke({"messages": [("user", "Make something.")]})["messages"]
+    account = simulator.vendor(vendor).account(KEY)
+    assert account.balance == account.deposit
+    assert any("does not fit" in str(each.content) for each in done)
+
+
+def test_a_guard_says_in_the_log_that_calls_went_without_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+    from multiapi.money.kept_budget import KeptBudget
+
+    kept = KeptBudget("1", "USD")
+    for bound in (Decimal("0.1"), None, None):
+        step = kept.left(Decimal(0))
+        step.reserve(bound).settle(Decimal("0.1"))
+        kept.ended(step)
+    assert caplog.text.count("may be passed by the calls under way") == 1
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_a_workflow_of_llamaindex_keeps_to_its_cap(seed: int) -> None:
     from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step

@@ -44,6 +44,8 @@ class Vendor:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
+        if request.method == "GET":  # a list of prices, once an hour
+            return httpx.Response(404, json={"error": {"message": "no list"}})
         if path.endswith("/images/generations"):
             self.images += 1
             if self.image is not None:

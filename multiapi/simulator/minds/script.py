@@ -36,7 +36,6 @@ import difflib
 import fnmatch
 import json
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -46,6 +45,7 @@ from typing import Any, Literal
 
 import jsonschema_rs
 
+from multiapi._package import new_lock
 from multiapi.simulator.faults import Fault
 from multiapi.simulator.minds.conversation import Conversation, Reply, ToolCall
 
@@ -211,7 +211,7 @@ class Script:
     """The answers that wait for requests, and what went wrong with them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self.entries: list[Scripted] = []
         self.otherwise: Literal["refuse", "model"] = "refuse"
         self.missing: list[str] = []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
+from multiapi._package import new_lock
 from multiapi.errors import (
     ConnectionFailedError,
     EmbeddingBatchError,
@@ -189,7 +189,7 @@ class _EmbeddingRun:
         self.refused_alone = 0
         self._searches_left = math.ceil(math.log2(max(len(self.request.texts), 2))) + 3
         self._troubles = 0
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = new_lock()
 
     def spans(self, start: int, end: int) -> list[tuple[int, int]]:
         """These texts in batches of the size that is known to be right."""

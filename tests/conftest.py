@@ -12,7 +12,7 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.providers import PROVIDERS
-from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
+from multiapi.sending.process import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 
@@ -33,9 +33,7 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    REFUSALS.forget()
-    for budget in RETRY_BUDGETS.values():
-        budget.refill()
+    PROCESS.forget()
     yield
 
 

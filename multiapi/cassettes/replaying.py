@@ -120,11 +120,9 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         AssertionError: Something was asked for that is not recorded, or recorded that was not asked for. When the code under
             test raises an error of its own, that one is raised, with the complaint as a note.
     """
-    from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
+    from multiapi.sending.process import PROCESS
 
-    REFUSALS.forget()
-    for budget in RETRY_BUDGETS.values():
-        budget.refill()
+    PROCESS.forget()
     vcr = VCR(record_mode="none")
     register(vcr)
     vcr.register_persister(_Files)

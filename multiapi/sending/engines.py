@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from multiapi.errors import InvalidRequestError, printable
-from multiapi.sending.kept import Kept
+from multiapi.sending.process import PROCESS
 
 if TYPE_CHECKING:
     import httpx  # loaded with the first call
@@ -31,9 +31,6 @@ VARIABLE = "MULTIAPI_ENGINE"
 
 _SOCKET_EVENTS = ("connection.", "http11.", "http2.", "socks5.")
 _WRITING = (".send_request_headers.started", ".send_request_body.started")
-
-_TRANSPORTS: Kept[tuple[Any, ...], Any] = Kept(32)
-"""Those of httpx and httpx2, by engine, kind, event loop and setting."""
 
 
 def checked_engine(given: str | None, provider: str) -> str:
@@ -236,9 +233,9 @@ def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | No
     request = as_httpx2(sent) if engine == HTTPX2 else sent
     if not settings.awaits:
         key = (engine, False, None, settings.tls, proxy, os.getpid())
-        return partial(_TRANSPORTS.get(key, lambda: _OfThreads(make_transport())).send, request)
+        return partial(PROCESS.foreign_transports.get(key, lambda: _OfThreads(make_transport())).send, request)
     loop = _loop()
-    transport = _TRANSPORTS.get(
+    transport = PROCESS.foreign_transports.get(
         (engine, True, loop, settings.tls, proxy, os.getpid()), lambda: _OfLoop(make_transport())
     )
     return partial(transport.send, request, module.ReadTimeout)

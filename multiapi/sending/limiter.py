@@ -25,6 +25,7 @@ from multiapi.flows.tokens import ExpectedTokens
 from multiapi.http.retry_after import retry_after_s
 from multiapi.provider import Provider
 from multiapi.sending.kept import Kept
+from multiapi.sending.process import PROCESS
 from multiapi.transport.holding import holding
 
 WINDOW_S = 60.0
@@ -35,8 +36,6 @@ COMES_WITHIN_S = 0.5
 """A place that was offered and not taken for so long is offered to the next one too."""
 SEARCH_EVERY_S = 0.05
 """At most so often they search for places that were forgotten."""
-MOST_DOCUMENTED = 256
-"""This many keys' documented limiters are remembered while nobody uses them."""
 
 
 class LimiterTimeoutError(Exception):
@@ -428,7 +427,7 @@ class _Offer(Step):
 
 _NO_EVENT = threading.Event()
 _LIMITERS: weakref.WeakValueDictionary[str, Limiter] = weakref.WeakValueDictionary()
-_DOCUMENTED: Kept[tuple[str, int], Limiter] = Kept(MOST_DOCUMENTED)
+_DOCUMENTED: Kept[tuple[str, int], Limiter] = PROCESS.limiters
 
 
 def documented_limiter(provider: Provider, user: int = 0) -> Limiter | None:

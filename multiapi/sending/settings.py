@@ -13,7 +13,6 @@ from multiapi.flows.embeddings import texts_per_request
 from multiapi.flows.steps import Policy, Sleep, Target, UnknownFields
 from multiapi.flows.unknown_fields import WORDS
 from multiapi.money.budget import Budget
-from multiapi.negotiation.refusals import Refusals
 from multiapi.provider import Provider, ProviderName
 from multiapi.providers import find_provider
 from multiapi.sending.addresses import checked_base_url
@@ -27,9 +26,9 @@ from multiapi.sending.connection_checks import (
 )
 from multiapi.sending.engines import OWN, checked_engine, engine_in_use
 from multiapi.sending.failures import Failures
-from multiapi.sending.kept import Kept
 from multiapi.sending.keys import ApiKey
 from multiapi.sending.limiter import Limiter, documented_limiter
+from multiapi.sending.process import PROCESS
 from multiapi.sending.retry_budget import RetryBudget
 from multiapi.sending.scrubbing import Scrubber
 from multiapi.sending.waiting import waiting
@@ -39,12 +38,6 @@ from multiapi.types.limits import Limits, Timeout
 
 if TYPE_CHECKING:
     from multiapi.transport.proxies import ProxyRules
-
-REFUSALS = Refusals()
-"""What vendors refused, for the life of the process."""
-
-RETRY_BUDGETS: Kept[str, RetryBudget] = Kept(64)
-"""One per vendor address."""
 
 _NOT_KEPT = frozenset({"_budget", "_target", "_failures", "http_client", "environment_proxies"})
 """What a pickle or a copy goes without."""
@@ -121,14 +114,14 @@ class Settings:
 
     def _derive(self) -> None:
         self._attribution = attribution_headers(self.attribution, self.provider, self.base_url)
-        self._budget = RETRY_BUDGETS.get(self.base_url, RetryBudget)
+        self._budget = PROCESS.retry_budgets.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:
             self.limiter = documented_limiter(self.provider, hash(self.key)) if self.key.is_fixed else None
         self._target = Target(
             self.provider,
             self.base_url,
             self.policy,
-            REFUSALS,
+            PROCESS.refusals,
             self.limits,
             {},
             self.unknown_fields,

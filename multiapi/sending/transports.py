@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from multiapi.sending.kept import Kept
+from multiapi.sending.process import PROCESS
 from multiapi.transport.asynchronous import AsyncPooledTransport
 from multiapi.transport.blocking import PooledTransport
 from multiapi.transport.lean_import import httpx
@@ -12,11 +13,8 @@ from multiapi.transport.tls import DEFAULT_LIMITS, Verify
 
 _Route = tuple[Verify, str | None, int | None, int | None, float | None]
 
-MOST = 32
-"""This many settings keep their connections while nobody uses them."""
-
-_blocking: Kept[_Route, PooledTransport] = Kept(MOST)
-_asynchronous: Kept[_Route, AsyncPooledTransport] = Kept(MOST)
+_blocking: Kept[_Route, PooledTransport] = PROCESS.transports
+_asynchronous: Kept[_Route, AsyncPooledTransport] = PROCESS.async_transports
 
 
 def _route(verify: Verify, proxy: str | None, limits: httpx.Limits) -> _Route:

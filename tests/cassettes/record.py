@@ -24,7 +24,7 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 
 from multiapi import cassettes
 from multiapi.client.client import Client
-from multiapi.sending.settings import REFUSALS, RETRY_BUDGETS
+from multiapi.sending.process import PROCESS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
 from multiapi.sending.waiting import Waiting, set_waiting, waiting
@@ -121,9 +121,7 @@ def _same_everywhere(time: SimulatedTime) -> Iterator[None]:
     """What a client makes at random, in the same order each time; nothing of the environment, nothing learned before."""
     counter = itertools.count(1)
     variables = {name: "" for each in PROVIDERS.values() for name in each.base_url_variables}
-    REFUSALS.forget()
-    for budget in RETRY_BUDGETS.values():
-        budget.refill()
+    PROCESS.forget()
     before = waiting()
     set_waiting(time)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from multiapi import cassettes
 from multiapi.client.client import Client
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator, as_seen
 from tests.cassettes import record
@@ -161,7 +161,7 @@ def test_a_holder_of_a_key_is_told_which_forms_came(
 
     monkeypatch.setattr(record, "Client", in_process)
     monkeypatch.setenv(PROVIDERS[provider].api_key_env, "sk-live-" + "0123456789abcdef" * 4)
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     prices = [f"--price={method}=1" for method in ("image", "speech", "transcribe")]
     record.main(["--provider", provider, "--only", "seen_", "--live", "--limit", "100", *prices], folder=tmp_path)
     capsys.readouterr()

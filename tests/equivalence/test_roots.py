@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 
 T = TypeVar("T")
 
@@ -184,9 +184,9 @@ class Refusing(Strict):
 
 @pytest.fixture
 def nothing_is_known() -> Iterator[None]:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     yield
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
 
 
 @pytest.mark.usefixtures("nothing_is_known")

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 
 PROMPT = PromptTemplate("x")
 
@@ -32,9 +32,9 @@ class Loose(BaseModel):
 
 @pytest.fixture(autouse=True)
 def nothing_is_known() -> Any:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     yield
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
 
 
 def way_of(body: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 
 
 class City(BaseModel):
@@ -120,7 +120,7 @@ def test_agents_ask_in_the_way_that_the_model_has(form: str, own_tools: bool, ho
 
 @pytest.mark.parametrize("how", ["invoke", "ainvoke", "stream"])
 def test_an_empty_response_is_paid_for_once_and_the_next_way_is_taken(how: str) -> None:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     empty = Server("")
     agent = create_agent(empty.model("openai/gpt-4o-mini"), [], response_format=ProviderStrategy(City))
     with pytest.raises(Exception, match="empty|JSON|structured"):

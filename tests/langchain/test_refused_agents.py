@@ -13,7 +13,7 @@ from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 
 OSLO = '{"city":"Oslo"}'
 
@@ -31,9 +31,9 @@ def weather(city: str) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_is_known() -> Iterator[None]:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     yield
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
 
 
 REFUSED = {

@@ -17,7 +17,7 @@ from langchain_multiapi import ChatMultiApi
 from multiapi import AsyncClient, ChatRequest, Client, Message
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.negotiation.refusals import MAX_MODELS, MAX_PARTS, WORDS, Refusals, refusal_in
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 from multiapi.types.chat import ResponseFormat, Tool
@@ -30,9 +30,9 @@ USER = [Message("user", "x")]
 
 @pytest.fixture(autouse=True)
 def nothing_is_known() -> Any:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     yield
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
 
 
 def whole(content: str | None = "ok", finish: str = "stop", **message: Any) -> dict[str, Any]:
@@ -420,7 +420,7 @@ def echo(text: str, how: str, at: int) -> str:
 def test_what_the_request_contains_teaches_nothing(
     word: str, place: str, template: str, how: str, at: int, before: str, behind: str
 ) -> None:
-    REFUSALS.forget()
+    PROCESS.refusals.forget()
     text = f"{before}http://x.example/{word}.png {behind}"
     messages, parameters, description = list(USER), {"type": "object", "properties": {}}, "d"
     extra: dict[str, Any] = {}
@@ -450,7 +450,7 @@ def test_what_the_request_contains_teaches_nothing(
     for stream in (False, True):
         with pytest.raises(MultiApiError):
             server.ask(stream=stream, **fields)
-    assert len(REFUSALS) == 0
+    assert len(PROCESS.refusals) == 0
     assert server.sent[0] == {
         key: value for key, value in server.sent[1].items() if key not in {"stream", "stream_options"}
     }
@@ -463,7 +463,7 @@ def test_a_true_refusal_still_teaches_where_the_prompt_has_the_name(word: str) -
         {"message": "no", "param": word},
         f"Unsupported parameter: '{word}' is not supported with this model.",
     ):
-        REFUSALS.forget()
+        PROCESS.refusals.forget()
         server = Server(lambda body, said=said: said if word in body else None)
         server.ask(stream=True, **fields)
         assert [word in body for body in server.sent] == [True, False]
@@ -500,7 +500,7 @@ def test_nothing_is_remembered_before_it_worked() -> None:
     server = Server(lambda body: "max_tokens is not supported" if "max_tokens" in body else "something else")
     with pytest.raises(InvalidRequestError, match="something else"):
         server.ask(max_tokens=5)
-    assert len(REFUSALS) == 0
+    assert len(PROCESS.refusals) == 0
 
 
 def test_without_retries_nothing_is_asked_again() -> None:

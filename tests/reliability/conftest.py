@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from multiapi.sending.settings import RETRY_BUDGETS
+from multiapi.sending.process import PROCESS
 from multiapi.sending.waiting import WAITING, NoWaiting, set_waiting
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer
@@ -26,6 +26,6 @@ def waits() -> Iterator[list[float]]:
     """How long the client would have waited between attempts; it does not."""
     without = NoWaiting()
     set_waiting(without)
-    RETRY_BUDGETS.clear()
+    PROCESS.retry_budgets.clear()
     yield without.waits
     set_waiting(WAITING)

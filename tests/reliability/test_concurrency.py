@@ -18,8 +18,8 @@ import pytest
 from multiapi import AsyncClient, Client
 from multiapi.errors import ConnectionFailedError, RequestTimeoutError, ServerError
 from multiapi.flows.steps import Policy
+from multiapi.sending.process import PROCESS
 from multiapi.sending.retry_budget import RetryBudget
-from multiapi.sending.settings import RETRY_BUDGETS
 from multiapi.sending.waiting import Waiting, set_waiting
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.limits import Timeout
@@ -345,7 +345,7 @@ async def test_case_107_other_calls_go_on() -> None:
 def test_case_108_the_bucket_empties_under_a_dead_vendor(kind: str, waits: list[float]) -> None:
     now = [0.0]
     with HostileServer(status(500)) as server:
-        RETRY_BUDGETS[server.url] = RetryBudget(capacity=50, cost=5, refill_per_s=1, clock=lambda: now[0])
+        PROCESS.retry_budgets[server.url] = RetryBudget(capacity=50, cost=5, refill_per_s=1, clock=lambda: now[0])
         model = model_of(kind, server.url)
         requests = []
         for _ in range(20):
@@ -368,7 +368,7 @@ def test_case_108_successes_refill_it(waits: list[float]) -> None:
     with HostileServer(
         route=lambda seen: status(500) if "bad" in seen.body.decode() else answer(chat_body())
     ) as server:
-        RETRY_BUDGETS[server.url] = RetryBudget(capacity=10, cost=5, refill_per_s=0, clock=lambda: 0.0)
+        PROCESS.retry_budgets[server.url] = RetryBudget(capacity=10, cost=5, refill_per_s=0, clock=lambda: 0.0)
         model = Client("aimlapi", api_key="k", base_url=server.url)
         for _ in range(2):
             with pytest.raises(ServerError):
@@ -385,7 +385,7 @@ def test_case_108_successes_refill_it(waits: list[float]) -> None:
 
 def test_case_108_first_attempts_are_never_held_up_and_it_can_be_switched_off(waits: list[float]) -> None:
     with HostileServer(status(500)) as server:
-        RETRY_BUDGETS[server.url] = RetryBudget(capacity=0)
+        PROCESS.retry_budgets[server.url] = RetryBudget(capacity=0)
         with pytest.raises(ServerError) as caught:
             Client("aimlapi", api_key="k", base_url=server.url).chat(request())
         assert caught.value.attempts == 1
@@ -396,7 +396,7 @@ def test_case_108_first_attempts_are_never_held_up_and_it_can_be_switched_off(wa
 
 def test_case_108_one_vendors_bucket_is_not_anothers(waits: list[float]) -> None:
     with HostileServer(status(500)) as dead, HostileServer(status(500)) as other:
-        RETRY_BUDGETS[dead.url] = RetryBudget(capacity=0)
+        PROCESS.retry_budgets[dead.url] = RetryBudget(capacity=0)
         for server, attempts in ((dead, 1), (other, 3)):
             with pytest.raises(ServerError) as caught:
                 Client("aimlapi", api_key="k", base_url=server.url).chat(request())

@@ -17,7 +17,7 @@ from llamaindex_multiapi import MultiApiEmbedding
 from multiapi import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, MultiApiError, NotFoundError
 from multiapi.negotiation.batch_sizes import KEPT_S, MOST_KEPT, BatchSizes
-from multiapi.sending.settings import REFUSALS
+from multiapi.sending.process import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.types.embeddings import EmbedRequest
 
@@ -145,7 +145,7 @@ def test_a_field_that_is_no_text_needs_no_search(way: Any, param: str, requests:
 def test_one_bad_text_is_found_and_the_rest_is_kept(way: Any, status: int, bad: int) -> None:
     wire = Wire(lambda texts: no(status) if f"text {bad}" in texts else good(texts))
     for batch_size in (256, 64):
-        REFUSALS.forget()
+        PROCESS.refusals.forget()
         wire.asked.clear()
         batches = 256 // batch_size
         error = failure(lambda size=batch_size: way(wire, texts_of(256), "aimlapi", batch_size=size))

@@ -22,8 +22,8 @@ from multiapi.sending import limiter as limiters
 from multiapi.sending import transports as shared
 from multiapi.sending.kept import Kept
 from multiapi.sending.keys import ApiKey
-from multiapi.sending.limiter import _DOCUMENTED, MOST_DOCUMENTED, Limiter, LimiterTimeoutError, documented_limiter
-from multiapi.sending.settings import RETRY_BUDGETS
+from multiapi.sending.limiter import Limiter, LimiterTimeoutError, documented_limiter
+from multiapi.sending.process import PROCESS
 from tests.reliability.bodies import chat_body
 from tests.reliability.interrupts import at_each_line
 from tests.reliability.ways import request
@@ -247,10 +247,10 @@ def test_a_thousand_settings_leave_a_bounded_number() -> None:
         Client("aicredits", api_key=f"key-{number:04}-0123456789", limiter="documented", base_url=f"https://{number}.x")
         shared.shared_transport(proxy=f"http://user:{number}@127.0.0.1:1")
         shared.shared_async_transport(proxy=f"http://user:{number}@127.0.0.1:1")
-    assert len(_DOCUMENTED) <= MOST_DOCUMENTED
-    assert len(RETRY_BUDGETS) <= 64
-    assert len(shared._blocking) <= 32
-    assert len(shared._asynchronous) <= 32
+    assert len(PROCESS.limiters) <= 256
+    assert len(PROCESS.retry_budgets) <= 64
+    assert len(PROCESS.transports) <= 32
+    assert len(PROCESS.async_transports) <= 32
 
 
 def test_what_is_used_is_never_forgotten() -> None:
@@ -265,14 +265,14 @@ def test_what_is_used_is_never_forgotten() -> None:
 def test_a_documented_cap_belongs_to_the_value_of_the_key() -> None:
     """Fifty functions that give one key have one limiter; a function that gives another key has another one."""
     seen: list[Any] = []
-    before = len(_DOCUMENTED)
+    before = len(PROCESS.limiters)
     for _ in range(50):
         client = Client(
             "aicredits", api_key=lambda: "key-of-many-functions", limiter="documented", http_client=answering(seen)
         )
         client.chat(request())
     assert len(seen) == 50
-    assert len(_DOCUMENTED) <= before + 1
+    assert len(PROCESS.limiters) <= before + 1
     limiter = documented_limiter(PROVIDERS["aicredits"], hash(ApiKey("key-of-many-functions", provider="aicredits")))
     assert limiter is not None
     assert len(limiter._starts) == 50

@@ -19,7 +19,7 @@ WORDS = set(get_args(Capability))
 
 
 @pytest.fixture
-def acme() -> Iterator[Provider]:
+def moody() -> Iterator[Provider]:
     """A provider from outside, with an operation of its own."""
     mood: Operation[str, str] = Operation(
         "mood",
@@ -28,12 +28,12 @@ def acme() -> Iterator[Provider]:
         noun="reading of moods",
         capability="mood",
     )
-    yield register(openai_compatible(name="acme", base_url="https://api.acme.example/v1", operations={"mood": mood}))
-    del PROVIDERS["acme"]
+    yield register(openai_compatible(name="moody", base_url="https://api.moody.example/v1", operations={"mood": mood}))
+    del PROVIDERS["moody"]
 
 
-def test_an_operation_from_outside_brings_its_own_noun(acme: Provider) -> None:
-    with pytest.raises(UnsupportedError, match=r"^aimlapi has no reading of moods; acme has$"):
+def test_an_operation_from_outside_brings_its_own_noun(moody: Provider) -> None:
+    with pytest.raises(UnsupportedError, match=r"^aimlapi has no reading of moods; moody has$"):
         operation_of(PROVIDERS["aimlapi"], "mood")
 
 

@@ -25,6 +25,13 @@ import pytest
 pytest.register_assert_rewrite(
     "llamaindex_multiapi.testing.embeddings",
     "llamaindex_multiapi.testing.hostile",
+    "llamaindex_multiapi.testing.llm_asking",
+    "llamaindex_multiapi.testing.llm_content",
+    "llamaindex_multiapi.testing.llm_failures",
+    "llamaindex_multiapi.testing.llm_lifecycle",
+    "llamaindex_multiapi.testing.llm_requests",
+    "llamaindex_multiapi.testing.llm_streams",
+    "llamaindex_multiapi.testing.llm_tools",
     "llamaindex_multiapi.testing.llms",
     "llamaindex_multiapi.testing.readers",
     "llamaindex_multiapi.testing.tools",

@@ -17,7 +17,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
-from llamaindex_multiapi.testing.llms import KEY, OTHER_KEY, observed
+from llamaindex_multiapi.testing.llm_asking import KEY, OTHER_KEY, observed
 from llamaindex_multiapi.testing.wire import Asked, OpenAIFormat, Reply, Wire, json_reply
 
 SIZE = 3

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 
-from llamaindex_multiapi.testing.wire import Called, OpenAIFormat, Reply, Said, Wire, events_reply, json_reply
+from llamaindex_multiapi.testing.llm_asking import LLMAsking
+from llamaindex_multiapi.testing.wire import Called, Reply, Said, Wire, events_reply, json_reply
 
 WHOLE = ("chat", "achat")
 STREAMS = ("stream_chat", "astream_chat")
@@ -121,18 +122,8 @@ MESSAGES: Mapping[str, dict[str, Any]] = {
 """Messages that say "hello" and nothing else."""
 
 
-class HostileAnswers:
-    """Answers that are odd and still answers; part of `LLMConformance`, which has what is used here."""
-
-    format: OpenAIFormat
-
-    def llm(self, wire: Wire, **settings: Any) -> Any:
-        """The LLM under test."""
-        raise NotImplementedError("LLMConformance has it")
-
-    def ask(self, llm: Any, way: str, messages: Any = None, **options: Any) -> Any:
-        """The last response of one of the four ways."""
-        raise NotImplementedError("LLMConformance has it")
+class HostileAnswers(LLMAsking):
+    """Answers that are odd and still answers; part of `LLMConformance`."""
 
     def need_openai_form(self) -> None:
         """Skip where answers have a form of their own."""

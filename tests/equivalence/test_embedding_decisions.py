@@ -18,7 +18,7 @@ from llama_index.core.storage.kvstore import SimpleKVStore
 
 from langchain_multiapi import MultiApiEmbeddings
 from llamaindex_multiapi import EmbeddingUsageEvent, MultiApiEmbedding
-from llamaindex_multiapi.testing.llms import observed
+from llamaindex_multiapi.testing.llm_asking import observed
 from multiapi import AsyncClient, Client, EmbedRequest
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError
 from multiapi.flows.driving import Either, Steps

@@ -18,7 +18,7 @@ from llama_index.core.storage.kvstore import SimpleKVStore
 from llamaindex_multiapi import EmbeddingStore, EmbeddingUsageEvent, MultiApiEmbedding
 from llamaindex_multiapi.testing import Asked, Reply, Wire
 from llamaindex_multiapi.testing.embeddings import vector_of
-from llamaindex_multiapi.testing.llms import observed
+from llamaindex_multiapi.testing.llm_asking import observed
 from multiapi.errors import EmbeddingBatchError, InvalidRequestError, UnsupportedError
 from tests.llamaindex.scripted import FORMAT, KEY, embedding_on
 

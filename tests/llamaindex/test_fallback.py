@@ -13,7 +13,7 @@ from llama_index.core.prompts import PromptTemplate
 from llamaindex_multiapi import FallbackLLM, MultiApiLLM
 from llamaindex_multiapi.fallback import is_the_vendors_trouble
 from llamaindex_multiapi.testing import Called, Said, Wire, events_reply
-from llamaindex_multiapi.testing.llms import observed
+from llamaindex_multiapi.testing.llm_asking import observed
 from multiapi.errors import (
     AuthenticationError,
     ContextLengthError,

@@ -12,7 +12,7 @@ from llama_index.core.types import PydanticProgramMode
 
 from llamaindex_multiapi._structured import Growing, StructuredAnswerError
 from llamaindex_multiapi.testing import Asked, Reply, Said, Wire
-from llamaindex_multiapi.testing.llms import observed
+from llamaindex_multiapi.testing.llm_asking import observed
 from multiapi.errors import InvalidRequestError, UnsupportedError
 from tests.llamaindex.scripted import FORMAT, llm_on, says
 

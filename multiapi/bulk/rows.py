@@ -190,10 +190,16 @@ def open_writer(path: Path) -> Writer:
         raise InvalidRequestError(
             f"{path.name}: rows are written as .jsonl, .jsonl.gz or .parquet; CSV has no place for lists and objects"
         )
-    return ParquetWriter(path) if kind == "parquet" else JsonlWriter(path)
+    if kind == "parquet":
+        from multiapi.bulk.parquet_rows import ParquetWriter
+
+        return ParquetWriter(path)
+    return JsonlWriter(path)
 
 
-class _AtomicFile:
+class AtomicFile:
+    """A file that is there in full, or not at all."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
@@ -205,7 +211,7 @@ class _AtomicFile:
             self._beside.replace(self.path)
 
 
-class JsonlWriter(_AtomicFile):
+class JsonlWriter(AtomicFile):
     """One JSON object a line."""
 
     def __enter__(self) -> Self:
@@ -218,11 +224,11 @@ class JsonlWriter(_AtomicFile):
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add a row; text that UTF-8 cannot hold is escaped."""
-        line = json.dumps(row, ensure_ascii=False, default=_plain)
+        line = json.dumps(row, ensure_ascii=False, default=plain)
         try:
             self._file.write(line + "\n")
         except UnicodeEncodeError:
-            self._file.write(json.dumps(row, default=_plain) + "\n")
+            self._file.write(json.dumps(row, default=plain) + "\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -231,82 +237,7 @@ class JsonlWriter(_AtomicFile):
         self._finish(failed=kind is not None)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value that JSON cannot hold in a form that it can: numbers of arrays, else text."""
     tolist = getattr(value, "tolist", None)
     return tolist() if tolist is not None else str(value)
-
-
-class ParquetWriter(_AtomicFile):
-    """Columns; their types are those of the first rows, and what does not fit is written as JSON text."""
-
-    def __enter__(self) -> Self:
-        pyarrow()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._held: list[Mapping[str, Any]] = []
-        self._writer: Any = None
-        self._schema: Any = None
-        return self
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
-        self._held.append(row)
-        if len(self._held) >= PARQUET_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
-
-        if self._schema is None:
-            self._schema = _schema_of(pa, self._held)
-            self._writer = pyarrow().ParquetWriter(self._beside, self._schema)
-        columns = [
-            pa.array([_fitting(pa, row.get(each.name), each.type) for row in self._held], each.type)
-            for each in self._schema
-        ]
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        self._held = []
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        failed = kind is not None
-        try:
-            if not failed:
-                self._flush()
-        finally:
-            if self._writer is not None:
-                self._writer.close()
-            self._finish(failed=failed)
-
-
-def _schema_of(arrow: Any, rows: list[Mapping[str, Any]]) -> Any:
-    names = dict.fromkeys(name for row in rows for name in row)
-    fields = []
-    for name in names:
-        values = [row[name] for row in rows if row.get(name) is not None]
-        fields.append(arrow.field(name, _type_of(arrow, name, values)))
-    return arrow.schema(fields)
-
-
-def _type_of(arrow: Any, name: str, values: list[Any]) -> Any:
-    if name == "vector":
-        return arrow.list_(arrow.float32())
-    if not values or any(isinstance(each, dict | list) for each in values):
-        return arrow.string()
-    try:
-        return arrow.array(values).type
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
-        return arrow.string()
-
-
-def _fitting(arrow: Any, value: Any, kind: Any) -> Any:
-    if value is None or arrow.types.is_list(kind):
-        return value
-    if arrow.types.is_string(kind):
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
-    try:
-        return arrow.scalar(value, kind).as_py()
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
-        return None

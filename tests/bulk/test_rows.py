@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from multiapi.bulk import rows as rows_module
@@ -190,3 +192,86 @@ def test_a_file_without_vectors_is_refused(tmp_path: Path) -> None:
         next(vectors(tmp_path / "o.jsonl"))
     with pytest.raises(InvalidRequestError, match="does not exist"):
         next(vectors(tmp_path / "none.jsonl"))
+
+
+# ------------------------------------------------------------------------------------------------ columns whose type changes
+
+MIXES: dict[str, list[Any]] = {
+    "numbers that get a fraction": [1, 2, 3, 2.5, 4],
+    "numbers, then text": [1, 2, "three", 4],
+    "text, then numbers": ["one", 2, 3.5],
+    "nothing, then numbers": [None, None, None, 7],
+    "nothing, then vectors": [None, None, [0.5, 1.0]],
+    "truths, then numbers": [True, False, 1],
+    "large numbers, then a fraction": [2**53 + 1, 1, 0.5],
+    "very large numbers": [1, 2**80],
+    "numbers, then objects": [1, {"a": 1}, [2]],
+    "dates, then times": [date(2020, 1, 1), datetime(2020, 1, 1, 3, 4)],
+    "times of two zones": [datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)],
+    "decimals of two sizes": [Decimal("1.5"), Decimal("123456.125")],
+    "bytes, then text": [b"x", "y"],
+    "text that UTF-8 cannot hold": ["a", "\ud800"],
+}
+
+
+def same(read: Any, given: Any) -> bool:
+    """Whether a value came back: as it is, as a number of the same size, or as the text that says it."""
+    if read == given:
+        return True
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+    if isinstance(given, int | float) and isinstance(read, str):
+        return bool(json.loads(read) == given)
+    return bool(read == text.encode("utf-8", "backslashreplace").decode())
+
+
+@pytest.mark.parametrize("values", MIXES.values(), ids=MIXES)
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_no_value_is_lost_where_a_column_changes_its_type(
+    tmp_path: Path, values: list[Any], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("multiapi.bulk.parquet_rows.PARQUET_ROWS", at_once)
+    path = tmp_path / "out.parquet"
+    with open_writer(path) as writer:
+        for number, value in enumerate(values):
+            writer.write({"n": number, "value": value, **({"late": "x"} if number == len(values) - 1 else {})})
+    read = [dict(each.row) for each in read_rows(path)]
+    assert [each["n"] for each in read] == list(range(len(values)))
+    assert [each["late"] for each in read] == [None] * (len(values) - 1) + ["x"]
+    for found, value in zip(read, values, strict=True):
+        assert same(found["value"], value), (found["value"], value)
+    assert [each.name for each in tmp_path.iterdir()] == ["out.parquet"]
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text(max_size=5)
+        | st.lists(st.integers(), max_size=2),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_values_come_back(tmp_path: Path, values: list[Any], at_once: int) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "any.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("multiapi.bulk.parquet_rows.PARQUET_ROWS", at_once)
+        with open_writer(path) as writer:
+            for value in values:
+                writer.write({"value": value})
+    for found, value in zip(read_rows(path), values, strict=True):
+        assert same(found.row["value"], value), (found.row["value"], value)
+
+
+def test_a_part_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(KeyError), open_writer(tmp_path / "out.parquet") as writer:
+        writer.write({"value": 1})
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []

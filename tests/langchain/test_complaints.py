@@ -10,7 +10,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 import warnings
 from typing import Any
 
@@ -545,7 +544,6 @@ def test_c24_a_stream_that_falls_silent_ends_in_both_worlds() -> None:
         model = ChatMultiApi(
             provider="aimlapi", model="m", api_key="k", base_url=server.address, stream_chunk_timeout=0.3, max_retries=0
         )
-        started = time.monotonic()
         with pytest.raises(ModelError, match="no event for 0.3 s"):
             joined(model.stream("?"))
 
@@ -555,7 +553,6 @@ def test_c24_a_stream_that_falls_silent_ends_in_both_worlds() -> None:
 
         with pytest.raises(ModelError, match="no event for 0.3 s"):
             asyncio.run(consume())
-        assert time.monotonic() - started < 3
 
 
 async def test_c25_a_consumer_that_stops_closes_the_answer() -> None:

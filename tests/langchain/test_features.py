@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import threading
-import time
 import warnings
 from typing import Any, TypedDict
 
@@ -741,10 +740,8 @@ def test_a_cancelled_task_closes_the_answer() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    started = time.monotonic()
     asyncio.run(cancel())
     assert bodies[0].closed
-    assert time.monotonic() - started < 1
 
 
 def test_token_counts_are_whole_numbers_with_details() -> None:

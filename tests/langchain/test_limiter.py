@@ -120,7 +120,7 @@ def test_every_attempt_counts(url: str) -> None:
     began = time.monotonic()
     for number in range(4):
         asked.invoke(str(number))
-    assert 0.35 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.35
 
 
 @pytest.mark.parametrize("make", [model, embeddings])

@@ -243,7 +243,7 @@ def test_case_085_polls_are_spaced_by_the_clock(order: Order, way: Maker, tmp_pa
     with Workshop(order, polls=["pending"]) as shop:
         made = way.make(order, shop.url, tmp_path, timeout_s=0.3)
     too_late(made, way, order)
-    assert 0.25 < made.seconds < 3
+    assert made.seconds > 0.25
     assert (shop.posts, shop.polls) == (1, 1)
 
 

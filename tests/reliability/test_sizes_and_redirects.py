@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import tracemalloc
 import zlib
 from functools import cache
@@ -38,13 +37,12 @@ MEGABYTE = b"x" * 1_000_000
 START = b'{"choices": [{"message": {"content": "'
 
 
-def peak_of(way: Way, server: HostileServer, **settings: Any) -> tuple[Any, int, float]:
-    """The outcome, the most memory that Python used for it, and how long it took."""
+def peak_of(way: Way, server: HostileServer, **settings: Any) -> tuple[Any, int]:
+    """The outcome, and the most memory that Python used for it."""
     tracemalloc.start()
-    began = time.monotonic()
     try:
         outcome = way.ask(server.url, **settings)
-        return outcome, tracemalloc.get_traced_memory()[1], time.monotonic() - began
+        return outcome, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
@@ -58,12 +56,11 @@ def test_case_049_200_megabytes(way: Way, announced: bool) -> None:
     else:
         play = raw(head_bytes(200, kind | {"transfer-encoding": "chunked"}), chunk(START), *[chunk(MEGABYTE)] * 200)
     with HostileServer(play) as server:
-        outcome, peak, seconds = peak_of(way, server)
+        outcome, peak = peak_of(way, server)
     error = outcome.failed(ResponseTooLargeError)
     assert server.count == 1
     assert not error.retryable
     assert peak < (20_000_000 if announced else 100_000_000), peak
-    assert seconds < 20
 
 
 def test_case_049_the_limit_is_the_users() -> None:
@@ -172,10 +169,9 @@ BOMBS = {
 def test_case_051_bombs(way: Way, name: str) -> None:
     encoding, data = BOMBS[name]
     with HostileServer(answer(data, headers={"content-encoding": encoding})) as server:
-        outcome, peak, seconds = peak_of(way, server)
+        outcome, peak = peak_of(way, server)
     outcome.failed(ResponseFormatError if name == "gzip in gzip" else ResponseTooLargeError)
     assert peak < 90_000_000, peak
-    assert seconds < 10
     assert server.count == 1
 
 
@@ -188,9 +184,7 @@ def test_case_051_bomb_inside_of_an_event_stream(way: Way, unit: bytes) -> None:
         200, {"content-type": "text/event-stream", "content-encoding": "gzip", "transfer-encoding": "chunked"}
     )
     with HostileServer(stream(bomb(31, unit, 40_000_000_0 // len(unit)), head=head)) as server:
-        began = time.monotonic()
         way.ask(server.url).failed(ResponseTooLargeError)
-        assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize("unit", [b"x" * 100_000, b"data: {}\n\n" * 5_000], ids=range(2))
@@ -201,7 +195,7 @@ def test_case_051_memory_of_a_bomb_in_a_stream(unit: bytes) -> None:
         200, {"content-type": "text/event-stream", "content-encoding": "gzip", "transfer-encoding": "chunked"}
     )
     with HostileServer(stream(bomb(31, unit, 300_000_000 // len(unit)), head=head)) as server:
-        outcome, peak, _ = peak_of(CORE[2], server, limits=Limits(event_bytes=1_000_000))
+        outcome, peak = peak_of(CORE[2], server, limits=Limits(event_bytes=1_000_000))
     outcome.failed(ResponseFormatError)
     assert peak < 90_000_000, peak
 

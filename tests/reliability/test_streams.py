@@ -38,6 +38,7 @@ from tests.reliability.bodies import (
     text_events,
     usage_chunk,
 )
+from tests.reliability.growth import work_of
 from tests.reliability.hostile_server import (
     SSE_UNTIL_CLOSE,
     Exchange,
@@ -459,7 +460,6 @@ def test_case_068_broken_off_after_text(way: Way, how: str) -> None:
     assert server.count == 1
     assert not error.retryable
     assert error.outcome_unknown
-    assert outcome.seconds < 2
 
 
 @every_stream
@@ -471,7 +471,6 @@ def test_case_069_broken_off_before_the_first_event(way: Way, how: str) -> None:
     assert error.partial.text == ""
     assert not "".join(text for _, text in outcome.pieces)
     assert server.count == 1
-    assert outcome.seconds < 2
 
 
 @every_stream
@@ -480,23 +479,24 @@ def test_case_070_broken_off_after_the_finish_reason(way: Way, how: str) -> None
     with HostileServer(stream(*pieces_of(), FINISH, then=how)) as server:
         outcome = way.ask(server.url, timeout=0.4)
     assert outcome.good().text == TEXT
-    assert outcome.seconds < 2
+
+
+NEVER_S = 3_600
+"""A limit that does not end a test: what waits for it hangs."""
 
 
 @every_stream
 def test_case_071_done_and_the_server_keeps_the_response_open(way: Way) -> None:
     with HostileServer(stream(*text_events(), then="hang")) as server:
-        outcome = way.ask(server.url, timeout=5)
+        outcome = way.ask(server.url, timeout=NEVER_S)
         assert outcome.good().text == TEXT
-        assert outcome.seconds < 1
         assert server.settle() == 0
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_case_071_with_a_client_of_the_users(is_async: bool) -> None:
     with HostileServer(stream(*text_events(), then="hang")) as server:
-        began = time.monotonic()
-        settings: dict[str, Any] = {"api_key": "k", "base_url": server.url, "timeout": 5}
+        settings: dict[str, Any] = {"api_key": "k", "base_url": server.url, "timeout": NEVER_S}
         if is_async:
 
             async def main() -> str:
@@ -511,7 +511,6 @@ def test_case_071_with_a_client_of_the_users(is_async: bool) -> None:
             with httpx.Client() as own:
                 text = [*Client("aimlapi", http_client=own, **settings).chat_stream(request())][-1].response.text  # type: ignore[union-attr]
         assert text == TEXT
-        assert time.monotonic() - began < 1
 
 
 @every_stream
@@ -545,7 +544,7 @@ def test_case_073_only_keep_alives(way: Way) -> None:
         error = outcome.failed(RequestTimeoutError)
         assert error.phase == "idle"
         assert error.partial.text == "hi"
-        assert 0.5 < outcome.seconds < 1.5
+        assert outcome.seconds > 0.5
         assert server.settle() == 0
 
 
@@ -554,7 +553,6 @@ def test_case_073_empty_events_are_no_events(way: Way) -> None:
     with HostileServer(endless(b"data: {}\n\nevent: ping\ndata: {}\n\n", every_s=0.05)) as server:
         outcome = way.ask(server.url, timeout=Timeout(read=0.3, idle=0.5))
         assert outcome.failed(RequestTimeoutError).phase == "idle"
-        assert outcome.seconds < 1.5
 
 
 ENDLESS = endless(event(delta("x")), every_s=0.001)
@@ -655,37 +653,23 @@ async def test_case_073_by_cancelling_the_task(way: str) -> None:
 
 @every_core_stream
 def test_case_074_one_event_of_5_megabytes_in_small_packets(way: Way) -> None:
-    text = "x" * 5_000_000
-    data = event(delta(text)) + FINISH + DONE
-    times = {}
-    for size in (1_000_000, 5_000_000):
-        short = event(delta("x" * size)) + FINISH + DONE
-        pieces = [short[i : i + 1_000] for i in range(0, len(short), 1_000)]
-        with HostileServer(raw(SSE_UNTIL_CLOSE, *pieces)) as server:
-            outcome = way.ask(server.url).good()
-        assert len(outcome.text) == size
-        times[size] = outcome.seconds
-    assert times[5_000_000] < 12 * times[1_000_000] + 0.5, times
-    assert times[5_000_000] < 10
-    assert len(data) > 5_000_000
+    data = event(delta("x" * 5_000_000)) + FINISH + DONE
+    pieces = [data[i : i + 1_000] for i in range(0, len(data), 1_000)]
+    with HostileServer(raw(SSE_UNTIL_CLOSE, *pieces)) as server:
+        assert len(way.ask(server.url).good().text) == 5_000_000
 
 
 def test_case_074_the_decoder_is_linear() -> None:
     from multiapi.http.sse import SseDecoder
 
-    def took(size: int) -> float:
+    def read(size: int) -> None:
         data = b"data: " + b"x" * size + b"\n\n"
-        best = 9.9
-        for _ in range(3):
-            decoder = SseDecoder()
-            began = time.perf_counter()
-            for i in range(0, len(data), 50):
-                for _event in decoder.feed(data[i : i + 50]):
-                    pass
-            best = min(best, time.perf_counter() - began)
-        return best
+        decoder = SseDecoder()
+        for i in range(0, len(data), 50):
+            for _event in decoder.feed(data[i : i + 50]):
+                pass
 
-    assert took(4_000_000) < 8 * took(1_000_000) + 0.05
+    assert work_of(lambda: read(200_000)) < 4.4 * work_of(lambda: read(50_000))
 
 
 @every_stream
@@ -693,7 +677,6 @@ def test_case_074_a_line_that_never_ends(way: Way) -> None:
     with HostileServer(raw(SSE_UNTIL_CLOSE, b"data: {", *[b"x" * 500_000] * 100)) as server:
         outcome = way.ask(server.url)
     outcome.failed(ResponseTooLargeError)
-    assert outcome.seconds < 10
     assert server.count == 1
 
 
@@ -710,7 +693,6 @@ def test_case_074_blank_lines_and_small_events(way: Way) -> None:
     with HostileServer(play) as server:
         outcome = way.ask(server.url)
     assert len(outcome.good().text) == 20_000
-    assert outcome.seconds < 8
 
 
 @every_core_stream

@@ -107,11 +107,8 @@ def facts_of(answer: Answer) -> dict[str, Any]:
 
 
 def raw_body(answer: Answer) -> dict[str, Any]:
-    """The vendor's body; where it is not of OpenAI's shape, `choices` and `usage` in that shape are added to it."""
+    """The provider's body; counts that it has under other names are in its `usage` under those of the framework's token counter too."""
     body = dict(answer.raw)
-    if not isinstance(body.get("choices"), list):
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
-        body["choices"] = [{"index": 0, "message": message, "finish_reason": answer.finish_reason}]
     if answer.usage is not None:
         given = body["usage"] if isinstance(body.get("usage"), dict) else {}
         counts = {

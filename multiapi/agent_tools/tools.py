@@ -335,9 +335,29 @@ def balance(run: ToolRun) -> Flow[ToolAnswer]:
     """Tell how much prepaid money is left with the vendor."""
     found: Balance = yield from media_flows.one(run.target, "balance")
     unit = f" {found.unit}" if found.unit else " (the vendor names no currency)"
-    return ToolAnswer(
-        f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it.", (), found
-    )
+    left = f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it."
+    return ToolAnswer("\n".join([left, *balance_facts(found)]), (), found)
+
+
+def balance_facts(found: Balance) -> list[str]:
+    """What a provider says beside the amount, a line for each."""
+    lines = []
+    if found.active is not None:
+        lines.append("The account is paid for." if found.active else "The account is not paid for.")
+    for what, used in (("Today", found.today), ("In total", found.total)):
+        if used is None:
+            continue
+        counts = (
+            (used.requests, "requests"),
+            (used.input_tokens, "input tokens"),
+            (used.output_tokens, "output tokens"),
+        )
+        said = [f"{number} {noun}" for number, noun in counts if number is not None]
+        if used.cost is not None:
+            said.append(f"{plain(used.cost.amount)} {used.cost.unit or ''}".rstrip() + " spent")
+        if said:
+            lines.append(f"{what}: {', '.join(said)}.")
+    return lines
 
 
 def health(run: ToolRun) -> Flow[ToolAnswer]:

@@ -161,6 +161,10 @@ def write_balance(run: Run, left: Balance) -> None:
     if left.amount is None:
         raise ResponseFormatError(f"{left.provider} did not say what is left", provider=left.provider)
     output.write_text(_left(left))
+    from multiapi.agent_tools.tools import balance_facts
+
+    for line in balance_facts(left):
+        output.write_text(line)
 
 
 def _left(left: Balance) -> str:

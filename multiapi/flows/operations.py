@@ -231,12 +231,13 @@ def create_batch(target: Target, request: Any) -> Flow[Batch]:
 def models(target: Target, request: Any = None, kind: str | None = None) -> Flow[tuple[ModelInfo, ...]]:
     """The provider's models; what the feed of deprecations said to this client stands in them.
 
-    The context windows in it are known to the process from then on.
+    The context windows and the sizes of files in it are known to the process from then on.
     """
-    from multiapi.providers import context_windows
+    from multiapi.providers import context_windows, file_limits
 
     listed: tuple[ModelInfo, ...] = yield from one(target, "models", request)
     context_windows.learn(listed)
+    file_limits.learn(listed)
     if request is None:
         PRICE_BOOK.learn(target.provider.name, listed)
     return tuple(with_deprecation(target, info) for info in listed if kind is None or info.is_of(kind))

@@ -30,7 +30,7 @@ class SoundStream:
     ) -> None:
         self.done = False
         self.events = 0
-        self.is_complete = False
+        self.is_complete = False  # nothing but the end of the body tells the last byte from one before it
         self._head = head
         self._limits = limits
         self._provider = provider
@@ -86,9 +86,7 @@ class SoundStream:
             ResponseFormatError: There was no sound; where a file was made instead, it is the `partial`.
             StatusError: It was an error in JSON.
         """
-        rest = [] if self._is_sound else self._whole(b"".join(self._collected))
-        self.is_complete = True  # nothing but the end of the body tells the last byte from one before it
-        return rest
+        return [] if self._is_sound else self._whole(b"".join(self._collected))
 
     def _whole(self, body: bytes) -> list[bytes]:
         try:

@@ -157,12 +157,26 @@ class ModelMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What is left. `amount` is None only where the vendor documents no field for it and none was found; see `raw`."""
+    """What is left. `amount` is None only where the provider documents no field for it and none was found; see `raw`.
+
+    Attributes:
+        active: Whether the account is paid for (Bineric).
+        updated: When these figures were made.
+        input_tokens, output_tokens: All tokens of the account so far.
+        today: What was used today.
+        total: What was used since the account is there.
+    """
 
     provider: str
     amount: Decimal | None
     unit: str | None
     expires: str | None = None
+    active: bool | None = None
+    updated: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    today: UsageEntry | None = None
+    total: UsageEntry | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

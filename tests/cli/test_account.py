@@ -74,6 +74,12 @@ def test_balance_in_the_vendors_unit(cli: RunCli, provider: str, shown: str, uni
     assert cli("balance", "-p", provider, "--simulator", "--json").json["unit"] == unit
 
 
+def test_a_balance_says_what_was_used(cli: RunCli) -> None:
+    assert "The account is paid for." in cli("balance", "-p", "bineric", "--simulator").out
+    told = cli("balance", "-p", "bineric", "--simulator", "--json").json
+    assert (told["active"], told["today"]["requests"], told["total"]["input_tokens"]) == (True, 0, 0)
+
+
 @pytest.mark.parametrize("provider", ["bineric", "aimlapi", "binobox"])
 def test_usage_counts_what_was_called(cli: RunCli, served: Simulator, provider: str) -> None:
     for _ in range(3):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
 from multiapi import Client
-from multiapi.errors import RequestTooLargeError
+from multiapi.errors import RequestTooLargeError, ResponseFormatError
+from multiapi.providers import file_limits
 from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.media import Media, sizes
@@ -54,6 +57,72 @@ def test_attachments_of_bineric(how: str, part: MediaPart, limit: str) -> None:
         found = getattr(_client("bineric", sent), how)(request)
         list(found)
     assert raised.value.status is None and raised.value.provider == "bineric" and not sent
+
+
+def _read_list(files: Any) -> None:
+    """As if the list of models had been read, with what it says of the files of one model."""
+    entry = {"id": "listed", "file_support": files}
+    http = httpx.Client(
+        transport=httpx.MockTransport(
+            lambda _: httpx.Response(200, json={"success": True, "count": 1, "data": [entry]})
+        )
+    )
+    Client("bineric", api_key="k", http_client=http).models()
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Nothing is known of the files of models, before and after."""
+    before = dict(file_limits.LEARNED)
+    file_limits.LEARNED.clear()
+    yield
+    file_limits.LEARNED.clear()
+    file_limits.LEARNED.update(before)
+
+
+_IMAGE, _DOCUMENT = _part("image", PNG, 600_000, "image/png"), _part("file", b"%PDF-1.4\n", 600_000, "application/pdf")
+_SOUND = _part("audio", WAV, 3_000_000, "audio/wav")
+
+
+@pytest.mark.parametrize("how", ["chat", "chat_stream"])
+@pytest.mark.parametrize(
+    ("files", "parts", "refusal"),
+    [
+        ({"image": {"max_size_mb": 0.5}}, [_IMAGE], "kind image of at most 500.0 kB"),
+        ({"document": {"max_size_mb": 0.5}}, [_DOCUMENT], "kind document of at most 500.0 kB"),
+        ({"document": {"max_size_mb": 0.5}}, [_IMAGE], None),
+        ({"image": {"max_size_mb": 30}}, [_part("image", PNG, 20_000_001, "image/png")], None),
+        (
+            {"max_files": 2},
+            [_IMAGE, _DOCUMENT, _IMAGE],
+            "at most 2 files with a message for this model; this one has 3",
+        ),
+        ({"max_files": 2}, [_IMAGE, _SOUND, _IMAGE], None),
+        ({"total_max_size_mb": 1}, [_IMAGE, _DOCUMENT], "at most 1.0 MB of files"),
+        ({"total_max_size_mb": 1}, [_IMAGE, _SOUND], None),
+        ({"image": {}, "document": None, "max_files": 0, "total_max_size_mb": 0}, [_IMAGE, _IMAGE], None),
+        ({"image": {"max_size_mb": "few"}, "max_files": True, "total_max_size_mb": -1}, [_IMAGE, _IMAGE], None),
+        ({"image": {"max_size_mb": 10**400}, "max_files": float(10**300)}, [_IMAGE], None),
+    ],
+)
+@pytest.mark.usefixtures("forgotten")
+def test_the_list_of_models_says_what_a_model_of_bineric_takes(
+    how: str, files: Any, parts: list[MediaPart], refusal: str | None
+) -> None:
+    def go(model: str) -> list[int]:
+        sent: list[int] = []
+        request = ChatRequest(model=model, messages=[Message("user", [TextPart("x"), *parts])])
+        with suppress(ResponseFormatError):
+            list(getattr(_client("bineric", sent), how)(request))
+        return sent
+
+    _read_list(files)
+    if refusal is None:
+        assert go("listed")
+    else:
+        with pytest.raises(RequestTooLargeError, match=refusal):
+            go("listed")
+        assert go("another")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ Facts and sources: multiapi/simulator/contracts/bineric.yaml.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,8 @@ from multiapi.formats.stream import ChatStream
 from multiapi.http.exchange import HttpRequest, HttpResponse, excerpt
 from multiapi.http.json import LargeText
 from multiapi.provider import LateOperations, Operation, Provider, Retry, StreamOperation, unsupported
+from multiapi.providers import file_limits
+from multiapi.providers.file_limits import FileLimits
 from multiapi.types.chat import CHAT_SETTINGS, ChatDelta, ChatRequest, ChatResponse, MediaPart, Message, Part, TextPart
 from multiapi.types.limits import Limits
 from multiapi.types.media import sizes
@@ -56,6 +59,7 @@ def build_chat(request: ChatRequest) -> HttpRequest:
 
     Raises:
         InvalidRequestError: A temperature above 1, a tool message, or media by URL.
+        RequestTooLargeError: Attachments that are too large or too many, by the list of models where it was read, else by the page.
         UnsupportedError: A setting that is not documented, native tools, video.
     """
     check_request(request, "bineric")
@@ -70,20 +74,21 @@ def build_chat(request: ChatRequest) -> HttpRequest:
     for name in CHAT_SETTINGS:
         if name not in {*_OPTIONS, "parallel_tool_calls"} and getattr(request, name) is not None:
             raise unsupported("bineric", f"setting {name}")
-    body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request.messages)}
+    limits = file_limits.known("bineric", request.model)
+    body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request.messages, limits)}
     options = {name: value for name in _OPTIONS if (value := getattr(request, name)) is not None}
     if options:
         body["options"] = options
     return HttpRequest("POST", "/ai/chat/completions", json=merged(body, request.extra), headers=request.headers)
 
 
-def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def messages_to_wire(messages: Sequence[Message], limits: FileLimits) -> list[dict[str, Any]]:
     """User and assistant messages; all instructions stand in front of the first user message, after a blank line."""
     instructions = [message for message in messages if message.role in {"system", "developer"}]
-    wire = [_message_to_wire(message) for message in messages if message.role not in {"system", "developer"}]
+    wire = [_message_to_wire(message, limits) for message in messages if message.role not in {"system", "developer"}]
     wire = [each for each in wire if each["role"] != "assistant" or openai_format.says_something(each)]
     text = "\n\n".join(message.text for message in instructions if message.text)
-    attachments = [attachment for message in instructions for attachment in _attachments(message)]
+    attachments = [attachment for message in instructions for attachment in _attachments(message, limits)]
     if not text and not attachments:
         if not wire:
             raise openai_format.no_message("bineric")
@@ -98,7 +103,7 @@ def messages_to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return wire
 
 
-def _message_to_wire(message: Message) -> dict[str, Any]:
+def _message_to_wire(message: Message, limits: FileLimits) -> dict[str, Any]:
     if message.role not in {"user", "assistant"} or message.tool_calls:
         raise InvalidRequestError(
             f"bineric takes user and assistant messages only, not {'tool calls' if message.tool_calls else message.role}; "
@@ -106,19 +111,33 @@ def _message_to_wire(message: Message) -> dict[str, Any]:
             provider="bineric",
         )
     wire: dict[str, Any] = {"role": message.role, "content": message.text}
-    attachments = _attachments(message)
+    attachments = _attachments(message, limits)
     if attachments:
         wire["attachments"] = attachments
     return wire
 
 
-def _attachments(message: Message) -> list[str | LargeText]:
+def _attachments(message: Message, limits: FileLimits) -> list[str | LargeText]:
     if isinstance(message.content, str):
         return []
-    return [_attachment(part) for part in message.content if not isinstance(part, TextPart)]
+    sizes_of: list[int] = []
+    found = [_attachment(part, limits, sizes_of) for part in message.content if not isinstance(part, TextPart)]
+    if limits.max_files is not None and len(sizes_of) > limits.max_files:
+        raise RequestTooLargeError(
+            f"bineric takes at most {limits.max_files} files with a message for this model; this one has {len(sizes_of)}",
+            provider="bineric",
+        )
+    if limits.total_bytes is not None and sum(sizes_of) > limits.total_bytes:
+        shown, limit = sizes(sum(sizes_of), limits.total_bytes)
+        raise RequestTooLargeError(
+            f"bineric takes at most {limit} of files with a message for this model; this one has {shown}",
+            provider="bineric",
+        )
+    return found
 
 
-def _attachment(part: Part) -> str | LargeText:
+def _attachment(part: Part, limits: FileLimits, sizes_of: list[int]) -> str | LargeText:
+    """The part as a data URL; the size of what is not a recording is added to `sizes_of`."""
     if not isinstance(part, MediaPart):
         raise InvalidRequestError(
             "bineric takes text and attachments, no content parts of another form", provider="bineric"
@@ -128,7 +147,9 @@ def _attachment(part: Part) -> str | LargeText:
     if part.data is not None or (part.url is not None and part.url[:5].lower() == "data:"):
         found = fitted(part if part.data is None else part._replace(url=None), "bineric", _FORMATS)
         assert isinstance(found, MediaPart)  # texts are taken as files here
-        _check_size(found, part.filename)
+        size = _checked_size(found, part.filename, limits)
+        if group_of(found.mime_type) != "audio":
+            sizes_of.append(size)
         if found.mime_type is not None:
             found = found._replace(mime_type=container_of(found.mime_type))
         return data_url(found, "application/octet-stream")
@@ -137,11 +158,12 @@ def _attachment(part: Part) -> str | LargeText:
     )
 
 
-def _check_size(part: MediaPart, name: str | None) -> None:
-    """The sizes of the page, which says that they vary by model. Pixels and pages are not counted here."""
+def _checked_size(part: MediaPart, name: str | None, limits: FileLimits) -> int:
+    """The size of a file, which fits: by the list of models, else by the page. Pixels and pages are not counted here."""
     text = part.data if part.data is not None else (part.url or "").partition(",")[2]
     group = group_of(part.mime_type)
-    most = _MAX_BYTES["document" if group not in _MAX_BYTES else group]
+    kind = "document" if group not in _MAX_BYTES else group
+    most = limits.bytes_of.get(kind, _MAX_BYTES[kind])
     size = len(text) * 3 // 4
     if size > most:
         named = f"{printable(name, 120)!r}" if name else "this one"
@@ -150,6 +172,7 @@ def _check_size(part: MediaPart, name: str | None) -> None:
             f"bineric takes attachments of the kind {group} of at most {limit}; {named} has {shown}",
             provider="bineric",
         )
+    return size
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -166,6 +189,8 @@ def read_cost(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Cost | No
     return None if amount is None else Cost(amount, None, balance)
 
 
+_FACTS = ("response_time_ms", "account_info", "current_usage")
+"""What the provider tells in `usage` that is not a count of this call."""
 _ANSWERS = frozenset({"text", "response", "choices"})
 
 
@@ -178,6 +203,7 @@ class BinericAssembly:
         self._limits = head.limits
         self._inner = self._begun(head.headers)
         self._pieces = ""
+        self._sent_choices = False
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None:
         self.answered = self.answered or not _ANSWERS.isdisjoint(event)
@@ -195,6 +221,7 @@ class BinericAssembly:
             self._pieces += piece
             return self._inner.add(_as_shared(event, piece))
         if isinstance(event.get("choices"), list):
+            self._sent_choices = True
             delta = self._inner.add(event)
             self.finished = self._inner.finished
             return delta
@@ -208,7 +235,18 @@ class BinericAssembly:
         return self._inner.rest()
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
-        return self._inner.response(interrupted=interrupted)
+        answer = self._inner.response(interrupted=interrupted)
+        if answer.usage is None and self._sent_choices:
+            return answer
+        facts = {
+            name: value
+            for name in _FACTS
+            if (value := ((answer.usage and answer.usage.details) or {}).get(name)) is not None
+        }
+        raw = answer.raw
+        if not self._sent_choices:
+            raw = {name: value for name, value in raw.items() if name != "choices"} | {"response": self._pieces}
+        return replace(answer, metadata={**facts, **answer.metadata}, raw=raw)
 
 
 def _as_shared(event: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -445,9 +445,32 @@ def parse_balance(response: HttpResponse) -> Balance:
     amount = decimal_of(data.get("balance"))
     if amount is None:
         raise answer_without(response, _NAME, data, "a balance")
-    status = object_at(data, "payment_status")
+    status, usage = object_at(data, "payment_status"), object_at(data, "usage")
     return Balance(
-        provider=_NAME, amount=amount, unit=None, expires=status.get("expires", status.get("expires_at")), raw=body
+        provider=_NAME,
+        amount=amount,
+        unit=None,
+        expires=status.get("expires", status.get("expires_at")),
+        active=status.get("active") if isinstance(status.get("active"), bool) else None,
+        updated=text_at(data, "lastUpdated") or None,
+        input_tokens=whole_number(data.get("inputTokens")),
+        output_tokens=whole_number(data.get("outputTokens")),
+        today=_used(object_at(usage, "daily")),
+        total=_used(object_at(usage, "total")),
+        raw=body,
+    )
+
+
+def _used(part: dict[str, Any]) -> UsageEntry | None:
+    """The figures of a day or of all time; tokens stand in it or below `tokens`."""
+    if not part:
+        return None
+    counts = object_at(part, "tokens")
+    return UsageEntry(
+        requests=whole_number(part.get("requests")),
+        input_tokens=whole_number(part.get("input_tokens", counts.get("input"))),
+        output_tokens=whole_number(part.get("output_tokens", counts.get("output"))),
+        cost=_cost(part.get("cost", part.get("total_cost"))),
     )
 
 

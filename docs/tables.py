@@ -12,6 +12,7 @@ import re
 import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -472,11 +473,390 @@ def settings(path: str) -> str:
         meaning = meanings.get(argument, "")
         if not meaning or meaning.startswith("Like `"):
             meaning = SAME_AS.get(argument, "")
-        meaning = re.sub(
-            r"\b([Vv])endor(s?)\b", lambda word: f"{'P' if word[1] == 'V' else 'p'}rovider{word[2]}", meaning
-        )
+        meaning = in_words(meaning)
         rows.append([f"`{argument}`", f"`{kind}`" if kind else "", f"`{default}`" if default else "", meaning])
     return table(["argument", "type", "default", "meaning"], rows)
+
+
+def described(*paths: str) -> str:
+    """Classes and functions as a reader needs them: what each is, its fields with type, default and meaning, and its methods."""
+    return "\n".join(_described(path) for path in paths)
+
+
+def _described(path: str) -> str:
+    module, name = path.rsplit(".", 1)
+    thing = getattr(import_module(module), name)
+    parts = [f"### `{path}`\n", f"{in_words(summary_of(thing))}\n"]
+    if isinstance(thing, type) and issubclass(thing, Enum):
+        rows = [[f"`{each.name}`", f"`{each.value!r}`"] for each in thing]
+        parts.append(table(["member", "value"], rows))
+    elif isinstance(thing, type):
+        rows = _field_rows(thing)
+        if rows:
+            parts.append(table(["field", "type", "default", "meaning"], rows))
+        methods = [[f"`{each}`", in_words(doc)] for each, doc in methods_of(thing)]
+        if methods:
+            parts.append(table(["method or property", "what it does"], methods))
+    else:
+        parts.append(f"```text\n{name}{plain_signature(thing)}\n```\n")
+    return "\n".join(parts)
+
+
+def _field_rows(cls: type) -> list[list[str]]:
+    """The fields of a value, or the arguments of a class with a constructor of its own."""
+    try:
+        fields = arguments(cls)
+    except ValueError:  # an enumeration or a warning has no signature of its own
+        return []
+    meanings = argument_meanings(cls)
+    rows = []
+    for name, kind, default in fields:
+        meaning = (
+            meanings.get(name) or FIELDS.get(f"{cls.__name__}.{name}") or FIELDS.get(name) or SAME_AS.get(name, "")
+        )
+        rows.append([f"`{name}`", f"`{kind}`" if kind else "", f"`{default}`" if default else "", in_words(meaning)])
+    return rows
+
+
+def summary_of(thing: object) -> str:
+    """What a docstring says before its sections, as one paragraph each."""
+    text = re.split(r"\n(?:Args|Attributes|Raises|Returns|Yields):\n", inspect.getdoc(thing) or "")[0]
+    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n") if each.strip())
+
+
+def methods_of(cls: type) -> list[tuple[str, str]]:
+    """The public methods and properties that a class defines itself or has of a class of this package."""
+    found: dict[str, str] = {}
+    for home in cls.__mro__:
+        if not home.__module__.split(".")[0].endswith("multiapi"):
+            continue
+        for name, each in vars(home).items():
+            plain = each.__func__ if isinstance(each, (classmethod, staticmethod)) else each
+            doc = summary_of(plain).partition("\n\n")[0]
+            if name.startswith("_") or name in found or not doc:
+                continue
+            if isinstance(each, property):
+                found[name] = doc
+            elif inspect.isfunction(plain):
+                taken = [part for part in inspect.signature(plain).parameters if part not in {"self", "cls"}]
+                found[f"{name}({', '.join(taken)})"] = doc
+    return list(found.items())
+
+
+def plain_signature(function: Callable[..., Any]) -> str:
+    """The arguments of a function with their defaults, and without types that nobody reads."""
+    return "(" + ", ".join(inspect.signature(function).parameters) + ")"
+
+
+def listed(module: str, *names: str) -> str:
+    """Names of a module, each with the first sentence of what it says of itself."""
+    home = import_module(module)
+    rows = [[f"`{module}.{name}`", in_words(_first_sentence(getattr(home, name)))] for name in names or home.__all__]
+    return table(["name", "what it is"], rows)
+
+
+def _first_sentence(thing: object) -> str:
+    if not callable(thing):
+        return CONSTANTS.get(_name_of(thing), f"A `{type(thing).__name__}`.")
+    return summary_of(thing).partition("\n\n")[0]
+
+
+def _name_of(value: object) -> str:
+    return next((name for name, each in vars(import_module("multiapi.cassettes")).items() if each is value), "")
+
+
+def tool_classes() -> str:
+    """The classes of LangChain's tools."""
+    home = import_module("langchain_multiapi")
+    names = [name for name in home.__all__ if name.endswith("Tool") and name != "MultiApiTool"]
+    return listed("langchain_multiapi", *names)
+
+
+CONSTANTS = {
+    "FORMAT": "The version of the form of cassettes.",
+    "MATCHED": "What of a request has to agree with the recording.",
+    "MOST_BYTES": "The longest base64 text that is kept whole; longer ones are kept as a hash.",
+}
+
+
+def error_classes() -> str:
+    """Every error class with what it means."""
+    found = [
+        [f"`multiapi.{name}`", in_words(summary_of(each).partition("\n\n")[0])]
+        for name, each in vars(errors).items()
+        if isinstance(each, type) and issubclass(each, errors.MultiApiError) and name in _public()
+    ]
+    return table(["error", "meaning"], found)
+
+
+def _public() -> list[str]:
+    return list(import_module("multiapi").__all__)
+
+
+def in_words(text: str) -> str:
+    """Prose of a docstring in the words of the pages; code in it stays as it is."""
+    return re.sub(r"(`[^`]*`)|\b(vendor|picture|film)(s?)\b", _word, text, flags=re.IGNORECASE)
+
+
+def _word(found: re.Match[str]) -> str:
+    if found[1]:
+        return found[1]
+    better = {"vendor": "provider", "picture": "image", "film": "video"}[found[2].lower()]
+    return (better.capitalize() if found[2][0].isupper() else better) + found[3]
+
+
+FIELDS = {
+    "provider": "The name of the provider.",
+    "model": "The provider's id of the model.",
+    "extra": "Further fields of the body, in the provider's own names.",
+    "headers": "HTTP headers: sent with a request, or as they came with a response.",
+    "raw": "The body in the provider's own form.",
+    "request_id": "The provider's id of the request.",
+    "cost": "What it cost, where the provider says so or a price is known.",
+    "usage": "Tokens.",
+    "id": "The provider's id of it.",
+    "url": "The address it can be had from.",
+    "name": "Its name.",
+    "description": "What it is, in words.",
+    "text": "The text.",
+    "prompt": "What to make, in words.",
+    "negative_prompt": "What to leave out.",
+    "images": "Images: paths, bytes, addresses or `Media`.",
+    "reference_images": "Images to take the style or the things from.",
+    "mask": "An image whose transparent parts are the ones to change.",
+    "width": "In pixels, together with `height`.",
+    "height": "In pixels, together with `width`.",
+    "aspect_ratio": 'As in "16:9".',
+    "resolution": 'A level, as in "2K" or "720p".',
+    "count": "How many.",
+    "quality": "A level, in the model's own words.",
+    "style": "A style, in the model's own words.",
+    "background": "transparent, opaque or auto, where the model has it.",
+    "output_format": "The format of the file, as in png or mp3.",
+    "guidance_scale": "How closely the model keeps to the prompt.",
+    "steps": "Steps of the diffusion.",
+    "enhance_prompt": "Let the provider improve the prompt first.",
+    "watermark": "Whether the result carries a watermark.",
+    "inline": "The image itself in the response (True) or an address (False), where the provider lets you choose.",
+    "duration_s": "Its length in seconds.",
+    "fps": "Frames per second.",
+    "camera_fixed": "Keep the camera still.",
+    "lyrics": "What is sung.",
+    "instrumental": "Without a voice.",
+    "voice": "The voice, in the model's own names.",
+    "emotion": "How it is said, where the model has it.",
+    "settings": "Settings of the model's own studio, by their names there (Binobox).",
+    "audio": "A recording: a path, bytes, an address or `Media`.",
+    "document": "A document or image: a path, bytes, an address or `Media`.",
+    "detect_language": "Let the model find out which language is spoken.",
+    "punctuate": "Set punctuation.",
+    "left_image": "The same thing from the left.",
+    "back_image": "The same thing from behind.",
+    "right_image": "The same thing from the right.",
+    "mesh": "Settings of the mesh, in the model's own names.",
+    "amount": "A `Decimal`; never converted.",
+    "unit": '"USD", "INR", "diamonds", "credits", or None where the provider names none.',
+    "balance": "What remains, where the provider says it with the response.",
+    "complete": "False where more than `amount` was charged.",
+    "basis": '"charged", "estimated" (usage times list price) or "at_least".',
+    "currency": "None where the provider names none.",
+    "expires": "When it ends, as the provider writes it.",
+    "created": "When it was made, as the provider writes it.",
+    "started": "When work on it began, as the provider writes it.",
+    "finished": "When it ended, as the provider writes it.",
+    "created_s": "When it was started, by the clock of the client that started it.",
+    "misses": "How often in a row the provider said that it knows no such job.",
+    "state": "What the provider's word for its state means: pending, completed, failed, ...",
+    "kind": "What kind it is.",
+    "requests": "How many requests.",
+    "BatchRequest.requests": "Conversations by ids of yours.",
+    "succeeded": "How many of them succeeded.",
+    "failed": "How many of them failed.",
+    "start": "From this day, as YYYY-MM-DD.",
+    "end": "To this day, as YYYY-MM-DD.",
+    "days": "How many days it covers.",
+    "period": 'As in "7d", at providers that take one.',
+    "custom_id": "Your id of the conversation.",
+    "active": "Whether the account is paid for.",
+    "last_model": "The model that was used last.",
+    "last_time": "When that was.",
+    "last_cost": "What that cost.",
+    "input_tokens": "Tokens that were read.",
+    "output_tokens": "Tokens that were written.",
+    "total_tokens": "Both together.",
+    "cached_input_tokens": "Those of `input_tokens` that came from the provider's cache.",
+    "cache_write_tokens": "Those of `input_tokens` that were written to it.",
+    "reasoning_tokens": "Those of `output_tokens` that were thoughts.",
+    "audio_input_tokens": "Those of `input_tokens` that were sound.",
+    "audio_output_tokens": "Those of `output_tokens` that were sound.",
+    "details": "Every other count, by the provider's own name.",
+    "aliases": "Other ids of the same model.",
+    "replaced_by": "The model that takes its place.",
+    "texts": "One vector is made for each.",
+    "dimensions": "How many numbers a vector has, where the model lets you choose.",
+    "input_type": '"query" or "document", where the model has it.',
+    "batch_size": "Texts per request, at most.",
+    "vectors": "One per text, in the order of the texts.",
+    "media": "What was made.",
+    "category": "What kind of file the provider took it for.",
+    "original_bytes": "The size of the file.",
+    "Health.ok": "Whether it is well.",
+    "Health.parts": "The state of its parts, in the provider's own words.",
+    "status": "The provider's own word.",
+    "answer_bytes": "A response that is not of another kind.",
+    "embeddings_bytes": "A response with vectors.",
+    "media_answer_bytes": "A response with media in it.",
+    "error_bytes": "The body of an error.",
+    "event_bytes": "One event of a stream.",
+    "stream_bytes": "A whole stream.",
+    "stream_events": "Events of a stream.",
+    "file_bytes": "A file that is downloaded.",
+    "choices": "Alternatives in a response.",
+    "Limits.tool_calls": "Tool calls in a response.",
+    "Limits.citations": "Citations in a response.",
+    "Limits.media": "Media in a response.",
+    "Limits.parts": "Parts of a message.",
+    "parts": "Its parts.",
+    "tool_calls": "Calls of tools.",
+    "reasoning": "What the model thought.",
+    "refusal": "The words with which the model refused.",
+    "citations": "Sources that the response names.",
+    "response": "Everything, put together; on the last chunk alone.",
+    "logprobs": "Probabilities of tokens, in the provider's form.",
+    "data": "The bytes, or base64 text.",
+    "file_id": "The provider's id of a file that was uploaded.",
+    "mime_type": "The media type, as in image/png.",
+    "filename": "The name that the file goes by.",
+    "detail": "How closely an image is looked at: low, high or auto.",
+    "cache_control": "Sent to providers that take it.",
+    "path": "Where it was saved.",
+    "metadata": "What else the provider said of it.",
+    "role": "system, user, assistant or tool.",
+    "content": "Text, or a list of parts.",
+    "tool_call_id": "Of a tool's result: which call it belongs to.",
+    "is_error": "Of a tool's result: the tool failed.",
+    "inputs": "What goes in: text, image, audio, ...",
+    "outputs": "What comes out.",
+    "max_output_tokens": "The longest response.",
+    "prices": "What it costs.",
+    "endpoint": "The operation that was measured.",
+    "window_s": "The stretch of time that was measured, in seconds.",
+    "percentiles": "p50, p75, p90 and p99, by what was measured.",
+    "ids": "Only these models.",
+    "types": "Only models of these types.",
+    "tags": "Only models with these tags.",
+    "capabilities": "Only models that can do this.",
+    "ModelInfo.capabilities": "The provider's own words for what it can do.",
+    "safe": "Whether it is harmless.",
+    "categories": "What it is harmful as, in the guard's own words.",
+    "pages": "The pages, in their order.",
+    "annotation": "What the model said of the whole document, as JSON text.",
+    "items": "What is on this page.",
+    "total": "How many there are in all.",
+    "next_offset": "Goes into the request for the next page; None at the end.",
+    "next_cursor": "Goes into the request for the next page; None at the end.",
+    "job": "The job, as it was when it was looked at.",
+    "elapsed_s": "How long it has been waited for, in seconds.",
+    "schema": "A JSON schema; None for JSON mode.",
+    "strict": "Whether the provider enforces the schema, where it can.",
+    "method": 'How it is asked for; "auto" takes the best way that the provider documents.',
+    "parameters": "A JSON schema of the arguments.",
+    "Tool.raw": "A tool in the provider's own form, sent unchanged.",
+    "arguments": "A JSON object, as text.",
+    "links": "Addresses.",
+    "videos": "Videos that were found.",
+    "weather": "The weather, where it was asked for.",
+    "map": "A place on the map, where it was asked for.",
+    "knowledge": "Facts, where they were asked for.",
+    "language": "The language that is spoken.",
+    "job_id": "The job that it came from.",
+    "estimated_cost": "What the provider expects it to cost.",
+    "refunded": "What the provider gave back.",
+    "error_code": "The provider's word for the failure.",
+    "made_by": "Who makes it for the provider.",
+    "message": "What went wrong.",
+    "api_key_env": "The environment variable of the key.",
+    "base_url_env": "The environment variable of the address.",
+    "chat": "How a chat is built and read.",
+    "read_error": "Makes an error of a response with a status from 400.",
+    "start_s": "Where it begins, in seconds.",
+    "end_s": "Where it ends, in seconds.",
+    "speaker": "Who speaks.",
+    "index": "Its place, counted from 0.",
+    "title": "Its title.",
+    "day": "The day, as YYYY-MM-DD.",
+    "disabled": "Whether the key is switched off.",
+    "scopes": "What the key may do.",
+    "limit_usd": "What the key may spend in a period, in USD.",
+    "limit_period": "The period that its limit is for: day, week, month, ...",
+    "spent_this_month_usd": "What it spent this month, in USD.",
+    "updated": "When it was changed last, as the provider writes it.",
+    "prefix": "The beginning of the key.",
+    "key_prefix": "Only calls of the key that begins with this.",
+    "models": "Only calls of these models.",
+    "statuses": "Only calls with these statuses.",
+    "limit": "How many to list.",
+    "offset": "How many to leave out before the first.",
+    "cursor": "`next_cursor` of the page before.",
+    "inference_id": "The provider's id of the call.",
+    "direction": "CHARGE or REFUND and the like, in the provider's own words.",
+    "reference_id": "What the money was for.",
+    "since": "Only what changed since this day.",
+    "etag": "The version that is at hand already; nothing is sent again while it is the newest.",
+    "source": "The address of the page.",
+    "source_name": "The name of the page.",
+    "original": "The address of the full image.",
+    "link": "The address of the page.",
+    "thumbnail": "The address of a small image.",
+    "precipitation": "Rain or snow.",
+    "humidity": "Humidity of the air.",
+    "wind": "Wind.",
+    "location": "The place.",
+    "date": "The day and time.",
+    "forecast": "The next days.",
+    "hourly_forecast": "The next hours.",
+    "precipitation_forecast": "Rain or snow in the next hours.",
+    "wind_forecast": "Wind in the next hours.",
+    "sources": "Where it comes from.",
+    "image": "The address of an image of it.",
+    "latitude": "In degrees.",
+    "longitude": "In degrees.",
+    "type": "What kind it is.",
+    "born": "When and where, of a person.",
+    "died": "When and where, of a person.",
+    "query": "Further fields of the address.",
+    "flow": "What it does, as a flow of requests.",
+    "Parameter.type": "The type of its value.",
+    "default": "Its value where the model chooses none.",
+    "ToolAnswer.value": "The typed result.",
+    "sleep": "Waits; for tests.",
+    "rows": "How many rows there are.",
+    "done": "Rows that are done.",
+    "unknown": "Rows whose request may have been carried out, without a response.",
+    "reason_class": "The class of the error that ended it.",
+    "read": "Rows that were read.",
+    "under_way": "Rows whose request is out.",
+    "window": "How many requests may be out at once.",
+    "refused": "Requests that were refused for their rate.",
+    "spent": "What was spent.",
+    "seconds": "How long it has run.",
+    "rows_per_s": "Rows that are done in a second.",
+    "Estimate.rows": "The number of rows that the sample was taken of.",
+    "address": "Where the owner of the job listens.",
+    "vector": "The vector.",
+    "RawPart.value": "The part in the provider's own form.",
+    "InvalidToolCall.error": "What is wrong with it.",
+    "ToolCallDelta.number": "Which call of the response it belongs to.",
+    "confidence": "How sure the model is, from 0 to 1.",
+    "number": "Its place, counted from 1.",
+    "width_px": "Its width in pixels.",
+    "height_px": "Its height in pixels.",
+    "build": "Makes the HTTP request.",
+    "parse": "Reads the HTTP response.",
+    "knows_developer": "Whether the role `developer` is known.",
+    "snippet": "Some of its text.",
+}
+"""What fields mean that docstrings leave to their names."""
 
 
 SAME_AS = {
@@ -563,6 +943,7 @@ def value(default: object) -> str:
 
 def short(annotation: object) -> str:
     """A type as people write it: without modules, and alike in every Python."""
+    annotation = getattr(annotation, "__forward_arg__", annotation)
     text = annotation if isinstance(annotation, str) else _written(annotation)
     text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=\w)", "", text)
     return text.replace("|", "\\|") if len(text) < 100 else ""
@@ -1085,6 +1466,10 @@ TABLES: dict[str, Callable[..., str]] = {
         inputs,
         structured,
         settings,
+        described,
+        listed,
+        tool_classes,
+        error_classes,
         sampling,
         troubles,
         messages,

@@ -669,7 +669,7 @@ FIELDS = {
     "state": "What the provider's word for its state means: pending, completed, failed, ...",
     "kind": "What kind it is.",
     "requests": "How many requests.",
-    "BatchRequest.requests": "Conversations by ids of yours.",
+    "BatchRequest.requests": "Conversations by ids that you choose.",
     "succeeded": "How many of them succeeded.",
     "failed": "How many of them failed.",
     "start": "From this day, as YYYY-MM-DD.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from multiapi._package import install
-from multiapi.cli import output
+from multiapi.cli import kept, output
 from multiapi.cli.exit_codes import BUDGET_REACHED, EXIT_CODES, SOME_ROWS_LEFT
 from multiapi.cli.options import object_of
 from multiapi.cli.run import MissingExtraError, Run
@@ -170,6 +171,9 @@ def _job(run: Run, source: Path, target: Path, task: Any, **settings: Any) -> Bu
             "base_url": run.provider.base_url,
             "http_client": httpx.AsyncClient(transport=Simulator().async_transport),
         }
+    elif not any(os.environ.get(name) for name in run.provider.key_variables):
+        key = kept.key_of(run.provider.name)
+        settings |= {} if key is None else {"api_key": key}
     on_progress = None if run.quiet or run.json else _progress
     network: dict[str, Any] = {"timeout": run.timeout, "proxy": run.proxy, "trust_env": not run.no_proxy}
     return BulkJob(source, target, task, on_progress=on_progress, **network, **settings)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from multiapi.cli import conversation, output
+from multiapi.cli import conversation, kept, output
 from multiapi.cli.files import Destination, media_of, text_of
 from multiapi.cli.options import Extra, Words, object_of
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
-from multiapi.errors import ResponseFormatError
+from multiapi.errors import InvalidRequestError, ResponseFormatError
 from multiapi.types.chat import ChatRequest, ChatResponse, MediaPart, Message, Part, TextPart
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.media import Media
@@ -51,6 +51,12 @@ def chat(
     go_on: Annotated[
         bool, typer.Option("--continue", "-c", help="Go on with the last conversation at this terminal.")
     ] = False,
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", metavar="NAME", help="A prompt that `multiapi template` keeps.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="What goes into a gap of the template.")
+    ] = None,
     extra: Extra = None,
 ) -> None:
     """Ask a model. What is piped in goes behind the prompt; without one it is the prompt. At a terminal without a prompt: a conversation."""
@@ -70,7 +76,16 @@ def chat(
         earlier = conversation.last()
         if run.provider_given is None and run.model_given is None:
             run.provider_given, run.model_given = earlier.provider, earlier.model
-    if not prompt and conversation.at_a_terminal() and not run.json and schema is None:
+    made = kept.template(template) if template is not None else None
+    if made is None and sets:
+        raise InvalidRequestError("--set fills the gaps of a template: name one with -t")
+    if made is not None:
+        if run.model_given is None and run.provider_given is None:
+            run.model_given = kept.expanded(made.model)
+        if system is None and made.system is not None:
+            system = _filled(made.system, str(template), sets, None)
+    starts_with_a_prompt = made is not None and made.prompt is not None
+    if not prompt and not starts_with_a_prompt and conversation.at_a_terminal() and not run.json and schema is None:
         dialogue = conversation.Dialogue(
             run,
             answer=lambda request: _shown(run, run.client(), request, show_reasoning=reasoning),
@@ -80,7 +95,13 @@ def chat(
         dialogue.begin(system=system, earlier=earlier)
         dialogue.converse()
         return
-    text = text_of(prompt, what="prompt", piped_too=True)
+    if made is not None and made.prompt is not None:
+        given = text_of(prompt, what="prompt", piped_too=True) if "input" in kept.gaps(made.prompt) else None
+        text = _filled(made.prompt, str(template), sets, given)
+        if given is None and prompt:
+            text = f"{text}\n\n{text_of(prompt, what='prompt', piped_too=True)}"
+    else:
+        text = text_of(prompt, what="prompt", piped_too=True)
     client = run.client()
     before = list(earlier.messages) if earlier is not None else []
     if system is not None:
@@ -115,6 +136,17 @@ def chat(
     if response.finish_reason == "length":
         run.note("the response was cut off: it reached the longest length")
     run.priced(response)
+
+
+def _filled(text: str, template: str, sets: list[str] | None, given: str | None) -> str:
+    """A text of a template with its gaps filled."""
+    values = {} if given is None else {"input": given}
+    for each in sets or []:
+        name, sign, value = each.partition("=")
+        if not (name and sign):
+            raise InvalidRequestError(f"--set takes NAME=VALUE, as in --set language=Norwegian, not {each!r}")
+        values[name] = value
+    return kept.filled(text, values, template=template)
 
 
 def _shown(run: Run, client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from multiapi.cli import output
+from multiapi.cli import kept, output
 from multiapi.cli.completion import VARIABLE, complete_in_bash, model_names, provider_names
 from multiapi.cli.exit_codes import OTHER
 from multiapi.cli.run import MODEL_VARIABLE, PROVIDER_VARIABLE, Run, no_facts, silence_stdout
@@ -242,6 +242,7 @@ def add_command(
             values[group] = kind(**{option.name: values.pop(option.name) for option in _options_of(kind)})
 
         def work() -> None:
+            run.model_given = kept.expanded(run.model_given)
             run.budget = None if budget is None else Budget(budget)
             function(run, **values)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from multiapi._package import __version__
-from multiapi.cli import account, batch, chat, conversions, doctor, jobs, mcp, media, records, simulator
+from multiapi.cli import account, batch, chat, conversions, doctor, jobs, kept_commands, mcp, media, records, simulator
 from multiapi.cli.command import (
     BudgetOption,
     Commands,
@@ -123,6 +123,24 @@ add_command(app, records.keys, example="multiapi keys -p aimlapi", without=FREE_
 add_command(app, records.metrics, example="multiapi metrics -p aimlapi", without=FREE)
 add_command(app, account.health, example="multiapi health -p aicredits", without=FREE_WITHOUT_MODEL)
 add_command(app, doctor.doctor, example="multiapi doctor -p aimlapi", without={"dry_run", "curl"})
+ABOUT_THIS_MACHINE = {"timeout", "proxy", "no_proxy", "simulator", "budget", "dry_run", "curl"}
+add_command(app, kept_commands.login, example="multiapi login --list", without=ABOUT_THIS_MACHINE | {"model"})
+add_command(app, kept_commands.logout, example="multiapi logout -p binobox", without=ABOUT_THIS_MACHINE | {"model"})
+add_command(
+    app,
+    kept_commands.alias,
+    example="multiapi alias fast aicredits:openai/gpt-4o-mini",
+    without=ABOUT_THIS_MACHINE | {"provider", "model"},
+)
+add_command(
+    app,
+    kept_commands.template,
+    example="multiapi template translate 'Translate into {language}: {input}'",
+    without=ABOUT_THIS_MACHINE,
+)
+add_command(
+    app, kept_commands.history, example="multiapi history --on", without=ABOUT_THIS_MACHINE | {"provider", "model"}
+)
 add_command(
     app,
     mcp.mcp,

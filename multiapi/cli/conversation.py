@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from multiapi.cli import output
+from multiapi.cli import kept, output
 from multiapi.cli.run import Run
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, TextPart
@@ -40,8 +39,7 @@ class Conversation:
 
 def place() -> Path:
     """Where the last conversation is kept."""
-    folder = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(folder) if folder else Path.home() / ".local" / "state") / "multiapi" / "conversation.json"
+    return kept.state_folder() / "conversation.json"
 
 
 def keep(provider: str, model: str, messages: list[Message]) -> None:
@@ -52,13 +50,7 @@ def keep(provider: str, model: str, messages: list[Message]) -> None:
     text = json.dumps({"provider": provider, "model": model, "messages": said}, indent=2)
     path = place()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(
-            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(f"{text}\n")
-        unfinished.replace(path)
+        kept.write_privately(path, f"{text}\n")
     except OSError as error:
         output.note(f"the conversation is not kept for -c: {path}: {error.strerror}", style="yellow")
 
@@ -154,7 +146,7 @@ class Dialogue:
             raise InvalidRequestError(f"/{name} is not a command; /help shows them, // sends a line with a slash")
 
     def _model(self, name: str) -> None:
-        self._change(self.run.provider.name, name)
+        self._change(self.run.provider.name, kept.expanded(name))
 
     def _provider(self, name: str) -> None:
         self._change(name, None)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from multiapi._package import __version__
-from multiapi.cli import output
+from multiapi.cli import kept, output
 from multiapi.cli.exit_codes import OTHER, exit_code
 from multiapi.cli.run import Run
 from multiapi.client.client import Client
@@ -137,6 +137,8 @@ def _examined(run: Run, provider: Provider, *, live: bool) -> Findings:
     variable = next((name for name in provider.base_url_variables if os.environ.get(name)), None)
     address = (None if run.simulated else address_of_environment(provider)) or provider.base_url
     key = next((name for name in provider.key_variables if os.environ.get(name)), None)
+    if key is None and provider.name in kept.kept_keys():
+        key = "`multiapi login`"
     findings = Findings(
         provider.name,
         output.one_line(origin_of(address)),
@@ -149,7 +151,7 @@ def _examined(run: Run, provider: Provider, *, live: bool) -> Findings:
         findings.checks.append(check)
         reached = check.state == "ok"
         if key is None:
-            advice = f"set {provider.api_key_env}, or try --simulator"
+            advice = f"set {provider.api_key_env}, run `multiapi login -p {provider.name}`, or try --simulator"
             findings.checks.append(Check("key", "skipped", "not set", advice))
     if reached and (key is not None or run.simulated):
         asked = replace(run.other(provider.name), budget=run.budget)

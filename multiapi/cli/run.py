@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from typing import Any, Literal
 import typer
 
 from multiapi._package import install
-from multiapi.cli import output
+from multiapi.cli import kept, output
 from multiapi.cli.asking import AskingClient, cannot_be_had_again, keep_safe
 from multiapi.cli.exit_codes import INTERRUPTED, OTHER, exit_code
 from multiapi.cli.requests import RequestShown, showing_client, write_request
@@ -35,6 +36,7 @@ from multiapi.providers import PROVIDERS, find_provider, known_providers, split_
 from multiapi.sending.connection_checks import passwords_of
 from multiapi.sending.keys import ApiKey, LookUp
 from multiapi.types.jobs import Job
+from multiapi.types.usage import Cost
 
 PROVIDER_VARIABLE = "MULTIAPI_PROVIDER"
 MODEL_VARIABLE = "MULTIAPI_MODEL"
@@ -95,7 +97,7 @@ class Run:
             provider, model = split_model(self.model_given, provider)
             return provider, model or None
         usual = os.environ.get(PROVIDER_VARIABLE) or None
-        model_said = self.model_given or (None if usual else os.environ.get(MODEL_VARIABLE) or None)
+        model_said = self.model_given or (None if usual else usual_model_said())
         if model_said is not None:
             try:
                 provider, model = split_model(model_said, None)
@@ -134,6 +136,26 @@ class Run:
         """Remember a result until the command has done something with it."""
         if cannot_be_had_again(result):
             self.unsaved.append(result)
+            if getattr(result, "provider", None):
+                self._note_down(
+                    model=getattr(result, "model", None) or None,
+                    tokens=getattr(getattr(result, "usage", None), "total_tokens", None),
+                    cost=getattr(result, "cost", None),
+                )
+
+    def _note_down(self, *, cost: Cost | None = None, **facts: Any) -> None:
+        """Add a call to the history, if one is kept. It is not worth an error."""
+        told = {name: value for name, value in facts.items() if value is not None}
+        if cost is not None:
+            told |= {"cost": str(cost.amount), "unit": cost.unit, "basis": cost.basis}
+        if self.simulated:
+            told["simulated"] = True
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        provider = self._provider.name if self._provider is not None else None
+        try:
+            kept.note_down({"time": now, "command": self.command, "provider": provider} | told)
+        except OSError as error:
+            output.note(f"this call is not in the history: {kept.history_file()}: {error.strerror}", style="yellow")
 
     def is_saved(self, *paths: Path | None) -> None:
         """What was paid for is shown, or in these files."""
@@ -149,16 +171,15 @@ class Run:
             budget=self.budget,
         )
         if not any(os.environ.get(name) for name in provider.key_variables):
-            client.key = ApiKey(
-                LookUp(
-                    provider.name,
-                    provider.api_key_env,
-                    provider.other_key_envs,
-                    f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "
-                    "or try it without one: --simulator",
-                ),
-                provider=provider.name,
+            look_up = LookUp(
+                provider.name,
+                provider.api_key_env,
+                provider.other_key_envs,
+                f"{provider.name} needs a key: set the environment variable {provider.api_key_env}, "
+                "or try it without one: --simulator",
             )
+            key = kept.key_of(provider.name)
+            client.key = ApiKey(look_up if key is None else key, provider=provider.name)
         return client
 
     def _simulated(self, provider: Provider) -> AskingClient:
@@ -289,6 +310,10 @@ class Run:
         if self.debug:
             sys.stderr.write("".join(traceback.format_exception(error)))
         output.exact(f"error: {sentence}", style="bold red")
+        if isinstance(error, MultiApiError) and (
+            error.status is not None or error.outcome_unknown or error.cost is not None
+        ):
+            self._note_down(model=self.model_given, error=type(error).__name__, cost=error.cost)
         good = self._what_is_good(error)
         kept = self.kept_safe()
         if kept:
@@ -371,13 +396,18 @@ class Run:
 
 def _usual_model(provider: Provider, call: str) -> str | None:
     """The chat model of the environment, where it is one of this provider."""
-    said = os.environ.get(MODEL_VARIABLE) or None
-    if said is None or call != "chat":
+    said = usual_model_said() if call == "chat" else None
+    if said is None:
         return None
     prefix, colon, model = said.partition(":")
     if colon and prefix in known_providers():
         return model if prefix == provider.name else None
     return said if os.environ.get(PROVIDER_VARIABLE) == provider.name else None
+
+
+def usual_model_said() -> str | None:
+    """The model of the environment, else what `multiapi alias default ...` said."""
+    return os.environ.get(MODEL_VARIABLE) or kept.aliases().get(kept.DEFAULT)
 
 
 ERROR_FACTS = (

@@ -51,6 +51,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunCli:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MULTIAPI_PROVIDER", raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.with_name(f"{tmp_path.name}-config")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-state")))
 
     def run(*words: str, input: str | bytes | None = None) -> Ran:
         result = CliRunner().invoke(app, [str(word) for word in words], input=input)

@@ -37,6 +37,9 @@ FREE = {
 REFUSED = {"job": (("JOB", "-p", "binobox"), 2), "search": (("-p", "aimlapi", "{text}"), 5)}
 """What cannot be done on the simulator inside of a command, and the exit code that says so."""
 
+OWN = {"login", "logout", "alias", "template", "history"}
+"""What is about this machine alone."""
+
 SERVES = {"simulator", "mcp", "moderate"}
 """What runs until it is ended, and what needs a model that the simulator may not have."""
 

@@ -76,7 +76,7 @@ def test_a_missing_key_and_a_wrong_clock(cli: RunCli, served: Simulator, monkeyp
     monkeypatch.delenv("BINOBOX_API_KEY")
     ran = cli("doctor", "-p", "binobox")
     assert ran.code == 0
-    assert "set BINOBOX_API_KEY, or try --simulator" in ran.out
+    assert "set BINOBOX_API_KEY, run `multiapi login -p binobox`, or try --simulator" in ran.out
     monkeypatch.setattr(doctor, "_skew_s", lambda _: -300.0)
     ran = cli("doctor", "-p", "binobox")
     assert (ran.code, "set the clock" in ran.out) == (1, True)

@@ -182,8 +182,8 @@ WRONG = {
 @pytest.mark.parametrize("command", samples.names())
 def test_wrong_usage_is_one_object_for_scripts(cli: RunCli, command: str, wrong: str, at_once: list[float]) -> None:
     words = (
-        [command, *([] if command in {"simulator", "mcp"} else ["-p", "aimlapi", "x"])]
-        if command in samples.SERVES
+        [command, *([] if command in {"simulator", "mcp"} | samples.OWN else ["-p", "aimlapi", "x"])]
+        if command in samples.SERVES | samples.OWN
         else samples.words_of(command)
     )
     declared = {option for each in get_command(app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]

@@ -162,7 +162,14 @@ def test_a_result_that_nobody_takes_is_kept(folder: Path, command: str, options:
 
 @pytest.mark.parametrize(
     "command",
-    sorted(set(samples.names()) - samples.SERVES - {"batch", "decode"} - set(samples.PAID) - set(samples.REFUSED)),
+    sorted(
+        set(samples.names())
+        - samples.SERVES
+        - samples.OWN
+        - {"batch", "decode"}
+        - set(samples.PAID)
+        - set(samples.REFUSED)
+    ),
 )
 def test_what_costs_nothing_leaves_nothing_behind(folder: Path, command: str) -> None:
     before = set(folder.iterdir())
@@ -172,7 +179,10 @@ def test_what_costs_nothing_leaves_nothing_behind(folder: Path, command: str) ->
 
 
 def test_every_command_has_a_sample() -> None:
-    assert set(samples.names()) == set(samples.PAID) | set(samples.FREE) | set(samples.REFUSED) | samples.SERVES
+    assert (
+        set(samples.names())
+        == set(samples.PAID) | set(samples.FREE) | set(samples.REFUSED) | samples.SERVES | samples.OWN
+    )
 
 
 @pytest.mark.parametrize("command", ["image", "speech", "ocr", "transcribe"])

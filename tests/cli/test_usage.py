@@ -36,7 +36,7 @@ def test_the_usual_model_of_the_environment(cli: RunCli, monkeypatch: pytest.Mon
     assert cli("chat", "hello", "--simulator", "--json").json["model"] == "gpt-5-mini"
 
 
-@pytest.mark.parametrize("command", sorted(set(samples.names()) - samples.SERVES))
+@pytest.mark.parametrize("command", sorted(set(samples.names()) - samples.SERVES - samples.OWN))
 def test_the_example_of_the_help_works(cli: RunCli, command: str, tmp_path: Path, at_once: list[float]) -> None:
     (tmp_path / "page.png").write_bytes(draw_image("page", 64, 64))
     if command == "transcribe":

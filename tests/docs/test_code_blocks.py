@@ -38,6 +38,8 @@ def environment(multiapi_simulator: Server, monkeypatch: pytest.MonkeyPatch, tmp
         monkeypatch.setenv(provider.api_key_env, "any")
         monkeypatch.setenv(provider.base_url_env, multiapi_simulator.base_url(provider.name))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path.with_name(f"{tmp_path.name}-{name.lower()}")))
     monkeypatch.setenv("COLUMNS", "90")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")

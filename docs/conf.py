@@ -20,6 +20,7 @@ from multiapi import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 MACHINES = runpy.run_path(str(ROOT / "docs" / "machines.py"))
+IN_WORDS = runpy.run_path(str(ROOT / "docs" / "tables.py"))["in_words"]
 REPOSITORY = runpy.run_path(str(ROOT / "hatch_build.py"))["repository"](ROOT)
 
 project = "multiapi"
@@ -91,7 +92,7 @@ _EXAMPLE = re.compile(r"\n\n((?: {4,}\S.*(?:\n|$)|\n(?= {4,}))+)")
 
 def to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
     """Fences become literal blocks, single backticks literals, and names of arguments that go on in the next line one line."""
-    text = re.sub(r",\n +(?=[a-z_, \n]+: )", ", ", "\n".join(lines))
+    text = re.sub(r",\n +(?=[a-z_, \n]+: )", ", ", IN_WORDS("\n".join(lines)))
     head, section, rest = _SECTION.split(text, maxsplit=1) if _SECTION.search(text) else (text, "", "")
     text = _EXAMPLE.sub(lambda found: f"\n\n::\n\n{found[1]}", head) + section + rest
     text = re.sub(r"^( *)```\w*\n(.*?)\n\1```$", _literal_block, text, flags=re.DOTALL | re.MULTILINE)

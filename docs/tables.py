@@ -595,6 +595,7 @@ def _public() -> list[str]:
 
 def in_words(text: str) -> str:
     """Prose of a docstring in the words of the pages; code in it stays as it is."""
+    text = re.sub(r"\b([Aa]) (?=picture\b)", r"\1n ", text)
     return re.sub(r"(`[^`]*`)|\b(vendor|picture|film)(s?)\b", _word, text, flags=re.IGNORECASE)
 
 

@@ -360,31 +360,21 @@ def _embeddings(provider: Provider, cls: str) -> str:
 def features(name: str) -> str:
     """What one vendor can do as the model of a framework."""
     provider = PROVIDERS[name]
-    return table(
-        [
-            "Tool calling",
-            "Structured output",
-            "JSON mode",
-            "Image input",
-            "Audio input",
-            "Video input",
-            "Streaming",
-            "Native async",
-            "Embeddings",
-        ],
-        [
-            [
-                _native(provider, "tools"),
-                _native(provider, "structured_output"),
-                *(
-                    mark(provider, capability)
-                    for capability in ("json_mode", "vision", "audio_in", "video_in", "streaming")
-                ),
-                "✓",
-                mark(provider, "embeddings"),
-            ]
-        ],
-    )
+    marked = {
+        "JSON mode": "json_mode",
+        "Image input": "vision",
+        "Audio input": "audio_in",
+        "Video input": "video_in",
+        "Streaming": "streaming",
+        "Embeddings": "embeddings",
+    }
+    rows = [
+        ["Tool calling", _native(provider, "tools")],
+        ["Structured output", _native(provider, "structured_output")],
+        *([title, mark(provider, capability)] for title, capability in marked.items()),
+        ["Native async", "✓"],
+    ]
+    return table(["feature", provider.title], rows)
 
 
 def _native(provider: Provider, capability: str) -> str:
@@ -854,6 +844,7 @@ FIELDS = {
     "height_px": "Its height in pixels.",
     "build": "Makes the HTTP request.",
     "parse": "Reads the HTTP response.",
+    "document_bytes": "A document that is read, as JSON, XML or HTML.",
     "knows_developer": "Whether the role `developer` is known.",
     "snippet": "Some of its text.",
 }
@@ -1276,7 +1267,7 @@ def tools() -> str:
         (
             [
                 f"`{tool.name}`",
-                tool.description.partition(". ")[0].rstrip(".") + ".",
+                in_words(tool.description.partition(". ")[0].rstrip(".") + "."),
                 *("✓" if tool.fits(provider) else "–" for provider in providers),
             ]
             for tool in TOOLS.values()

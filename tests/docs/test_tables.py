@@ -40,7 +40,7 @@ def test_every_vendor_has_a_page() -> None:
 def test_a_stale_table_is_noticed() -> None:
     stale = "<!-- table: features binobox -->\n| old |\n<!-- end of table -->\n"
     assert "old" not in TABLES["rewritten"](stale)
-    assert TABLES["rewritten"](stale).startswith("<!-- table: features binobox -->\n| Tool calling |")
+    assert TABLES["rewritten"](stale).startswith("<!-- table: features binobox -->\n| feature | Binobox |")
 
 
 def test_ratios_are_taken_out_of_the_page_on_performance() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.exceptions import OutputParserException
@@ -21,25 +22,15 @@ from langchain_multiapi._requests import formatted, is_of_a_vendor
 from langchain_multiapi.errors import RefusalError
 from multiapi.flows.driving import Either, adrive, drive
 from multiapi.flows.driving import Steps as Driven
-from multiapi.flows.structured import Unfit, ask_until_fit, misfit
+from multiapi.flows.structured import ask_until_fit
 from multiapi.formats.openai.wishes import read_tool_choice, strictly
-from multiapi.formats.schemas import object_root, unwrapped
-from multiapi.negotiation.json_answers import (
-    OTHER_WAYS,
-    Steps,
-    demands_fields,
-    has_several,
-    json_value,
-    partial_value,
-    why_no_json,
-)
+from multiapi.formats.schemas import object_root
+from multiapi.negotiation.wanted import Growing, Said, Unfit, Wanted
 from multiapi.types.chat import Message
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-_LINK = "\nFor troubleshooting, visit:"
-"""What LangChain adds to the message of each error of a parser."""
 METHODS = ("auto", "function_calling", "json_schema", "json_mode", "prompted")
 
 
@@ -108,12 +99,11 @@ def structured(
         raise ValueError("strict does not go with method 'json_mode': there is no schema to keep to")
     traced: dict[str, Any] = {"kwargs": {"method": how, **({} if strict is None else {"strict": strict})}}
     name: str | None = None
-    demands = False
     if schema is None:
         bound: dict[str, Any] = {"response_format": {"type": "json_object"}, "response_format_method": how}
     else:
         form = to_response_format(schema, how, strict)
-        name, demands = form.name, demands_fields(form.schema)
+        name = form.name
         traced["schema"] = convert_to_openai_tool(_as_plain(schema), strict=strict)
         described: dict[str, Any] = {"name": name}
         if form.description:
@@ -145,7 +135,6 @@ def structured(
         schema_class=schema if _is_class(schema) else None,
         name=name,
         others=tuple(others),
-        demands_fields=demands,
         form=None if schema is None else dict(form.schema or {}),
     )
     asked: Any = {**bound, **call}
@@ -208,22 +197,33 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         schema_class: The pydantic class of the value; None leaves it a dict.
         name: The tool whose arguments are the value.
         others: Tools that the model may call instead; the value is None then.
-        demands_fields: The schema does not allow an empty object.
         form: The schema that was asked for.
     """
 
     schema_class: Any = None
     name: str | None = None
     others: tuple[str, ...] = ()
-    demands_fields: bool = False
     form: dict[str, Any] | None = None
 
     @property
     def _type(self) -> str:
         return "multiapi_answer"
 
+    @cached_property
+    def wanted(self) -> Wanted:
+        """What the core reads."""
+        kind = self.schema_class
+        return Wanted(
+            self.form,
+            name=self.name,
+            others=self.others,
+            validate=kind and (getattr(kind, "model_validate", None) or kind.parse_obj),
+            title=kind.__name__ if kind else "",
+        )
+
     def parse(self, text: str) -> Any:
-        return self._read(AIMessage(content=text), partial=False)
+        with _parser_errors(message := AIMessage(content=text)):
+            return self.wanted.read(_said(message))
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """The value; while a stream runs, as much of it as there is.
@@ -234,54 +234,12 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         """
         generation = result[0]
         message = generation.message if isinstance(generation, ChatGeneration) else AIMessage(content=generation.text)
-        return self._read(message, partial=partial)
-
-    def _read(self, message: Any, *, partial: bool) -> Any:
-        refusal = message.additional_kwargs.get("refusal")
-        if refusal and not partial:
-            provider = message.response_metadata.get("model_provider")
-            raise RefusalError(f"the model refused: {refusal}", provider=provider, raw_message=message)
-        value = self._value(message, partial=partial)
-        if value == {} and self.demands_fields and not partial:
-            raise OutputParserException(f"the answer is an empty object{OTHER_WAYS}", llm_output=message.text)
-        value = unwrapped(value, self.form)
-        if value is None or self.schema_class is None:
-            return value
-        try:
-            return _validated(self.schema_class, value)
-        except (ValueError, TypeError) as error:
-            if partial:
-                return None
-            raise OutputParserException(
-                misfit(self.schema_class.__name__, value, error), llm_output=message.text
-            ) from error
+        with _parser_errors(message):
+            return self.wanted.read(_said(message), partial=partial)
 
     def fault(self, message: Any) -> Unfit | None:
         """What is wrong with an answer; None where the value is in it."""
-        try:
-            self._read(message, partial=False)
-        except RefusalError:
-            return Unfit("", "", is_refusal=True)
-        except OutputParserException as error:
-            calls = [json.dumps(call["args"]) for call in message.tool_calls if self._is_answer(call["name"])]
-            return Unfit(message.text or "".join(calls), str(error).partition(_LINK)[0])
-        return None
-
-    def _value(self, message: Any, *, partial: bool) -> Any:
-        for call in message.tool_calls:
-            if self._is_answer(call["name"]):
-                return call["args"]
-        if partial:
-            return partial_value(message.text)
-        found = json_value(message.text)
-        if found is not None:
-            return found
-        if any(call["name"] in self.others for call in message.tool_calls):
-            return None
-        raise OutputParserException(_why(message), llm_output=message.text)
-
-    def _is_answer(self, name: str | None) -> bool:
-        return name == self.name or (self.name is None and name not in self.others)
+        return self.wanted.fault(_said(message))
 
     # ---------------------------------------------------------------------------------- streams
 
@@ -289,14 +247,14 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         growing = _Growing(self)
         for chunk in input:
             yield from growing.take(chunk)
-        yield from growing.rest()
+        yield from growing.last()
 
     async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:
         growing = _Growing(self)
         async for chunk in input:
             for value in growing.take(chunk):
                 yield value
-        for value in growing.rest():
+        for value in growing.last():
             yield value
 
     def beside_raw(self, input: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
@@ -315,17 +273,16 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class _Growing:
-    """An answer while it is being written: what is new in the value with each chunk, and the whole value at the end."""
+    """An answer while it is being written, in LangChain's chunks."""
 
     def __init__(self, parser: AnswerParser) -> None:
         self._parser = parser
+        self._growing = Growing(parser.wanted)
         self._chunks: list[Any] = []
         self._text: list[str] = []
         self._arguments: list[str] = []
         self._names: dict[Any, str | None] = {}
         self._sizes = [0, 0]
-        self._steps = Steps()
-        self._value: Any = None
 
     def beside(self, chunk: dict[str, Any]) -> AddableDict:
         """Take a chunk, and hand it on as it came."""
@@ -341,28 +298,11 @@ class _Growing:
         self._sizes[0] += len(self._text[-1])
         for call in getattr(chunk, "tool_call_chunks", ()):
             name = self._names.setdefault(call["index"], call["name"])
-            if self._parser._is_answer(name) and call["args"]:
+            if call["args"] and self._parser.wanted.is_answer(name):
                 self._arguments.append(call["args"])
                 self._sizes[1] += len(call["args"])
         pieces, size = (self._arguments, self._sizes[1]) if self._arguments else (self._text, self._sizes[0])
-        if not self._steps.is_due(size):
-            return []
-        value = unwrapped(partial_value("".join(pieces)), self._parser.form)
-        if value is not None and self._parser.schema_class is not None:
-            try:
-                value = _validated(self._parser.schema_class, value)
-            except (ValueError, TypeError):
-                return []
-        return self._new(value)
-
-    def rest(self) -> list[Any]:
-        """The whole value, as in `last`; what was given before counts where the end cannot be read."""
-        try:
-            return self.last()
-        except OutputParserException:
-            if self._value is None or has_several("".join(self._text)):
-                raise
-            return []
+        return self._growing.take(size, lambda: "".join(pieces))
 
     def last(self) -> list[Any]:
         """The whole value, if it differs from what was given before.
@@ -380,7 +320,8 @@ class _Growing:
             message = first + rest if rest else first
             if rest:
                 restore_invalid_calls(message)
-        return self._new(self._parser._read(message, partial=False))
+        with _parser_errors(message):
+            return self._growing.end(_said(message))
 
     def end(self) -> AddableDict:
         """The whole value, or what is wrong with it."""
@@ -388,24 +329,31 @@ class _Growing:
             self.last()
         except Exception as error:
             return AddableDict(parsed=None, parsing_error=error)
-        return AddableDict(parsed=self._value, parsing_error=None)
-
-    def _new(self, value: Any) -> list[Any]:
-        if value is None or value == self._value:
-            return []
-        self._value = value
-        return [value]
+        return AddableDict(parsed=self._growing.value, parsing_error=None)
 
 
-def _why(message: Any) -> str:
+def _said(message: Any) -> Said:
+    """What is looked for in a message."""
     invalid = message.invalid_tool_calls
-    return why_no_json(
+    return Said(
         message.text,
-        invalid_call=(invalid[0].get("error") or "the arguments of its tool call cannot be read") if invalid else None,
-        finish_reason=message.response_metadata.get("finish_reason"),
+        [(call["name"], call["args"]) for call in message.tool_calls],
+        (invalid[0].get("error") or "the arguments of its tool call cannot be read") if invalid else None,
+        message.additional_kwargs.get("refusal"),
+        message.response_metadata.get("finish_reason"),
     )
 
 
-def _validated(cls: Callable[..., Any], value: Any) -> Any:
-    validate = getattr(cls, "model_validate", None) or cls.parse_obj  # type: ignore[attr-defined]
-    return validate(value)
+@contextmanager
+def _parser_errors(message: Any) -> Iterator[None]:
+    """What is wrong with an answer as LangChain's errors say it."""
+    try:
+        yield
+    except Unfit as error:
+        cause = error.__cause__
+        if error.is_refusal:
+            provider = message.response_metadata.get("model_provider")
+            failure: Exception = RefusalError(error.why, provider=provider, raw_message=message)
+        else:
+            failure = OutputParserException(error.why, llm_output=message.text)
+        raise failure from cause

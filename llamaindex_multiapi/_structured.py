@@ -3,73 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
-from llama_index.core.program.utils import FlexibleModel, create_flexible_model
-from pydantic import BaseModel, ValidationError
+from llama_index.core.program.utils import create_flexible_model
+from pydantic import BaseModel
 
 from multiapi.errors import ResponseFormatError
 from multiapi.flows.driving import Step
 from multiapi.flows.driving import Steps as Driven
-from multiapi.flows.structured import Unfit, ask_until_fit, misfit
-from multiapi.formats.schemas import unwrapped
-from multiapi.negotiation.json_answers import Steps, partial_value, read_structured, why_no_json
-from multiapi.types.chat import ChatResponse as Answer
-from multiapi.types.chat import InvalidToolCall, Message, ResponseFormat, ToolCall
+from multiapi.flows.structured import ask_until_fit
+from multiapi.negotiation.wanted import Growing, Said, Unfit, Wanted
+from multiapi.types.chat import Message, ResponseFormat
 
 
 class StructuredAnswerError(ResponseFormatError, ValueError):
     """An answer that is not of the wanted form; `partial` is the `ChatResponse` it was read from."""
 
 
-def read(response: ChatResponse, wanted: ResponseFormat, output_cls: type[BaseModel]) -> BaseModel:
-    """The object in a response.
-
-    Raises:
-        StructuredAnswerError: There is none, or it is not valid; the message says what is wrong with it.
-    """
-    try:
-        value = read_structured(_answer(response), wanted)
-        return output_cls.model_validate(value)
-    except ValidationError as error:
-        message, cause = misfit(output_cls.__name__, value, error), cast("Exception", error)
-    except ResponseFormatError as error:
-        message, cause = str(error), error
+def said_in(response: ChatResponse) -> Said:
+    """What is looked for in a response."""
     facts = response.additional_kwargs
-    raise StructuredAnswerError(
-        message,
-        provider=facts.get("provider"),
-        request_id=facts.get("request_id"),
-        body=(response.message.content or "")[:500],
-        partial=response,
-    ) from cause
-
-
-def _answer(response: ChatResponse) -> Answer:
-    """As much of the core's answer as the reading of JSON looks at."""
     blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
-    facts = response.additional_kwargs
-    plain = {
-        call["id"]: call["function"]["arguments"] for call in response.message.additional_kwargs.get("tool_calls") or ()
-    }
-    valid = [block for block in blocks if isinstance(block.tool_kwargs, dict)]
-    return Answer(
-        provider=facts.get("provider") or "",
-        text=response.message.content or "",
-        tool_calls=tuple(
-            ToolCall(block.tool_call_id or "", block.tool_name, plain[block.tool_call_id]) for block in valid
-        ),
-        invalid_tool_calls=tuple(InvalidToolCall(**call) for call in facts.get("invalid_tool_calls") or ()),
-        refusal=facts.get("refusal"),
-        finish_reason=facts.get("finish_reason"),
-        request_id=facts.get("request_id"),
+    invalid = facts.get("invalid_tool_calls")
+    return Said(
+        response.message.content or "",
+        [(block.tool_name, block.tool_kwargs) for block in blocks if isinstance(block.tool_kwargs, dict)],
+        invalid[0]["error"] if invalid else None,
+        facts.get("refusal"),
+        facts.get("finish_reason"),
     )
-
-
-def _why(answer: Answer) -> str:
-    invalid = answer.invalid_tool_calls[0].error if answer.invalid_tool_calls else None
-    return why_no_json(answer.text, invalid_call=invalid, refusal=answer.refusal, finish_reason=answer.finish_reason)
 
 
 class Question:
@@ -79,6 +42,9 @@ class Question:
         self.messages = messages
         self.wanted = wanted
         self.output_cls = output_cls
+        self._wanted = Wanted(
+            wanted.schema, name=wanted.name, validate=output_cls.model_validate, title=output_cls.__name__
+        )
 
     def answered(self, chat: Callable[[Sequence[ChatMessage]], Step], retries: int) -> Driven[BaseModel]:
         """The object, asked for again where it is none.
@@ -95,76 +61,57 @@ class Question:
 
     def fault(self, response: ChatResponse) -> Unfit | None:
         """What is wrong with a response; None where the object is in it."""
-        try:
-            self.read(response)
-        except StructuredAnswerError as error:
-            said = response.message.content or error.body or ""
-            is_json = isinstance(error.__cause__, ValidationError)
-            why = error.message if is_json else _why(_answer(response))
-            return Unfit(said, why, is_refusal=bool(response.additional_kwargs.get("refusal")))
-        return None
+        return self._wanted.fault(said_in(response))
 
     def read(self, response: ChatResponse) -> BaseModel:
         """The object in a response.
 
         Raises:
-            StructuredAnswerError: It is none.
+            StructuredAnswerError: There is none, or it is not valid; the message says what is wrong with it.
         """
-        return read(response, self.wanted, self.output_cls)
+        try:
+            return self._wanted.read(said_in(response))  # type: ignore[no-any-return]
+        except Unfit as error:
+            failure, cause = error, error.__cause__
+        facts = response.additional_kwargs
+        raise StructuredAnswerError(
+            failure.why,
+            provider=facts.get("provider"),
+            request_id=facts.get("request_id"),
+            body=(response.message.content or "")[:500],
+            partial=response,
+        ) from cause
 
     def objects(self, responses: Iterable[ChatResponse]) -> Generator[Any, None, None]:
         """The object as it grows; the last one is whole and valid."""
-        growing = Growing(self.wanted, self.output_cls)
-        last = None
+        growing, last = self.growing(), ChatResponse(message=ChatMessage())
         for last in responses:
-            found = growing.object_in(last)
-            if found is not None:
-                yield found
-        yield self._whole(last)
+            yield from growing(last)
+        yield self.read(last)
 
     async def async_objects(self, responses: AsyncIterable[ChatResponse]) -> AsyncGenerator[Any, None]:
         """As `objects`."""
-        growing = Growing(self.wanted, self.output_cls)
-        last = None
+        growing, last = self.growing(), ChatResponse(message=ChatMessage())
         async for last in responses:
-            found = growing.object_in(last)
-            if found is not None:
+            for found in growing(last):
                 yield found
-        yield self._whole(last)
+        yield self.read(last)
 
-    def _whole(self, last: ChatResponse | None) -> BaseModel:
-        return read(last or ChatResponse(message=ChatMessage()), self.wanted, self.output_cls)
+    def growing(self) -> Callable[[ChatResponse], list[Any]]:
+        """What gives the object so far out of each response, if it says anything new: of the wanted class as soon as it is valid."""
+        flexible = create_flexible_model(self.output_cls)
+        growing = Growing(
+            self._wanted, lambda value: flexible.model_validate(value) if isinstance(value, dict) else None
+        )
 
+        def take(response: ChatResponse) -> list[Any]:
+            text = self._text_in(response)
+            return growing.take(len(text), lambda: text)
 
-class Growing:
-    """A JSON answer while it is being written: with each response the object so far, if it says anything new."""
-
-    def __init__(self, wanted: ResponseFormat, output_cls: type[BaseModel]) -> None:
-        self._wanted = wanted
-        self._output_cls = output_cls
-        self._flexible = create_flexible_model(output_cls)
-        self._steps = Steps()
-        self._value: Any = None
-
-    def object_in(self, response: ChatResponse) -> BaseModel | FlexibleModel | None:
-        """The object so far, of the wanted class as soon as it is valid; None where nothing has changed."""
-        text = self._text_in(response)
-        if not self._steps.is_due(len(text)):
-            return None
-        value = unwrapped(partial_value(text), self._wanted.schema)
-        if value is None or value == self._value:
-            return None
-        try:
-            found = self._output_cls.model_validate(value)
-        except ValidationError:
-            if not isinstance(value, dict):
-                return None
-            found = self._flexible.model_validate(value)
-        self._value = value
-        return found
+        return take
 
     def _text_in(self, response: ChatResponse) -> str:
         for call in response.message.additional_kwargs.get("tool_calls") or ():
-            if call["function"]["name"] == self._wanted.name:
+            if self._wanted.is_answer(call["function"]["name"]):
                 return str(call["function"]["arguments"])
         return response.message.content or ""

@@ -109,7 +109,7 @@ from multiapi.money.spending import (
 from multiapi.money.spending import (
     track_spending as track_spending,
 )
-from multiapi.negotiation.json_answers import (
+from multiapi.negotiation.wanted import (
     read_structured as read_structured,
 )
 from multiapi.provider import (

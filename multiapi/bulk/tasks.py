@@ -253,7 +253,7 @@ async def _chat(client: Any, request: ChatRequest, headers: Mapping[str, str], *
     )
     answer: Any = response.text
     if structured:
-        from multiapi.negotiation.json_answers import read_structured
+        from multiapi.negotiation.wanted import read_structured
 
         answer = read_structured(response, request.response_format)
     columns: dict[str, Any] = {"answer": answer, "finish_reason": response.finish_reason, "model": response.model}

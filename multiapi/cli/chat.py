@@ -113,7 +113,7 @@ def chat(
     response = client.chat(request) if whole else _streamed(run, client, request, show_reasoning=reasoning)
     value = None
     if schema is not None:
-        from multiapi.negotiation.json_answers import read_structured
+        from multiapi.negotiation.wanted import read_structured
 
         value = read_structured(response, request.response_format)
     if response.media:

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 from multiapi.flows.driving import Step, Steps
 from multiapi.negotiation.json_answers import OTHER_WAYS
+from multiapi.negotiation.wanted import Unfit
 from multiapi.types.chat import Message
 
 R = TypeVar("R")
-
-
-class Unfit(NamedTuple):
-    """Why a response is not of the wanted form.
-
-    Attributes:
-        said: What the model wrote.
-        why: What is wrong with it, as the model is told.
-        is_refusal: The model did not want to; it is not asked again.
-    """
-
-    said: str
-    why: str
-    is_refusal: bool = False
 
 
 def ask_until_fit(
@@ -55,10 +42,3 @@ def correction(unfit: Unfit) -> tuple[Message, Message]:
             f"That answer cannot be used: {unfit.why.replace(OTHER_WAYS, '')}. Answer again, in the demanded form only.",
         ),
     )
-
-
-def misfit(name: str, value: Any, error: Exception) -> str:
-    """Say which fields of a value are wrong, from what pydantic (1 or 2) says of them."""
-    details = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
-    wrong = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the answer'}: {each['msg']}" for each in details)
-    return f"the answer is not a valid {name}: {wrong}{OTHER_WAYS if value == {} else ''}"

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from multiapi.errors import ResponseFormatError
-from multiapi.formats.schemas import unwrapped
 from multiapi.formats.stream import all_calls
 from multiapi.http.json import dump_json, parse_partial, parse_text, rewritten
 from multiapi.negotiation.thoughts import without_thoughts
@@ -175,51 +173,6 @@ def _without_slips(text: str) -> str | None:
     return slips if ends else None
 
 
-def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:
-    """The JSON value of an answer: the arguments of the tool that stands for it, else the JSON in its text.
-
-    Raises:
-        ResponseFormatError: There is none; `body` holds the beginning of the text.
-    """
-    schema = None if wanted is None else wanted.schema
-    for call in response.tool_calls:
-        if wanted is None or call.name == wanted.name:
-            return unwrapped(parse_text(call.arguments), schema)
-    value = json_value(response.text)
-    if value is None:
-        invalid = response.invalid_tool_calls[0].error if response.invalid_tool_calls else None
-        why = why_no_json(
-            response.text, invalid_call=invalid, refusal=response.refusal, finish_reason=response.finish_reason
-        )
-        raise ResponseFormatError(
-            f"{response.provider} gave no JSON answer: {why}",
-            provider=response.provider,
-            request_id=response.request_id,
-            body=response.text[:500],
-            partial=response,
-        )
-    return unwrapped(value, schema)
-
-
-def why_no_json(
-    text: str, *, invalid_call: str | None = None, refusal: str | None = None, finish_reason: str | None = None
-) -> str:
-    """Say what stands where JSON was asked for."""
-    if invalid_call:
-        reason = invalid_call
-    elif refusal:
-        reason = f"the model refused: {refusal}"
-    else:
-        reason = (
-            f"the text holds no JSON, or several different values; it begins {text[:80]!r}"
-            if text
-            else "the answer is empty"
-        )
-    if finish_reason == "length":
-        return f"{reason}; it was cut off at max_tokens"
-    return reason if text.strip() or refusal else f"{reason}{OTHER_WAYS}"
-
-
 def demands_fields(schema: Any) -> bool:
     """Whether a schema does not allow an empty object, as far as that can be seen: it demands fields, directly or by what it refers to."""
     left, root, seen = [schema], schema, 0
@@ -296,23 +249,6 @@ def json_value(text: str) -> Any:
     return None if found is None else parsed(found)
 
 
-class Steps:
-    """Says when a text that grows is worth reading again from its start: at each chunk while it is short, then each time that it has
-    grown by a fixed share, so that all the readings together take no longer than its length allows.
-    """
-
-    def __init__(self) -> None:
-        self._next = 1
-
-    def is_due(self, size: int) -> bool:
-        """Whether a text of this length is to be read; it is then taken as read."""
-        if size < self._next:
-            return False
-        self._next = size + 1 if size < _SHORT else size + size // 8
-        return True
-
-
-_SHORT = 256
 _BEGINS = re.compile(r"\s*+(?:```(?:json)?\s*+)?[{\[]", re.IGNORECASE)
 
 

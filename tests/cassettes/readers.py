@@ -14,7 +14,7 @@ from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
 
 from multiapi.client.client import AsyncClient, Client
 from multiapi.errors import ConnectionFailedError, MultiApiError
-from multiapi.negotiation.json_answers import read_structured
+from multiapi.negotiation.wanted import read_structured
 from multiapi.types.chat import ChatRequest, ChatResponse
 from multiapi.types.embeddings import EmbedRequest, EmbedResponse
 from tests.cassettes import frameworks

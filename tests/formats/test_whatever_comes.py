@@ -10,7 +10,7 @@ import pytest
 
 from multiapi import ChatRequest, ChatResponse, Client, Message, Tool
 from multiapi.errors import ResponseFormatError
-from multiapi.negotiation.json_answers import read_structured
+from multiapi.negotiation.wanted import read_structured
 
 REQUEST = ChatRequest(model="m", messages=[Message("user", "hello")])
 VENDORS = ("aimlapi", "aicredits", "binom_router", "binobox", "bineric")

@@ -18,9 +18,10 @@ from multiapi.http.json import parse_json
 from multiapi.http.retry_after import retry_after_s
 from multiapi.http.sse import SseDecoder
 from multiapi.http.vectors import VectorReader, floats
-from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text, partial_json, read_structured
+from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text, partial_json
 from multiapi.negotiation.prompted_tools import PromptedStream, read_prompted
 from multiapi.negotiation.thoughts import ThoughtFilter, split_thoughts
+from multiapi.negotiation.wanted import read_structured
 from multiapi.providers import PROVIDERS
 from multiapi.sending.bodies import BodyReader
 from multiapi.sending.limiter import Limiter, reset_s

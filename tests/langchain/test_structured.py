@@ -204,7 +204,7 @@ def test_the_parser_stands_alone() -> None:
     parser = AnswerParser(schema_class=Weather, name="Weather")
     assert parser.parse(JSON) == Weather(**VALUE)
     assert parser.invoke(AIMessage(JSON)) == Weather(**VALUE)
-    chunks = [AIMessageChunk(JSON[:at]) for at in (5, 9)]
+    chunks = [AIMessageChunk(JSON[start:end]) for start, end in ((0, 5), (5, 14))]
     assert list(
         AnswerParser(name="Weather").transform(iter([*chunks, AIMessageChunk(JSON[14:], chunk_position="last")]))
     )

@@ -10,7 +10,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 
-from llamaindex_multiapi._structured import Growing, StructuredAnswerError
+from llamaindex_multiapi._structured import Question, StructuredAnswerError
 from llamaindex_multiapi.testing import Asked, Reply, Said, Wire
 from llamaindex_multiapi.testing.llm_asking import observed
 from multiapi.errors import InvalidRequestError, UnsupportedError
@@ -182,10 +182,10 @@ def test_b10_a_half_written_answer_is_read_as_far_as_it_goes() -> None:
 
     from llamaindex_multiapi._requests import response_format_of
 
-    growing = Growing(response_format_of(Cat), Cat)
+    take = Question([], response_format_of(Cat), Cat).growing()
 
     def at(text: str) -> Any:
-        return growing.object_in(ChatResponse(message=ChatMessage(role="assistant", content=text)))
+        return next(iter(take(ChatResponse(message=ChatMessage(role="assistant", content=text)))), None)
 
     assert at("<think>{not yet") is None
     assert at("<think>{not yet}</think>") is None

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from multiapi import ChatRequest, Client, Message, ResponseFormat, Tool
-from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text, read_structured
+from multiapi.negotiation.json_answers import JsonAnswerFilter, as_json_answer, json_text
 from multiapi.negotiation.plan import plan
+from multiapi.negotiation.wanted import read_structured
 from multiapi.providers import PROVIDERS
 from multiapi.types.chat import ChatDelta, ChatResponse, InvalidToolCall, ToolCall, ToolCallDelta
 

@@ -208,6 +208,6 @@ def test_a_json_answer_is_asked_for_in_the_prompt() -> None:
     response = client.chat(ChatRequest(model="m", messages=[Message("user", [TextPart("x")])], response_format=wanted))
     assert "matches this JSON schema" in sent[0]["messages"][0]["content"]
     assert "response_format" not in sent[0]
-    from multiapi.negotiation.json_answers import read_structured
+    from multiapi.negotiation.wanted import read_structured
 
     assert read_structured(response, wanted) == {"a": 1}

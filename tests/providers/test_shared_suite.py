@@ -15,7 +15,7 @@ from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
 from multiapi import AsyncClient, ChatRequest, Client, Message, ResponseFormat, Tool
 from multiapi.errors import AuthenticationError, InsufficientCreditsError, MultiApiError
-from multiapi.negotiation.json_answers import read_structured
+from multiapi.negotiation.wanted import read_structured
 
 ADD = Tool(
     "add",

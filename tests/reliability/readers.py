@@ -13,7 +13,7 @@ from llama_index.core.llms import ChatResponse as LlamaResponse
 from pydantic import BaseModel
 
 from langchain_multiapi._structured import AnswerParser
-from llamaindex_multiapi._structured import Growing
+from llamaindex_multiapi._structured import Question
 from multiapi.errors import MultiApiError
 from multiapi.formats import account as account_format
 from multiapi.formats import assembly, error_words, jobs, named_events, tool_arguments, tool_calls
@@ -26,7 +26,7 @@ from multiapi.http import exchange, sse, vectors
 from multiapi.http import json as http_json
 from multiapi.http.exchange import HttpResponse
 from multiapi.http.json import parse_partial
-from multiapi.negotiation import call_reader, prompted_tools, stop_words, surroundings
+from multiapi.negotiation import call_reader, prompted_tools, stop_words, surroundings, wanted
 from multiapi.negotiation import json_answers as structured
 from multiapi.negotiation import thoughts as thinking
 from multiapi.providers.aimlapi.media import speech_decoder
@@ -225,11 +225,20 @@ def _growing_of_langchain(chunks: Sequence[str]) -> None:
 
 
 def _growing_of_llamaindex(chunks: Sequence[str]) -> None:
-    reader = Growing(WANTED, Answer)
+    take = Question([], WANTED, Answer).growing()
     text = ""
     for chunk in chunks:
         text += chunk
-        reader.object_in(LlamaResponse(message=ChatMessage(role="assistant", content=text)))
+        take(LlamaResponse(message=ChatMessage(role="assistant", content=text)))
+
+
+def _growing(chunks: Sequence[str]) -> None:
+    growing, size = wanted.Growing(wanted.Wanted()), 0
+    texts: list[str] = []
+    for chunk in chunks:
+        size += len(chunk)
+        texts.append(chunk)
+        growing.take(size, lambda: "".join(texts))
 
 
 def _listed(read: Callable[[HttpResponse], object], *names: str, status: int = 200) -> Feed:
@@ -261,7 +270,9 @@ TEXT_READERS: dict[str, Feed] = {
     "multiapi.http.json.parse_partial": _text(parse_partial),
     "multiapi.negotiation.json_answers.partial_json": _text(structured.partial_json),
     "multiapi.negotiation.json_answers.partial_value": _text(structured.partial_value),
-    "multiapi.negotiation.json_answers.read_structured": _answered(structured.read_structured),
+    "multiapi.negotiation.wanted.read_structured": _answered(wanted.read_structured),
+    "multiapi.negotiation.wanted.Wanted": _text(lambda text: wanted.Wanted().fault(wanted.Said(text))),
+    "multiapi.negotiation.wanted.Growing": _growing,
     "multiapi.negotiation.json_answers.as_json_answer": _answered(
         lambda answer: structured.as_json_answer(answer, WANTED)
     ),
@@ -291,7 +302,7 @@ TEXT_READERS: dict[str, Feed] = {
     "multiapi.http.json.parse_text": _text(http_json.parse_text),
     "multiapi.http.json.rewritten": _text(http_json.rewritten),
     "langchain_multiapi._structured.AnswerParser": _growing_of_langchain,
-    "llamaindex_multiapi._structured.Growing": _growing_of_llamaindex,
+    "llamaindex_multiapi._structured.Question": _growing_of_llamaindex,
 }
 BYTE_READERS: dict[str, Feed] = {
     "multiapi.http.json.parse_json": _bytes(http_json.parse_json),

@@ -21,9 +21,13 @@ from tests.reliability.readers import quietly
 
 N = 40
 MOST = 2.5
-SIZES = {"langchain_multiapi._structured.AnswerParser": 400, "llamaindex_multiapi._structured.Growing": 400}
+SIZES = {
+    "langchain_multiapi._structured.AnswerParser": 400,
+    "multiapi.negotiation.wanted.Growing": 400,
+    "llamaindex_multiapi._structured.Question": 400,
+}
 """Where a short input is read again with each chunk, up to a fixed length."""
-CUMULATIVE = {"llamaindex_multiapi._structured.Growing"}
+CUMULATIVE = {"llamaindex_multiapi._structured.Question"}
 """LlamaIndex hands over all of the text with each chunk."""
 SPARE = 1_500
 """Work that does not grow with the input: tables that are made at the first use and the like."""
@@ -229,6 +233,7 @@ def test_memory_grows_with_the_input(name: str) -> None:
 MODULES = [
     "formats.assembly", "sending.bodies", "negotiation.call_reader", "formats.error_words", "http.json", "http.exchange", "http.sse", "formats.media",
     "formats.messages", "negotiation.prompted_tools", "formats.responses", "formats.stream", "negotiation.json_answers", "negotiation.thoughts",
+    "negotiation.wanted",
     "formats.tool_arguments", "formats.tool_calls", "http.vectors",
 ]  # fmt: skip
 NO_READERS = {
@@ -239,8 +244,10 @@ NO_READERS = {
     "multiapi.formats.stream.all_calls": "joins two lists",
     "multiapi.formats.stream.whole_answer": "takes an answer apart that is read",
     "multiapi.negotiation.json_answers.demands_fields": "looks at the caller's schema",
-    "multiapi.negotiation.json_answers.why_no_json": "quotes the beginning of a text",
-    "multiapi.negotiation.json_answers.Steps": "counts",
+    "multiapi.negotiation.wanted.Said": "holds what was read",
+    "multiapi.negotiation.wanted.Unfit": "says what is wrong",
+    "multiapi.negotiation.wanted.misfit": "looks at what pydantic says",
+    "multiapi.negotiation.wanted.why_no_json": "quotes the beginning of a text",
     "multiapi.formats.tool_calls.says_something": "looks at one call",
     "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",
     "multiapi.formats.tool_calls.made_call_id": "looks at an id",

@@ -352,8 +352,8 @@ def _parser_errors(message: Any) -> Iterator[None]:
     except Unfit as error:
         cause = error.__cause__
         if error.is_refusal:
-            provider = message.response_metadata.get("model_provider")
-            failure: Exception = RefusalError(error.why, provider=provider, raw_message=message)
+            provider, refusal = message.response_metadata.get("model_provider"), message.additional_kwargs["refusal"]
+            failure: Exception = RefusalError(f"the model refused: {refusal}", provider=provider, raw_message=message)
         else:
             failure = OutputParserException(error.why, llm_output=message.text)
         raise failure from cause

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from multiapi.bulk import BulkJob, Chat
+from multiapi.bulk import BulkJob, Chat, Embed
 from multiapi.client.client import AsyncClient
 from multiapi.types.chat import ChatRequest, Message
 
@@ -78,6 +78,45 @@ def _job(folder: Path, rows: int) -> dict[str, Any]:
         "done": report.done,
         "rows out": written,
     }
+
+
+class Embedder:
+    """Answers embeddings at once, each of 1,536 numbers."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"object": "list", "data": []})
+        self.requests += 1
+        texts = json.loads(request.content)["input"]
+        rows = ",".join(f'{{"index":{index},"embedding":{_VECTOR}}}' for index in range(len(texts)))
+        body = f'{{"data":[{rows}],"model":"e","meta":{{"usage":{{"usd_spent":0.000001}}}}}}'
+        return httpx.Response(200, content=body, headers={"content-type": "application/json"})
+
+
+_VECTOR = json.dumps([round(number / 1536, 4) for number in range(1536)], separators=(",", ":"))
+
+
+def _vectors(folder: Path, rows: int) -> dict[str, Any]:
+    embedder = Embedder()
+    source = folder / "texts.jsonl"
+    with source.open("w") as file:
+        file.writelines(json.dumps({"n": number, "text": text_of(number)}) + "\n" for number in range(rows))
+    job = BulkJob(
+        source,
+        folder / "vectors.jsonl",
+        Embed("aimlapi:e"),
+        id="n",
+        window=4,
+        api_key="benchmark-key",
+        http_client=httpx.AsyncClient(transport=httpx.MockTransport(embedder)),
+    )
+    report = job.run()
+    with (folder / "vectors.jsonl").open() as file:
+        written = sum(1 for _ in file)
+    return {"requests": embedder.requests, "done": report.done, "rows out": written}
 
 
 def _bare(folder: Path, rows: int) -> dict[str, Any]:
@@ -148,6 +187,7 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "bare": _bare,
     "ledger": _ledger,
     "look up": _look_up,
+    "vectors": _vectors,
 }
 
 
@@ -186,7 +226,9 @@ def main() -> int:
     print(f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
     with tempfile.TemporaryDirectory() as folder:
         for name in PARTS:
-            rows = given.ledger_rows if name in {"ledger", "look up"} else given.rows
+            rows = (
+                given.ledger_rows if name in {"ledger", "look up"} else given.rows // (20 if name == "vectors" else 1)
+            )
             command = [sys.executable, "-m", "benchmarks.bulk", "--part", name, "--folder", folder, "--rows", str(rows)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"{name}: {done.stdout.strip()}", flush=True)

@@ -14,9 +14,17 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from multiapi.bulk.segments import KEY_BYTES, Place
 
 NANO = Decimal(1_000_000_000)
+_SORTED = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 
 
 class State(IntEnum):
@@ -100,8 +108,13 @@ def key_of(parts: Sequence[Any], *, default: Callable[[Any], Any] | None = None)
 
     `default` makes something that can be written of a value that JSON cannot hold; without it, only bytes may be among them.
     """
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default or _hashed)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+    try:
+        text = orjson.dumps(parts, default or _hashed, _SORTED)
+    except TypeError:  # names that are not text, lone surrogates, large numbers: the same form, slowly
+        text = json.dumps(
+            parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default or _hashed
+        ).encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=KEY_BYTES).digest()
 
 
 def stored(text: str) -> str:

@@ -27,6 +27,7 @@ from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.report import Report, report_of
 from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
 from multiapi.bulk.tasks import Function, Task, prepared_row
+from multiapi.bulk.wallet import Wallet, balance_of
 from multiapi.bulk.window import MOST, Window
 from multiapi.bulk.worker import MarkingLimiter, Worker
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
@@ -295,6 +296,7 @@ class BulkJob:
                     else:
                         async with contextlib.aclosing(self._rows()) as rows:  # what it kept is whole when it is read
                             await worker.run(rows)
+                    await owner.measured()
                 owner.stop(worker.stopped)
             finally:
                 owner.close()
@@ -317,7 +319,7 @@ class BulkJob:
                 type(error).__name__,
             )
 
-    def _plain_client(self) -> Any:
+    def _plain_client(self, limiter: Any = None) -> Any:
         from multiapi.client.client import AsyncClient
 
         return AsyncClient(
@@ -328,6 +330,7 @@ class BulkJob:
             http_client=self.http_client,
             proxy=self.proxy,
             trust_env=self.trust_env,
+            limiter=limiter,
         )
 
     def _free(self, ledger: Ledger, retry: str | None) -> None:
@@ -356,7 +359,9 @@ class BulkJob:
     def _owner(self, ledger: Ledger, money: Money) -> Owner:
         from multiapi.sending.limiter import documented_limiter
 
-        return Owner(ledger, money, limiter=documented_limiter(self.task.provider, hash(self.base_url)))
+        limiter = documented_limiter(self.task.provider, hash(self.base_url))
+        wallet = Wallet(balance_of(self._plain_client(limiter))) if money.by_wallet else None
+        return Owner(ledger, money, limiter=limiter, wallet=wallet)
 
     def _worker(self, owner: Owner, started: float) -> Worker:
         from multiapi.client.client import AsyncClient
@@ -401,12 +406,13 @@ class BulkJob:
         if money.prices is None and "models" in self.task.provider.operations and self.task.model:
             money.prices = await self._listed()
         provider = self.task.provider
-        reports = provider.units and provider.capabilities.get("cost", "documented") != "none"
-        if self._cap is not None and money.prices is None and self._per_row is None and not reports:
-            raise UnsupportedError(
-                f"{provider.name} reports no costs and lists no prices, so a budget needs max_cost_per_row=...",
-                provider=provider.name,
-            )
+        if self._cap is not None and money.prices is None and self._per_row is None and not provider.tells_cost:
+            money.by_wallet = "balance" in provider.operations
+            if not money.by_wallet:
+                raise UnsupportedError(
+                    f"{provider.name} reports no costs and lists no prices, so a budget needs max_cost_per_row=...",
+                    provider=provider.name,
+                )
         return money
 
     async def _listed(self) -> TokenPrices | None:

@@ -6,10 +6,11 @@ import base64
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,9 @@ def to_dict(value: Any) -> Any:
     Raises:
         InvalidRequestError: It holds something that JSON has no form for.
     """
-    if value is None or isinstance(value, str | int | float | bool):
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, str | int | float | bool):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, Decimal):
         return str(value)
@@ -36,26 +39,34 @@ def to_dict(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            each.name: (getattr(value, each.name), _default(each)) for each in dataclasses.fields(value) if each.init
-        }
+        names, defaults, read = _fields_of(type(value))
         return {
             name: to_dict(held)
-            for name, (held, default) in fields.items()
-            if held is not None and not _same(held, default)
+            for name, held, default in zip(names, read(value), defaults, strict=True)
+            if held is not None and held is not default and not _same(held, default)
         }
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        defaults: Mapping[str, Any] = getattr(value, "_field_defaults", {})
+        of_tuple: Mapping[str, Any] = getattr(value, "_field_defaults", {})
         return {
             name: to_dict(held)
             for name, held in zip(getattr(value, "_fields", ()), value, strict=True)
-            if held is not None and not (name in defaults and _same(held, defaults[name]))
+            if held is not None and not (name in of_tuple and _same(held, of_tuple[name]))
         }
     if isinstance(value, Mapping):
         return {str(name): to_dict(held) for name, held in value.items()}
     if isinstance(value, Sequence):
         return [_tagged(each) for each in value]
     raise InvalidRequestError(f"{type(value).__name__} has no form in JSON")
+
+
+@cache
+def _fields_of(kind: type[Any]) -> tuple[tuple[str, ...], tuple[Any, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return names and defaults of a dataclass's fields, and what reads them all. The defaults are compared with, and given to nobody."""
+    fields = [each for each in dataclasses.fields(kind) if each.init]
+    names = tuple(each.name for each in fields)
+    if len(names) < 2:
+        return names, tuple(map(_default, fields)), lambda value: tuple(getattr(value, name) for name in names)
+    return names, tuple(map(_default, fields)), attrgetter(*names)
 
 
 def _same(held: Any, default: Any) -> bool:

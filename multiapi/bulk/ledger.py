@@ -20,6 +20,7 @@ from multiapi.errors import InvalidRequestError
 
 FORMAT = 1
 MESSAGE_CHARS = 500
+_STATES = tuple(State)
 
 
 _SCHEMA = """
@@ -241,17 +242,20 @@ class Ledger(LedgerReader):
         self._begin()
         found: dict[bytes, State] = {}
         for start in range(0, len(rows), 500):
-            part = [key for key, _ in rows[start : start + 500]]
-            marks = ", ".join("?" * len(part))
-            found.update(
-                (bytes(key), State(state))
-                for key, state in self._db.execute(
-                    f"SELECT key, state FROM row WHERE key IN ({marks}) AND state <> {int(State.FREE)}",  # noqa: S608
-                    part,
-                )
-            )
-        noted = [(self.run, position, key) for key, position in rows if key in found]
-        self._db.executemany("UPDATE row SET run = ?, position = ? WHERE key = ?", noted)
+            positions = dict(rows[start : start + 500])
+            marks = ", ".join("?" * len(positions))
+            known = self._db.execute(
+                f"SELECT key, state, position, run FROM row WHERE key IN ({marks}) AND state <> {int(State.FREE)}",  # noqa: S608
+                list(positions),
+            ).fetchall()
+            found.update((key, _STATES[state]) for key, state, _, _ in known)
+            moved = [(self.run, positions[key], key) for key, _, position, _ in known if positions[key] != position]
+            kept = [key for key, _, position, run in known if positions[key] == position and run != self.run]
+            if moved:
+                self._db.executemany("UPDATE row SET run = ?, position = ? WHERE key = ?", moved)
+            if kept:  # mostly all of them, and one statement is a third of the work
+                marks = ", ".join("?" * len(kept))
+                self._db.execute(f"UPDATE row SET run = ? WHERE key IN ({marks})", [self.run, *kept])  # noqa: S608
         return found
 
     def _new_call(self, worker: str, own_id: str, rows: int, now: float) -> int:
@@ -283,10 +287,11 @@ class Ledger(LedgerReader):
             f"UPDATE row SET state = ?, tries = tries + 1, changed = ? WHERE {OF_CALL}",  # noqa: S608
             (State.SENT, now, call, State.CLAIMED),
         ).rowcount
-        self._db.execute(
-            f"UPDATE row SET tries = tries + 1 WHERE {OF_CALL} AND changed <> ?",  # noqa: S608
-            (call, State.SENT, now),
-        )
+        if not changed:  # it was sent before, and is again
+            self._db.execute(
+                f"UPDATE row SET tries = tries + 1 WHERE {OF_CALL}",  # noqa: S608
+                (call, State.SENT),
+            )
         self._db.execute("UPDATE call SET state = ?, sent = ? WHERE id = ?", (State.SENT, now, call))
         self._move(State.CLAIMED, State.SENT, changed)
 
@@ -392,6 +397,15 @@ class Ledger(LedgerReader):
             ),
         )
         self._move(None if found is None else State(found[0]), state)
+
+    def correct(self, rows: Sequence[tuple[bytes, int]], total: int) -> None:
+        """Book what rows cost together, instead of what was booked for each (key, amount); the remainder goes to the first."""
+        self._begin()
+        share, rest = divmod(total, len(rows))
+        for index, (key, before) in enumerate(rows):
+            change = share + (rest if index == 0 else 0) - before
+            self._db.execute("UPDATE row SET spent = spent + ? WHERE key = ?", (change, key))
+            self.spent += change
 
     def charge(self, keys: Sequence[bytes], cost: int | None) -> None:
         """Book what unknown rows of one call were charged, as the provider's log says; None is what was held. They stay unknown."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from multiapi.bulk.entries import Claim, Outcome, State, amount_of, nano
 from multiapi.bulk.ledger import Ledger
+from multiapi.bulk.wallet import Wallet
 from multiapi.bulk.window import GATES, Circuit
 from multiapi.money.budget import Seen
 from multiapi.money.prices import TokenPrices
@@ -78,6 +79,7 @@ class Money:
     prices: TokenPrices | None = None
     max_per_row: int | None = None
     embeds: bool = False
+    by_wallet: bool = False
     seen: Seen = field(default_factory=Seen)
 
     def computed(self, row: Any) -> int | None:
@@ -130,6 +132,7 @@ class Owner:
         money: Money | None = None,
         *,
         limiter: Any = None,
+        wallet: Wallet | None = None,
         lease_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -140,6 +143,8 @@ class Owner:
         self.refused = 0
         self.stopped = ""
         self._limiter = limiter
+        self.wallet = wallet
+        self._idle = asyncio.Event()
         self._lease_s = lease_s + LEASE_EXTRA_S
         self._clock = clock
         self._turns: dict[int, tuple[Any, float]] = {}
@@ -208,6 +213,8 @@ class Owner:
     async def claim(self, worker: str, rows: Sequence[Wanted]) -> Answer:
         """Claim rows for one call, as far as they are free and fit into the budget."""
         self.seen(worker)
+        if self.wallet is not None:
+            await self.wallet.measure(self)
         if self.stopped:
             return Answer(None, stop=self.stopped)
         claims: list[tuple[int, Claim]] = []
@@ -290,8 +297,12 @@ class Owner:
             cost = (
                 self.money.cost_of(each.cost, each.usage) if done else (None if each.cost is None else nano(each.cost))
             )
+            if self.wallet is not None and done and cost is None:
+                cost = nano(self.money.seen.bound()) if self.money.seen.count else 0
+                self.wallet.ended(each.outcome.key, cost)
             outcomes.append(replace(each.outcome, cost=cost))
             self._calls.pop(each.outcome.call, None)
+        self._idle.set()
         self.ledger.settle(outcomes)
         self._save_soon()
         if ended:
@@ -306,6 +317,7 @@ class Owner:
         self.seen(worker)
         self.arrived(call)
         self._calls.pop(call, None)
+        self._idle.set()
         self.ledger.abandon(call, left=left)
         self._save_soon()
 
@@ -329,10 +341,22 @@ class Owner:
         """Free what a dead worker had claimed; what it had sent is unknown."""
         for call in [number for number, owner in self._calls.items() if owner == worker]:
             self._calls.pop(call)
+            self._idle.set()
             self.arrived(call)
             self.ledger.abandon(call, left=True)
         self._workers.pop(worker, None)
         self._save_soon()
+
+    async def nothing_under_way(self) -> None:
+        """Wait until every call that was claimed has ended."""
+        while self._calls:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def measured(self) -> None:
+        """Book what the wallet has lost at last."""
+        if self.wallet is not None:
+            await self.wallet.measure(self, now=True)
 
     def silent(self) -> list[str]:
         """Return the workers that were not seen for ten seconds."""

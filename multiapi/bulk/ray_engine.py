@@ -20,6 +20,7 @@ from multiapi._package import install
 from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Answer, Ended, Money, Owner, Wanted
 from multiapi.bulk.rows import InputRow, MissingExtraError, read_rows
+from multiapi.bulk.wallet import Wallet, balance_of
 from multiapi.bulk.window import Window
 from multiapi.bulk.worker import Worker
 from multiapi.errors import InvalidRequestError
@@ -78,7 +79,13 @@ class OwnerActor:
         self._began = time.monotonic()
         self.ledger = Ledger(plan.folder, plan.facts, durable=plan.durable, take_over=plan.take_over)  # type: ignore[arg-type]
         limiter = documented_limiter(plan.task.provider, hash(plan.base_url))
-        self._owner = Owner(self.ledger, plan.money, limiter=limiter)
+        wallet = None
+        if plan.money.by_wallet:
+            from multiapi.client.client import AsyncClient
+
+            asker = AsyncClient(plan.task.provider, base_url=plan.base_url, timeout=plan.timeout, limiter=limiter)
+            wallet = Wallet(balance_of(asker))
+        self._owner = Owner(self.ledger, plan.money, limiter=limiter, wallet=wallet)
         self._rows = read_rows(plan.source)
         self._reads_again = False
 
@@ -144,6 +151,7 @@ class OwnerActor:
         """Close the books; return the report and the folder's state."""
         from multiapi.bulk.report import report_of
 
+        await self._owner.measured()
         self._owner.close()
         report = report_of(self.ledger, self._owner, time.monotonic() - self._began)
         self.ledger.close()

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from multiapi.bulk.json_form import from_dict, to_dict
@@ -236,7 +238,7 @@ def _response_format(schema: Any) -> ResponseFormat | None:
 
 def prepared_chat(request: ChatRequest) -> Prepared:
     """Return a chat with what is known of its size."""
-    identity = to_dict(replace(request, headers={}))
+    identity = to_dict(with_headers(request, {}) if request.headers else request)
     size = len(dump_json(identity, str))
     return Prepared(
         request=request,
@@ -247,9 +249,25 @@ def prepared_chat(request: ChatRequest) -> Prepared:
     )
 
 
+@cache
+def _slots_of(kind: type[Any]) -> tuple[tuple[Callable[[Any, Any], None], ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return what sets and what reads all fields of a frozen class with slots."""
+    names = tuple(kind.__dataclass_fields__)
+    return tuple(getattr(kind, name).__set__ for name in names), attrgetter(*names)
+
+
+def with_headers(request: ChatRequest, headers: Mapping[str, str]) -> ChatRequest:
+    """Return a request with other headers, as `dataclasses.replace` does in ten times the time: a job does it for each row."""
+    sets, read = _slots_of(ChatRequest)
+    other = object.__new__(ChatRequest)
+    for name, set_field, value in zip(ChatRequest.__dataclass_fields__, sets, read(request), strict=True):
+        set_field(other, headers if name == "headers" else value)
+    return other
+
+
 async def _chat(client: Any, request: ChatRequest, headers: Mapping[str, str], *, structured: bool) -> Answered:
     response: ChatResponse = await client.chat(
-        replace(request, headers={**request.headers, **headers}) if headers else request
+        with_headers(request, {**request.headers, **headers}) if headers else request
     )
     answer: Any = response.text
     if structured:
@@ -294,6 +312,7 @@ class Embed(Task):
         self.provider, self.model = _provider_of(model, provider)
         self.text = text
         self._request = EmbedRequest(model=self.model, texts=(), dimensions=dimensions, input_type=input_type)
+        self._known = to_dict(self._request)
 
     def prepare(self, row: Mapping[str, Any]) -> Prepared:
         """Take the text of a row."""
@@ -304,7 +323,7 @@ class Embed(Task):
             raise InvalidRequestError(
                 "the text is empty" if isinstance(text, str) else f"the text is {type(text).__name__}"
             )
-        identity = {**to_dict(replace(self._request, texts=())), "text": text}
+        identity = {**self._known, "text": text}
         return Prepared(
             request=text, identity=identity, body_bytes=len(text.encode("utf-8", "surrogatepass")) + 200, max_tokens=0
         )

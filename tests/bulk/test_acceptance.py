@@ -109,7 +109,7 @@ def test_the_documented_calls_at_once_are_kept(tmp_path: Path) -> None:
     assert simulator.counts.most_at_once <= 5
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(50))
 def test_a_computed_cap_is_never_passed_and_a_higher_one_goes_on(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     simulator = Simulator()
@@ -124,17 +124,39 @@ def test_a_computed_cap_is_never_passed_and_a_higher_one_goes_on(tmp_path: Path,
     assert again.spent == lost(simulator, "aimlapi")
 
 
-@pytest.mark.parametrize("seed", range(4))
+NOT_COMPUTED = {
+    "a lower bound": ("binobox", "diamonds", {}, 14),
+    "no price": ("bineric", "", {}, 0.004),
+    "neither price nor cost": ("binom_router", "credits", {"max_cost_per_row": "0.001 credits"}, 0.05),
+}
+"""Provider, unit, settings, and about what all rows cost; AICredits is in `test_wallet`."""
+
+
+@pytest.mark.parametrize(("vendor", "unit", "settings", "whole"), NOT_COMPUTED.values(), ids=NOT_COMPUTED)
+@pytest.mark.parametrize("seed", range(17))
 def test_a_measured_cap_is_passed_by_no_more_than_the_window(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    vendor: str,
+    unit: str,
+    settings: dict[str, Any],
+    whole: float,
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("multiapi.sending.limiter.documented_limiter", lambda *_: None)  # 60 a minute take their minute
     chance = random.Random(seed)
     simulator = Simulator()
-    dearest = Decimal("0.4")
-    cap = Decimal(chance.randint(0, 14))
-    job(simulator, tmp_path, "binobox", budget=f"{cap} diamonds", window=4, count=50).run()  # below 60 a minute
-    assert lost(simulator, "binobox") <= cap + 4 * dearest
+    cap = Decimal(str(round(whole * chance.random() * 1.1, 6)))
+    given = {"window": 4, "count": 50, **settings}  # below 60 a minute
+    report = job(simulator, tmp_path, vendor, budget=f"{cap} {unit}".strip(), **given).run()
+    charges = [each.amount for each in simulator.vendor(vendor).account("any-key-1234").charges] or [Decimal(0)]
+    bound = Decimal(settings["max_cost_per_row"].split()[0]) if settings else Decimal(0)
+    assert lost(simulator, vendor) <= cap + 4 * max(max(charges) - bound, Decimal(0))
+    assert report.done + report.over_budget <= 50
+    again = job(
+        simulator, tmp_path, vendor, budget=f"{1000 if unit != 'credits' else 10} {unit}".strip(), **given
+    ).run()
+    assert (again.done, simulator.counts.paid_twice) == (50, 0)
 
 
 @pytest.mark.parametrize("vendor", MODELS)

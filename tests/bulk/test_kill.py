@@ -46,6 +46,8 @@ class Counting(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.answered: Counter[str] = Counter()
         self.requests = 0
+        self.last = 0.0
+        """When the last request came, by the monotonic clock."""
 
     def handle_error(self, *_: Any) -> None:
         """A client that was killed is no news."""
@@ -66,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         text = body["messages"][-1]["content"]
         with server.lock:
             server.requests += 1
+            server.last = time.monotonic()
             fault = server.chance.random() if server.faults else 1.0
         if fault < 0.02:
             self._say(429, {"error": {"message": "slow"}})
@@ -119,7 +122,7 @@ def start(folder: Path, server: Counting, count: int) -> subprocess.Popen[str]:
 
 
 def test_no_text_is_paid_for_twice_however_often_the_job_is_killed(tmp_path: Path, server: Counting) -> None:
-    rows, kills = 300, 5
+    rows, kills = 600, 20
     chance = random.Random(3)
     for number in range(1, kills + 1):
         process = start(tmp_path, server, rows)

@@ -1143,7 +1143,7 @@ def structured() -> str:
         "prompted": "prompt",
     }
     return table(
-        ["vendor", "in this order"],
+        ["provider", "in this order"],
         (
             [
                 provider.title,
@@ -1279,7 +1279,7 @@ def error_tree() -> str:
     """The classes of errors, as their module draws them."""
     drawn = re.search(r"```\n(.*?)```", errors.__doc__ or "", re.DOTALL)
     assert drawn is not None
-    return f"```text\n{drawn[1]}```\n"
+    return f"```text\n{in_words(drawn[1])}```\n"
 
 
 def commands() -> str:
@@ -1337,7 +1337,7 @@ def _method(name: str) -> list[str]:
     doc = " ".join((make.__doc__ or "").split("\n\n")[0].split())
     result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
     result = {"M": "Media"}.get(result, result)
-    return [f"`{name}({', '.join(taken)})`", doc, f"`{result}`"]
+    return [f"`{name}({', '.join(taken)})`", in_words(doc), f"`{result}`"]
 
 
 def _argument(parameter: inspect.Parameter) -> str:
@@ -1405,7 +1405,7 @@ COMPARED = {
     "stream of 1,000, per chunk": "processor time of a chunk of a stream",
     "200 concurrent, CPU per call": "processor time of a call, 200 at once",
     "500 messages of history, per call": "processor time of a call with 500 messages before it",
-    "10 MB image in the prompt": "processor time of a call with a picture of 10 MB",
+    "10 MB image in the prompt": "processor time of a call with an image of 10 MB",
     "embeddings 2,048 x 1,536": "processor time of a vector, 2,048 at once",
 }
 """Rows of the page's table that are ratios, and what they are called for somebody who knows none of the cases."""

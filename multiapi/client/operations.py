@@ -270,7 +270,7 @@ class Operations:
 
     @operation
     def start_video(target: Target, request: VideoRequest) -> Flow[Job]:
-        """Start a film without waiting; it is never started twice on doubt.
+        """Start a film without waiting; it is never started twice, even if the response was lost.
 
         The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
         """
@@ -494,7 +494,7 @@ class Operations:
 
     @operation
     def replace_key(target: Target, change: KeyChange) -> Flow[KeyInfo]:
-        """Set all settings of a key anew.
+        """Replace all settings of a key.
 
         The key is named by `change.prefix`; what is None is reset.
         """

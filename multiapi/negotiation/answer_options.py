@@ -33,7 +33,7 @@ def _in_words(message: Message, request: ChatRequest, provider: str) -> Message:
         return message
     if request.misplaced_media == "error":
         raise UnsupportedError(
-            f"{provider}: a medium of the kind {media[0].kind} stands in a message of the role {message.role}; vendors take media from the "
+            f"{provider}: a medium of the kind {media[0].kind} stands in a message of the role {message.role}; providers take media from the "
             "user alone",
             provider=provider,
         )

@@ -445,7 +445,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("binobox", "speech", SpeechRequest(model="m", text=""), "needs a text"),
     ("aicredits", "image", ImageRequest(model="dall-e-3", prompt="p", width=512, height=512), "1024x1024, 1792x1024"),
     ("aicredits", "image", ImageRequest(model="dall-e-3", prompt="p", width=1024), "does not take the size 1024xNone"),
-    ("aicredits", "image", ImageRequest(model="dall-e-3", prompt="p", count=2), "one picture at a time"),
+    ("aicredits", "image", ImageRequest(model="dall-e-3", prompt="p", count=2), "one image at a time"),
     ("aicredits", "image", ImageRequest(model="dall-e-3", prompt=LONG), "at most 4000 characters; this has 4097"),
     ("aicredits", "image", ImageRequest(model="dall-e-3", prompt="p", quality="best"), "allowed: standard, hd"),
     ("aicredits", "speech", SpeechRequest(model="m", text="t"), "needs a voice: alloy, echo"),

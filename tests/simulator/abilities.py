@@ -37,7 +37,7 @@ ABILITIES = (
     Ability("Not knowing", "Who painted it?", "in the words that the prompt quotes, else in a sentence of its own", "test_not_knowing_is_said_as_the_prompt_wants_it", system=MUSEUM),
     Ability("Schemas", "It is 7 degrees in Oslo.", "what nothing fills is made up and says so: `(city)`", "test_schemas_are_filled", schema=CITY),
     Ability("Forms in prose", "Name two facts about tea as a JSON list.", "the subject with numbers: no content", "test_a_form_is_given_with_as_many_items_as_asked_for"),
-    Ability("One of several words", "Answer 'good' or 'bad': a good film.", "shared words, else the first", "test_tags_objects_and_options"),
+    Ability("One of several words", "Answer 'good' or 'bad': a good meal.", "shared words, else the first", "test_tags_objects_and_options"),
     Ability("Tone", "What is 2 + 2?", "quoted beginnings, ends and whole responses; upper case", "test_instructions_hold_whichever_way_they_travel", system="End every answer with 'Over.'"),
     Ability("Small tasks", "Count to three.", "arithmetic, counting, repeating, a number of words, key words, summaries of text", "test_small_tasks"),
     Ability("Anything else", "Why is the sky blue?", "marked, with the header `x-multiapi-understood: no`; `strict=True` refuses it", "test_what_is_not_understood_is_marked"),

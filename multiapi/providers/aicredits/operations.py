@@ -78,7 +78,7 @@ def build_image(request: ImageRequest) -> HttpRequest:
     body: dict[str, Any] = {"model": request.model, "prompt": prompt}
     if "count" in settings:
         if is_dall_e_3 and settings["count"] != 1:
-            raise InvalidRequestError("aicredits: dall-e-3 makes one picture at a time", provider=_NAME)
+            raise InvalidRequestError("aicredits: dall-e-3 makes one image at a time", provider=_NAME)
         body["n"] = settings["count"]
     if "width" in settings or "height" in settings:
         size = f"{settings.get('width')}x{settings.get('height')}"

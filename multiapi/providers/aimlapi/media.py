@@ -209,7 +209,7 @@ def build_edit(request: ImageEditRequest) -> HttpRequest:
         InvalidRequestError: For the models that take files: only an address, another format, or too large.
     """
     if not request.images:
-        raise InvalidRequestError("aimlapi needs a picture to change", provider=NAME)
+        raise InvalidRequestError("aimlapi needs an image to change", provider=NAME)
     needs_text(request.prompt, NAME, "prompt")
     entry = catalogue.edits(request.model)
     if entry is None:
@@ -219,7 +219,7 @@ def build_edit(request: ImageEditRequest) -> HttpRequest:
         _upload(item, "pictures", formats=_IMAGE_FORMATS, max_bytes=50_000_000) for item in wanted.pop("images", ())
     ]
     if len(images) > 16:
-        raise InvalidRequestError(f"aimlapi takes at most 16 pictures to change, not {len(images)}", provider=NAME)
+        raise InvalidRequestError(f"aimlapi takes at most 16 images to change, not {len(images)}", provider=NAME)
     files = [_file("image" if len(images) == 1 else "image[]", image) for image in images]
     if "mask" in wanted:
         files.append(_file("mask", _upload(wanted.pop("mask"), "masks", formats=("png",), max_bytes=4_000_000)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -44,14 +45,19 @@ P = TypeVar("P", bound=_Paid)
 # ------------------------------------------------------------------------------------------------ requests
 
 
-def taken_settings(request: MediaRequest, provider: str, taken: Collection[str], *, hint: str = "") -> dict[str, Any]:
+def taken_settings(
+    request: MediaRequest, provider: str, taken: Collection[str], *, hint: str = "", has_default_model: bool = False
+) -> dict[str, Any]:
     """What is set, if the vendor has a place for all of it.
+
+    Args:
+        has_default_model: The provider documents what it takes where no model is named.
 
     Raises:
         InvalidRequestError: No model.
         UnsupportedError: A setting that the vendor has no field for.
     """
-    if not request.model:
+    if not request.model and not has_default_model:
         raise InvalidRequestError(f"{provider} needs a model", provider=provider)
     settings = settings_of(request, provider)
     for name in settings:
@@ -89,6 +95,25 @@ def one_of(value: Any, allowed: Collection[Any], provider: str, setting: str) ->
             f"{provider} does not take {setting} {printable(str(value), 80)}; allowed: {', '.join(map(str, allowed))}",
             provider=provider,
             allowed=tuple(allowed),
+        )
+    return value
+
+
+def one_named(value: Any, named: Collection[str], provider: str, setting: str) -> Any:
+    """The value; one that the provider's page does not name goes out too, with a warning, since the page does not close its list.
+
+    Raises:
+        InvalidRequestError: It is not a text.
+    """
+    if not isinstance(value, str) or not value:
+        raise InvalidRequestError(
+            f"{provider} takes {setting} as a text, not {printable(repr(value), 80)}; named: {', '.join(named)}",
+            provider=provider,
+        )
+    if value not in named:
+        warnings.warn(
+            f"{provider} names {', '.join(named)} as {setting}; {printable(value, 80)!r} is sent all the same",
+            stacklevel=2,
         )
     return value
 

@@ -53,6 +53,7 @@ class ImageRequest(MediaRequest):
     """Pictures from a text, or from a text and pictures.
 
     Attributes:
+        model: The provider's id of the model. AICredits may choose it (its page: dall-e-3); everywhere else it has to be named.
         width: In pixels, together with `height`. Models that know ratios take the ratio.
         aspect_ratio: As in "16:9".
         resolution: A level, as in "2K".
@@ -63,6 +64,7 @@ class ImageRequest(MediaRequest):
         settings: Those that a model has in the provider's own studio, by their names there (Binobox).
     """
 
+    model: str = ""
     prompt: str = ""
     negative_prompt: str | None = None
     width: int | None = None

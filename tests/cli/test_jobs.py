@@ -152,6 +152,14 @@ def test_a_job_that_fails(cli: RunCli, quick: Simulator) -> None:
     assert ran.error.startswith("error: binobox gave up on the video (job ")
 
 
+def test_a_job_that_is_paid_back(cli: RunCli, quick: Simulator) -> None:
+    quick.faults.add("job=refund", vendor="binobox")
+    assert "800 diamonds came back" in cli("video", "-p", "binobox", "a cat").err
+    quick.faults.add("job=refund", vendor="binobox")
+    told = cli("video", "-p", "binobox", "a cat", "--json")
+    assert "800 diamonds came back" in told.out + told.err and "GENERATION_FAILED" in told.out + told.err
+
+
 def test_ctrl_c_tells_how_to_go_on(environment: dict[str, str], served: Simulator, tmp_path: Path) -> None:
     """A real process, a real signal, and then the command it printed."""
     words = [*COMMAND, "video", "-p", "binobox", "a cat"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +70,11 @@ def use_openai(address: str, more: set[str]) -> None:
             raise AssertionError("a bad key was taken")
 
 
-def use_litellm(address: str, more: set[str]) -> None:
+def use_litellm(address: str, more: set[str], prefix: str = "openai") -> None:
     """LiteLLM's `openai/` provider."""
     import litellm
 
-    given: dict[str, Any] = {"model": f"openai/{MODEL}", "api_base": address, "api_key": "k"}
+    given: dict[str, Any] = {"model": f"{prefix}/{MODEL}", "api_base": address, "api_key": "k"}
     assert litellm.completion(messages=COUNT, **given).choices[0].message.content == COUNTED
     chunks = [*litellm.completion(messages=COUNT, stream=True, **given)]
     assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == COUNTED
@@ -86,13 +88,67 @@ def use_litellm(address: str, more: set[str]) -> None:
     answer = litellm.completion(messages=said, response_format=form, **given).choices[0].message.content
     assert json.loads(answer) == {"city": "Oslo"}
     if "embeddings" in more:
-        made = litellm.embedding(**{**given, "model": "openai/text-embedding-3-small"}, input=["a", "b"])
+        made = litellm.embedding(**{**given, "model": f"{prefix}/text-embedding-3-small"}, input=["a", "b"])
         assert len(made.data) == 2
     if "responses" in more:
         tool = {"type": "function", **FUNCTION}
         found = litellm.responses(input="What is the weather in Oslo?", tools=[tool], **given)
         (item,) = [each for each in found.output if each.type == "function_call"]
         assert json.loads(item.arguments) == {"city": "Oslo"}
+
+
+def use_litellm_aiml(address: str, more: set[str]) -> None:
+    """LiteLLM's own provider for AI/ML API, which has chat alone: embeddings and Responses it refuses by itself."""
+    del more
+    use_litellm(address, set(), "aiml")
+
+
+def use_litellm_proxy(address: str, more: set[str]) -> None:
+    """LiteLLM's proxy before the vendor, asked by the official SDK; both kinds of model names, as its file of settings has them."""
+    import httpx
+    import openai
+
+    del more
+    folder = Path(os.environ["HOME"])
+    prefixes = ["openai", *(["aiml"] if "aimlapi" in address else [])]
+    entries = [
+        {"model_name": prefix, "litellm_params": {"model": f"{prefix}/{MODEL}", "api_base": address, "api_key": "k"}}
+        for prefix in prefixes
+    ]
+    own_key = "sk-of-the-proxy"
+    settings_file = {"model_list": entries, "general_settings": {"master_key": own_key}}
+    (folder / "proxy.yaml").write_text(json.dumps(settings_file), encoding="utf-8")
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    settings = ["--config", str(folder / "proxy.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "proxy.log").open("wb") as log:
+        proxy = subprocess.Popen(
+            [sys.executable, "-c", "from litellm import run_server; run_server()", *settings], stdout=log, stderr=log
+        )
+    try:
+        here = f"http://127.0.0.1:{port}"
+        while True:
+            assert proxy.poll() is None, (folder / "proxy.log").read_text(encoding="utf-8")[-3000:]
+            try:
+                if httpx.get(f"{here}/health/liveliness", timeout=5).status_code == 200:
+                    break
+            except httpx.HTTPError:
+                time.sleep(0.5)
+        with openai.OpenAI(base_url=f"{here}/v1", api_key=own_key) as client:
+            chat = client.chat.completions
+            for model in prefixes:
+                assert chat.create(model=model, messages=COUNT).choices[0].message.content == COUNTED
+                chunks = [*chat.create(model=model, messages=COUNT, stream=True)]
+                assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == COUNTED
+                call = chat.create(model=model, messages=ASK, tools=[WEATHER]).choices[0].message.tool_calls[0]
+                assert json.loads(call.function.arguments) == {"city": "Oslo"}
+                pieces = [*chat.create(model=model, messages=ASK, tools=[WEATHER], stream=True)]
+                calls = [call for each in pieces if each.choices for call in each.choices[0].delta.tool_calls or ()]
+                assert json.loads("".join(call.function.arguments or "" for call in calls)) == {"city": "Oslo"}
+    finally:
+        proxy.terminate()
+        proxy.wait()
 
 
 def use_pydantic_ai(address: str, more: set[str]) -> None:
@@ -167,14 +223,21 @@ def use_llm(address: str, more: set[str]) -> None:
 CLIENTS = {
     "openai": use_openai,
     "litellm": use_litellm,
+    "litellm_aiml": use_litellm_aiml,
+    "litellm_proxy": use_litellm_proxy,
     "pydantic_ai": use_pydantic_ai,
     "instructor": use_instructor,
     "llm": use_llm,
 }
 
+MODULES = {"litellm_aiml": ["litellm"], "litellm_proxy": ["litellm", "fastapi", "litellm.proxy.proxy_cli"]}
+ONLY_FOR = {"litellm_aiml": {"aimlapi"}}
+"""Clients that are written for one provider."""
+
 if __name__ == "__main__":
     try:
-        __import__(sys.argv[1])
+        for module in MODULES.get(sys.argv[1], [sys.argv[1]]):
+            __import__(module)
     except ImportError as error:
         print(error)
         sys.exit(77)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from multiapi.simulator.server import Server
-from tests.simulator.stock_clients import CLIENTS
+from tests.simulator.stock_clients import CLIENTS, ONLY_FOR
 
 FOLDER = Path(__file__).parent
 VENDORS = {"aimlapi": "/v1", "aicredits": "/v1", "binom_router": ""}
@@ -29,8 +29,10 @@ pytestmark = pytest.mark.stock_clients
 
 
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda path: f"python {PYTHONS.index(path)}")
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(
+    ("client", "vendor"),
+    [(client, vendor) for client in CLIENTS for vendor in VENDORS if vendor in ONLY_FOR.get(client, VENDORS)],
+)
 def test_a_stock_client_gets_what_it_asks_for(
     client: str, vendor: str, python: str, server: Server, tmp_path: Path
 ) -> None:

@@ -19,7 +19,15 @@ from typing import Any
 from multiapi.errors import InvalidRequestError, RequestTooLargeError, ResponseFormatError
 from multiapi.formats.account import get, get_models, parse_models, read_operation, words_at
 from multiapi.formats.answer_facts import answer_without, decimal_of, object_at, request_id, text_at, whole_number
-from multiapi.formats.media import media_operation, needs_text, one_of, parse_images, sound_body, taken_settings
+from multiapi.formats.media import (
+    media_operation,
+    needs_text,
+    one_named,
+    one_of,
+    parse_images,
+    sound_body,
+    taken_settings,
+)
 from multiapi.formats.openai.vendor import merged, parse_object, usage_cost
 from multiapi.formats.responses import build_responses, parse_responses
 from multiapi.formats.transcripts import transcript_facts
@@ -65,17 +73,16 @@ _BALANCE_FIELDS = ("balance", "balance_inr", "wallet_balance", "credits", "remai
 
 def build_image(request: ImageRequest) -> HttpRequest:
     """Images; width and height as one text, or the size that has a ratio. The page lists sizes for DALL-E 3 alone; what other models
-    are asked for is passed on.
+    are asked for is passed on. A model that is not named is left to the provider, whose page says DALL-E 3.
 
     Raises:
         InvalidRequestError: Of DALL-E 3: another size, more than one image, more than 4,000 characters. A quality that is not documented.
     """
-    settings = taken_settings(
-        request, _NAME, {"prompt", "width", "height", "aspect_ratio", "count", "quality", "inline"}
-    )
-    is_dall_e_3 = request.model.endswith("dall-e-3")
+    taken = {"prompt", "width", "height", "aspect_ratio", "count", "quality", "inline"}
+    settings = taken_settings(request, _NAME, taken, has_default_model=True)
+    is_dall_e_3 = not request.model or request.model.endswith("dall-e-3")
     prompt = needs_text(settings.get("prompt", ""), _NAME, "prompt", 4_000 if is_dall_e_3 else None)
-    body: dict[str, Any] = {"model": request.model, "prompt": prompt}
+    body: dict[str, Any] = {"model": request.model, "prompt": prompt} if request.model else {"prompt": prompt}
     if "count" in settings:
         if is_dall_e_3 and settings["count"] != 1:
             raise InvalidRequestError("aicredits: dall-e-3 makes one image at a time", provider=_NAME)
@@ -94,10 +101,10 @@ def build_image(request: ImageRequest) -> HttpRequest:
 
 
 def build_speech(request: SpeechRequest) -> HttpRequest:
-    """A text of at most 4,096 characters, read by one of six voices.
+    """A text of at most 4,096 characters, read by one of six voices, or by another one with a warning.
 
     Raises:
-        InvalidRequestError: No voice or another one, another format, too long.
+        InvalidRequestError: No voice, another format, too long.
     """
     settings = taken_settings(request, _NAME, {"text", "voice", "output_format"})
     if "voice" not in settings:
@@ -105,7 +112,7 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
     body: dict[str, Any] = {
         "model": request.model,
         "input": needs_text(request.text, _NAME, "text", 4_096),
-        "voice": one_of(settings["voice"], _VOICES, _NAME, "the voice"),
+        "voice": one_named(settings["voice"], _VOICES, _NAME, "the voice"),
     }
     if "output_format" in settings:
         body["response_format"] = one_of(settings["output_format"], _FORMATS, _NAME, "the format")

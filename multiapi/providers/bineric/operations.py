@@ -35,6 +35,7 @@ from multiapi.formats.media import (
     media_operation,
     media_result,
     needs_text,
+    one_named,
     taken_settings,
     text_media,
     without_media,
@@ -81,12 +82,11 @@ def build_speech(request: SpeechRequest) -> HttpRequest:
     """A text, which may be SSML, with voice settings as text: "+10%" for pitch and volume, "0.9" for the rate.
 
     Raises:
-        InvalidRequestError: A language that is not documented.
+        InvalidRequestError: A language that is not a text. One that is not documented goes out with a warning.
     """
     settings = taken_settings(request, _NAME, {"text", "voice", "language", "speed", "pitch", "volume"})
-    language = settings.get("language")
-    if language is not None and language not in _LANGUAGES:
-        raise InvalidRequestError(f"bineric speaks {', '.join(_LANGUAGES)}, not {language!r}", provider=_NAME)
+    if "language" in settings:
+        one_named(settings["language"], _LANGUAGES, _NAME, "the language")
     options: dict[str, Any] = {name: settings[name] for name in ("language", "voice") if name in settings}
     for name, word, form in (("pitch", "pitch", "{:+g}%"), ("volume", "volume", "{:+g}%"), ("speed", "rate", "{:g}")):
         if name in settings:

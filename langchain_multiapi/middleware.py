@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 try:
@@ -29,9 +29,8 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langchain_multiapi.errors import BudgetExceededError, from_error
 from langchain_multiapi.spending import cost_of, is_cached
 from multiapi.errors import BudgetExceededError as CoreBudgetExceededError
-from multiapi.errors import is_doubtful
 from multiapi.flows.driving import Either, Steps, adrive, drive
-from multiapi.flows.failover import worth_another_provider
+from multiapi.flows.failover import falls_back, in_turn
 from multiapi.money.budget import Budget
 from multiapi.money.kept_budget import KeptBudget, totals_of
 from multiapi.money.spending import Spending, counted_by
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
 __all__ = ["BudgetExceededError", "SpendGuard", "SpendState", "VendorFailover"]
-
-logger = logging.getLogger("multiapi")
 
 
 class SpendState(AgentState[Any]):
@@ -254,13 +251,6 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
         self.not_on = not_on
         self.on_doubt = on_doubt
 
-    def _goes_on(self, error: Exception) -> bool:
-        if isinstance(error, self.not_on):
-            return False
-        if worth_another_provider(error, on_doubt=self.on_doubt):
-            return True
-        return isinstance(error, self.also) and not is_doubtful(error)
-
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
@@ -272,16 +262,11 @@ class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
         return await adrive(self._answered(request, handler))
 
     def _answered(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]) -> Steps[Any]:
-        for model in self.models:
-            try:
-                return (yield Either(handler, handler, request))
-            except Exception as error:
-                if not self._goes_on(error):
-                    raise
-                _tell(error, model)
-            request = request.override(model=model)
-        return (yield Either(handler, handler, request))
-
-
-def _tell(error: Exception, model: BaseChatModel) -> None:
-    logger.info("failing over to %s after %s", getattr(model, "provider", type(model).__name__), type(error).__name__)
+        return in_turn(
+            lambda model: Either(
+                handler, handler, request if model is request.model else request.override(model=model)
+            ),
+            [request.model, *self.models],
+            goes_on=partial(falls_back, on_doubt=self.on_doubt, also=self.also, not_on=self.not_on),
+            name=lambda model: str(getattr(model, "provider", type(model).__name__)),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from functools import partial
 from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import (
@@ -21,9 +22,9 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
 from llamaindex_multiapi._tool_calls import CallsTools
-from multiapi.errors import InvalidRequestError, is_doubtful
+from multiapi.errors import InvalidRequestError
 from multiapi.flows.driving import Either, Steps, adrive, drive
-from multiapi.flows.failover import worth_another_provider
+from multiapi.flows.failover import falls_back, in_turn, worth_another_provider
 
 T = TypeVar("T")
 
@@ -101,13 +102,12 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
         return await adrive(self._asked(ask))
 
     def _asked(self, ask: Callable[[Any], Any]) -> Steps[Any]:
-        failures: list[BaseException] = []
-        for llm in self.llms:
-            try:
-                return (yield Either(ask, ask, llm))
-            except Exception as error:
-                self._take(error, failures)
-        raise AssertionError("unreachable")
+        return in_turn(
+            lambda llm: Either(ask, ask, llm),
+            self.llms,
+            goes_on=partial(falls_back, rule=self.switches_on, on_doubt=self.on_doubt),
+            name=lambda llm: llm.metadata.model_name,
+        )
 
     def _stream(self, ask: Callable[[Any], Iterator[T]]) -> Generator[T, None, None]:
         def begun(llm: Any) -> tuple[T | None, Any]:
@@ -131,16 +131,6 @@ class FallbackLLM(CallsTools, FunctionCallingLLM):
                 yield first
             async for piece in stream:
                 yield piece
-
-    def _take(self, error: BaseException, failures: list[BaseException]) -> None:
-        """Note a failure; the last one is raised."""
-        failures.append(error)
-        goes_on = self.switches_on(error) or (self.on_doubt and is_doubtful(error))
-        if goes_on and len(failures) < len(self.llms):
-            return
-        for llm, earlier in zip(self.llms, failures[:-1], strict=False):
-            error.add_note(f"before that, {llm.metadata.model_name} failed: {type(earlier).__name__}: {earlier}")
-        raise error
 
     # ------------------------------------------------------------------------------------ what an LLM does
     # Not decorated for events: each LLM that is asked reports its own call, so that there is one start and one end per request.

@@ -434,11 +434,32 @@ def test_the_same_failure_leads_to_the_next_provider(error: Exception, goes_on: 
     else:
         with pytest.raises(type(error)):
             failover.wrap_model_call(request, handler)
-    fallback = FallbackLLM(llms=[MultiApiLLM(model="m", **connection(HELLO))] * 2, on_doubt=on_doubt)
-    failures: list[BaseException] = []
+    fallback = FallbackLLM(llms=[MultiApiLLM(model="m", **connection(HELLO)) for _ in range(2)], on_doubt=on_doubt)
+    called: list[Any] = []
+
+    def ask(llm: Any) -> Any:
+        called.append(llm)
+        if len(called) == 1:
+            raise error
+        return "second"
+
     if goes_on:
-        fallback._take(error, failures)
-        assert failures == [error]
+        assert fallback._first(ask) == "second"
     else:
         with pytest.raises(type(error)):
-            fallback._take(error, failures)
+            fallback._first(ask)
+    assert len(called) == len(asked) == 1 + goes_on
+
+
+def test_the_last_failure_tells_of_those_before_it() -> None:
+    def refuse(_: Any) -> Any:
+        raise RateLimitError("slow down", provider="aimlapi", status=429)
+
+    model, llm = ChatMultiApi(model="m", **connection(HELLO)), MultiApiLLM(model="m", **connection(HELLO))
+    with pytest.raises(RateLimitError) as of_langchain:
+        VendorFailover(model, model).wrap_model_call(ModelRequest(model=model, messages=[]), refuse)
+    with pytest.raises(RateLimitError) as of_llamaindex:
+        FallbackLLM(llms=[llm, llm, llm])._first(refuse)
+    for caught, name in ((of_langchain, "aimlapi"), (of_llamaindex, "m")):
+        said = f"before that, {name} failed: RateLimitError: aimlapi answered 429: slow down"
+        assert caught.value.__notes__[:2] == [said, said]

@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from multiapi.errors import is_doubtful, was_never_sent
 from multiapi.money.spending import Spending, opened, tell_unpriced
 from multiapi.providers import PROVIDERS
 from multiapi.types.usage import Cost
@@ -60,15 +59,8 @@ class SpendTracker(Spending, BaseCallbackHandler):
                 self.count(cost_of(message))
 
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:  # noqa: ARG002
-        if self._hears_core:
-            return
-        cost = getattr(error, "cost", None)
-        if cost is not None:
-            self.count(cost)
-        elif is_doubtful(error):
-            self.count_doubtful()
-        elif not isinstance(error, Exception) and not was_never_sent(error):  # it was left, or cancelled
-            self.count(None)
+        if not self._hears_core:
+            self.count_failed(error)
 
     def on_tool_end(self, output: Any, **kwargs: Any) -> None:  # noqa: ARG002
         made = getattr(output, "artifact", None)

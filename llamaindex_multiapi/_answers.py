@@ -26,6 +26,7 @@ from multiapi.errors import MultiApiError
 from multiapi.formats.answer_facts import token_details, untranslated
 from multiapi.formats.stream import all_calls
 from multiapi.http.json import parse_text
+from multiapi.negotiation.wanted import Said
 from multiapi.types.chat import ChatResponse as Answer
 from multiapi.types.chat import Citation, InvalidToolCall, Reasoning, ToolCall
 from multiapi.types.usage import Usage
@@ -71,6 +72,20 @@ def _from_answer(answer: Answer, call: Call) -> ChatResponse:
         delta=None,
         logprobs=logprobs_of(answer.logprobs),
         additional_kwargs=facts_of(answer),
+    )
+
+
+def said_in(response: ChatResponse) -> Said:
+    """What is looked for in a response."""
+    facts = response.additional_kwargs
+    blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    invalid = facts.get("invalid_tool_calls")
+    return Said(
+        response.message.content or "",
+        [(block.tool_name, block.tool_kwargs) for block in blocks if isinstance(block.tool_kwargs, dict)],
+        invalid[0]["error"] if invalid else None,
+        facts.get("refusal"),
+        facts.get("finish_reason"),
     )
 
 

@@ -5,34 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 from llama_index.core.program.utils import create_flexible_model
 from pydantic import BaseModel
 
+from llamaindex_multiapi._answers import said_in
 from multiapi.errors import ResponseFormatError
 from multiapi.flows.driving import Step
 from multiapi.flows.driving import Steps as Driven
 from multiapi.flows.structured import ask_until_fit
-from multiapi.negotiation.wanted import Growing, Said, Unfit, Wanted
+from multiapi.negotiation.wanted import Growing, Unfit, Wanted
 from multiapi.types.chat import Message, ResponseFormat
 
 
 class StructuredAnswerError(ResponseFormatError, ValueError):
     """An answer that is not of the wanted form; `partial` is the `ChatResponse` it was read from."""
-
-
-def said_in(response: ChatResponse) -> Said:
-    """What is looked for in a response."""
-    facts = response.additional_kwargs
-    blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
-    invalid = facts.get("invalid_tool_calls")
-    return Said(
-        response.message.content or "",
-        [(block.tool_name, block.tool_kwargs) for block in blocks if isinstance(block.tool_kwargs, dict)],
-        invalid[0]["error"] if invalid else None,
-        facts.get("refusal"),
-        facts.get("finish_reason"),
-    )
 
 
 class Question:

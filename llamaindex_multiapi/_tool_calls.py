@@ -9,11 +9,13 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
+from llamaindex_multiapi._answers import said_in
 from llamaindex_multiapi._requests import tool_to_dict
 from multiapi.errors import ResponseFormatError
 from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
 from multiapi.formats.tool_calls import arguments_error
 from multiapi.http.json import parse_partial
+from multiapi.negotiation.wanted import why_no_call
 
 
 class NoToolCallError(ResponseFormatError, ValueError):
@@ -130,20 +132,8 @@ def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]
     if not found:
         found = [_legacy(call) for call in response.message.additional_kwargs.get("tool_calls") or ()]
     if demanded and not any(INVALID_ARGUMENTS not in selection.tool_kwargs for selection in found):
-        raise NoToolCallError(_reason(response), provider=response.additional_kwargs.get("provider"))
+        raise NoToolCallError(why_no_call(said_in(response)), provider=response.additional_kwargs.get("provider"))
     return found
-
-
-def _reason(response: ChatResponse) -> str:
-    facts = response.additional_kwargs
-    for call in facts.get("invalid_tool_calls") or ():
-        return f"no tool call that can be carried out: {call['error']}"
-    if facts.get("refusal"):
-        return f"no tool call: the model refused: {facts['refusal']}"
-    if facts.get("finish_reason") == "length":
-        return "no tool call: the answer was cut off at max_tokens"
-    text = response.message.content or ""
-    return f"no tool call: the model answered in words: {text[:200]!r}" if text else "no tool call: the answer is empty"
 
 
 def _legacy(call: Any) -> ToolSelection:

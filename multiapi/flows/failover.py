@@ -96,4 +96,4 @@ def in_turn(
                 raise
             failures.append(f"{name(choice)} failed: {type(error).__name__}: {error}")
             logger.info("falling back to %s after %s", name(choices[number]), type(error).__name__)
-    raise AssertionError("there is nothing to choose from")
+    raise AssertionError("unreachable")

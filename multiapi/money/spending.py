@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from weakref import WeakSet
 
+from multiapi.errors import is_doubtful, was_never_sent
 from multiapi.money.locks import Locked
 from multiapi.money.scopes import WATCHING, scopes
 from multiapi.money.units import UNITS
@@ -112,6 +113,16 @@ class Spending(Locked):
             self.calls += 1
             self.unpriced += 1
             self.doubtful += 1
+
+    def count_failed(self, error: BaseException) -> None:
+        """Count a call that ended with this error, if it cost something or may have: it was charged, is doubtful, or was left."""
+        cost = getattr(error, "cost", None)
+        if cost is not None:
+            self.count(cost)
+        elif is_doubtful(error):
+            self.count_doubtful()
+        elif not isinstance(error, Exception) and not was_never_sent(error):  # it was left, or cancelled
+            self.count(None)
 
     def count_cached(self) -> None:
         """Count an answer that came out of a cache."""

@@ -204,6 +204,21 @@ def why_no_json(said: Said) -> str:
     return reason if said.text.strip() else f"{reason}{OTHER_WAYS}"
 
 
+def why_no_call(said: Said) -> str:
+    """Say what stands where a tool call was demanded."""
+    if said.invalid_call:
+        return f"no tool call that can be carried out: {said.invalid_call}"
+    if said.refusal:
+        return f"no tool call: the model refused: {said.refusal}"
+    if said.finish_reason == "length":
+        return "no tool call: the answer was cut off at max_tokens"
+    return (
+        f"no tool call: the model answered in words: {said.text[:200]!r}"
+        if said.text
+        else "no tool call: the answer is empty"
+    )
+
+
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:
     """The JSON value of an answer: the arguments of the tool that stands for it, else the JSON in its text.
 

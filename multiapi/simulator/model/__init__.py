@@ -1,7 +1,8 @@
 """The simulated chat model: deterministic, and it decides from the request alone.
 
-`instructing` tells instructions from facts, `forms` and `prompts` see what form is asked for, `binding`, `choosing` and `filling` make
-values for tools and JSON schemas out of the text, `planning` chooses tools, `tasks` does small tasks, `speaking` puts the answer together.
+`speaking` puts the answer together: `planning` chooses tools and `choosing` names out of lists, `forms` gives the form that is asked for,
+`judging`, `condensing`, `records`, `recalling` and `tasks` do what their names say. What a prompt asks for and what it only brings along is
+told apart in `prompts`; values for schemas are made in `values`; `language` knows of texts alone.
 """
 
 from multiapi.simulator.minds import saying, tokens

@@ -43,7 +43,7 @@ _KINDS = (
         r"one (?:per|on each) line|each on (?:a|its own) (?:new )?line|eine? pro zeile|هر (?:کدام|یک) در یک (?:خط|سطر)",
     ),
 )
-_TAG = re.compile(r"<(?P<tag>[a-zA-Z][\w-]*)>\s*(?:\.\.\.|…|[^<>\n]{0,40})\s*</(?P=tag)>")
+_TAG = re.compile(r"<(?P<tag>[a-zA-Z][\w-]*)>(?:\s*(?:\.\.\.|…)\s*|[^<>\n]{0,40})</(?P=tag)>")
 _OPTIONS = (
     re.compile(
         r"\b(?:one of|either|choose (?:from|between)|classify (?:it )?as|entweder|eines? von|aus)\b:?\s*(?:these |the following )?(?:words|labels|categories|classes|options|wörtern)?:?\s*(?P<list>[`'\"„“«\[]?[\w-]+[`'\"”“»]?(?:\s*[,،/|]\s*(?:or |oder )?[`'\"„“«]?[\w-]+[`'\"”“»]?|\s+(?:or|oder|یا)\s+[`'\"„“«]?[\w-]+[`'\"”“»]?)+)",

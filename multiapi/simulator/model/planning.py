@@ -7,7 +7,8 @@ from typing import Any
 
 from multiapi.simulator.language import evidence, quoting, words
 from multiapi.simulator.minds.conversation import Conversation, Tool, ToolCall, Turn
-from multiapi.simulator.model import binding, choosing, filling
+from multiapi.simulator.model import choosing
+from multiapi.simulator.values import binding, filling
 
 _CLAUSE = re.compile(
     r"(?<=[.!?;。！？；])\s+|\n+|,?\s+(?:and\s+)?then\s+|,?\s+and\s+also\s+|;\s*|,?\s+and\s+(?=\w)|,\s+(?=(?:what|how|who|where|when|which|tell|get|give|find|search|look|add|multiply|send|convert|calculate|compute|translate|show|check|list)\b)",

@@ -8,7 +8,9 @@ from typing import Any
 from multiapi.simulator.language import comparing, evidence, quoting, words
 from multiapi.simulator.minds import attachments, prompted
 from multiapi.simulator.minds.conversation import Conversation, Reply, Turn
-from multiapi.simulator.model import filling, forms, instructing, planning, prompts, tasks
+from multiapi.simulator.model import condensing, forms, judging, planning, recalling, records, tasks
+from multiapi.simulator.prompts import instructing, json_asked, material
+from multiapi.simulator.values import filling
 
 
 def answered(conversation: Conversation) -> Reply:
@@ -22,29 +24,21 @@ def _answered(conversation: Conversation) -> Reply:
     last_user = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
     since = turns[last_user + 1 :]
     asked = turns[last_user] if last_user >= 0 else Turn("user", "")
-    text = prompts.unescaped(asked.text)
-    calls = planning.as_calls(planning.next_calls(conversation, text, since))
+    text = json_asked.unescaped(asked.text)
+    calls = planning.as_calls(planning.next_calls(conversation, material.directions(text, fences=False), since))
     if calls:
         return Reply(None, calls, finish_reason="tool_calls")
     results = [turn for turn in since if turn.role == "tool"]
     system, asked = _instructions(turns, last_user, asked)
-    text = prompts.unescaped(asked.text)
+    text = json_asked.unescaped(asked.text)
+    told = f"{material.directions(system)}\n\n{material.directions(text)}"
     schema = conversation.schema
     if not schema:  # JSON mode alone does not say which JSON; the prompt may.
-        told = prompted.schema_in(f"{system}\n\n{text}")
-        schema, text = (schema, text) if told is None else (told, _without_json(text))
-        if (
-            schema is None
-            and prompts.wants_json(f"{system}\n{text}")
-            and not forms.is_list(text)
-            and not tasks.answer(text)
-        ):
-            keys = prompts.keys_in(text) or prompts.keys_in(system)
-            strictly = re.search(
-                r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object", f"{system}\n{text}", re.IGNORECASE
-            )
-            if keys or strictly:
-                schema = {"type": "object", "properties": {key: {} for key in keys}, "required": keys} if keys else {}
+        found = prompted.schema_in(told) if schema is not None else json_asked.schema_asked(told)
+        if found is not None:
+            schema, text = found, _without_json(text)
+        elif schema is None:
+            schema = _keys_asked(told, material.directions(text))
     if schema is not None:
         return Reply(_form(conversation, schema, system, text, results))
     said = _text(conversation, system, asked, results, turns[: max(last_user, 0)])
@@ -52,12 +46,25 @@ def _answered(conversation: Conversation) -> Reply:
     return Reply(styled, understood=said is not None or not styled.startswith("[simulated]"))
 
 
+def _keys_asked(told: str, spoken: str) -> dict[str, Any] | None:
+    """The keys of the JSON that a prompt asks for without a schema, as one; empty for any JSON."""
+    if not json_asked.wants_json(told) or forms.is_list(spoken) or judging.judged(spoken) or tasks.done(spoken):
+        return None
+    keys = json_asked.keys_in(spoken) or json_asked.keys_in(told)
+    strictly = r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object"
+    if keys:
+        return {"type": "object", "properties": {key: {} for key in keys}, "required": keys}
+    return {} if re.search(strictly, told, re.IGNORECASE) else None
+
+
 def _instructions(turns: tuple[Turn, ...], last_user: int, asked: Turn) -> tuple[str, Turn]:
     """What holds for the whole conversation, whichever way it came: in a role of its own, or in front of the first or last message."""
     system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
     first = next((place for place, turn in enumerate(turns) if turn.role == "user"), last_user)
     told, said = system, asked.text
-    if tasks.judgement(asked.text) is None:
+    if (
+        judging.judged(asked.text) or condensing.answered(asked.text) or records.answered(asked.text, asked.text)
+    ) is None:
         told, said = instructing.unfolded(system, asked.text)
     if first < last_user and not system:
         told = "\n\n".join([*instructing.paragraphs(turns[first].text)[:-1], told])
@@ -76,7 +83,7 @@ def _form(conversation: Conversation, schema: dict[str, Any], system: str, text:
     found = comparing.best_sentences(asked.text, asked.question) if asked else []
     answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
     if not schema:
-        keys = prompts.keys_in(text) or prompts.keys_in(system) or ["answer"]
+        keys = json_asked.keys_in(text) or json_asked.keys_in(system) or ["answer"]
         value: Any = filling.json_for_keys(keys, _without_keys(text, keys), answer or _plain_answer(text))
     else:
         verdict = None if asked is None else comparing.support(asked.question, asked.text) >= 0.3
@@ -112,7 +119,7 @@ def _without_keys(text: str, keys: list[str]) -> str:
 
 
 def _plain_answer(text: str) -> str:
-    return tasks.answer(text) or evidence.topic(text)
+    return tasks.done(text) or condensing.answered(text) or evidence.topic(text)
 
 
 # ---------------------------------------------------------------- text
@@ -127,25 +134,32 @@ def _text(
     attached = attachments.describe(asked.attachments)
     if attached:
         return _from_attachments(attached, text)
-    if (judged := tasks.evaluation(system, text)) is not None:
+    spoken = material.directions(text)
+    told = f"{material.directions(system)}\n\n{spoken}"
+    if (judged := judging.evaluated(system, text, told) or judging.judged(text, spoken)) is not None:
         return judged
-    fenced = prompts.asks_about_fenced(text)
-    if (done := tasks.judgement(text)) is not None:
-        return done
-    if not fenced and (form := forms.wanted(text)) is not None:
-        return forms.filled(form, text)
-    if not fenced and (done := tasks.answer(text)) is not None:
+    if judging.wants_an_order(spoken):
+        said = "\n\n".join(turn.text for turn in (*earlier, asked) if turn.role == "user")
+        if (order := judging.judged(said, spoken)) is not None:
+            return order
+    if (record := records.answered(text, spoken)) is not None:
+        return record
+    if (form := forms.wanted(spoken)) is not None:
+        return forms.filled(form, spoken)
+    if (recalled := recalling.answered(spoken, earlier)) is not None:
+        return recalled
+    if (done := condensing.answered(text, spoken) or tasks.done(spoken, text)) is not None:
         return done
     if (found := instructing.facts(system, text)) is not None:
         sentences = comparing.best_sentences(found.text, found.question)
         if sentences or found.told:
             return " ".join(sentences) or instructing.unknown(f"{system}\n{text}")
-    if (remembered := tasks.remembered(text, earlier, system)) is not None:
+    if (remembered := recalling.remembered(spoken, earlier, system)) is not None:
         return remembered
     seen = [attachment for turn in earlier for attachment in turn.attachments]
     if seen and (described := attachments.describe(tuple(seen))):
         return _from_attachments(described, text)
-    return tasks.small_talk(text, conversation.model) or forms.option(text, system)
+    return tasks.small_talk(text, conversation.model) or forms.option(spoken, material.directions(system))
 
 
 def _from_results(results: list[Turn], question: str) -> str:
@@ -183,6 +197,7 @@ _TONES = (
 
 def _styled(system: str, text: str) -> str:
     """What the instructions say about the form of every answer."""
+    system = material.directions(system)
     hidden, marks = quoting.masked(system), quoting.quoted(system)
     if re.search(r"\b(?:upper ?case|capital letters|all caps|großbuchstaben)\b", hidden, re.IGNORECASE):
         text = text.upper()

@@ -1,17 +1,12 @@
 """Instructions told from what they are about: the facts that a prompt brings along, the question, and what to say when they lack the answer."""
 
+import itertools
 import re
 from dataclasses import dataclass
 
 from multiapi.simulator.language import quoting, words
+from multiapi.simulator.prompts import material, telling
 
-_TELLS = re.compile(
-    r"^\W*(?:(?:please|kindly|bitte|لطفا)\W+)?(?:use|using|answer|reply|respond|given|based|keep|say|write|read|consider|look|do not|don['’]t|never|always|only|just"
-    r"|you(?:r|['’]re)?\b|if (?:you|the|it|there|no|nothing)|be (?:brief|concise|short)|(?:end|start|begin|finish) (?:every|each|all|your)|here (?:is|are)|below|treat|act|when (?:you|the)|what follows|the following|from the|with the|stick|rely|take"
-    r"|verwende|nutze|benutze|beantworte|antworte|lies|wenn (?:du|die|sie|der|es)|falls|du|hier|sage?|gib|halte|erfinde|stütze|unten|im folgenden"
-    r"|شما|تو|به (?:پرسش|سوال|سؤال)|پاسخ|جواب|فقط|تنها|اگر|با (?:استفاده|توجه)|بر اساس|از (?:متن|اطلاعات|این)|متن|در زیر)(?![\w])",
-    re.IGNORECASE,
-)
 _ABOUT_FACTS = re.compile(
     r"\b(?:contexts?|passages?|documents?|notes?|excerpts?|sources?|(?:the|this) text|information|facts?|below|following|provided|based on|(?:do not|don['’]t) know|make up"
     r"|kontext|auszug|auszüge|text|notizen|quellen?|angaben|informationen|folgenden?|unten|weißt)\b|متن|زیر|اطلاعات|یادداشت|منبع|نمی[‌ ]?دانی",
@@ -41,48 +36,53 @@ class Facts:
     marked: bool
 
 
-def is_instruction(sentence: str) -> bool:
-    """Whether a sentence tells what to do."""
-    return bool(_TELLS.match(sentence))
-
-
 def facts(system: str, user: str) -> Facts | None:
     """The facts and the question of a prompt, whatever divides them; None where there are no facts or no question."""
-    asked = list(_QUESTION.finditer(user))
-    parts = paragraphs(user)
+    spoken = material.directions(user)
+    asked = list(_QUESTION.finditer(spoken))
+    parts = paragraphs(spoken) if spoken.strip() else paragraphs(user)
     if asked:
         question, _, behind = user[asked[-1].end() :].strip().partition("\n")
         question = _ANSWER.split(f"{question}\n")[0]
         before = f"{user[: asked[-1].start()]}\n\n{behind}"
-    elif len(parts) > 1 and (places := [n for n, part in enumerate(parts) if part.rstrip().endswith(("?", "؟"))]):
+    elif (len(parts) > 1 or spoken != user) and (
+        places := [n for n, part in enumerate(parts) if part.rstrip().endswith(("?", "؟"))]
+    ):
         question = parts[places[-1]]
         before = user.replace(question, "", 1)
     else:
-        question, before = user, ""
+        question, before = (user, "") if system else _apart(user)
     told, kept = [], []
     for part, is_material in [*_parts(system), *_parts(before)]:
         if is_material:
             kept.append(part)
             continue
         lines = words.sentences(_LABEL.sub("", part))
-        first = next((place for place, line in enumerate(lines) if not is_instruction(line)), len(lines))
+        first = next((place for place, line in enumerate(lines) if not telling.is_instruction(line)), len(lines))
         told += [*lines[:first], *(found[0] for found in [_LABEL.match(part)] if found)]
         kept += [] if _ANSWER.fullmatch(f"\n{part}\n") else lines[first:]
-    material = "\n".join(kept)
-    if not question.strip() or len(words.content_words(material)) < 3:
+    brought = "\n".join(kept)
+    if not question.strip() or len(words.content_words(brought)) < 3:
         return None
     instructions = "\n".join(told)
-    divided = bool(_RULE.search(system) or _RULE.search(user))
+    divided = bool(material.spans(system) or material.spans(user))
     grounded = bool(_ABOUT_FACTS.search(instructions)) or divided
-    if before and not grounded and not asked:
-        return None
-    return Facts(material, question.strip(), grounded or bool(asked), divided or bool(asked))
+    return Facts(brought, question.strip(), grounded or bool(asked), divided or bool(asked))
+
+
+def _apart(text: str) -> tuple[str, str]:
+    """The one question of a text and the statements around it; all of it as the question where it is not so."""
+    sentences = words.sentences(text)
+    asking = [sentence for sentence in sentences if sentence.endswith(("?", "؟"))]
+    if len(asking) != 1 or len(sentences) < 2:
+        return text, ""
+    return asking[0], text.replace(asking[0], "", 1)
 
 
 def _parts(text: str) -> list[tuple[str, bool]]:
-    """The paragraphs of a text, and whether they stand behind a rule or between two: there nothing is an instruction."""
-    ends = [0, *(place for found in _RULE.finditer(text) for place in found.span()), len(text)]
-    regions = [text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
+    """The paragraphs of a text, and whether they are material: there nothing is an instruction."""
+    ends = [0, *(place for span in material.spans(text) for place in span), len(text)]
+    regions = [text[start:end] for start, end in itertools.pairwise(ends)]
     return [(part, bool(number % 2)) for number, region in enumerate(regions) for part in paragraphs(region)]
 
 
@@ -107,7 +107,7 @@ def unknown(instructions: str) -> str:
 def unfolded(system: str, user: str) -> tuple[str, str]:
     """Instructions and question apart, where they came in one message."""
     parts = re.split(r"\n[ \t]*\n", user.strip())
-    if system or len(parts) < 2 or not is_instruction(parts[0]) or len(parts[-1]) > 400:
+    if system or len(parts) < 2 or not telling.is_instruction(parts[0]) or len(parts[-1]) > 400:
         return system, user
     last = parts[-1].strip()
     asks = last.endswith(("?", "؟")) or len(words.sentences(last)) == 1

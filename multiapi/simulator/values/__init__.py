@@ -1,0 +1,1 @@
+"""Values for JSON schemas, made out of a text."""

@@ -229,6 +229,11 @@ def _state(simulator: State, method: str, body: dict[str, Any]) -> Answer:
                     "status": entry.status,
                     "key": entry.key,
                     "model": entry.model,
+                    "mind": entry.mind,
+                    "understood": entry.understood,
+                    "cost": entry.cost,
+                    "input_tokens": entry.input_tokens,
+                    "output_tokens": entry.output_tokens,
                 }
                 for entry in simulator.log
             ],

@@ -1,5 +1,6 @@
 """The simulator: all of its state, and the way from a request to the vendor's answer."""
 
+import threading
 import time
 from decimal import Decimal
 from email.message import Message
@@ -18,6 +19,7 @@ from multiapi.simulator.contract import VENDORS, Operation, base_url_of, contrac
 from multiapi.simulator.exchange import Answer, Drop, Pause, Request, event
 from multiapi.simulator.files import StoredFile
 from multiapi.simulator.ledger import iso
+from multiapi.simulator.seen import Seen
 from multiapi.simulator.state import Answered, State
 from multiapi.simulator.vendors import ALL, Vendor
 from multiapi.simulator.vendors.labels import check_labels
@@ -47,6 +49,7 @@ class Simulator(State):
         """Forget every request, account, job and file; the clock and the switches stay as they are."""
         super().reset()
         self._vendors: dict[str, Vendor] = {}
+        self._counting = threading.Lock()
 
     # -------------------------------------------------------------- places
 
@@ -99,7 +102,7 @@ class Simulator(State):
 
                 if (foreign := control.foreign(self, request)) is not None:
                     return Answer.json({"error": foreign}, 403)
-                return page(self, request.query)
+                return page(self, request)
             if request.path.startswith("/_simulator"):
                 return control.answer(self, request)
         if request.method in ("GET", "HEAD") and (file := self.files.get(request.path.rsplit("/", 1)[-1])):
@@ -192,13 +195,16 @@ class Simulator(State):
         charged = answer.status < 300 and call is not None and operation is not None and operation.method == "POST"
         self.counts.ended(request, answer, call.body if call is not None else None, charged=charged)
         model = call.body.get("model", "") if call is not None and isinstance(call.body, dict) else ""
-        self.answered += 1
+        with self._counting:
+            self.answered += 1
+            number = self.answered
+        self.seen.append(Seen.of(number, vendor.name, request, answer, key))
         self.log.append(
             Answered(
                 self.clock.now(),
                 vendor.name,
                 request.method,
-                request.path,
+                request.path.replace(key, masked(key)) if key else request.path,
                 operation.id if operation else "",
                 answer.status,
                 masked(key),
@@ -206,6 +212,10 @@ class Simulator(State):
                 str(model),
                 call.mind if call is not None else "",
                 call is None or call.understood,
+                number,
+                f"{call.cost:f} {vendor.unit}" if call is not None and call.cost is not None else "",
+                call.input_tokens if call is not None else 0,
+                call.output_tokens if call is not None else 0,
             )
         )
         return answer

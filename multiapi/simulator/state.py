@@ -22,6 +22,7 @@ from multiapi.simulator.limits import Limits
 from multiapi.simulator.minds.brain import Brain
 from multiapi.simulator.minds.conversation import from_url
 from multiapi.simulator.minds.script import Script, Scripted
+from multiapi.simulator.seen import MOST, Seen
 
 _FILE_PLACES = {
     "aimlapi": ("https://cdn.aimlapi.com", "/generations"),
@@ -46,6 +47,10 @@ class Answered:
     model: str
     mind: str = ""
     understood: bool = True
+    number: int = 0
+    cost: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 def of_a_provider(name: str) -> str:
@@ -123,6 +128,7 @@ class State(ABC):
     def reset(self) -> None:
         """Forget every request, account, job and file; the clock and the switches stay as they are."""
         self.log: deque[Answered] = deque(maxlen=1000)
+        self.seen: deque[Seen] = deque(maxlen=MOST)
         self.jobs = Jobs()
         self.files = Files()
         self.answered = 0

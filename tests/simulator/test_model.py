@@ -16,11 +16,11 @@ from multiapi.simulator.model import (
     Tool,
     ToolCall,
     Turn,
-    filling,
     replies,
     reply,
     tokens,
 )
+from multiapi.simulator.values import filling
 
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}

@@ -31,7 +31,10 @@ _KINDS = (
         "json",
         r"\bjson\b[^.\n]{0,30}\b(?:array|list|liste)|\b(?:array|list|liste)\b[^.\n]{0,30}\b(?:json|strings?|python)|آرایه|لیست json",
     ),
-    ("numbered", r"\bnumbered\b|^\s*1[.)]\s|nummeriert|شماره[‌ ]?دار"),
+    (
+        "numbered",
+        r"\bnumbered (?:list|lines|points|items|steps|form)|^\s*1[.)] ?(?:item|first|\.\.\.|…|<|\[)|nummeriert|شماره[‌ ]?دار",
+    ),
     (
         "bullets",
         r"\bbullet(?:ed)?\b|\bbullets\b|^[-*] ?(?:item|\.\.\.|<)|starting with ['\"`]?-|stichpunkt|aufzählung|spiegelstrich|گلوله|نقطه[‌ ]?ای",

@@ -8,6 +8,7 @@ from typing import Any
 from multiapi.simulator.language import evidence, quoting, words
 from multiapi.simulator.minds.conversation import Conversation, Tool, ToolCall, Turn
 from multiapi.simulator.model import choosing
+from multiapi.simulator.prompts import material
 from multiapi.simulator.values import binding, filling
 
 _CLAUSE = re.compile(
@@ -115,8 +116,12 @@ def _clauses(text: str, tools: tuple[Tool, ...]) -> list[str]:
     return [text[start:end].strip() for start, end in spans]
 
 
-def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -> list[tuple[Tool, dict[str, Any]]]:
-    """The tools to call now with their arguments; `since` are the turns after the message whose text it is."""
+def next_calls(conversation: Conversation, whole: str, since: tuple[Turn, ...]) -> list[tuple[Tool, dict[str, Any]]]:
+    """The tools to call now with their arguments; `since` are the turns after the message whose text it is.
+
+    What the text brings along calls no tool; a tool that has to be called is filled out of it too.
+    """
+    text = material.directions(whole, fences=False)
     tools = conversation.tools
     made = [call for turn in since for call in turn.tool_calls]
     results = [turn.text for turn in since if turn.role == "tool"]
@@ -126,7 +131,7 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
         return []
     if choice.startswith("="):
         named = next((tool for tool in tools if tool.name == choice[1:]), None)
-        return [] if named is None else [(named, arguments(named, text, results, told=system) or {})]
+        return [] if named is None else [(named, arguments(named, whole, results, told=system) or {})]
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n{text[-_LONGEST // 2 :]}"
     planned = (
         plan(tools, text)
@@ -145,7 +150,14 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
     for place, entry in enumerate(planned):
         if place and (entry.waits or not conversation.parallel_tool_calls):
             break
-        values = arguments(entry.tool, entry.text, results, whole=text, waits=entry.waits, told=system)
+        values = arguments(
+            entry.tool,
+            whole if entry.tool.is_form and whole != text else entry.text,
+            results,
+            whole=text,
+            waits=entry.waits,
+            told=system,
+        )
         if values is not None:
             now.append((entry.tool, values))
     if now or choice != "required":
@@ -154,7 +166,7 @@ def next_calls(conversation: Conversation, text: str, since: tuple[Turn, ...]) -
     fresh = [tool for tool in tools if tool.name not in called] or list(tools)
     forms = [tool for tool in fresh if tool.is_form]
     best = max(forms or fresh, key=lambda tool: score(tool, text))
-    return [(best, arguments(best, text, results, told=system) or {})]
+    return [(best, arguments(best, whole, results, told=system) or {})]
 
 
 def arguments(

@@ -25,7 +25,7 @@ def _answered(conversation: Conversation) -> Reply:
     since = turns[last_user + 1 :]
     asked = turns[last_user] if last_user >= 0 else Turn("user", "")
     text = json_asked.unescaped(asked.text)
-    calls = planning.as_calls(planning.next_calls(conversation, material.directions(text, fences=False), since))
+    calls = planning.as_calls(planning.next_calls(conversation, text, since))
     if calls:
         return Reply(None, calls, finish_reason="tool_calls")
     results = [turn for turn in since if turn.role == "tool"]
@@ -38,7 +38,7 @@ def _answered(conversation: Conversation) -> Reply:
         if found is not None:
             schema, text = found, _without_json(text)
         elif schema is None:
-            schema = _keys_asked(told, material.directions(text))
+            schema = _keys_asked(told, text)
     if schema is not None:
         return Reply(_form(conversation, schema, system, text, results))
     said = _text(conversation, system, asked, results, turns[: max(last_user, 0)])
@@ -46,9 +46,12 @@ def _answered(conversation: Conversation) -> Reply:
     return Reply(styled, understood=said is not None or not styled.startswith("[simulated]"))
 
 
-def _keys_asked(told: str, spoken: str) -> dict[str, Any] | None:
+def _keys_asked(told: str, text: str) -> dict[str, Any] | None:
     """The keys of the JSON that a prompt asks for without a schema, as one; empty for any JSON."""
-    if not json_asked.wants_json(told) or forms.is_list(spoken) or judging.judged(spoken) or tasks.done(spoken):
+    spoken = material.directions(text)
+    if not json_asked.wants_json(told) or forms.is_list(spoken):
+        return None
+    if judging.judged(text, spoken) or condensing.answered(text, spoken) or tasks.done(spoken, text):
         return None
     keys = json_asked.keys_in(spoken) or json_asked.keys_in(told)
     strictly = r"only[^.\n]{0,20}\bjson\b|\bjson\b[^.\n]{0,20}only|json object"

@@ -1,4 +1,4 @@
-"""Small tasks that a prompt sets: repeat, count, calculate, write so many words, greet."""
+"""Small tasks that a prompt sets: repeat, count, calculate, write a number of words, greet."""
 
 import re
 

@@ -52,16 +52,16 @@ def facts(system: str, user: str) -> Facts | None:
         before = user.replace(question, "", 1)
     else:
         question, before = (user, "") if system else _apart(user)
-    told, kept = [], []
+    told, kept, marked = [], [], []
     for part, is_material in [*_parts(system), *_parts(before)]:
         if is_material:
-            kept.append(part)
+            marked.append(part)
             continue
         lines = words.sentences(_LABEL.sub("", part))
         first = next((place for place, line in enumerate(lines) if not telling.is_instruction(line)), len(lines))
         told += [*lines[:first], *(found[0] for found in [_LABEL.match(part)] if found)]
         kept += [] if _ANSWER.fullmatch(f"\n{part}\n") else lines[first:]
-    brought = "\n".join(kept)
+    brought = "\n".join(marked if len(words.content_words("\n".join(marked))) >= 3 else [*marked, *kept])
     if not question.strip() or len(words.content_words(brought)) < 3:
         return None
     instructions = "\n".join(told)

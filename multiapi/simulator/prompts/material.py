@@ -20,6 +20,7 @@ _NEXT_LABEL = re.compile(
     r"^[ \t>*#]*(?:[^\W\d_]+[ ]){0,2}(?:question|query|frage|answer|antwort|response|task|instructions?|پرسش|سوال|سؤال|پاسخ|جواب)[^:\n]{0,30}:",
     re.MULTILINE | re.IGNORECASE,
 )
+_ASKING_LABEL = re.compile(r"question|query|frage|پرسش|سوال|سؤال", re.IGNORECASE)
 _FEW = 6  # a label with fewer words behind it is a field, as in "Document: /notes.txt"
 
 
@@ -100,9 +101,11 @@ def _labelled(text: str) -> list[tuple[int, int]]:
 
 
 def _end(text: str, start: int) -> int:
-    """Where material ends that nothing closes: at the next label of another kind, else in front of the last paragraph."""
-    if (label := _NEXT_LABEL.search(text, start)) is not None:
-        return label.start()
+    """Where material ends that nothing closes: at the last label of a question, else at the next one of another kind, else in front of the last paragraph."""
+    labels = list(_NEXT_LABEL.finditer(text, start))
+    asking = [label for label in labels if _ASKING_LABEL.search(label[0])]
+    if labels:
+        return asking[-1].start() if asking else labels[0].start()
     end = len(text)
     while end > start:
         at = max(start, text.rstrip().rfind("\n\n", start, end - 1 if end < len(text) else end))

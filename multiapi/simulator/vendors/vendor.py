@@ -63,6 +63,9 @@ class Call:
     mind: str = ""
     """What decided the response: `model`, `script` or `brain`."""
     understood: bool = True
+    cost: Decimal | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
     pause_s: float = 0.0
     """The pauses between the chunks of a scripted response."""
 
@@ -115,6 +118,9 @@ class Vendor:
         self, call: Call, model: str, amount: Decimal, *, input_tokens: int = 0, output_tokens: int = 0
     ) -> Account:
         """Charge a call that succeeded."""
+        call.cost = amount if call.cost is None else call.cost + amount
+        call.input_tokens += input_tokens
+        call.output_tokens += output_tokens
         account = self.account(call.key)
         account.charge(
             Charge(

@@ -79,10 +79,11 @@ def _instructions(turns: tuple[Turn, ...], last_user: int, asked: Turn) -> tuple
 
 def _form(conversation: Conversation, schema: dict[str, Any], system: str, text: str, results: list[Turn]) -> str:
     """JSON that matches the schema; for the empty schema the keys come from the prompt."""
-    asked = instructing.facts(system, text)
-    if asked is not None and not asked.question.rstrip().endswith(("?", "؟")) and not asked.marked:
+    transcript = prompted.latest_first(text)
+    asked = instructing.facts(system, text) if transcript == text else None
+    if asked is not None and not asked.marked and not (asked.told and asked.question.rstrip().endswith(("?", "؟"))):
         asked = None
-    source = "\n".join([*(turn.text for turn in results), asked.text if asked else prompted.latest_first(text)])
+    source = "\n".join([*(turn.text for turn in results), asked.text if asked else transcript])
     found = comparing.best_sentences(asked.text, asked.question) if asked else []
     answer = " ".join(found) if found else (" ".join(turn.text for turn in results))
     if not schema:

@@ -1,6 +1,5 @@
 """Instructions told from what they are about: the facts that a prompt brings along, the question, and what to say when they lack the answer."""
 
-import itertools
 import re
 from dataclasses import dataclass
 
@@ -42,21 +41,19 @@ def facts(system: str, user: str) -> Facts | None:
     asked = list(_QUESTION.finditer(spoken))
     parts = paragraphs(spoken) if spoken.strip() else paragraphs(user)
     if asked:
-        question, _, behind = user[asked[-1].end() :].strip().partition("\n")
+        question, _, behind = spoken[asked[-1].end() :].strip().partition("\n")
         question = _ANSWER.split(f"{question}\n")[0]
-        before = f"{user[: asked[-1].start()]}\n\n{behind}"
+        before = f"{spoken[: asked[-1].start()]}\n\n{behind}"
     elif (len(parts) > 1 or spoken != user) and (
         places := [n for n, part in enumerate(parts) if part.rstrip().endswith(("?", "؟"))]
     ):
         question = parts[places[-1]]
-        before = user.replace(question, "", 1)
+        before = spoken.replace(question, "", 1)
     else:
         question, before = (user, "") if system else _apart(user)
-    told, kept, marked = [], [], []
-    for part, is_material in [*_parts(system), *_parts(before)]:
-        if is_material:
-            marked.append(part)
-            continue
+    marked = [*material.parts(system), *material.parts(user)]
+    told, kept = [], []
+    for part in [*paragraphs(material.directions(system)), *paragraphs(before)]:
         lines = words.sentences(_LABEL.sub("", part))
         first = next((place for place, line in enumerate(lines) if not telling.is_instruction(line)), len(lines))
         told += [*lines[:first], *(found[0] for found in [_LABEL.match(part)] if found)]
@@ -65,7 +62,7 @@ def facts(system: str, user: str) -> Facts | None:
     if not question.strip() or len(words.content_words(brought)) < 3:
         return None
     instructions = "\n".join(told)
-    divided = bool(material.spans(system) or material.spans(user))
+    divided = bool(marked)
     grounded = bool(_ABOUT_FACTS.search(instructions)) or divided
     return Facts(brought, question.strip(), grounded or bool(asked), divided or bool(asked))
 
@@ -77,13 +74,6 @@ def _apart(text: str) -> tuple[str, str]:
     if len(asking) != 1 or len(sentences) < 2:
         return text, ""
     return asking[0], text.replace(asking[0], "", 1)
-
-
-def _parts(text: str) -> list[tuple[str, bool]]:
-    """The paragraphs of a text, and whether they are material: there nothing is an instruction."""
-    ends = [0, *(place for span in material.spans(text) for place in span), len(text)]
-    regions = [text[start:end] for start, end in itertools.pairwise(ends)]
-    return [(part, bool(number % 2)) for number, region in enumerate(regions) for part in paragraphs(region)]
 
 
 def paragraphs(text: str) -> list[str]:

@@ -101,11 +101,11 @@ def _labelled(text: str) -> list[tuple[int, int]]:
 
 
 def _end(text: str, start: int) -> int:
-    """Where material ends that nothing closes: at the last label of a question, else at the next one of another kind, else in front of the last paragraph."""
+    """Where material ends that nothing closes: at the next label of a question, else at the next one of another kind, else in front of the last paragraph."""
     labels = list(_NEXT_LABEL.finditer(text, start))
     asking = [label for label in labels if _ASKING_LABEL.search(label[0])]
     if labels:
-        return asking[-1].start() if asking else labels[0].start()
+        return asking[0].start() if asking else labels[0].start()
     end = len(text)
     while end > start:
         at = max(start, text.rstrip().rfind("\n\n", start, end - 1 if end < len(text) else end))

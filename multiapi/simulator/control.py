@@ -232,6 +232,7 @@ def _state(simulator: State, method: str, body: dict[str, Any]) -> Answer:
                     "mind": entry.mind,
                     "understood": entry.understood,
                     "cost": entry.cost,
+                    "price": entry.price,
                     "input_tokens": entry.input_tokens,
                     "output_tokens": entry.output_tokens,
                 }

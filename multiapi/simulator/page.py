@@ -133,7 +133,7 @@ def _exchange(seen: "Seen", told: "Answered | None", origin: str) -> str:
         facts += [f"said by {minds[told.mind]}"] if told.mind else []
         facts += [] if told.understood else ["not understood"]
         facts += [f"{told.input_tokens} tokens in, {told.output_tokens} out"] if told.input_tokens else []
-        facts += [f"cost {told.cost}"] if told.cost else []
+        facts += [f"cost {told.cost} ({told.price} price)"] if told.cost else []
     blocks = [("Sent", seen.asked()), ("Answered", seen.answered())]
     copies = (
         [("As curl", seen.curl(origin)), ("As Python", seen.python(origin)), ("As a test", seen.pytest())]
@@ -227,7 +227,7 @@ def _requests(simulator: "State", wanted: Mapping[str, str]) -> str:
             f'<a href="/?request={entry.number}#request"><code>{entry.method} {escape(entry.path[:60])}</code></a>',
             escape(entry.model),
             f'<span class="{"ok" if entry.status < 400 else "refused"}">{entry.status}</span>',
-            escape(entry.cost),
+            escape(f"{entry.cost}{' (assumed)' if entry.price == 'assumed' else ''}" if entry.cost else ""),
             f"{entry.input_tokens} + {entry.output_tokens}" if entry.input_tokens else "",
             escape(entry.mind if entry.understood else f"{entry.mind}, not understood"),
             f"<code>{escape(entry.key)}</code>",

@@ -39,6 +39,12 @@ def price_of(provider: str, model: str) -> TokenPrice:
     return _price(usd(model), rate)
 
 
+def is_documented(provider: str, model: str, amount: Decimal) -> bool:
+    """Whether what a call cost follows from a price in the provider's documents; what does not is assumed."""
+    least = _facts()["documented"].get(provider, {}).get("calls", {}).get(model)
+    return amount == Decimal(str(least)) if least is not None else price_of(provider, model).documented
+
+
 def usd(model: str) -> list[float]:
     """What is assumed of a model, in USD: input, output and, where it is known, cached input."""
     facts = _facts()

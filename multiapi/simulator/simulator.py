@@ -1,6 +1,5 @@
 """The simulator: all of its state, and the way from a request to the vendor's answer."""
 
-import threading
 import time
 from decimal import Decimal
 from email.message import Message
@@ -13,8 +12,8 @@ from typing import Any
 import httpx
 import orjson
 
-from multiapi._package import __version__
-from multiapi.simulator import control, faults
+from multiapi._package import __version__, new_lock
+from multiapi.simulator import control, faults, prices
 from multiapi.simulator.contract import VENDORS, Operation, base_url_of, contract
 from multiapi.simulator.exchange import Answer, Drop, Pause, Request, event
 from multiapi.simulator.files import StoredFile
@@ -28,6 +27,8 @@ from multiapi.simulator.vendors.vendor import EMPTY_WALLET, EXPIRED_KEY, INVALID
 HEADER = "x-multiapi-simulator"
 UNDERSTOOD = "x-multiapi-understood"
 """Says "no" with an answer to a prompt that the simulated model can do nothing with."""
+PRICE = "x-multiapi-price"
+"""Says of an answer with a price, or with a list of them, whether a provider documents it or the simulator assumes it."""
 
 
 class Simulator(State):
@@ -49,7 +50,7 @@ class Simulator(State):
         """Forget every request, account, job and file; the clock and the switches stay as they are."""
         super().reset()
         self._vendors: dict[str, Vendor] = {}
-        self._counting = threading.Lock()
+        self._counting = new_lock()
 
     # -------------------------------------------------------------- places
 
@@ -186,6 +187,8 @@ class Simulator(State):
             fault = call.fault
             if not call.understood:
                 answer.headers[UNDERSTOOD] = "no"
+            if (grade := self._grade(vendor, call)) and answer.status < 400:
+                answer.headers[PRICE] = grade
         if fault is not None:
             self._break(vendor, fault, answer, request)
         if (delay := self.delay.get(vendor.name)) and self._waits(pause := Pause(delay), delay):
@@ -214,11 +217,20 @@ class Simulator(State):
                 call is None or call.understood,
                 number,
                 f"{call.cost:f} {vendor.unit}" if call is not None and call.cost is not None else "",
+                answer.headers.get(PRICE, ""),
                 call.input_tokens if call is not None else 0,
                 call.output_tokens if call is not None else 0,
             )
         )
         return answer
+
+    def _grade(self, vendor: Vendor, call: Call) -> str:
+        """Whether the price of a call, or those of a list, are documented; empty where there is none."""
+        if call.operation.id in vendor.lists_prices:
+            return "assumed"
+        if call.cost is None:
+            return ""
+        return "documented" if prices.is_documented(vendor.name, call.priced_model, call.cost) else "assumed"
 
     def _break(self, vendor: Vendor, fault: faults.Fault, answer: Answer, request: Request) -> None:
         """Do to an answer what a fault asks for."""

@@ -49,6 +49,8 @@ class Answered:
     understood: bool = True
     number: int = 0
     cost: str = ""
+    price: str = ""
+    """Whether the price is documented or assumed."""
     input_tokens: int = 0
     output_tokens: int = 0
 

@@ -66,3 +66,44 @@ def test_the_documented_prices_are_taken() -> None:
 )
 def test_dates_and_developers_do_not_count(one: str, other: str) -> None:
     assert price_of("aimlapi", one).input == price_of("aimlapi", other).input
+
+
+SAYS = {
+    "aimlapi": ("/v1/chat/completions", {"openai/gpt-4o": "assumed", "google/gemini-3-pro-image": "documented"}),
+    "aicredits": ("/v1/chat/completions", {"openai/gpt-4o-mini": "documented", "openai/gpt-4o": "assumed"}),
+    "binom_router": ("/chat/completions", {"gpt-4o": "assumed"}),
+    "bineric": ("/ai/chat/completions", {"gpt-4": "documented", "claude-3.7-sonnet": "assumed"}),
+    "binobox": ("/chat/completions", {"gemini-3.1-flash-lite": "documented", "gpt-5-mini": "assumed"}),
+}
+
+
+@pytest.mark.parametrize("provider", SAYS)
+def test_every_response_with_a_price_says_whether_it_is_documented(provider: str) -> None:
+    simulator = Simulator()
+    http = httpx.Client(transport=simulator.transport)
+    path, models = SAYS[provider]
+    key = {"api-key": "any-key-1234", "authorization": "Bearer any-key-1234"}
+    for model, grade in models.items():
+        body = {"model": model, "messages": [{"role": "user", "content": "Count to three."}]}
+        answer = http.post(simulator.base_url(provider) + path, json=body, headers=key)
+        assert answer.status_code == 200, answer.text
+        assert (answer.headers["x-multiapi-price"], simulator.log[-1].price) == (grade, grade)
+    refused = http.post(simulator.base_url(provider) + path, json={"model": 3}, headers=key)
+    assert "x-multiapi-price" not in refused.headers
+
+
+def test_what_costs_more_than_the_least_is_assumed_at_binobox() -> None:
+    simulator = Simulator()
+    http = httpx.Client(transport=simulator.transport)
+    body = {"model": "gemini-3.1-flash-lite", "messages": [{"role": "user", "content": "many words " * 2000}]}
+    answer = http.post(simulator.base_url("binobox") + "/chat/completions", json=body, headers={"authorization": "Bearer any-key-1234"})  # fmt: skip
+    assert answer.json()["binobox"]["diamonds_charged"] > 0.18
+    assert answer.headers["x-multiapi-price"] == "assumed"
+
+
+def test_lists_of_prices_say_that_they_are_assumed_and_media_too() -> None:
+    simulator = Simulator()
+    http = httpx.Client(transport=simulator.transport, headers={"authorization": "Bearer any-key-1234"})
+    assert http.get(f"{simulator.base_url('aimlapi')}/v1/models").headers["x-multiapi-price"] == "assumed"
+    drawn = http.post(f"{simulator.base_url('aimlapi')}/v1/images/generations", json={"model": "flux/schnell", "prompt": "a boat"})  # fmt: skip
+    assert drawn.headers["x-multiapi-price"] == "assumed"

@@ -1,6 +1,8 @@
 """Answers that a test's author decides: what is said, how each provider brings it, and that nothing goes missing unseen."""
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from pydantic import BaseModel
 from langchain_multiapi import ChatMultiApi
 from multiapi import MultiApiError
 from multiapi.simulator import Clock, Simulator
+from multiapi.simulator.minds.conversation import Conversation, Turn
 from multiapi.simulator.minds.script import Scripted, ScriptError
 from tests.simulator.conversing import Talk
 
@@ -423,3 +426,61 @@ def test_a_run_without_a_fixture_loads_nothing_of_the_package(pytester: pytest.P
 
 def test_scripts_print_as_json_does() -> None:
     assert json.loads(json.dumps(str(Scripted(text="x", times=2)))) == "text='x', times=2"
+
+
+# ---------------------------------------------------------------- what cannot be scripted
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ({"json": {1, 2}}, "json must be a value of JSON"),
+        ({"json": float("nan")}, "json must be a value of JSON"),
+        ({"chunks": []}, "chunks must be a list of texts"),
+        ({"chunks": [0.5]}, "chunks must be a list of texts"),
+        ({"chunks": ["a", -1]}, "chunks must be a list of texts"),
+        ({"chunks": ["a", float("inf")]}, "chunks must be a list of texts"),
+        ({"chunks": ["a", True]}, "chunks must be a list of texts"),
+        ({"text": "a", "delay": "soon"}, "delay must be a number of seconds"),
+        ({"text": "a", "delay": -1}, "delay must be a number of seconds"),
+        ({"error": 429, "retry_after": "x"}, "retry_after must be a number of seconds"),
+        ({"text": "a", "retry_after": 1}, "belong to an error"),
+        ({"text": "a", "message": "x"}, "belong to an error"),
+        ({"error": 503, "finish_reason": "length"}, "an error has no"),
+        ({"text": "a", "fault": "nonsense"}, "unknown fault 'nonsense'"),
+        ({"text": "a", "when": {"pattern": "("}}, "pattern of a condition is not valid"),
+        ({"text": "a", "when": {"text": 3}}, "text of a condition must be text"),
+        ({"text": "a", "when": {"model": ["a"]}}, "model of a condition must be text"),
+        ({"text": "a", "when": {"tools": 3}}, "tools of a condition must be a name"),
+        ({"text": "a", "when": {"provider": "aimlapy"}}, "did you mean 'aimlapi'"),
+        ({"text": "a", "check": "no"}, "check must be true or false"),
+        ({"text": "\ud800"}, "half of a surrogate pair"),
+        ({"chunks": ["a", "\udfff"]}, "half of a surrogate pair"),
+    ],
+)
+def test_a_wrong_script_is_refused_when_it_is_given(script: dict[str, Any], said: str) -> None:
+    simulator = Simulator()
+    with pytest.raises(ScriptError, match=re.escape(said)):
+        simulator.answers(script)
+    assert not simulator.script.entries
+    with suppress(TypeError, ValueError):
+        body = json.dumps({"answers": [script]}, allow_nan=False).encode()
+        url = "http://127.0.0.1/_simulator/answers"
+        sent = httpx.Client(transport=simulator.transport).post(url, content=body, headers={"content-type": "application/json"})  # fmt: skip
+        assert sent.status_code == 400
+
+
+def test_one_scripted_object_given_twice_is_two_responses() -> None:
+    simulator = Simulator()
+    one = Scripted(text="It rains.")
+    simulator.answers(one, one)
+    assert [entry.used for entry in simulator.script.entries] == [0, 0]
+    assert simulator.script.entries[0] is not simulator.script.entries[1]
+
+
+def test_a_condition_that_fails_is_said() -> None:
+    simulator = Simulator()
+    simulator.answers({"text": "a", "when": lambda conversation: 1 / 0})
+    assert simulator.script.take("aimlapi", Conversation("m", (Turn("user", "hi"),))) is None
+    with pytest.raises(AssertionError, match="when failed with ZeroDivisionError"):
+        simulator.script.check()

@@ -38,15 +38,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 import jsonschema_rs
 
-from multiapi._package import new_lock
-from multiapi.simulator.faults import Fault
+from multiapi._package import new_rlock
+from multiapi.simulator.contract import VENDORS
+from multiapi.simulator.faults import Fault, FaultError
 from multiapi.simulator.minds.conversation import Conversation, Reply, ToolCall
 
 Condition = Mapping[str, Any] | Callable[[Conversation], bool]
@@ -54,6 +55,7 @@ Condition = Mapping[str, Any] | Callable[[Conversation], bool]
 _CONTENT = ("text", "json", "tool_calls", "refusal", "chunks", "error")
 _CONDITIONS = ("provider", "model", "text", "pattern", "tools")
 _UNSET: Any = object()
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class ScriptError(ValueError):
@@ -91,12 +93,16 @@ class Scripted:
                 f"an answer has one of {', '.join(_CONTENT)} (or text with tool_calls), not {' and '.join(given)}"
             )
         self._check_types()
+        self._check_values()
         self.calls = _calls(self.tool_calls)
         self.used = 0
         steps = [self.fault] if self.fault else []
         if self.delay is not None:
             steps.append(f"delay={self.delay:g}")
-        self.faults = Fault.read("; ".join(steps))
+        try:
+            self.faults = Fault.read("; ".join(steps))
+        except FaultError as error:
+            raise ScriptError(f"fault is not valid: {error}") from None
 
     def _check_types(self) -> None:
         for name in ("text", "refusal", "message", "reasoning", "fault"):
@@ -112,22 +118,39 @@ class Scripted:
             raise ScriptError("times must be at least 1, or null for any number")
         if self.finish_reason not in ("stop", "length", "content_filter"):
             raise ScriptError(f"finish_reason must be stop, length or content_filter, not {self.finish_reason!r}")
+        for name in ("delay", "retry_after"):
+            if getattr(self, name) is not None and not _is_seconds(getattr(self, name)):
+                raise ScriptError(f"{name} must be a number of seconds from 0 on, not {getattr(self, name)!r}")
         if self.chunks is not None and not (
-            isinstance(self.chunks, list) and all(isinstance(part, str | int | float) for part in self.chunks)
+            isinstance(self.chunks, list)
+            and all(isinstance(part, str) or _is_seconds(part) for part in self.chunks)
+            and any(isinstance(part, str) for part in self.chunks)
         ):
-            raise ScriptError(f"chunks must be a list of texts and seconds, not {self.chunks!r}")
+            raise ScriptError(f"chunks must be a list of texts, with seconds from 0 on among them, not {self.chunks!r}")
+        if not isinstance(self.check, bool):
+            raise ScriptError(f"check must be true or false, not {self.check!r}")
         if self.when is not None and not callable(self.when):
-            if not isinstance(self.when, Mapping):
-                raise ScriptError(f"when must be a mapping or a function, not {self.when!r}")
-            for name in self.when:
-                _known(name, _CONDITIONS, "a condition")
-            re.compile(self.when.get("pattern", ""))
+            _check_condition(self.when)
+
+    def _check_values(self) -> None:
+        if self.error is None and (self.message or self.retry_after is not None):
+            raise ScriptError("message and retry_after belong to an error; add error, such as 503")
+        if self.error is not None and (self.reasoning or self.finish_reason != "stop" or self.cut is not None):
+            raise ScriptError("an error has no reasoning, finish_reason or cut")
+        for value in (self.text, self.refusal, self.reasoning, self.message, *(self.chunks or ())):
+            if isinstance(value, str) and _SURROGATE.search(value):
+                raise ScriptError(f"a text must be valid Unicode; {value[:40]!r} has half of a surrogate pair")
+        if self.json is not _UNSET:
+            try:
+                json.dumps(self.json, ensure_ascii=False, allow_nan=False).encode()
+            except (TypeError, ValueError) as error:
+                raise ScriptError(f"json must be a value of JSON, not {self.json!r}: {error}") from None
 
     @classmethod
     def read(cls, given: Any) -> "Scripted":
         """An answer from what a test's author wrote."""
         if isinstance(given, Scripted):
-            return given
+            return replace(given)
         if isinstance(given, str):
             return cls(text=given)
         if not isinstance(given, Mapping):
@@ -211,7 +234,7 @@ class Script:
     """The answers that wait for requests, and what went wrong with them."""
 
     def __init__(self) -> None:
-        self._lock = new_lock()
+        self._lock = new_rlock()
         self.entries: list[Scripted] = []
         self.otherwise: Literal["refuse", "model"] = "refuse"
         self.missing: list[str] = []
@@ -250,12 +273,23 @@ class Script:
         """The answer to a request, used up; None where there is none."""
         with self._lock:
             for entry in self.entries:
-                if entry.left and entry.suits(provider, conversation):
+                if entry.left and self._suits(entry, provider, conversation):
                     entry.used += 1
                     return entry
             if self.in_force:
                 self.missing.append(described(provider, conversation))
         return None
+
+    def _suits(self, entry: Scripted, provider: str, conversation: Conversation) -> bool:
+        """Whether a condition holds; a function of the test's author may fail, which is said at the end."""
+        try:
+            return entry.suits(provider, conversation)
+        except Exception as error:
+            problem = (
+                f"when failed with {type(error).__name__}: {error}\n    {entry}\n{described(provider, conversation)}"
+            )
+            self.problems.append(problem)
+            return False
 
     @property
     def unused(self) -> list[Scripted]:
@@ -336,6 +370,30 @@ def _form(conversation: Conversation) -> str | None:
     if not names and conversation.tool_choice == "required":
         names = [tool.name for tool in conversation.tools]
     return names[0] if len(names) == 1 else None
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _check_condition(when: Any) -> None:
+    if not isinstance(when, Mapping):
+        raise ScriptError(f"when must be a mapping or a function, not {when!r}")
+    for name, value in when.items():
+        _known(name, _CONDITIONS, "a condition")
+        listed = name == "tools" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        if not isinstance(value, str) and not listed:
+            wanted = "a name or a list of names" if name == "tools" else "text"
+            raise ScriptError(f"{name} of a condition must be {wanted}, not {value!r}")
+    provider = when.get("provider", "*")
+    if not fnmatch.filter(VENDORS, provider):
+        near = difflib.get_close_matches(provider, VENDORS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(VENDORS)}"
+        raise ScriptError(f"provider of a condition fits no provider: {provider!r}; {hint}")
+    try:
+        re.compile(when.get("pattern", ""))
+    except re.error as error:
+        raise ScriptError(f"pattern of a condition is not valid: {error}") from None
 
 
 def _calls(given: Any) -> tuple[ToolCall, ...]:

@@ -64,6 +64,7 @@ class Call:
     """What decided the response: `model`, `script` or `brain`."""
     understood: bool = True
     cost: Decimal | None = None
+    priced_model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
     pause_s: float = 0.0
@@ -81,6 +82,8 @@ class Vendor:
     drops_unknown: ClassVar[bool] = False
     """The provider takes a field that it does not know and leaves it out, where the simulator is told to do so too."""
     sends_retry_after: ClassVar[bool] = False
+    lists_prices: ClassVar[tuple[str, ...]] = ("listModels",)
+    """The operations whose answers have prices of models."""
 
     def __init__(self, simulator: "State") -> None:
         self.simulator = simulator
@@ -118,6 +121,7 @@ class Vendor:
         self, call: Call, model: str, amount: Decimal, *, input_tokens: int = 0, output_tokens: int = 0
     ) -> Account:
         """Charge a call that succeeded."""
+        call.priced_model = model
         call.cost = amount if call.cost is None else call.cost + amount
         call.input_tokens += input_tokens
         call.output_tokens += output_tokens

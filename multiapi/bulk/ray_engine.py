@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 FED_ROWS = 256
 BEAT_S = 0.5
-OWNER_ANSWERS_IN_S = 2.0
+OWNER_ANSWERS_IN_S = 1.5
+"""With the pause between two signs of life, two seconds: after the death of the driver nothing is sent later than that."""
+SIGN_S = 0.25
+DRIVER_SILENT_S = 1.0
+"""Without a sign of life of the driver for so long, no call leaves until there is one."""
 DEFAULT_WORKERS = 2
 OWNER_GONE = "owner gone"
 
@@ -88,6 +93,11 @@ class OwnerActor:
         self._owner = Owner(self.ledger, plan.money, limiter=limiter, wallet=wallet)
         self._rows = read_rows(plan.source)
         self._reads_again = False
+        self._driver_seen = time.monotonic()
+
+    async def driver_lives(self) -> None:
+        """Take a sign of life of the driver."""
+        self._driver_seen = time.monotonic()
 
     async def feed(self, worker: str) -> list[InputRow]:
         """Return the next rows of the input; none at its end.
@@ -118,6 +128,8 @@ class OwnerActor:
         return await self._owner.split(worker, call, parts)
 
     async def leaving(self, worker: str, call: int, wait_s: float | None) -> None:
+        while time.monotonic() - self._driver_seen > DRIVER_SILENT_S:  # noqa: ASYNC110 (gone, and so is this soon; or slow)
+            await asyncio.sleep(0.05)
         await self._owner.leaving(worker, call, wait_s)
 
     async def settle(self, worker: str, ended: Sequence[Ended]) -> str:
@@ -287,6 +299,8 @@ def run_on_ray(plan: Plan, workers: int) -> Report:
     actors = [make.remote(plan, owner, f"worker-{number}") for number in range(workers)]
     names = dict(zip(actors, ray.get([each.name.remote() for each in actors]), strict=True))
     working = {actor.work.remote(): actor for actor in actors}
+    over: list[bool] = []
+    threading.Thread(target=_give_signs, args=(owner, over), name="multiapi-bulk-driver", daemon=True).start()
     try:
         while working:
             ended, _ = ray.wait(list(working), num_returns=1)
@@ -312,9 +326,17 @@ def run_on_ray(plan: Plan, workers: int) -> Report:
             ray.get(owner.finish.remote(), timeout=60)
         raise
     finally:
+        over.append(True)
         for actor in [*names, owner]:
             ray.kill(actor)
     return report
+
+
+def _give_signs(owner: Any, over: list[bool]) -> None:
+    """Tell the owner that the driver lives, until the job is over."""
+    while not over:
+        owner.driver_lives.remote()
+        time.sleep(SIGN_S)
 
 
 def _is_lost(ray: Any, work: Any) -> bool:

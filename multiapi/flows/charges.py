@@ -40,6 +40,7 @@ MAX_UNDER_WAY = 10_000
 WAIT_FOR_LIST_S = 15.0
 """How long a call waits for a list of prices that another one reads."""
 
+_NOTHING = Decimal(0)
 _PLAIN = frozenset({"seed", "user", "temperature", "top_p", "top_k", "stop", "metadata", "store", "safety_identifier"})
 """Fields of `extra` that do not change what a token costs."""
 
@@ -307,15 +308,16 @@ def begin(target: Target, operation: Operation[Any, Any] | None, http: HttpReque
                 yield from _read_list(target)
             prices = PRICE_BOOK.tokens(provider.name, model, budget.unit) if has_unit else None
             told = provider.tells_cost and provider.read_cost is not None
+            bound = None if prices is None else _bound(prices, size, request, _longest(provider, model))
+            least = None
+            if bound is None and has_unit:
+                least = PRICE_BOOK.at_least(provider.name, model, budget.unit, _counts(request))
             holds.append(
                 budget.reserve(
-                    None if prices is None else _bound(prices, size, request, _longest(provider, model)),
+                    bound,
                     kind,
                     priced=has_unit and (told or (prices is not None and size is not None)),
-                    at_least=(
-                        PRICE_BOOK.at_least(provider.name, model, budget.unit, _counts(request)) if has_unit else None
-                    )
-                    or Decimal(0),
+                    at_least=least or _NOTHING,
                 )
             )
     except BaseException:

@@ -46,15 +46,19 @@ CHECKS: dict[int, tuple[str, ...]] = {
     5: (
         "test_ray.test_nothing_is_asked_for_after_the_drivers_death",
         "test_ray.test_the_rows_of_workers_that_die_are_neither_lost_nor_paid_for_twice",
+        "test_ray.test_workers_driver_and_owner_are_killed_in_one_job",
     ),
     6: (
         "test_acceptance.test_the_documented_calls_at_once_are_kept",
         "test_wrapped_processes.test_processes_share_one_limit_budget_and_ledger",
+        "test_ray.test_all_workers_keep_one_documented_limit",
     ),
     7: ("test_acceptance.test_a_limit_that_nobody_documents_is_found_and_kept",),
     8: (
         "test_acceptance.test_a_computed_cap_is_never_passed_and_a_higher_one_goes_on",
         "test_acceptance.test_a_measured_cap_is_passed_by_no_more_than_the_window",
+        "test_wallet.test_a_cap_is_passed_by_no_more_than_the_window",
+        "test_ray.test_a_cap_holds_for_two_workers",
         "test_job.test_a_budget_stops_and_a_higher_one_goes_on",
     ),
     9: ("test_acceptance.test_the_bill_lies_within_the_estimate",),
@@ -69,7 +73,7 @@ CHECKS: dict[int, tuple[str, ...]] = {
         "test_vendor_batches.test_another_process_collects_what_was_ordered",
         "test_vendor_batches.test_an_order_whose_answer_is_lost_is_unknown_as_a_whole_and_not_ordered_twice",
     ),
-    14: ("test_large.test_memory_does_not_grow_with_the_rows",),
+    14: ("test_large.test_memory_does_not_grow_with_the_rows", "test_large.test_memory_does_not_grow_with_vectors"),
     15: (
         "test_acceptance.test_the_output_keeps_the_order_of_the_input_whatever_comes_first",
         "test_large.test_many_rows_once",

@@ -477,7 +477,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("aimlapi", "image", ImageRequest(model="google/lyria2", prompt="p"), r"is a model for music; client.music"),
     ("aimlapi", "image", ImageRequest(model="triposr", prompt="p"), r"client.mesh"),
     ("aimlapi", "image", ImageRequest(model="openai/gpt-4o", prompt="p"), r"client.chat"),
-    ("aimlapi", "edit_image", ImageEditRequest(model="openai/gpt-image-1", prompt="p", images=[]), "needs a picture"),
+    ("aimlapi", "edit_image", ImageEditRequest(model="openai/gpt-image-1", prompt="p", images=[]), "needs an image"),
     (
         "aimlapi",
         "edit_image",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import json
 import socket
 import struct
@@ -150,7 +151,7 @@ class HostileServer:
         """How many requests arrived."""
         return len(self.requests)
 
-    def settle(self, within_s: float = 1.0) -> int:
+    def settle(self, within_s: float = 60.0) -> int:
         """How many connections remain open after a while."""
         until = time.monotonic() + within_s
         while self.open and time.monotonic() < until:
@@ -363,6 +364,14 @@ def endless(piece: bytes, *, every_s: float, first: Sequence[bytes] = (), head: 
     return play
 
 
-def dripping(data: bytes, *, every_s: float, then: str = "keep") -> Play:
-    """A byte now and then."""
-    return raw(*(data[i : i + 1] for i in range(len(data))), pause_s=every_s, then=then)
+def dripping(begun: bytes, unit: bytes, *, every_s: float) -> Play:
+    """A byte now and then, of what begins so and goes on with this for ever: only the client can end it."""
+
+    async def play(exchange: Exchange) -> None:
+        await exchange.write(begun)
+        for byte in itertools.cycle(unit):
+            await exchange.write(bytes([byte]))
+            if await exchange.until_gone(every_s) or exchange._writer.is_closing():
+                raise Gone
+
+    return play

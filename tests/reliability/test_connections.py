@@ -43,6 +43,7 @@ from tests.reliability.ways import CHAT, KEYS, TEXT, Way, every, every_way, ever
 
 BODY = json.dumps(chat_body()).encode()
 HEAD = head_bytes(200, {"content-type": "application/json", "content-length": str(len(BODY))})
+LONG_HEAD = head_bytes(200, {"content-type": "application/json", "content-length": "1000000"})
 
 
 # ------------------------------------------------------------------------------------------------ 42
@@ -281,8 +282,8 @@ FAST_ENOUGH_FOR_READ = Timeout(read=0.3, total=0.8)
 @every_whole_way
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_case_046_a_byte_now_and_then_for_ever(way: Way, part: str) -> None:
-    data = b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 1000 if part == "head" else HEAD + BODY
-    with HostileServer(dripping(data, every_s=0.05)) as server:
+    begun, unit = (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n") if part == "head" else (LONG_HEAD, b" ")
+    with HostileServer(dripping(begun, unit, every_s=0.05)) as server:
         outcome = way.ask(server.url, timeout=FAST_ENOUGH_FOR_READ)
     error = outcome.failed(RequestTimeoutError)
     assert outcome.seconds > 0.7
@@ -294,7 +295,7 @@ def test_case_046_a_byte_now_and_then_for_ever(way: Way, part: str) -> None:
 @pytest.mark.parametrize("is_async", [False, True])
 def test_case_046_with_a_client_of_the_users(is_async: bool) -> None:
     """Its transport knows no deadline: it is kept between the pieces."""
-    with HostileServer(dripping(HEAD + BODY, every_s=0.01)) as server:
+    with HostileServer(dripping(LONG_HEAD, b" ", every_s=0.01)) as server:
         settings: dict[str, Any] = {"api_key": "k", "base_url": server.url, "timeout": Timeout(read=0.3, total=2.5)}
         with pytest.raises(RequestTimeoutError) as caught:
             if is_async:
@@ -340,7 +341,8 @@ def test_case_047_kept_alive_connection_closed_between_calls(how: str, is_async:
                         texts.append([delta async for delta in client.chat_stream(request())][-1].response.text)  # type: ignore[union-attr]
                     else:
                         texts.append((await client.chat(request())).text)
-                    await asyncio.sleep(0.2)
+                    await asyncio.to_thread(server.settle)
+                    await asyncio.sleep(0.1)
 
             asyncio.run(main())
         else:
@@ -350,7 +352,8 @@ def test_case_047_kept_alive_connection_closed_between_calls(how: str, is_async:
                     texts.append(list(client.chat_stream(request()))[-1].response.text)  # type: ignore[union-attr]
                 else:
                     texts.append(client.chat(request()).text)
-                time.sleep(0.2)
+                server.settle()
+                time.sleep(0.1)
     assert texts == [TEXT] * 5
     assert server.count == 5
 

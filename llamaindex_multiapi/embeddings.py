@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -196,7 +196,8 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
 
             def progress(response: EmbedResponse) -> None:
                 dispatcher.event(self._usage_event(response))
-                bar.update(len(response.vectors))
+                if bar is not None:
+                    bar.update(len(response.vectors))
 
             beside = Beside(
                 progress,
@@ -212,7 +213,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
         return vectors
 
     async def _awaited(self, texts: Sequence[str], *, query: bool = False, show: bool = False) -> list[list[float]]:
-        await loaded("multiapi.flows.embeddings")
+        await loaded("multiapi.flows.embeddings", *(["tqdm.auto"] if show else []))
         return await adrive(self._vectors(texts, query=query, show=show))
 
     def get_query_embedding(self, query: str) -> list[float]:
@@ -294,9 +295,11 @@ class _Cache:
 
 
 def _bar(total: int, *, show: bool) -> Any:
+    if not show:
+        return nullcontext()
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    return tqdm(total=total, desc="Generating embeddings", disable=not show)
+    return tqdm(total=total, desc="Generating embeddings")
 
 
 def _is_heard() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,6 +13,9 @@ from multiapi.cli import kept, output
 from multiapi.cli.run import Run
 from multiapi.errors import InvalidRequestError
 from multiapi.sending.keys import ApiKey
+
+MOST_NARROW = 60
+"""A terminal with fewer columns shows time, model and cost alone."""
 
 
 def login(
@@ -165,8 +169,11 @@ def history(
     if run.json:
         output.write_json({"calls": shown, "spent": {unit: str(amount) for unit, amount in spent.items()}})
         return
-    columns = ("time", "command", "provider", "model", "tokens", "cost")
-    output.write(output.table([_row(call) for call in shown], columns, right=columns[4:]))
+    columns: tuple[str, ...] = ("time", "command", "model", "tokens", "cost")
+    rows: list[tuple[str, ...]] = [_row(call) for call in shown]
+    if shutil.get_terminal_size().columns < MOST_NARROW:
+        columns, rows = ("time", "model", "cost"), [(row[0][5:], row[2], row[4].partition(" (")[0]) for row in rows]
+    output.write(output.table(rows, columns, right=columns[-2:] if len(columns) > 3 else ()))
     sums = ", ".join(output.amount(amount, unit or None) for unit, amount in spent.items())
     run.note(f"{len(calls)} calls; paid: {sums or 'nothing that is known'}")
 
@@ -178,8 +185,6 @@ def _row(call: dict[str, Any]) -> tuple[str, ...]:
     if call.get("simulated"):
         cost = f"{cost} (simulated)".strip()
     tokens = call.get("tokens")
-    return (
-        *(str(call.get(name) or "") for name in ("time", "command", "provider", "model")),
-        "" if tokens is None else str(tokens),
-        str(cost),
-    )
+    model = ":".join(str(call[name]) for name in ("provider", "model") if call.get(name))
+    time = str(call.get("time") or "")[:16].replace("T", " ")
+    return time, str(call.get("command") or ""), model, "" if tokens is None else str(tokens), str(cost)

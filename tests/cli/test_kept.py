@@ -302,6 +302,11 @@ def test_a_history_is_kept_only_when_it_was_asked_for(
     shown = cli("history", "--limit", "1")
     assert "aimlapi" in shown.out
     assert "20.18 diamonds" in shown.err
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = cli("history").out
+    assert max(map(len, narrow.splitlines())) <= 40
+    for part in ("binobox", "aimlapi", "0.18", "20"):
+        assert part in narrow
     assert cli("history", "--off").code == 0
     assert not kept.history_file().exists()
     assert cli("history", "--on", "--off").code == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from multiapi.provider import Provider
 
@@ -23,13 +25,21 @@ _OF_OPERATIONS = (
     "filetype",
 )
 
-LOADED: set[tuple[str, bool]] = set()
-"""For which providers everything is loaded; the second half says whether only for chats."""
+Roots = tuple[Any, bool]
+"""What certificates are checked against, as `tls_context` takes it: `verify`, and whether the environment counts."""
+
+LOADED: set[tuple[str, bool, Roots | None]] = set()
+"""For which providers everything is loaded; the second says whether only for chats, the third which roots of certificates."""
 
 
-def load(provider: Provider, *, only_chat: bool) -> None:
-    """Import what the first call to a provider imports, and read what it reads."""
+def load(provider: Provider, *, only_chat: bool, roots: Roots | None = None) -> None:
+    """Import what the first call to a provider imports, and read what it reads, the roots of certificates among it."""
     import_all(OF_A_CHAT)
+    if roots is not None:
+        from multiapi.transport.tls import tls_context
+
+        with suppress(OSError):  # a file that is not there is told where the connection is made
+            tls_context(roots[0], trust_env=roots[1])
     if provider.deprecation_of is not None:
         provider.deprecation_of("")
     if not only_chat:
@@ -37,7 +47,7 @@ def load(provider: Provider, *, only_chat: bool) -> None:
         len(provider.operations)
     if provider.preload is not None:
         provider.preload()
-    LOADED.add((provider.name, only_chat))
+    LOADED.add((provider.name, only_chat, roots))
 
 
 def import_all(names: Iterable[str]) -> None:

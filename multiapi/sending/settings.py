@@ -113,6 +113,9 @@ class Settings:
         self._derive()
 
     def _derive(self) -> None:
+        reads_roots = self.http_client is None and isinstance(self.verify, (bool, str))
+        is_secure = self.base_url.startswith("https:")
+        self._roots = (self.verify, self.trust_env or self.verify is not True) if reads_roots and is_secure else None
         self._attribution = attribution_headers(self.attribution, self.provider, self.base_url)
         self._budget = PROCESS.retry_budgets.get(self.base_url, RetryBudget)
         if self._keeps_to_documents:

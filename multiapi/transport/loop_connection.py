@@ -26,7 +26,7 @@ from multiapi.transport.loop_wire import Wire, nothing
 from multiapi.transport.passing import OF_HTTPCORE, as_httpx
 from multiapi.transport.proxies import Proxy, check_behind_proxy
 from multiapi.transport.racing import aconnect
-from multiapi.transport.tls import Verify, tls_context
+from multiapi.transport.tls import Verify, tls_context_of_loop
 
 JOIN_BYTES = 64 * 1024
 WRITE_BYTES = 256 * 1024
@@ -77,7 +77,9 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
         host, port = self._origin.host.decode("ascii"), self._origin.port
         tls: dict[str, Any] = {}
         if self._origin.scheme == b"https":
-            tls.update(ssl=tls_context(self._verify), server_hostname=extensions.get("sni_hostname") or host)
+            tls.update(
+                ssl=await tls_context_of_loop(self._verify), server_hostname=extensions.get("sni_hostname") or host
+            )
         made = Wire(loop, self._lost)
         try:
             async with asyncio.timeout(left(timeouts.connect, timeouts.deadline, httpcore.ConnectTimeout)):
@@ -105,7 +107,7 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
         """Connect by way of a proxy, and have it lead on where the address asks for TLS."""
         to_proxy: dict[str, Any] = {}
         if proxy.scheme == "https":
-            to_proxy.update(ssl=tls_context(self._verify), server_hostname=proxy.host)
+            to_proxy.update(ssl=await tls_context_of_loop(self._verify), server_hostname=proxy.host)
         await _connect_wire(made, proxy.host, proxy.port, None, to_proxy)
         if not tls:
             return

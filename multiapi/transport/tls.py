@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -33,6 +34,10 @@ def tls_context(verify: Verify = True, *, trust_env: bool = True) -> ssl.SSLCont
     return verify if isinstance(verify, ssl.SSLContext) else _make_context(verify, trust_env)
 
 
+_READ: set[tuple[bool | str, bool]] = set()
+"""Of which settings the roots were read in this process."""
+
+
 @lru_cache(maxsize=16)
 def _make_context(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
     if isinstance(verify, str):
@@ -40,7 +45,17 @@ def _make_context(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
     else:
         context = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
     context.set_alpn_protocols(["http/1.1"])
+    _READ.add((verify, trust_env))
     return context
+
+
+async def tls_context_of_loop(verify: Verify) -> ssl.SSLContext:
+    """The same for an event loop, which does not wait for the disk: roots that were not read yet are read in a thread."""
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if (verify, True) not in _READ:
+        await asyncio.get_running_loop().run_in_executor(None, _make_context, verify, True)
+    return _make_context(verify, True)
 
 
 class TlsInTls:

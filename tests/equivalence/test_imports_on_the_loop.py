@@ -7,13 +7,17 @@ what the frameworks import by themselves is theirs.
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
+import threading
 import wave
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 PROGRAM = """
 import asyncio, sys, threading, time
@@ -49,6 +53,15 @@ def sleep(seconds):
         found.append(("time.sleep", seconds))
     really_sleep(seconds)
 time.sleep = sleep
+def watch_roots():  # they are read in C, which no audit hook sees
+    import ssl
+    for name in ("load_verify_locations", "load_default_certs", "set_default_verify_paths"):
+        def told(self, *arguments, really=getattr(ssl.SSLContext, name), name=name, **options):
+            if watching and threading.get_ident() == loop_thread:
+                found.append(("ssl." + name, str(arguments[:1])))
+            return really(self, *arguments, **options)
+        setattr(ssl.SSLContext, name, told)
+watch_roots()
 {imports}
 async def main():
     global watching
@@ -167,8 +180,95 @@ def test_nothing_waits_on_the_loop(made: tuple[str, str], call: str, address: st
     assert [each for each in watched(made, call, address, folder) if each] == []
 
 
+@pytest.fixture(scope="module")
+def behind_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A server behind TLS that answers every chat, and the file with the root that signed for it."""
+    authority = trustme.CA()
+    roots = tmp_path_factory.mktemp("roots") / "roots.pem"
+    authority.cert_pem.write_to_path(str(roots))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
+            body = json.dumps({"id": "c", "model": "m", "choices": [message]}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    running = threading.Thread(target=server.serve_forever, daemon=True)
+    running.start()
+    yield f"https://localhost:{server.server_address[1]}", str(roots)
+    server.shutdown()
+    server.server_close()
+    running.join()
+
+
+SECURE = [
+    *(
+        (CORE, f"await subject.chat({CHAT})", settings)
+        for settings in (
+            "",
+            ", trust_env=False",
+            ", verify=ROOTS",
+            ", engine='httpx'",
+            ", engine='httpx', trust_env=False",
+        )
+    ),
+    (LANGCHAIN, "await subject.ainvoke('x')", ", verify=ROOTS"),
+    (LLAMAINDEX, "await subject.achat([ChatMessage(content='x')])", ", verify=ROOTS"),
+]
+
+
 @pytest.mark.parametrize(
-    "wrong", ["import colorsys", "open(__import__('os').devnull).close()", "__import__('time').sleep(0)"]
+    ("made", "call", "settings"), SECURE, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_no_roots_of_certificates_are_read_on_the_loop(
+    made: tuple[str, str], call: str, settings: str, behind_tls: tuple[str, str], folder: Path
+) -> None:
+    """The server is not trusted where the usual roots count: they are read all the same."""
+    url, roots = behind_tls
+    subject = f"{made[1][:-1]}{settings}, max_retries=0)"
+    if settings != ", verify=ROOTS":
+        made, call = (
+            (made[0] + "\nimport multiapi", subject),
+            f"try: {call}\n    except multiapi.ConnectionFailedError: pass",
+        )
+    else:
+        made = (f"{made[0]}\nROOTS = {roots!r}", subject)
+    read = [each for each in watched(made, call, url, folder) if each]
+    assert [
+        each for each in read if "ssl." in each or "engine" not in settings
+    ] == []  # the engine of httpx imports by itself
+
+
+def test_a_pool_reads_no_roots_on_the_loop_either(behind_tls: tuple[str, str], folder: Path) -> None:
+    """A file at an https address, asked for by a client whose own address has no TLS."""
+    url, _ = behind_tls
+    code = "await shared_async_transport().handle_async_request(httpx.Request('GET', URL))"
+    made = ("import httpx\nfrom multiapi.sending.transports import shared_async_transport", "None")
+    assert [
+        each for each in watched(made, f"try: {code}\n    except httpx.ConnectError: pass", url, folder) if each
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "import colorsys",
+        "open(__import__('os').devnull).close()",
+        "__import__('time').sleep(0)",
+        "__import__('ssl').create_default_context()",
+    ],
 )
 def test_the_watch_sees_what_waits(wrong: str, address: str, folder: Path) -> None:
     """Planted in a module of ours, each is found."""

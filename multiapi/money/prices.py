@@ -108,6 +108,11 @@ def shipped_prices(provider: str) -> dict[str, tuple[Price, ...]]:
     }
 
 
+def shipped_limits() -> Mapping[str, Mapping[str, Mapping[str, int]]]:
+    """Return what the shipped lists say of models, by provider and id: `context_tokens` and `max_output_tokens`."""
+    return {provider: held.get("limits", {}) for provider, held in _shipped().items()}
+
+
 _NAMES = {"input_tokens": "input", "output_tokens": "output", "cached_input_tokens": "cached"}
 
 
@@ -213,9 +218,10 @@ class PriceBook(Locked):
         return shipped_prices(provider).get(model, ()) if listed is None else listed
 
     def max_output_tokens(self, provider: str, model: str) -> int | None:
-        """Return how long an answer of the model can be, if the list said it."""
+        """Return how long an answer of the model can be, if the list said it, or else the shipped copy."""
         with self._lock:
-            return self._longest.get((provider, model))
+            found = self._longest.get((provider, model))
+        return found or shipped_limits().get(provider, {}).get(model, {}).get("max_output_tokens")
 
     def tokens(self, provider: str, model: str, unit: str | None = None) -> TokenPrices | None:
         """Return what tokens of a model cost, in this unit or in the one of the list."""
@@ -306,4 +312,4 @@ def price_list_age(provider: str) -> str:
     if age is not None:
         return f"read {age:.0f} s ago"
     shipped = _shipped().get(provider)
-    return f"documents of {shipped['as_of']}" if shipped else "no prices known"
+    return f"documents of {shipped['as_of']}" if shipped and shipped["models"] else "no prices known"

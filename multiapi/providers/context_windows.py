@@ -1,7 +1,8 @@
-"""How many tokens models take, as their makers publish it; vendors' own lists mostly do not say.
+"""How many tokens models take: as the provider's list says it, read in this process or shipped, else as their makers publish it.
 
-A name is looked up by how it begins, without the maker's prefix, longest beginning first. The figures are the makers' own for
-their own service; a vendor may offer less and then refuses longer conversations by a typed error.
+The shipped lists are dated (`multiapi/money/price_lists.json`; `python -m multiapi.cli.shipped_lists` renews them). The table
+here holds only what none of them says. A name is looked up in it, and among the names of the shipped lists, by how it begins, without
+the maker's prefix, longest beginning first. A provider may offer less and then refuses longer conversations by a typed error.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from multiapi.errors import one_line
+from multiapi.money.prices import shipped_limits
 from multiapi.provider import Provider, find_provider
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ _WINDOWS = {
     "gpt-4-turbo": 128_000,
     "gpt-4-1106": 128_000,
     "gpt-4-0125": 128_000,
-    "gpt-4o": 128_000,
     "chatgpt-4o": 128_000,
     "gpt-4.1": 1_047_576,
     "gpt-4.5": 128_000,
@@ -89,6 +90,8 @@ _WINDOWS = {
     "nova-pro": 300_000,
     "sonar": 127_072,
 }
+"""What makers publish for their own services, by the beginning of a name, as far as no shipped list says it."""
+
 _SPELLINGS = (
     ("llama3", "llama-3"),
     ("llama4", "llama-4"),
@@ -96,6 +99,17 @@ _SPELLINGS = (
     ("gpt-35", "gpt-3.5"),
     ("claude3", "claude-3"),
 )
+
+_LISTED = {
+    (provider, model): said["context_tokens"]
+    for provider, models in shipped_limits().items()
+    for model, said in models.items()
+    if "context_tokens" in said
+}
+"""What the shipped lists say, by provider and model; read with the module, so that no call waits for the disk."""
+
+_OF_ANY_LIST = {model.rpartition("/")[2].lower().replace("_", "-"): window for (_, model), window in _LISTED.items()}
+_KNOWN = _WINDOWS | _OF_ANY_LIST
 
 MAX_LEARNED = 20_000
 LEARNED: dict[tuple[str, str], int] = {}
@@ -112,10 +126,16 @@ def learn(models: Iterable[ModelInfo]) -> None:
 
 
 def known_context_window(provider: str | Provider, model: str) -> int | None:
-    """Tokens that a model takes, or None if nobody has said: as the provider lists it, as its `Provider` says, or as its maker publishes it."""
+    """Tokens that a model takes, or None if nobody has said: as the provider's list, its `Provider`, another list, or its maker says it."""
     vendor = find_provider(provider)
     own = _longest_beginning(model, vendor.context_windows) if vendor.context_windows else None
-    return LEARNED.get((vendor.name, model)) or own or _published(model)
+    listed = LEARNED.get((vendor.name, model)) or own or _LISTED.get((vendor.name, model))
+    return listed or _published(model)
+
+
+def hand_kept() -> frozenset[str]:
+    """The beginnings of names in the table of this module."""
+    return frozenset(_WINDOWS)
 
 
 @cache
@@ -124,7 +144,7 @@ def _published(model: str) -> int | None:
     for other, usual in _SPELLINGS:
         if name.startswith(other):
             name = usual + name[len(other) :]
-    return _longest_beginning(name, _WINDOWS)
+    return _longest_beginning(name, _KNOWN)
 
 
 def _longest_beginning(name: str, windows: Mapping[str, int]) -> int | None:

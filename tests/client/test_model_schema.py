@@ -19,9 +19,8 @@ from multiapi.errors import (
     ResponseTooLargeError,
     UnsupportedError,
 )
-from multiapi.providers.aimlapi import catalogue
+from multiapi.providers.aimlapi import RESPONSES_ONLY, catalogue
 from multiapi.providers.aimlapi.catalogue import build, parameters
-from multiapi.providers.aimlapi.responses_only import RESPONSES_ONLY
 from multiapi.simulator import Simulator
 from multiapi.simulator.contract import contract
 from multiapi.simulator.vendors.aimlapi.documents import document
@@ -218,7 +217,7 @@ def test_a_new_model_gets_a_row_by_the_command(tmp_path: Any) -> None:
 
 def test_the_models_of_the_responses_route_are_those_of_the_list() -> None:
     """After a change of the list: `python -m multiapi.providers.aimlapi.catalogue.build`."""
-    assert build.RESPONSES_ONLY.read_bytes() == build.responses_only_bytes()
+    assert build.CODE.read_text() == build.with_responses_only(build.CODE.read_text())
     assert len(RESPONSES_ONLY) == len([each for each in LISTED if each["endpoint"] == "POST /v1/responses"])
 
 

@@ -17,8 +17,7 @@ from multiapi.formats.openai.vendor import parse_chat
 from multiapi.http.exchange import HttpResponse
 from multiapi.http.json import dump_json
 from multiapi.negotiation.plan import plan
-from multiapi.providers.aimlapi import catalogue
-from multiapi.providers.aimlapi.responses_only import RESPONSES_ONLY
+from multiapi.providers.aimlapi import RESPONSES_ONLY, catalogue
 from multiapi.simulator import Simulator
 
 SIMULATOR = Simulator()

@@ -12,8 +12,7 @@ from multiapi import Client
 from multiapi.errors import RateLimitError, ServerError, StreamInterruptedError
 from multiapi.http.exchange import HttpResponse
 from multiapi.providers import PROVIDERS
-from multiapi.providers.aimlapi import catalogue
-from multiapi.providers.aimlapi.responses_only import RESPONSES_ONLY
+from multiapi.providers.aimlapi import RESPONSES_ONLY, catalogue
 from multiapi.simulator import Simulator
 from multiapi.types.chat import ChatRequest, ChatResponse, Message, ResponseFormat, Tool
 from multiapi.types.limits import Limits

@@ -24,13 +24,29 @@ from multiapi.formats.openai.vendor import read_error as read_shared_error
 from multiapi.formats.schemas import SchemaStyle
 from multiapi.http.exchange import HttpResponse
 from multiapi.provider import Withdrawal
-from multiapi.providers.aimlapi.responses_only import RESPONSES_ONLY
 from multiapi.types.chat import ChatRequest
 from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
 """The vendor's own SDK sends neither titles nor definitions; see the contract's notes."""
+
+# Models that have a schema for `/v1/responses` and none for chat; written by `catalogue.build` from the list of the contract:
+RESPONSES_ONLY = frozenset(
+    {
+        "openai/gpt-5-1-codex",
+        "openai/gpt-5-1-codex-mini",
+        "openai/gpt-5-2-codex",
+        "openai/gpt-5-2-pro",
+        "openai/gpt-5-3-codex",
+        "openai/gpt-5-4",
+        "openai/gpt-5-4-pro",
+        "openai/gpt-5-5-pro",
+        "openai/gpt-5-pro",
+        "openai/o3-pro",
+    }
+)
+
 
 _AUDIO_WORDS = {
     "audio/wav": "wav",

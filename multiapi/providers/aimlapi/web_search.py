@@ -15,8 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from multiapi.errors import UnsupportedError
-from multiapi.providers.aimlapi import catalogue
-from multiapi.providers.aimlapi.responses_only import RESPONSES_ONLY
+from multiapi.providers.aimlapi import RESPONSES_ONLY, catalogue
 from multiapi.types.chat import ChatApi, ChatRequest, Tool
 
 _TOOLS: Mapping[str, tuple[str, str]] = {

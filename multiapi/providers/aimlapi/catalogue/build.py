@@ -9,6 +9,7 @@ sets of parameters once, and a text model's set is completed from the common one
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ CONTRACTS = Path(__file__).parents[3] / "simulator" / "contracts"
 PACKED = Path(__file__).with_name("aimlapi.json.gz")
 GONE = Path(__file__).with_name("aimlapi_gone.json")
 """What each model is that is not current any more, by itself: looked at before every call."""
-RESPONSES_ONLY = Path(__file__).parents[1] / "responses_only.py"
-"""The models that are called on `/v1/responses` alone, as code: looked at before every chat, which reads no file for it."""
+CODE = Path(__file__).parents[1] / "__init__.py"
+"""Names the models that are called on `/v1/responses` alone: they are looked at before every chat, which reads no file for it."""
 
 # In the contract's own words, which are kept; `required: false` and `nullable: false` are what is meant without the word.
 _IMPLIED = {"required": False, "nullable": False}
@@ -76,22 +77,15 @@ def gone_bytes() -> bytes:
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def responses_only_bytes() -> bytes:
-    """As it is written to disk."""
+def with_responses_only(code: str) -> str:
+    """The code with the models in it that have a schema for `/v1/responses` and none for chat."""
     models = json.loads((CONTRACTS / "aimlapi_models.json").read_bytes())
     ids = sorted(
         model["id"] for model in models if (model["endpoint"], model["status"]) == ("POST /v1/responses", "current")
     )
     lines = "".join(f"        {json.dumps(each)},\n" for each in ids)
-    return (
-        f'''"""Models that have a schema for `/v1/responses` and none for chat; written by `catalogue.build` from the list of the contract."""
-
-RESPONSES_ONLY = frozenset(
-    {{
-{lines}    }}
-)
-'''
-    ).encode()
+    block = f"RESPONSES_ONLY = frozenset(\n    {{\n{lines}    }}\n)\n"
+    return re.sub(r"^RESPONSES_ONLY = frozenset\(\n.*?^\)\n", lambda _: block, code, flags=re.DOTALL | re.MULTILINE)
 
 
 def renewed(
@@ -213,5 +207,5 @@ if __name__ == "__main__":
         listed.write_bytes(listed_bytes(renewed(json.loads(listed.read_bytes()), contract, documents_in(Path(given)))))
     PACKED.write_bytes(packed_bytes(from_contracts()))
     GONE.write_bytes(gone_bytes())
-    RESPONSES_ONLY.write_bytes(responses_only_bytes())
+    CODE.write_text(with_responses_only(CODE.read_text()))
     sys.stdout.write(f"{PACKED.name}: {PACKED.stat().st_size} bytes\n")

@@ -6,7 +6,7 @@
 OpenRouter's package wants an older OpenAILike than the current one, so it lives in an environment of its own:
 
     python -m venv .venv-openrouter
-    .venv-openrouter/bin/pip install llama-index-llms-openrouter llama-index-embeddings-openai-like pytest
+    .venv-openrouter/bin/pip install llama-index-llms-openrouter llama-index-embeddings-openai-like pytest orjson filetype
 
 Each subject is made the way its documentation tells. Where a class needs switches to be usable at all (`is_chat_model`,
 `is_function_calling_model`), they are set, except in the tests that ask for the defaults (b04).

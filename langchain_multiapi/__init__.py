@@ -1,4 +1,4 @@
-"""LangChain chat models, embeddings and tools over five vendors: Bineric, Binom.Router, AI/ML API, AICredits, Binobox.
+"""LangChain chat models, embeddings and tools over five providers: Bineric, Binom.Router, AI/ML API, AICredits, Binobox.
 
     from langchain_multiapi import ChatMultiApi, MultiApiEmbeddings
 

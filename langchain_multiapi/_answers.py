@@ -23,10 +23,10 @@ from multiapi.types.usage import Usage
 
 
 def from_response(response: ChatResponse, model: str, *, include_headers: bool = False) -> ChatResult:
-    """A whole answer, with one generation for each alternative.
+    """A whole response, with one generation for each alternative.
 
     Raises:
-        ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer.
+        ResponseFormatError: LangChain's classes do not hold it; `partial` is the response.
     """
     try:
         generations = [ChatGeneration(message=_from_answer(response, model, include_headers))]
@@ -73,7 +73,7 @@ def _from_invalid(call: InvalidToolCall) -> dict[str, Any]:
 
 
 def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
-    """What an answer holds beyond text and calls, in the form in which messages keep it (reasoning text apart)."""
+    """What a response holds beyond text and calls, in the form in which messages keep it (reasoning text apart)."""
     extras: dict[str, Any] = {}
     if response.extra:
         extras = {name: value for name, value in response.extra.items() if name not in _OWN_EXTRAS}
@@ -99,7 +99,7 @@ def answer_extras(response: ChatResponse, model: str) -> dict[str, Any]:
 
 
 def answer_metadata(response: ChatResponse, model: str, *, include_headers: bool = False) -> dict[str, Any]:
-    """What is said about an answer; the same keys whether it was streamed or not."""
+    """What is said about a response; the same keys whether it was streamed or not."""
     metadata: dict[str, Any] = {
         "model_provider": response.provider,
         "model_name": response.model or model,
@@ -157,7 +157,7 @@ def from_usage(usage: Usage | None) -> UsageMetadata | None:
 
 
 def token_counts(usage: Usage | None) -> dict[str, Any]:
-    """The vendor's own counts, in its own words."""
+    """The provider's own counts, in its own words."""
     details = usage.details if usage is not None and usage.details else {}
     return {name: value for name, value in details.items() if value is not None}
 
@@ -175,7 +175,7 @@ def from_citation(citation: Citation) -> dict[str, Any]:
 
 
 def from_media(media: Media) -> dict[str, Any]:
-    """A picture or sound of an answer as LangChain's content block."""
+    """An image or sound of a response as LangChain's content block."""
     word = (media.mime_type or "").partition("/")[0]
     kind = word if word in {"image", "audio", "video"} else "audio" if "transcript" in media.metadata else "image"
     block: dict[str, Any] = {"type": kind}
@@ -239,7 +239,7 @@ class ChunkWriter:
         """The chunk for one delta.
 
         Raises:
-            ResponseFormatError: LangChain's classes do not hold it; `partial` is the answer, if it is the last one.
+            ResponseFormatError: LangChain's classes do not hold it; `partial` is the response, if it is the last one.
         """
         try:
             if delta.response is not None:
@@ -326,10 +326,10 @@ _INVALID = "invalid_tool_calls"
 
 
 class LastChunk(AIMessageChunk):
-    """The last chunk of an answer with calls that must not be carried out.
+    """The last chunk of a response with calls that must not be carried out.
 
     Whenever LangChain adds chunks it reads the arguments anew, leniently and without saying what is wrong. What this chunk is added to
-    has for those calls the vendor's own text and the reason, as an answer has that came whole.
+    has for those calls the provider's own text and the reason, as a response has that came whole.
     """
 
     @classmethod
@@ -368,7 +368,7 @@ def _reads_strictly(arguments: str) -> bool:
 
 
 class Escaper:
-    """Writes raw control characters inside of JSON's texts as JSON wants them, in pieces as they come.
+    """Writes raw control characters inside of JSON's texts as JSON wants them, in chunks as they come.
 
     Models leave line ends in long texts as they are. All our readers take that, but what LangChain makes of v3 events does not.
     """
@@ -379,7 +379,7 @@ class Escaper:
         self._inside = self._after_backslash = False
 
     def escape(self, piece: str) -> str:
-        """The next piece."""
+        """The next chunk."""
         written: list[str] = []
         for character in piece:
             if not self._inside:

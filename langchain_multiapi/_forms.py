@@ -1,4 +1,4 @@
-"""The form of an answer, from every way in which users of LangChain say it: a class, a `TypedDict`, a JSON schema, a function."""
+"""The form of a response, from every way in which users of LangChain say it: a class, a `TypedDict`, a JSON schema, a function."""
 
 from __future__ import annotations
 

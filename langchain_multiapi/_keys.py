@@ -1,4 +1,4 @@
-"""A vendor's key as a model holds it: a LangChain secret that knows whose it is."""
+"""A provider's key as a model holds it: a LangChain secret that knows whose it is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from multiapi.sending.keys import ApiKey, found_in_environment, missing_key, sea
 
 
 class VendorKey(SecretStr):
-    """A key that goes to one vendor only.
+    """A key that goes to one provider only.
 
-    When a model is made again with another vendor (configurable fields do that), the key is not taken along. One that came from
+    When a model is made again with another provider (configurable fields do that), the key is not taken along. One that came from
     the environment is pickled and copied as the name of the variable.
     """
 
@@ -70,7 +70,7 @@ class Sealed:
 
 
 def find_key(given: Any, provider: Provider) -> Any:
-    """The key to use: the one given if it is this vendor's, a function that gives it, else the vendor's own variable.
+    """The key to use: the one given if it is this provider's, a function that gives it, else the provider's own variable.
 
     Raises:
         MissingApiKeyError: None of them; the message names the variable.

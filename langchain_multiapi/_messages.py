@@ -161,7 +161,7 @@ _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_t
 
 
 def _note_of(block: Mapping[str, Any]) -> str:
-    """What stands for a block that no vendor takes back in an assistant's message: pictures it made, its vendor's own tools."""
+    """What stands for a block that no provider takes back in an assistant's message: images it made, its provider's own tools."""
     kind = block.get("type")
     names = {"image_url": "image", "output_image": "image", "input_audio": "audio"}
     return f"[{names.get(str(kind), str(kind).replace('_', ' '))} of this answer is not repeated]"
@@ -307,7 +307,7 @@ _AUDIO_TYPES = {"mp3": "audio/mpeg"}
 
 
 def _media(block: Mapping[str, Any]) -> Part | None:
-    """A picture, sound, film or file in LangChain's form of either version, in Anthropic's or as OpenAI's file."""
+    """An image, sound, video or file in LangChain's form of either version, in Anthropic's or as OpenAI's file."""
     kind: Any = block["type"]
     extras = block.get("extras") or {}
     source = block.get("source")
@@ -360,7 +360,7 @@ def _input_file(block: Mapping[str, Any]) -> Part | None:
 
 
 def _non_standard(block: Mapping[str, Any]) -> Part | None:
-    """What the caller wrote in the vendor's own form."""
+    """What the caller wrote in the provider's own form."""
     value = block.get("value")
     return RawPart(value) if isinstance(value, dict) and value else None
 

@@ -1,4 +1,4 @@
-"""A call of LangChain as the core's request: tools, the form of the answer, settings. Pure functions."""
+"""A call of LangChain as the core's request: tools, the form of the response, settings. Pure functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _to_tool(tool: Any) -> Tool:
 
 
 def is_of_a_vendor(tool: Any) -> bool:
-    """A tool that the vendor itself has, such as a search: a dict with a type of its own."""
+    """A tool that the provider itself has, such as a search: a dict with a type of its own."""
     return (
         isinstance(tool, dict)
         and tool.get("type", "function") != "function"
@@ -150,7 +150,7 @@ def to_request(
 
 
 def _take_call(call: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any], provider: Provider) -> None:
-    """Tools, the wanted form of the answer, headers, and whatever else the call says."""
+    """Tools, the wanted form of the response, headers, and whatever else the call says."""
     tools = call.pop("tools", None)
     if tools:
         fields["tools"] = to_tools(tools)

@@ -159,7 +159,7 @@ def _as_plain(schema: Any) -> Any:
 
 
 class Corrected(RunnableBindingBase[Any, Any]):
-    """A model that is told what is wrong with an answer; streams are given as they come."""
+    """A model that is told what is wrong with a response; streams are given as they come."""
 
     bound: Any
     parser: Any
@@ -191,7 +191,7 @@ def _turn(turn: Message) -> BaseMessage:
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
-    """Reads the value out of an answer, wherever the model put it: a tool call, plain JSON, or JSON among other words.
+    """Reads the value out of a response, wherever the model put it: a tool call, plain JSON, or JSON among other words.
 
     Attributes:
         schema_class: The pydantic class of the value; None leaves it a dict.
@@ -238,7 +238,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             return self.wanted.read(_said(message), partial=partial)
 
     def fault(self, message: Any) -> Unfit | None:
-        """What is wrong with an answer; None where the value is in it."""
+        """What is wrong with a response; None where the value is in it."""
         return self.wanted.fault(_said(message))
 
     # ---------------------------------------------------------------------------------- streams
@@ -258,7 +258,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             yield value
 
     def beside_raw(self, input: Iterator[dict[str, Any]]) -> Iterator[AddableDict]:
-        """The answer as it comes, and at the end what was read out of it or what went wrong with that."""
+        """The response as it comes, and at the end what was read out of it or what went wrong with that."""
         growing = _Growing(self)
         for chunk in input:
             yield growing.beside(chunk)
@@ -273,7 +273,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class _Growing:
-    """An answer while it is being written, in LangChain's chunks."""
+    """A response while it is being written, in LangChain's chunks."""
 
     def __init__(self, parser: AnswerParser) -> None:
         self._parser = parser
@@ -346,7 +346,7 @@ def _said(message: Any) -> Said:
 
 @contextmanager
 def _parser_errors(message: Any) -> Iterator[None]:
-    """What is wrong with an answer as LangChain's errors say it."""
+    """What is wrong with a response as LangChain's errors say it."""
     try:
         yield
     except Unfit as error:

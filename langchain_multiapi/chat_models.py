@@ -1,4 +1,4 @@
-"""`ChatMultiApi`: the vendors' chat as a LangChain chat model."""
+"""`ChatMultiApi`: the providers' chat as a LangChain chat model."""
 
 from __future__ import annotations
 
@@ -96,25 +96,25 @@ Method = Literal["auto", "function_calling", "json_schema", "json_mode", "prompt
 
 
 class ChatMultiApi(Sealed, BaseChatModel):
-    """A chat model of one of the vendors.
+    """A chat model of one of the providers.
 
         model = ChatMultiApi(provider="aimlapi", model="openai/gpt-4o")
         model = ChatMultiApi(model="aimlapi:openai/gpt-4o")
         model.invoke("hello").text
 
     Nothing optional is sent unless it is set here or in the call; a setting of the call beats one of the model. Keys come from
-    `api_key` or the vendor's own environment variable, and go to that vendor only.
+    `api_key` or the provider's own environment variable, and go to that provider only.
 
     Args:
         provider: bineric, binom_router, aimlapi, aicredits or binobox, a registered name, or a `multiapi.Provider`; a name may also
             stand before the model's id. The field holds the name, `vendor` the provider.
-        model: The vendor's id of the model, passed on unchanged. (Also `model_name`.)
-        api_key: Text, `SecretStr`, or a function (sync or async) that gives it. None: the vendor's environment variable.
-        base_url: The vendor's API root. None: the vendor's environment variable, else as documented.
+        model: The provider's id of the model, passed on unchanged. (Also `model_name`.)
+        api_key: Text, `SecretStr`, or a function (sync or async) that gives it. None: the provider's environment variable.
+        base_url: The provider's API root. None: the provider's environment variable, else as documented.
         temperature: Like `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `n`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
-            `logprobs`, `top_logprobs`, `reasoning_effort`, `user` and `service_tier` as the vendors call them; one that a vendor has
+            `logprobs`, `top_logprobs`, `reasoning_effort`, `user` and `service_tier` as the providers call them; one that a provider has
             no field for is refused before anything is sent. (Also `max_completion_tokens`, `stop_sequences`.)
-        reasoning: An object of that name in the body, for vendors that take one.
+        reasoning: An object of that name in the body, for providers that take one.
         timeout: Seconds, (connect, read), `multiapi.Timeout` or `httpx.Timeout`. (Also `request_timeout`.) It, `max_retries` and
             `stream_chunk_timeout` may also be said in a call.
         max_retries: The most retries of a call; 2 unless set.
@@ -122,27 +122,27 @@ class ChatMultiApi(Sealed, BaseChatModel):
         api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
             of a built-in tool such as {"type": "web_search_preview"}. (Also `use_responses_api=True` and `False`.)
         web_search: Search the web before answering: True, or the options of the model's own field or tool for it. The sources are
-            citations of the answer's text block.
+            citations of the response's text block.
         prompt_cache: Let the provider keep the beginning of the prompt (AICredits; the others refuse it). `cache` is LangChain's own
             field, for its cache of whole responses.
         streaming: Stream also when `invoke` is called; False never streams. "auto" streams inside of `invoke`, with the result of a call
             that does not, where the provider ends unstreamed calls that take long.
-        stream_usage: Ask for token counts of streams. None: as the vendor documents it.
-        tool_calling: "native" or "prompted" overrules what the vendor documents.
+        stream_usage: Ask for token counts of streams. None: as the provider documents it.
+        tool_calling: "native" or "prompted" overrules what the provider documents.
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: among the invalid ones, an error, or kept as far as it
             can be read.
         promote_reasoning_to_content: A response that is only in the reasoning becomes the text.
-        raise_on_content_filter: A response that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
-        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which vendors take
+        raise_on_content_filter: A response that the provider's filter stopped is an error; otherwise `finish_reason` tells.
+        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which providers take
             from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into the text, "error"
             refuses them.
         split_thinking: Take `<think>...</think>` out of the text and hand it out as reasoning.
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
-            the vendor documents ("auto", and None).
+            the provider documents ("auto", and None).
         think: Think "less", or not at all ("off"), written as the provider and the model are known to take it.
-        structured_retries: How often an answer that is not of the form of `with_structured_output` is sent back to the model with the
+        structured_retries: How often a response that is not of the form of `with_structured_output` is sent back to the model with the
             reason; a refusal and a stream are not.
-        include_response_headers: Put the answer's headers into `response_metadata`.
+        include_response_headers: Put the response's headers into `response_metadata`.
         default_headers, default_query: Sent with every request; not shown and not serialized.
         model_kwargs, extra_body: Further fields of the body; `extra_body` is merged deeply, last.
         disabled_params: Parameters that are never sent, as {"parallel_tool_calls": None}.
@@ -157,7 +157,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
         attribution: A `multiapi.Attribution`: which program makes these requests; None: nothing is said.
         budget: A `multiapi.money.Budget`, shared by as many models and tools as you like, or an amount like "20 USD" for this one alone.
         limiter: A `multiapi.Limiter`, shared by as many models, threads and event loops as you like, or "documented" for the
-            caps that the vendor documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
+            caps that the provider documents. It is charged with every HTTP attempt; `rate_limiter`, LangChain's own, once per call.
         custom_get_token_ids: A tokenizer, for counting tokens; without it the number is estimated.
 
     Raises:
@@ -246,7 +246,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
     @model_validator(mode="before")
     @classmethod
     def _read_arguments(cls, values: Any) -> Any:
-        """Aliases, the vendor before the model's id, arguments that are not fields, and the key."""
+        """Aliases, the provider before the model's id, arguments that are not fields, and the key."""
         if not isinstance(values, dict):
             return values
         if "max_completion_tokens" in values:
@@ -306,7 +306,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             check_home(type(self), vendor.name)
             moves, value, self._vendor = vendor.name != self.provider, vendor.name, vendor
         super().__setattr__(name, value)
-        if moves:  # neither the address nor the key of one vendor is taken along to another
+        if moves:  # neither the address nor the key of one provider is taken along to another
             super().__setattr__("base_url", None)
             super().__setattr__("api_key", find_key(self.api_key, self.vendor))
             self._home = (value, address_of_environment(self.vendor))
@@ -352,10 +352,10 @@ class ChatMultiApi(Sealed, BaseChatModel):
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:
-        """The vendor's models as it lists them now, with prices where it says them. Profiles know their context windows from then on.
+        """The provider's models as it lists them now, with prices where it says them. Profiles know their context windows from then on.
 
         Raises:
-            UnsupportedError: The vendor has no list.
+            UnsupportedError: The provider has no list.
         """
         with langchain_errors():
             return self.client.models()
@@ -520,7 +520,7 @@ class ChatMultiApi(Sealed, BaseChatModel):
             await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
         )
 
-    # ------------------------------------------------------------------------------------ tools and forms of answers
+    # ------------------------------------------------------------------------------------ tools and forms of responses
 
     def bind_tools(
         self,
@@ -532,14 +532,14 @@ class ChatMultiApi(Sealed, BaseChatModel):
         response_format: dict[str, Any] | type | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Let the model call tools, on every vendor: natively, or asked for in the prompt where the vendor has none.
+        """Let the model call tools, on every provider: natively, or asked for in the prompt where the provider has none.
 
         Args:
             tools: Functions, classes, `BaseTool`s or schemas; a dict in another form than OpenAI's or Anthropic's is sent as it is.
             tool_choice: "auto", "none", "any" or "required" or True, a tool's name, or OpenAI's object.
-            strict: Ask the vendor to keep to the schemas.
+            strict: Ask the provider to keep to the schemas.
             parallel_tool_calls: Sent only if set.
-            response_format: The form of the final answer; said otherwise where the vendor has no such field.
+            response_format: The form of the final answer; said otherwise where the provider has no such field.
 
         Raises:
             ValueError: `tool_choice` names a tool that is not there.
@@ -599,15 +599,15 @@ class ChatMultiApi(Sealed, BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """Answers of a given form, on every vendor.
+        """Answers of a given form, on every provider.
 
         Args:
             schema: A pydantic class (v1 or v2), a `TypedDict`, a JSON schema, or a function in OpenAI's form. None goes with
                 "json_mode" only.
-            method: How to ask. None (or "auto") takes the best way the vendor documents, steps down when the vendor refuses it,
+            method: How to ask. None (or "auto") takes the best way the provider documents, steps down when the provider refuses it,
                 and remembers that. A way that is named is used or refused.
-            include_raw: Give {"raw", "parsed", "parsing_error"} instead of the answer alone.
-            strict: Ask the vendor to keep to the schema; not with "json_mode".
+            include_raw: Give {"raw", "parsed", "parsing_error"} instead of the response alone.
+            strict: Ask the provider to keep to the schema; not with "json_mode".
             kwargs: Further settings of the calls. Of `tools` the model may call one instead of answering: see `include_raw`.
 
         Raises:
@@ -738,7 +738,7 @@ _keep_signatures(ChatMultiApi)
 
 
 def _with_invalid_calls(result: ChatResult) -> ChatResult:
-    """An answer that LangChain put together from a stream by itself."""
+    """A response that LangChain put together from a stream by itself."""
     for generation in result.generations:
         restore_invalid_calls(generation.message)
     return result

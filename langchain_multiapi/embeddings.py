@@ -1,4 +1,4 @@
-"""`MultiApiEmbeddings`: the vendors' embeddings for LangChain."""
+"""`MultiApiEmbeddings`: the providers' embeddings for LangChain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLIENTS = ("client", "async_client")
 
 
 class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
-    """Embeddings of one of the vendors that have them (AI/ML API and AICredits).
+    """Embeddings of one of the providers that have them (AI/ML API and AICredits).
 
         embeddings = MultiApiEmbeddings(provider="aimlapi", model="openai/text-embedding-3-small")
         embeddings.embed_query("hello")
@@ -52,12 +52,12 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
     Args:
         provider: aimlapi, aicredits, the registered name of another provider, or a `multiapi.Provider`; a name may also stand before the
             model's id.
-        model: The vendor's id of the model. (Also `model_name`.)
+        model: The provider's id of the model. (Also `model_name`.)
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
             proxy, verify, trust_env, engine, policy, limits, attribution, budget: As for `ChatMultiApi`.
         dimensions: Length of the vectors, for models that can shorten them.
         input_type: Sent with every request, for models that tell questions from documents; "auto" sends "query" or "document".
-        batch_size: Texts per request, at most; None: 256, or fewer where the vendor takes fewer. (Also `chunk_size`.)
+        batch_size: Texts per request, at most; None: 256, or fewer where the provider takes fewer. (Also `chunk_size`.)
         max_concurrency: Requests at once, at most.
         encoding_format: "float" or "base64"; either is understood, whatever was asked for.
         skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
@@ -219,7 +219,7 @@ class MultiApiEmbeddings(Sealed, BaseModel, Embeddings):
         input_type: Literal["query", "document"] | None = None,
         batch_size: int | None = None,
     ) -> EmbedResponse:
-        """Vectors with what the vendor said of them: token counts, cost, the model's name."""
+        """Vectors with what the provider said of them: token counts, cost, the model's name."""
         with langchain_errors():
             return drive(self._embedded(self.client, texts, input_type, batch_size))
 

@@ -31,7 +31,7 @@ else:
 
 
 class ErrorResponse:
-    """The answer that an error tells of, as far as it is known: status, body (shortened) and the headers that matter."""
+    """The response that an error tells of, as far as it is known: status, body (shortened) and the headers that matter."""
 
     def __init__(self, error: core.MultiApiError) -> None:
         self.status_code = error.status
@@ -58,12 +58,12 @@ class _Facts(core.MultiApiError):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the vendor asked to wait."""
+        """Seconds that the provider asked to wait."""
         return self.retry_after_s
 
     @property
     def status_code(self) -> int | None:
-        """The HTTP status, if an answer arrived."""
+        """The HTTP status, if a response arrived."""
         return self.status
 
     @property
@@ -83,7 +83,7 @@ class MultiApiModelError(_Facts, ModelError):
 
 
 class StatusError(_Facts, core.StatusError, ModelAPIError):
-    """The vendor refused; see the classes below for most statuses."""
+    """The provider refused; see the classes below for most statuses."""
 
 
 class InvalidRequestError(_Facts, core.InvalidRequestError, ModelInvalidRequestError):
@@ -103,7 +103,7 @@ class AuthenticationError(_Facts, core.AuthenticationError, ModelAuthenticationE
 
 
 class InsufficientCreditsError(_Facts, core.InsufficientCreditsError, ModelError):
-    """402, or the vendor's own way to say it. Never retryable."""
+    """402, or the provider's own way to say it. Never retryable."""
 
 
 class PermissionDeniedError(_Facts, core.PermissionDeniedError, ModelPermissionDeniedError):
@@ -135,7 +135,7 @@ class MissingApiKeyError(_Facts, core.MissingApiKeyError, ModelAuthenticationErr
 
 
 class UnsupportedError(_Facts, core.UnsupportedError, ModelInvalidRequestError):
-    """The vendor has no such operation, parameter or content; nothing was sent."""
+    """The provider has no such operation, parameter or content; nothing was sent."""
 
 
 class ConnectionFailedError(_Facts, core.ConnectionFailedError, ModelConnectionError):
@@ -151,11 +151,11 @@ class StreamInterruptedError(_Facts, core.StreamInterruptedError, ModelConnectio
 
 
 class ResponseFormatError(_Facts, core.ResponseFormatError, ModelAPIError):
-    """An answer that cannot be read."""
+    """A response that cannot be read."""
 
 
 class ResponseTooLargeError(_Facts, core.ResponseTooLargeError, ModelAPIError):
-    """An answer above the limits."""
+    """A response above the limits."""
 
 
 class AddressRefusedError(_Facts, core.AddressRefusedError, ModelAPIError):
@@ -167,7 +167,7 @@ class EmbeddingBatchError(_Facts, core.EmbeddingBatchError, ModelError):
 
 
 class JobFailedError(_Facts, core.JobFailedError, ModelError):
-    """The vendor gave up on a job."""
+    """The provider gave up on a job."""
 
 
 class JobTimeoutError(_Facts, core.JobTimeoutError, ModelTimeoutError):
@@ -179,7 +179,7 @@ class BudgetExceededError(_Facts, core.BudgetExceededError, ModelError):
 
 
 class RefusalError(_Facts, ModelRefusalError):
-    """The model refused to answer where an answer of a given form was asked for."""
+    """The model refused to response where a response of a given form was asked for."""
 
 
 _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {

@@ -1,4 +1,4 @@
-"""Middleware for `langchain.agents.create_agent`: a budget, and failing over to another vendor. Needs the extra `agents`."""
+"""Middleware for `langchain.agents.create_agent`: a budget, and failing over to another provider. Needs the extra `agents`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SpendGuard(AgentMiddleware[SpendState, Any, Any]):
         unit: USD, INR, diamonds, credits, or None for a provider that names none.
         per: "thread" counts a whole conversation, kept by the checkpointer; "run" one call of the agent.
         on_exceeded: "end" ends with a message that says so, "error" raises `BudgetExceededError`.
-        on_unpriced: What happens after an answer whose cost in this unit is not told: "ignore" it, or treat the budget as "exceeded".
+        on_unpriced: What happens after a response whose cost in this unit is not told: "ignore" it, or treat the budget as "exceeded".
     """
 
     state_schema = SpendState
@@ -222,7 +222,7 @@ def _noted(result: Any, heard: Spending) -> Any:
 
 
 class VendorFailover(AgentMiddleware[AgentState[Any], Any, Any]):
-    """Asks the next model when one fails in a way that another vendor may not.
+    """Asks the next model when one fails in a way that another provider may not.
 
         agent = create_agent(model, tools, middleware=[VendorFailover(model_at_another_vendor)])
 

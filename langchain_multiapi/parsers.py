@@ -166,7 +166,7 @@ class MultiApiTranscriptParser(_Parser):
 
 
 class MultiApiOcrParser(_Parser):
-    """The text of a document or picture, as Markdown, one document per page or one in all.
+    """The text of a document or image, as Markdown, one document per page or one in all.
 
     Args:
         pages: Which pages, counted from 1. None: all.

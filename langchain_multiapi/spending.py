@@ -18,13 +18,13 @@ from multiapi.types.usage import Cost
 
 
 def cost_of(message: Any) -> Cost | None:
-    """What a message cost, as the vendor said it; None if it did not."""
+    """What a message cost, as the provider said it; None if it did not."""
     told = message.response_metadata.get("cost") if isinstance(message, AIMessage) else None
     return Cost.from_dict(told) if isinstance(told, Mapping) else None
 
 
 def is_cached(message: Any) -> bool:
-    """Whether an answer came out of LangChain's cache, which marks it so, and cost nothing."""
+    """Whether a response came out of LangChain's cache, which marks it so, and cost nothing."""
     usage = getattr(message, "usage_metadata", None)
     return isinstance(usage, Mapping) and "total_cost" in usage and usage["total_cost"] == 0
 

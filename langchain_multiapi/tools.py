@@ -1,10 +1,10 @@
-"""The vendors' pictures, voices, films, documents and accounts as tools for LangChain's agents.
+"""The providers' images, voices, videos, documents and accounts as tools for LangChain's agents.
 
     tools = MultiApiToolkit(provider="binobox", output_dir="made").get_tools()
     agent = create_agent(model, tools)
 
 A tool answers with a short text for the model and the media as artifact: `message.artifact.save("picture")`. Failures become text
-with status "error", so that an agent can go on. What a model may choose is in `args_schema`; vendor, model, folders and limits are
+with status "error", so that an agent can go on. What a model may choose is in `args_schema`; provider, model, folders and limits are
 yours.
 """
 
@@ -86,7 +86,7 @@ class _Vendor(Sealed, BaseModel):
         output_dir: What is made is written into this folder under names made here. None: it is only in the artifacts.
         options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
         allow_urls: Let a model name https addresses as inputs.
-        job_timeout_s: How long a tool waits for a film, music or a transcript.
+        job_timeout_s: How long a tool waits for a video, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
         api_key, base_url, timeout, max_retries, default_headers, default_query, http_client, http_async_client, allow_http, limiter,
             proxy, verify, trust_env, engine, policy, limits, attribution, budget: As for `ChatMultiApi`.
@@ -198,14 +198,14 @@ class _Vendor(Sealed, BaseModel):
 
 
 class MultiApiTool(_Vendor, BaseTool):
-    """One tool of one vendor; use one of its subclasses, or `MultiApiToolkit` for all of a vendor's at once.
+    """One tool of one provider; use one of its subclasses, or `MultiApiToolkit` for all of a provider's at once.
 
     Args:
-        provider: The vendor.
-        model: The vendor's model, where it shall not be the usual one of `Provider.default_models`.
+        provider: The provider.
+        model: The provider's model, where it shall not be the usual one of `Provider.default_models`.
 
     Raises:
-        UnsupportedError: The vendor does not have it; the message names those that have.
+        UnsupportedError: The provider does not have it; the message names those that have.
         MissingApiKeyError: No key.
     """
 
@@ -258,7 +258,7 @@ def _answered(answer: ToolAnswer) -> tuple[str, Any]:
 
 
 class GenerateImageTool(MultiApiTool):
-    """Makes a picture from a description."""
+    """Makes an image from a description."""
 
     tool_name: ClassVar[str] = "generate_image"
     name: str = tool_name
@@ -266,7 +266,7 @@ class GenerateImageTool(MultiApiTool):
 
 
 class EditImageTool(MultiApiTool):
-    """Changes a picture as described."""
+    """Changes an image as described."""
 
     tool_name: ClassVar[str] = "edit_image"
     name: str = tool_name
@@ -298,7 +298,7 @@ class GenerateMusicTool(MultiApiTool):
 
 
 class GenerateVideoTool(MultiApiTool):
-    """Makes a short film and waits for it."""
+    """Makes a short video and waits for it."""
 
     tool_name: ClassVar[str] = "generate_video"
     name: str = tool_name
@@ -306,7 +306,7 @@ class GenerateVideoTool(MultiApiTool):
 
 
 class StartVideoTool(MultiApiTool):
-    """Starts a short film without waiting for it."""
+    """Starts a short video without waiting for it."""
 
     tool_name: ClassVar[str] = "start_video"
     name: str = tool_name
@@ -314,7 +314,7 @@ class StartVideoTool(MultiApiTool):
 
 
 class CheckJobTool(MultiApiTool):
-    """Asks how a film is doing."""
+    """Asks how a video is doing."""
 
     tool_name: ClassVar[str] = "check_job"
     name: str = tool_name
@@ -322,7 +322,7 @@ class CheckJobTool(MultiApiTool):
 
 
 class ReadDocumentTool(MultiApiTool):
-    """Reads the text of a PDF or of a picture."""
+    """Reads the text of a PDF or of an image."""
 
     tool_name: ClassVar[str] = "read_document"
     name: str = tool_name
@@ -330,7 +330,7 @@ class ReadDocumentTool(MultiApiTool):
 
 
 class Generate3DModelTool(MultiApiTool):
-    """Makes a 3D model of the thing in a picture."""
+    """Makes a 3D model of the thing in an image."""
 
     tool_name: ClassVar[str] = "generate_3d_model"
     name: str = tool_name
@@ -338,7 +338,7 @@ class Generate3DModelTool(MultiApiTool):
 
 
 class SearchWebTool(MultiApiTool):
-    """Tool that searches the web, and returns an answer with its sources."""
+    """Tool that searches the web, and returns a response with its sources."""
 
     tool_name: ClassVar[str] = "search_web"
     name: str = tool_name
@@ -386,7 +386,7 @@ class DecodeBase64Tool(MultiApiTool):
 
 
 class ListModelsTool(MultiApiTool):
-    """Lists the vendor's models with their prices."""
+    """Lists the provider's models with their prices."""
 
     tool_name: ClassVar[str] = "list_models"
     name: str = tool_name
@@ -410,7 +410,7 @@ class BalanceTool(MultiApiTool):
 
 
 class HealthTool(MultiApiTool):
-    """Tells whether the vendor is up and well."""
+    """Tells whether the provider is up and well."""
 
     tool_name: ClassVar[str] = "health"
     name: str = tool_name
@@ -423,13 +423,13 @@ _CLASSES: dict[str, type[MultiApiTool]] = {
 
 
 class MultiApiToolkit(_Vendor, BaseToolkit):
-    """All tools of one vendor, or some; they share folders, clients and what was made lately.
+    """All tools of one provider, or some; they share folders, clients and what was made lately.
 
         MultiApiToolkit(provider="aimlapi", output_dir="made", include=["generate_image", "text_to_speech"]).get_tools()
 
     Args:
-        provider: The vendor; what else may be given is listed at `MultiApiTool`.
-        include: Which tools, by name. None: all that the vendor has.
+        provider: The provider; what else may be given is listed at `MultiApiTool`.
+        include: Which tools, by name. None: all that the provider has.
         models: The models of tools or calls where they shall not be the usual ones, as in {"generate_image": "flux/dev"}.
     """
 
@@ -447,7 +447,7 @@ class MultiApiToolkit(_Vendor, BaseToolkit):
         """The tools.
 
         Raises:
-            UnsupportedError: One of `include` needs what the vendor lacks.
+            UnsupportedError: One of `include` needs what the provider lacks.
         """
         settings = {**{name: getattr(self, name) for name in _Vendor.model_fields}, "provider": self.vendor}
         with langchain_errors():

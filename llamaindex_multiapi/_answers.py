@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 
 def from_answer(answer: Answer, call: Call) -> ChatResponse:
-    """A whole answer: the message, what agents and counters look for beside it, and the body in OpenAI's shape.
+    """A whole response: the message, what agents and counters look for beside it, and the body in OpenAI's shape.
 
     Raises:
         ContentFilterError: A filter stopped it, and that was to be an error.
-        ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the answer.
+        ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the response.
     """
     try:
         return _from_answer(answer, call)
@@ -90,7 +90,7 @@ def said_in(response: ChatResponse) -> Said:
 
 
 def facts_of(answer: Answer) -> dict[str, Any]:
-    """What a caller may want to know of an answer beside its message; plain values that can be stored as JSON."""
+    """What a caller may want to know of a response beside its message; plain values that can be stored as JSON."""
     usage = answer.usage or Usage()
     of_input, of_output = token_details(usage)
     facts: dict[str, Any] = {
@@ -182,7 +182,7 @@ def _call_dict(call: ToolCall | InvalidToolCall) -> dict[str, Any]:
 
 
 def logprobs_of(found: Any) -> list[list[LogProb]] | None:
-    """Per token of the answer the likeliest candidates, or the token alone where no others are given."""
+    """Per token of the response the likeliest candidates, or the token alone where no others are given."""
     tokens = found.get("content") if isinstance(found, Mapping) else None
     if not isinstance(tokens, list):
         return None
@@ -208,7 +208,7 @@ def _logprob(token: Mapping[str, Any]) -> LogProb:
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:
-    """A chat answer as the answer to a bare prompt."""
+    """A chat answer as the response to a bare prompt."""
     return CompletionResponse(
         text=response.message.content or "",
         raw=response.raw,

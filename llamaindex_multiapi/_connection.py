@@ -1,4 +1,4 @@
-"""What the LLM and the embeddings share: a vendor, a key, and clients that follow the fields as they are at each call."""
+"""What the LLM and the embeddings share: a provider, a key, and clients that follow the fields as they are at each call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHARED = frozenset(
 )
 """What a deep copy has in common with its original: connections, keys, observers and budgets."""
 _FIRST = frozenset({"provider", "model"})
-"""What is changed before the rest, because another vendor comes without key and address."""
+"""What is changed before the rest, because another provider comes without key and address."""
 _FOLLOWED = frozenset({"api_key", "rate_limiter", "model", "provider"})
 """Fields whose assignment means more than that."""
 _NOT_PICKLED = frozenset({"http_client", "http_async_client"})
@@ -130,7 +130,7 @@ class Connected:
         super().__setattr__(name, value)
 
     def _move_to(self, provider: Provider) -> None:
-        """Another vendor: neither the key nor the address of the old one is taken along."""
+        """Another provider: neither the key nor the address of the old one is taken along."""
         check_home(type(self), provider.name)
         self._vendor = provider
         if provider.name == self.__dict__.get("provider"):

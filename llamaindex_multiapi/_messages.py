@@ -225,7 +225,7 @@ def _base64_text(data: bytes) -> str | None:
 
 
 def _mark_cached(parts: list[Part], block: CachePoint) -> None:
-    """What stands before a cache point may be cached by the vendor."""
+    """What stands before a cache point may be cached by the provider."""
     if not parts or not isinstance(parts[-1], (TextPart, MediaPart)):
         logger.debug("a cache point with nothing before it is left out")
         return

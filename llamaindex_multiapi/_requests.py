@@ -1,4 +1,4 @@
-"""What a call of an LLM comes to: the core's request, with its settings, tools and the form of the answer."""
+"""What a call of an LLM comes to: the core's request, with its settings, tools and the form of the response."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _OF_CALLS = (
 
 
 class Call(NamedTuple):
-    """What one call of a model comes to: the core's request, and how its answer is to be read.
+    """What one call of a model comes to: the core's request, and how its response is to be read.
 
     Attributes:
-        single: More than one tool call in the answer is too many.
+        single: More than one tool call in the response is too many.
     """
 
     request: ChatRequest
@@ -126,7 +126,7 @@ def to_response_format(wanted: Any) -> ResponseFormat | None:
 
 
 def response_format_of(output_cls: Any, method: Any = "auto") -> ResponseFormat:
-    """A pydantic class as the form of an answer."""
+    """A pydantic class as the form of a response."""
     schema = output_cls.model_json_schema()
     return ResponseFormat(schema=schema, name=output_cls.__name__, method=method, description=description(schema))
 
@@ -160,7 +160,7 @@ def _parameters(metadata: Any) -> dict[str, Any]:
 def tool_to_dict(tool: Any, strict: bool | None = None) -> dict[str, Any]:
     """A tool in OpenAI's form, as LlamaIndex hands it from one method to the next and shows it in events.
 
-    `strict` demands of the vendor that arguments fit the schema, which for that may not leave room for others.
+    `strict` demands of the provider that arguments fit the schema, which for that may not leave room for others.
     """
     if isinstance(tool, dict):
         return tool

@@ -1,4 +1,4 @@
-"""JSON answers as pydantic objects: what is asked, how an answer is read, and how a half-written one is."""
+"""JSON answers as pydantic objects: what is asked, how a response is read, and how a half-written one is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from multiapi.types.chat import Message, ResponseFormat
 
 
 class StructuredAnswerError(ResponseFormatError, ValueError):
-    """An answer that is not of the wanted form; `partial` is the `ChatResponse` it was read from."""
+    """A response that is not of the wanted form; `partial` is the `ChatResponse` it was read from."""
 
 
 class Question:

@@ -1,4 +1,4 @@
-"""Tools on their way into a call, and tool calls out of its answer."""
+"""Tools on their way into a call, and tool calls out of its response."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def prepare(
 ) -> dict[str, Any]:
     """The arguments of `chat` for a conversation with tools; the caller's history is copied.
 
-    What is demanded by name wins over `tool_required`; "auto" is what vendors do anyway and is not said.
+    What is demanded by name wins over `tool_required`; "auto" is what providers do anyway and is not said.
     """
     messages = list(chat_history or [])
     if user_msg is not None:
@@ -111,7 +111,7 @@ def with_one_call(response: ChatResponse) -> ChatResponse:
 
 
 def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]:
-    """The tool calls of a response; arguments that are still being written are read as far as they go, but those of an answer
+    """The tool calls of a response; arguments that are still being written are read as far as they go, but those of a response
     that was cut off are none.
 
     Raises:
@@ -156,7 +156,7 @@ def _kwargs(arguments: dict[str, Any] | str) -> dict[str, Any]:
 def _read(text: str) -> Mapping[str, Any]:
     """A JSON object, as far as it is written; text that is not a beginning of one stands under a name that no tool takes.
 
-    Agents ask for the calls with each piece of a stream, mostly with nothing new in them.
+    Agents ask for the calls with each chunk of a stream, mostly with nothing new in them.
     """
     value = parse_partial(text)
     return value if isinstance(value, dict) else {INVALID_ARGUMENTS: text}

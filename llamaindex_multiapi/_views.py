@@ -74,7 +74,7 @@ class Views:
         """The response for one delta.
 
         Raises:
-            ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the answer, if it is the last one.
+            ResponseFormatError: LlamaIndex' classes do not hold it; `partial` is the response, if it is the last one.
         """
         try:
             text, reasoning, calls, _, logprobs, answer = delta
@@ -131,7 +131,7 @@ class Views:
             ]
 
     def _last(self, answer: Answer) -> ChatResponse:
-        """The whole answer, exactly as a call without a stream gives it."""
+        """The whole response, exactly as a call without a stream gives it."""
         response = from_answer(answer, self._call)
         whole = response.message.content or ""
         response.delta = whole[len(self._text) :] if whole.startswith(self._text) else ""

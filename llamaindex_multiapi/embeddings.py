@@ -35,13 +35,13 @@ COLLECTION = "embeddings"
 
 
 class EmbeddingUsageEvent(BaseEvent):
-    """What one embedding request was counted and charged, in the vendor's words; LlamaIndex's event handlers get one for each.
+    """What one embedding request was counted and charged, in the provider's words; LlamaIndex's event handlers get one for each.
 
     Attributes:
         texts: How many were in the request.
-        prompt_tokens: None where the vendor does not count.
-        cost: `amount` as text and `unit`, where the vendor says what it took.
-        request_id: To quote to the vendor's support.
+        prompt_tokens: None where the provider does not count.
+        cost: `amount` as text and `unit`, where the provider says what it took.
+        request_id: To quote to the provider's support.
     """
 
     provider: str
@@ -71,18 +71,18 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
     Args:
         provider: One of aimlapi, aicredits, a registered name, or a `multiapi.Provider`; a name may also stand before the model, with a
             colon.
-        model: The vendor's id of the model, passed on unchanged; `model_name` is the same.
+        model: The provider's id of the model, passed on unchanged; `model_name` is the same.
         dimensions: The length of the vectors, where the model lets one choose.
         input_type: Sent with every request, for models that tell queries from documents; "auto" sends "query" or "document".
         skip_empty: An empty text is not sent and gets a vector of zeros; otherwise it is an error, before anything is sent.
-        embed_batch_size: Texts per request, at most; 256 unless set, or 64 where a vendor is known to take fewer.
+        embed_batch_size: Texts per request, at most; 256 unless set, or 64 where a provider is known to take fewer.
         max_concurrency: Requests side by side; LlamaIndex's `num_workers` sets it too.
-        embeddings_cache: A key-value store. Entries of different vendors, models, dimensions and input types do not mix.
+        embeddings_cache: A key-value store. Entries of different providers, models, dimensions and input types do not mix.
         rate_limiter: One of LlamaIndex's, asked once per request.
         api_key: Also `base_url`, `timeout`, `max_retries` and the rest of how requests are sent: as for `MultiApiLLM`.
 
     Raises:
-        UnsupportedError: The vendor has no embeddings (when something is embedded).
+        UnsupportedError: The provider has no embeddings (when something is embedded).
     """
 
     provider: str
@@ -172,7 +172,7 @@ class MultiApiEmbedding(Connected, BaseEmbedding):
 
     @property
     def last_usage(self) -> Usage | None:
-        """Token counts of the last call, all its requests together; None where the vendor did not say."""
+        """Token counts of the last call, all its requests together; None where the provider did not say."""
         return self._last_usage
 
     # ------------------------------------------------------------------------------------ requests

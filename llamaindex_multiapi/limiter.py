@@ -11,9 +11,9 @@ from multiapi.sending.limiter import Limiter
 
 
 class AdaptiveRateLimiter(BaseRateLimiter):
-    """Keeps to a vendor's limits, as `rate_limiter=` of any number of models and embeddings.
+    """Keeps to a provider's limits, as `rate_limiter=` of any number of models and embeddings.
 
-    Our models charge it with every HTTP attempt, repetitions too, and let it learn from the answers: an announced rate, an empty
+    Our models charge it with every HTTP attempt, repetitions too, and let it learn from the responses: an announced rate, an empty
     allowance and a Retry-After hold up the next request. Other packages' models charge it with their calls. It survives pickling: in
     the process it came from it stays this very limiter, elsewhere it begins anew with the same settings.
 
@@ -22,7 +22,7 @@ class AdaptiveRateLimiter(BaseRateLimiter):
         max_concurrency: Requests of our models on their way at once.
         tokens_per_minute: Tokens within any 60 seconds; a request of our models is estimated beforehand (four characters are one token)
             and corrected when the provider has counted.
-        adapts: Follow the vendor's `x-ratelimit-*` headers and Retry-After.
+        adapts: Follow the provider's `x-ratelimit-*` headers and Retry-After.
     """
 
     def __init__(

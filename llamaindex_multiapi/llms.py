@@ -1,4 +1,4 @@
-"""`MultiApiLLM`: the chat models of all five vendors as one LlamaIndex LLM."""
+"""`MultiApiLLM`: the chat models of all five providers as one LlamaIndex LLM."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
     Args:
         provider: One of bineric, binom_router, aimlapi, aicredits, binobox, a registered name, or a `multiapi.Provider`; a name may also
             stand before the model, with a colon. The field holds the name, `vendor` the provider.
-        model: The vendor's id of the model, passed on unchanged; may stand first without its name.
-        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, read at
+        model: The provider's id of the model, passed on unchanged; may stand first without its name.
+        api_key: Text, a secret holder, or a function that gives it. None: the provider's own environment variable, read at
             each call. Never shown, dumped or logged; pickled only if it was given here.
-        base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
+        base_url: The provider's API root. None: the provider's own environment variable, else as documented.
         temperature: Also `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `presence_penalty`, `frequency_penalty`, `logit_bias`,
-            `logprobs`, `top_logprobs`, `reasoning_effort`, `user`, `service_tier`, `parallel_tool_calls`: as the vendor takes them.
+            `logprobs`, `top_logprobs`, `reasoning_effort`, `user`, `service_tier`, `parallel_tool_calls`: as the provider takes them.
         extra_body: Merged deeply into the body of each request.
         api: Which of the provider's protocols carries a chat: "chat", "responses" or "messages"; "auto" takes that of the model, and that
             of a built-in tool such as {"type": "web_search_preview"}.
@@ -91,28 +91,28 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         prompt_cache: Let the provider keep the beginning of the prompt (AICredits; the others refuse it).
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
-        stream_usage: Ask for token counts of streams. None: where the vendor documents the switch.
-        tool_calling: "native" or "prompted" instead of what the vendor documents.
+        stream_usage: Ask for token counts of streams. None: where the provider documents the switch.
+        tool_calling: "native" or "prompted" instead of what the provider documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
         reasoning_replay: Which of its own thoughts a model gets back: "always", "with_tools" (those before tool calls), "never", or as
-            the vendor documents it.
+            the provider documents it.
         think: Think "less", or not at all ("off"), written as the provider and the model are known to take it.
-        structured_method: How a JSON answer is asked for. "auto" takes the vendor's best way and steps down when it is refused;
+        structured_method: How a JSON answer is asked for. "auto" takes the provider's best way and steps down when it is refused;
             LlamaIndex's `pydantic_program_mode` FUNCTION is "function_calling" and LLM is "prompted".
-        structured_retries: How often an answer of the wrong form is sent back to the model with the reason.
-        misplaced_media: What becomes of pictures, sound and documents in messages of tools, the assistant or the system, which
-            vendors take from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into
+        structured_retries: How often a response of the wrong form is sent back to the model with the reason.
+        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which
+            providers take from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into
             the text, "error" refuses them.
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: one of the invalid ones, an error ("raise"), or a call with
             as much of its arguments as can be read ("keep").
-        promote_reasoning_to_content: An answer that is only in the reasoning becomes the text.
-        raise_on_content_filter: An answer that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
+        promote_reasoning_to_content: A response that is only in the reasoning becomes the text.
+        raise_on_content_filter: A response that the provider's filter stopped is an error; otherwise `finish_reason` tells.
         context_window: Tokens that the model takes. None: as far as it is known, else 32,768 with one warning.
-        is_function_calling_model: Whether agents may give it tools; vendors without tools are asked in the prompt.
+        is_function_calling_model: Whether agents may give it tools; providers without tools are asked in the prompt.
         timeout: Seconds, (connect, read), a `multiapi.Timeout` or an `httpx.Timeout`.
         max_retries: The most retries of a call, whatever the reason.
         rate_limiter: One of LlamaIndex's, asked once per call; an `AdaptiveRateLimiter` is charged with each HTTP attempt.
-        limiter: The core's own, `multiapi.Limiter`, or "documented" for the caps that the vendor documents.
+        limiter: The core's own, `multiapi.Limiter`, or "documented" for the caps that the provider documents.
         budget: A `multiapi.money.Budget`, shared by as many models and tools as you like, or an amount like "20 USD" for this one alone.
         unknown_fields: What is done about fields of the body that the provider is not known to take: "warn" once, "error", or "pass".
         http_client: An `httpx.Client` to send with; `http_async_client` for the async methods. They are not pickled.
@@ -228,10 +228,10 @@ class MultiApiLLM(Connected, CallsTools, FunctionCallingLLM):
         }
 
     def list_models(self) -> tuple[ModelInfo, ...]:
-        """The vendor's models; `metadata` knows their context windows from then on, as far as the vendor says them.
+        """The provider's models; `metadata` knows their context windows from then on, as far as the provider says them.
 
         Raises:
-            UnsupportedError: The vendor has no such list.
+            UnsupportedError: The provider has no such list.
         """
         return self._client({}).models()
 

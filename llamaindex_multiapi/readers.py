@@ -35,12 +35,12 @@ __all__ = ["MultiApiOcrReader", "MultiApiTranscriptReader"]
 
 
 class _Reader(BasePydanticReader):
-    """Reads files with a vendor's model.
+    """Reads files with a provider's model.
 
     Args:
-        provider: The vendor.
-        model: The vendor's model; None: the usual one of `Provider.default_models`.
-        extra: Further fields in the vendor's own names.
+        provider: The provider.
+        model: The provider's model; None: the usual one of `Provider.default_models`.
+        extra: Further fields in the provider's own names.
         max_file_bytes: Larger files are refused before they are read.
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
     """
@@ -140,7 +140,7 @@ class MultiApiTranscriptReader(_Reader):
     Args:
         language: As in "en"; found out by the model if None.
         diarize: Tell the speakers apart, with models that can.
-        split: "file" gives one document, "segment" one per utterance (or one for all, where the vendor tells none apart).
+        split: "file" gives one document, "segment" one per utterance (or one for all, where the provider tells none apart).
         job_timeout_s: How long a transcription that is a job is waited for.
         poll_every: How often it is asked about meanwhile: seconds, or a function that gives them for the seconds waited so far.
     """
@@ -172,7 +172,7 @@ class MultiApiTranscriptReader(_Reader):
 
 
 class MultiApiOcrReader(_Reader):
-    """The text of a document or picture, as Markdown, one document per page or one in all.
+    """The text of a document or image, as Markdown, one document per page or one in all.
 
     Args:
         pages: Which pages, counted from 1. None: all.

@@ -6,7 +6,7 @@ from __future__ import annotations
 def register() -> None:
     """Let `load_llm` and `load_embed_model` make our classes again from what `to_dict` gave.
 
-    The key is not among it: it comes from the vendor's environment variable.
+    The key is not among it: it comes from the provider's environment variable.
     """
     from llama_index.core.embeddings.loading import RECOGNIZED_EMBEDDINGS
     from llama_index.core.llms.loading import RECOGNIZED_LLMS

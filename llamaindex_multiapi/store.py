@@ -17,7 +17,7 @@ class EmbeddingStore(BaseKVStore):
     LlamaIndex's own stores live in memory, so what the workers of an `IngestionPipeline` put in is lost with them. This one is
     pickled as its path, and what any process has written all of them find: a run that broke off goes on where it was.
 
-    Numbers are kept with 32 bits, as vendors compute them.
+    Numbers are kept with 32 bits, as providers compute them.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""The vendors' pictures, voices, films, documents and accounts as tools for LlamaIndex's agents.
+"""The providers' images, voices, videos, documents and accounts as tools for LlamaIndex's agents.
 
 ```
 tools = MultiApiToolSpec("binobox", output_dir="made").to_tool_list()
@@ -33,25 +33,25 @@ __all__ = ["MultiApiToolSpec"]
 
 
 class MultiApiToolSpec(BaseToolSpec):
-    """The tools of one vendor: generate_image, text_to_speech, transcribe_audio, ... as far as it has them.
+    """The tools of one provider: generate_image, text_to_speech, transcribe_audio, ... as far as it has them.
 
     Each is a method as well, `spec.generate_image(prompt="a cat")` and awaited `spec.agenerate_image(prompt="a cat")`.
 
     Args:
         provider: bineric, binom_router, aimlapi, aicredits or binobox, a registered name, or a `multiapi.Provider`.
-        include: Which tools, by name. None: all that the vendor has.
+        include: Which tools, by name. None: all that the provider has.
         input_dir: Files may be read below this folder, and nowhere else. None: none may be read.
         output_dir: What is made is written into this folder under names made here.
         models: The models of tools where they shall not be the usual ones, as in {"generate_image": "flux/dev"}.
         options: Fixed settings by call, as in {"speech": {"voice": "nova"}}; see `multiapi.agent_tools.Toolbox`.
         allow_urls: Let a model name https addresses as inputs.
-        job_timeout_s: How long a tool waits for a film, music or a transcript.
+        job_timeout_s: How long a tool waits for a video, music or a transcript.
         poll_every: How often it asks meanwhile: seconds, or a function that gives them for the seconds waited so far.
-        media_blocks: Hand pictures, sound and film to the agent's model as well, as content blocks. It must be able to take them.
+        media_blocks: Hand images, sound and video to the agent's model as well, as content blocks. It must be able to take them.
         api_key, base_url, timeout, max_retries, http_client, http_async_client, ...: As for `MultiApiLLM`.
 
     Raises:
-        UnsupportedError: One of `include` needs what the vendor lacks; the message names those that have it.
+        UnsupportedError: One of `include` needs what the provider lacks; the message names those that have it.
         MissingApiKeyError: No key.
     """
 

@@ -1,4 +1,4 @@
-"""LangChain and LlamaIndex integrations for five AI API vendors: Bineric, Binom.Router, AI/ML API, AICredits and Binobox.
+"""LangChain and LlamaIndex integrations for five AI API providers: Bineric, Binom.Router, AI/ML API, AICredits and Binobox.
 
 This is the framework-free core; `langchain_multiapi` and `llamaindex_multiapi` stand beside it. The names are listed in `__init__.pyi`.
 """

@@ -2,12 +2,12 @@
 
 ```
 MultiApiError
-├── StatusError                    the vendor answered 4xx or 5xx (or said so inside a 200)
+├── StatusError                    the provider answered 4xx or 5xx (or said so inside a 200)
 │   ├── InvalidRequestError        400, 409, 415, 422; also raised before sending, then without a status
 │   │   ├── ContextLengthError     the conversation is longer than the model takes
 │   │   └── ContentFilterError     the provider refuses what the request, or the response, is about
 │   ├── AuthenticationError        401
-│   ├── InsufficientCreditsError   402, or the vendor's own way to say it
+│   ├── InsufficientCreditsError   402, or the provider's own way to say it
 │   ├── PermissionDeniedError      403
 │   ├── NotFoundError              404
 │   │   └── WithdrawnError         the provider has withdrawn the model or the operation; says what to use
@@ -15,15 +15,15 @@ MultiApiError
 │   ├── RateLimitError             429
 │   └── ServerError                5xx and any other unexpected status
 ├── MissingApiKeyError             no key was given, or one that cannot be sent
-├── UnsupportedError               the vendor does not have this; says who has
+├── UnsupportedError               the provider does not have this; says who has
 ├── ConnectionFailedError          never connected, or the connection broke
 ├── RequestTimeoutError            one of the time limits passed; `phase` says which
 ├── StreamInterruptedError         a stream broke off; what had arrived is on it
-├── ResponseFormatError            an answer that cannot be read
-│   ├── ResponseTooLargeError      an answer above the limits
+├── ResponseFormatError            a response that cannot be read
+│   ├── ResponseTooLargeError      a response above the limits
 │   └── AddressRefusedError        the address of a file that is not to be opened from here
 ├── EmbeddingBatchError            one batch of an embedding run failed; the finished ones are on it
-├── JobFailedError                 the vendor gave up on a job
+├── JobFailedError                 the provider gave up on a job
 └── JobTimeoutError                we gave up waiting; the job goes on
 ```
 
@@ -47,22 +47,22 @@ class MultiApiError(Exception):
     """The root of all errors of this library.
 
     Attributes:
-        message: What happened, in the vendor's own words where there are any.
-        provider: Name of the vendor, if one was involved.
-        status: HTTP status, if an answer arrived.
+        message: What happened, in the provider's own words where there are any.
+        provider: Name of the provider, if one was involved.
+        status: HTTP status, if a response arrived.
         code: The provider's own code or type word, the innermost where errors are wrapped; a number that is only the status is none.
         type: The type word beside the code.
         param: The field of the request that the provider names.
         details: What the provider says beside its message, bounded and printable.
-        request_id: The vendor's id of the request, or ours where the vendor takes one.
+        request_id: The provider's id of the request, or ours where the provider takes one.
         retryable: Whether the same call may succeed when it is made again, without the risk of paying twice.
-        retry_after_s: How many seconds the vendor asked to wait.
+        retry_after_s: How many seconds the provider asked to wait.
         attempts: How many HTTP requests were sent.
         outcome_unknown: The request was sent and may have been carried out and charged.
-        body: The answer's body, shortened.
+        body: The response's body, shortened.
         job_id: The job that this is about.
-        partial: What had arrived before it broke off, or what is good of an answer that is not good as a whole.
-        cost: What was taken for it, where the vendor says so.
+        partial: What had arrived before it broke off, or what is good of a response that is not good as a whole.
+        cost: What was taken for it, where the provider says so.
         not_repeated: Why it was not tried (again).
         address: Where a request could not go: scheme, host and port.
         address_variable: The environment variable that named this place.
@@ -124,7 +124,7 @@ class MultiApiError(Exception):
 
 
 class StatusError(MultiApiError):
-    """The vendor refused, with an HTTP status or with an error inside a success (then `inside_success` is set).
+    """The provider refused, with an HTTP status or with an error inside a success (then `inside_success` is set).
 
     Attributes:
         after_s: How many seconds after the request a 5xx came.
@@ -144,7 +144,7 @@ class StatusError(MultiApiError):
         return f"{self.provider} answered {self.status}: {self.message}{request}"
 
     def as_class(self, cls: type[StatusError], **facts: Any) -> StatusError:
-        """The same facts as another class, for vendors whose status does not say what their code says."""
+        """The same facts as another class, for providers whose status does not say what their code says."""
         return cls(
             self.message,
             **{name: value for name, value in self.__dict__.items() if name not in {"message", "retryable"}} | facts,
@@ -190,7 +190,7 @@ class AuthenticationError(StatusError):
 
 
 class InsufficientCreditsError(StatusError):
-    """The account has too little money; `required` and `balance` are set where the vendor says them."""
+    """The account has too little money; `required` and `balance` are set where the provider says them."""
 
     required: float | None = None
     balance: float | None = None
@@ -227,7 +227,7 @@ class RateLimitError(StatusError):
 
 
 class ServerError(StatusError):
-    """The vendor or somebody behind it failed."""
+    """The provider or somebody behind it failed."""
 
     retryable_by_default = True
 
@@ -237,7 +237,7 @@ class MissingApiKeyError(MultiApiError):
 
 
 class UnsupportedError(MultiApiError):
-    """The vendor has no such operation, parameter or content; names the vendors that have."""
+    """The provider has no such operation, parameter or content; names the providers that have."""
 
 
 class ConnectionFailedError(MultiApiError):
@@ -255,15 +255,15 @@ class StreamInterruptedError(MultiApiError):
 
 
 class ResponseFormatError(MultiApiError):
-    """An answer that cannot be read; the message has the facts and `body` an excerpt."""
+    """A response that cannot be read; the message has the facts and `body` an excerpt."""
 
 
 class ResponseTooLargeError(ResponseFormatError):
-    """An answer above one of the limits in `Limits`."""
+    """A response above one of the limits in `Limits`."""
 
 
 class AddressRefusedError(ResponseFormatError):
-    """A vendor named an address of a file that is not to be opened from here; nothing was opened."""
+    """A provider named an address of a file that is not to be opened from here; nothing was opened."""
 
 
 class EmbeddingBatchError(MultiApiError):
@@ -279,7 +279,7 @@ class EmbeddingBatchError(MultiApiError):
 
 
 class JobFailedError(MultiApiError):
-    """The vendor reports that a job failed or was cancelled."""
+    """The provider reports that a job failed or was cancelled."""
 
 
 class JobTimeoutError(MultiApiError):
@@ -389,7 +389,7 @@ _CLASS_OF_STATUS: dict[int, type[StatusError]] = {
     429: RateLimitError,
 }
 
-# Phrases of the model families behind the vendors. A vendor's code decides first; the phrases are for gateways that pass an
+# Phrases of the model families behind the providers. A provider's code decides first; the phrases are for gateways that pass an
 # upstream error on as text.
 _CONTEXT_CODES = frozenset(
     {"context_length_exceeded", "string_above_max_length", "ContextWindowExceededError", "context_window_exceeded"}
@@ -436,7 +436,7 @@ def was_never_sent(error: BaseException) -> bool:
 
 
 def is_doubtful(error: BaseException) -> bool:
-    """Whether the call may have been carried out and charged: it was sent and the answer did not arrive, or had begun."""
+    """Whether the call may have been carried out and charged: it was sent and the response did not arrive, or had begun."""
     if not isinstance(error, MultiApiError):
         return False
     begun = any(getattr(error.partial, name, None) for name in ("text", "tool_calls", "reasoning", "media"))

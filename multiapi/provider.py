@@ -1,4 +1,4 @@
-"""What a vendor is to us: names, an address, and pure functions that build requests and parse answers."""
+"""What a provider is to us: names, an address, and pure functions that build requests and parse answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         """Turns the bytes of one streamed answer into deltas; see `multiapi.formats.stream.ChatStream`."""
 
         done: bool
-        """The vendor said that this was all."""
+        """The provider said that this was all."""
 
         def feed(self, chunk: bytes) -> Sequence[ChatDelta]:
             """The deltas that became complete with these bytes."""
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
             """How many events were read; keep-alives do not count."""
 
     class EventDecoder(Protocol):
-        """Turns the bytes of one answer into what is handed on: see `multiapi.formats.named_events.NamedEvents` and
+        """Turns the bytes of one response into what is handed on: see `multiapi.formats.named_events.NamedEvents` and
         `multiapi.formats.streamed_sound.SoundStream`.
         """
 
@@ -156,13 +156,13 @@ _WORDS: dict[str, tuple[str, Capability]] = {
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Q, R]):
-    """One thing a vendor does: how to ask for it and how to read the answer. Neither function sends, waits or knows a key.
+    """One thing a provider does: how to ask for it and how to read the response. Neither function sends, waits or knows a key.
 
     Attributes:
         noun: What it is called in a sentence; what every provider calls an operation of this name unless it is given.
         capability: The word for it in `Provider.capabilities`; as `noun`.
         retry: What may be repeated when it fails.
-        limit: Which of `Limits` bounds its answer.
+        limit: Which of `Limits` bounds its response.
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
         free: Nothing is charged for it, although it is not a reading.
@@ -243,7 +243,7 @@ class StreamOperation:
 
 
 class EventOperation:
-    """An answer that is handed on while it comes, in named events or as sound: how to ask for it, and what reads it."""
+    """A response that is handed on while it comes, in named events or as sound: how to ask for it, and what reads it."""
 
     __slots__ = ("build", "decoder", "yields")
 
@@ -259,7 +259,7 @@ class EventOperation:
 
 
 class LateOperations(Mapping[str, Operation[Any, Any]]):
-    """Operations of a vendor, of which the rarer ones are imported when one of them is first asked for.
+    """Operations of a provider, of which the rarer ones are imported when one of them is first asked for.
 
     Args:
         module: Has them as `OPERATIONS`, by name.
@@ -289,17 +289,17 @@ class LateOperations(Mapping[str, Operation[Any, Any]]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Provider:
-    """One vendor.
+    """One provider.
 
     Attributes:
         name: What users type.
-        title: What the vendor calls itself.
+        title: What the provider calls itself.
         base_url: The API root as documented.
         other_key_envs: Variables that other packages read the key from; looked at in this order after `api_key_env`.
         other_base_url_envs: The same for the address.
         attribution: Headers that say on whose behalf requests are made, by the fields of `Attribution`.
         auth_header: Header that carries the key, and what stands before it.
-        chat_stream: None where the vendor documents no streaming; the whole answer is then one delta.
+        chat_stream: None where the provider documents no streaming; the whole response is then one delta.
         operations: Everything but chat, by name.
         final_statuses: Which 5xx would come again, from the contract's `x-retry`; the others are worth a repetition (chat, embeddings).
         rate_limit_is_final: A 429 means a limit that a short wait cannot help; repeated only with a Retry-After.
@@ -318,11 +318,11 @@ class Provider:
         capabilities: What it has, by the contract's words.
         operation_paths: Paths of operations that users copy into the address; they are taken off its end.
         normalize_base_url: Brings a configured address into the form that paths are appended to.
-        routers: Models that choose another one, for which the provider charges once more than it tells in the answer.
+        routers: Models that choose another one, for which the provider charges once more than it tells in the response.
         withdrawn_models: Models that were sold as a system of their own and are withdrawn, with what does the same today.
         deprecation_of: What the packed list says of a model that is deprecated, superseded or withdrawn.
-        request_id_header: Header in which the vendor takes a client's own id.
-        max_concurrency: Calls the vendor lets run at once.
+        request_id_header: Header in which the provider takes a client's own id.
+        max_concurrency: Calls the provider lets run at once.
         requests_per_minute: The documented rate.
         read_cost: What a call cost, from its body and headers, for answers that cannot be read otherwise.
         units: Units in which the provider counts money; None is a provider that names none. Empty: not known.
@@ -430,7 +430,7 @@ class Provider:
         return self.structured if self.structured_by_model is None else self.structured_by_model(model)
 
     def has(self, capability: str) -> bool:
-        """Whether the vendor has it, documented or by a stated assumption."""
+        """Whether the provider has it, documented or by a stated assumption."""
         return self.capabilities.get(capability, "none") in {"documented", "assumed", "legacy"}
 
 
@@ -532,10 +532,10 @@ def _added() -> dict[str, Provider]:
 
 
 def operation_of(provider: Provider, name: str) -> Operation[Any, Any]:
-    """The vendor's operation of this name.
+    """The provider's operation of this name.
 
     Raises:
-        UnsupportedError: It has none; the message names the vendors that have.
+        UnsupportedError: It has none; the message names the providers that have.
     """
     found = provider.operations.get(name)
     if found is None:
@@ -552,7 +552,7 @@ def names(items: Iterable[str]) -> str:
 
 
 def unsupported(provider: str, what: str, capability: str | None = None, *, hint: str = "") -> UnsupportedError:
-    """The error for what a vendor lacks, with the vendors that have it."""
+    """The error for what a provider lacks, with the providers that have it."""
     message = f"{provider} has no {what}"
     if capability is not None:
         known = known_providers().values()

@@ -1,4 +1,4 @@
-"""What single models can do, for LangChain's `profile`: built from the vendors' own lists, read when first asked for.
+"""What single models can do, for LangChain's `profile`: built from the providers' own lists, read when first asked for.
 
 A key that is not there is not known. The tables are made by `python -m langchain_multiapi.profiles.build`; nothing is fetched here.
 """
@@ -32,7 +32,7 @@ def find_profile(provider: str | Provider, model: str) -> ModelProfile:
 
 
 def listed_models(provider: str) -> tuple[str, ...]:
-    """The ids in the table of a vendor."""
+    """The ids in the table of a provider."""
     return tuple(_table(provider)["models"])
 
 

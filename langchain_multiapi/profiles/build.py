@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 
 
 def vendor_profile(provider: Provider) -> dict[str, Any]:
-    """What holds for all models of a vendor. Tools that are asked for in the prompt work with any model."""
+    """What holds for all models of a provider. Tools that are asked for in the prompt work with any model."""
     profile: dict[str, Any] = {"text_inputs": True, "text_outputs": True, "temperature": True}
     if not provider.native_tools:
         profile |= {
@@ -92,7 +92,7 @@ def example_models(contract: dict[str, Any], base: dict[str, Any]) -> Iterator[t
 
 
 def table(provider: Provider) -> dict[str, Any]:
-    """The table of one vendor; models that can do the same share one entry."""
+    """The table of one provider; models that can do the same share one entry."""
     base = vendor_profile(provider)
     contract = _contract(provider.name)
     if files("multiapi.providers").joinpath(provider.name, "catalogue").is_dir():

@@ -15,7 +15,7 @@ class TestMyLLM(LLMConformance):
         )
 ```
 
-No key and no network are needed: a `Wire` plays what a vendor would answer and keeps what was asked. Tests are named after the claim
+No key and no network are needed: a `Wire` plays what a provider would answer and keeps what was asked. Tests are named after the claim
 (`b06`), the complaint of LlamaIndex's users (`c15`) and the row of the feature table (`r25`) that they check. What a model does not
 have is said by an attribute (`has_reasoning = False`), and its tests are skipped.
 """

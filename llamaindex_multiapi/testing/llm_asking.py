@@ -109,9 +109,9 @@ class LLMAsking:
     has_reasoning: bool = True
     sends_reasoning_back: bool = True
     has_stream_usage: bool = True
-    """Token counts of streams can be had (from vendors that count them when they are asked to)."""
+    """Token counts of streams can be had (from providers that count them when they are asked to)."""
     media: frozenset[str] = frozenset({"image", "audio", "video", "document"})
-    """The kinds of media that the vendor takes; the others must be refused by name."""
+    """The kinds of media that the provider takes; the others must be refused by name."""
     has_json_schema: bool = True
     environment: ClassVar[dict[str, str]] = {}
 
@@ -172,12 +172,12 @@ class LLMAsking:
         return asyncio.run(ask())
 
     def need_streams(self) -> None:
-        """Skip where the vendor has no streams."""
+        """Skip where the provider has no streams."""
         if not self.format.streams:
             pytest.skip("no stream on the wire")
 
     def need_native_tools(self) -> None:
-        """Skip where the vendor has no tool calls of its own."""
+        """Skip where the provider has no tool calls of its own."""
         if not self.format.native_tools:
             pytest.skip("no tool calls on the wire")
 

@@ -1,4 +1,4 @@
-"""Scripted answers on the wire: what a model says, in the form of a vendor, as an httpx transport or a server on this machine."""
+"""Scripted answers on the wire: what a model says, in the form of a provider, as an httpx transport or a server on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from multiapi._package import new_lock
 
 @dataclass(frozen=True)
 class Called:
-    """A tool call that the model makes. `arguments` is the text as the model writes it; None and "" are what some vendors send."""
+    """A tool call that the model makes. `arguments` is the text as the model writes it; None and "" are what some providers send."""
 
     id: str
     name: str
@@ -72,17 +72,17 @@ Script = Reply | Callable[[Asked], Reply]
 
 
 class OpenAIFormat:
-    """OpenAI's chat completions and embeddings, as most vendors speak them."""
+    """OpenAI's chat completions and embeddings, as most providers speak them."""
 
     streams = True
     native_tools = True
 
     def answer(self, said: Said, asked: Asked) -> Reply:
-        """An answer in the way that was asked for."""
+        """A response in the way that was asked for."""
         return self.stream(said) if asked.json.get("stream") else self.whole(said)
 
     def whole(self, said: Said) -> Reply:
-        """The answer in one body."""
+        """The response in one body."""
         message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
         if said.reasoning:
             message["reasoning_content"] = said.reasoning
@@ -92,7 +92,7 @@ class OpenAIFormat:
         return json_reply(self.top(usage=said.usage) | {"object": "chat.completion", "choices": [choice]})
 
     def stream(self, said: Said) -> Reply:
-        """The answer in events: reasoning, text by words, calls with their arguments in pieces, finish reason, counts."""
+        """The response in events: reasoning, text by words, calls with their arguments in chunks, finish reason, counts."""
         return events_reply([*self.deltas(said), self.finish(said.reason), *self.counts(said.usage)])
 
     def deltas(self, said: Said) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def events_reply(events: Sequence[Any], *, done: bool = True, breaks_off: bool =
 
 
 def pieces_of(text: str, length: int = 5) -> list[str]:
-    """A text in pieces of a few letters."""
+    """A text in chunks of a few letters."""
     return [text[start : start + length] for start in range(0, len(text), length)]
 
 

@@ -1,7 +1,7 @@
-"""What agents can do with a vendor: the tools, the same for every framework, and the words in which models are told of them.
+"""What agents can do with a provider: the tools, the same for every framework, and the words in which models are told of them.
 
 Each tool is a flow, so that one function serves both clients; its signature says what a model may choose, its docstring what the
-model reads. Vendor, models, voices, folders and limits are the developer's. A tool answers with a short text and the media beside
+model reads. Provider, models, voices, folders and limits are the developer's. A tool answers with a short text and the media beside
 it: base64 never goes into a conversation.
 
 Files are read only below `input_dir` and written only into `output_dir`, under names made here. Without folders, what tools make

@@ -54,7 +54,7 @@ class AgentTool:
     """A tool: its name, what the model reads, and the flow.
 
     Attributes:
-        needs: The operation that the vendor must have, one of these.
+        needs: The operation that the provider must have, one of these.
         capability: What it must have as well, in the words of `Provider.capabilities`.
         only_named: It is there only where it is asked for by its name: what the provider does not recommend any more.
     """
@@ -76,7 +76,7 @@ class AgentTool:
         return tuple(parameter for parameter in _parameters(self.flow) if parameter.name not in left_out)
 
     def fits(self, provider: Provider) -> bool:
-        """Whether the vendor has what it needs."""
+        """Whether the provider has what it needs."""
         if self.capability:
             return provider.has(self.capability)
         return any(name in provider.operations for name in self.needs)
@@ -92,7 +92,7 @@ def _parameters(flow: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 
 def arguments_model(tool: AgentTool, provider: str | Provider) -> Any:
-    """A pydantic model of what a model may choose, with a plain schema (no references, no unions) for weak vendors."""
+    """A pydantic model of what a model may choose, with a plain schema (no references, no unions) for weak providers."""
     from pydantic import ConfigDict, Field, create_model
 
     fields: dict[str, Any] = {
@@ -135,7 +135,7 @@ def _sums(error: MultiApiError) -> str:
 
 
 def failure_text(error: Exception) -> str:
-    """What a model is told of a failure: short, in the vendor's own words where they help, without paths and keys."""
+    """What a model is told of a failure: short, in the provider's own words where they help, without paths and keys."""
     if isinstance(error, UnsupportedError):
         return printable(error.message, 500)
     if isinstance(error, MultiApiError):

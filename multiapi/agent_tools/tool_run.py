@@ -103,7 +103,7 @@ class ToolRun:
     def report(
         self, media: Sequence[Media], what: str, cost: Cost | None, value: Any = None, *, job_id: str | None = None
     ) -> Flow[ToolAnswer]:
-        """The answer about media that were made: saved or kept, and named."""
+        """The response about media that were made: saved or kept, and named."""
         texts, troubles, finished = [], [], []
         first, more = media[:MAX_SAVED_MEDIA], media[MAX_SAVED_MEDIA:]
         for item in first:
@@ -181,6 +181,6 @@ def cut(text: str) -> str:
 
 
 def source_line(number: int, source: Citation) -> str:
-    """One source of an answer as a line of text."""
+    """One source of a response as a line of text."""
     words = " ".join(filter(None, (printable(source.title or "", 200), printable(source.url or "", 500))))
     return f"[{number}] {words or printable(source.text or '', 200)}"

@@ -1,4 +1,4 @@
-"""What the tools of one agent share: a vendor's models and settings, the folders, and what was made lately."""
+"""What the tools of one agent share: a provider's models and settings, the folders, and what was made lately."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ MAX_KEPT_BYTES = 256_000_000
 
 
 class Toolbox:
-    """What the tools of one agent share: a vendor's models and settings, the folders, and what was made lately.
+    """What the tools of one agent share: a provider's models and settings, the folders, and what was made lately.
 
     Args:
-        provider: The vendor.
+        provider: The provider.
         input_dir: Below which files may be read. None: none may.
         output_dir: Into which files are written. None: nothing is written.
         models: The model of a tool or of a call ("generate_image" or "image") where it shall not be the usual one. The calls are
-            image, edit_image, speech, transcribe, music, video, video_from_image, mesh, ocr, web_search and moderate.
+            image, edit_image, speech, transcribe, music, video, video_from_image, 3D model, ocr, web_search and moderate.
         options: Further fixed settings of a call's request, as in {"speech": {"voice": "nova"}, "image": {"quality": "low"}}.
-        allow_urls: Let a model name https addresses as inputs; the vendor then opens them.
-        job_timeout_s: How long a tool waits for a film, music or a transcript.
+        allow_urls: Let a model name https addresses as inputs; the provider then opens them.
+        job_timeout_s: How long a tool waits for a video, music or a transcript.
         poll_every: How often it asks meanwhile, as for `Client.video`.
         max_input_bytes: Larger files are not read.
     """
@@ -85,7 +85,7 @@ class Toolbox:
         """The flow of one call of a tool.
 
         Raises:
-            UnsupportedError: The vendor does not have it.
+            UnsupportedError: The provider does not have it.
             InvalidRequestError: An argument that the tool does not have.
         """
         known = {parameter.name for parameter in tool.parameters(self.provider)}
@@ -95,12 +95,12 @@ class Toolbox:
         return _with_what_is_good(ToolRun(self, target), tool.flow, arguments)
 
     def tools(self, include: Iterable[str] | None = None) -> list[AgentTool]:
-        """The tools of this vendor: those named, else all that it has (moderation only with a guard model in `models`; what is
+        """The tools of this provider: those named, else all that it has (moderation only with a guard model in `models`; what is
         withdrawn or legacy only by its name).
 
         Raises:
             InvalidRequestError: A name that no tool has.
-            UnsupportedError: A tool that needs what the vendor lacks; the message names the vendors that have it.
+            UnsupportedError: A tool that needs what the provider lacks; the message names the providers that have it.
         """
         if include is None:
             fitting = [tool for tool in TOOLS.values() if tool.fits(self.provider) and not tool.only_named]

@@ -37,7 +37,7 @@ class State(IntEnum):
     SENT = 2
     """The request may have left."""
     DONE = 3
-    """The answer is on the disk."""
+    """The response is on the disk."""
     FAILED = 4
     """Refused for good."""
     UNKNOWN = 5

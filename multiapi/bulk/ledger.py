@@ -1,4 +1,4 @@
-"""What became of each row, written before a request leaves and before an answer counts: SQLite, with one writer.
+"""What became of each row, written before a request leaves and before a response counts: SQLite, with one writer.
 
 `LedgerReader` is what can be asked of it; `entries` has the values.
 """
@@ -190,7 +190,7 @@ class Ledger(LedgerReader):
             self._changed = True
 
     def commit(self) -> None:
-        """Make safe what was done since the last commit: first the answers, then what is said of them."""
+        """Make safe what was done since the last commit: first the responses, then what is said of them."""
         if self._unwritable is not None:
             raise self._unwritable
         if not self._changed:
@@ -326,7 +326,7 @@ class Ledger(LedgerReader):
             self._move(State.SENT, State.UNKNOWN, lost)
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
-        """Write what became of rows; an answer is appended to its segment before. Late outcomes of unknown rows are taken too."""
+        """Write what became of rows; a response is appended to its segment before. Late outcomes of unknown rows are taken too."""
         self._begin()
         now = self._clock()
         place: Place | None = None

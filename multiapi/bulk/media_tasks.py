@@ -1,4 +1,4 @@
-"""Pictures, speech, transcripts and documents in bulk: files in, by path or address, and files out, below one folder."""
+"""Images, speech, transcripts and documents in bulk: files in, by path or address, and files out, below one folder."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _FromWords(MediaTask):
 
 
 class Image(_FromWords):
-    """A picture for each row.
+    """An image for each row.
 
         Image("binobox:imagen-4-fast-generate", prompt="{thing} on a white ground")
 
@@ -216,7 +216,7 @@ class _FromFile(MediaTask):
 
     @abstractmethod
     def _more(self, result: Any) -> dict[str, Any]:
-        """Return further columns of an answer."""
+        """Return further columns of a response."""
 
 
 def _digest_of_file(path: Path) -> str:
@@ -252,7 +252,7 @@ class Transcribe(_FromFile):
 
 
 class Ocr(_FromFile):
-    """The text of a document or picture for each row.
+    """The text of a document or image for each row.
 
         Ocr("aimlapi:mistral-ocr-latest", document="path", input_dir="scans")
 

@@ -86,7 +86,7 @@ class Output:
     def joined(self, ledger: Ledger) -> Iterator[tuple[InputRow, Row | None]]:
         """Yield each row of the input with what the ledger knows of it; both come in the order of positions.
 
-        A row that comes twice, with the same id and request, is one row of the ledger and is sent once; both get its answer.
+        A row that comes twice, with the same id and request, is one row of the ledger and is sent once; both get its response.
         """
         known = ledger.rows()
         following = next(known, None)

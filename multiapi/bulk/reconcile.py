@@ -49,7 +49,7 @@ async def reconcile(
 ) -> Reconciled:
     """Read the log for the calls of unknown rows.
 
-    A row with a successful entry was charged: its cost is booked, and it stays unknown, because the log holds no answer. One with failed
+    A row with a successful entry was charged: its cost is booked, and it stays unknown, because the log holds no response. One with failed
     entries only, or with none once `settled_after_s` have passed since it was sent, is free and will be sent by itself.
     """
     unknown: dict[str, list[tuple[bytes, float]]] = {}

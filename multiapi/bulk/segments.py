@@ -24,7 +24,7 @@ MAX_RECORD_BYTES = 1_000_000_000
 
 
 class DamagedLedgerError(MultiApiError):
-    """A ledger or a segment of answers cannot be read."""
+    """A ledger or a segment of responses cannot be read."""
 
 
 class UnwritableLedgerError(MultiApiError):

@@ -129,7 +129,7 @@ class SharedCall:
         return (await self.many([(row_id, row)]))[0]
 
     async def many(self, rows: Rows) -> list[dict[str, Any]]:
-        """Return the columns of the answers to rows; see `WrappedCall.many`."""
+        """Return the columns of the responses to rows; see `WrappedCall.many`."""
         return await asyncio.to_thread(self.sync_many, rows)
 
     def sync(self, row_id: str, row: Any) -> dict[str, Any]:

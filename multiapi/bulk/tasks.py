@@ -155,7 +155,7 @@ class Chat(Task):
         prompt: A template over the row's fields.
         messages: Instead of a prompt: messages with `role` and `content`, whose texts are templates.
         system: A template for instructions in front.
-        schema: A pydantic class or a JSON schema of the answer, which is then an object.
+        schema: A pydantic class or a JSON schema of the response, which is then an object.
         tools: Tools that the model may call; the calls are kept, not carried out.
         settings: Further fields of `ChatRequest`.
     """

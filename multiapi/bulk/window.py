@@ -20,7 +20,7 @@ SLOW_DOWN_S = 900.0
 class Window:
     """The number of calls that may be under way.
 
-    Grows by one after a window of answers without a refusal, is halved by a refusal (429) at most once per round trip, and keeps below
+    Grows by one after a window of responses without a refusal, is halved by a refusal (429) at most once per round trip, and keeps below
     what was refused: waiting does not cure a limit of calls at once.
 
     Args:

@@ -92,7 +92,7 @@ CURRENT: ContextVar[Call | None] = ContextVar("multiapi_bulk_call", default=None
 
 
 def encode(columns: Mapping[str, Any]) -> bytes:
-    """Return the columns of an answer as bytes; a vector as 32-bit floats."""
+    """Return the columns of a response as bytes; a vector as 32-bit floats."""
     vector = columns.get("vector")
     rest = dump_json({name: value for name, value in columns.items() if name != "vector"}, str)
     return rest if vector is None else rest + _VECTOR + array("f", vector).tobytes()

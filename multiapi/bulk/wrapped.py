@@ -76,7 +76,7 @@ class WrappedCall:
         return (await self.many([(row_id, row)]))[0]
 
     async def many(self, rows: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
-        """Return the columns of the answers to rows: pairs of an id and a mapping for the task, or a `ChatRequest`.
+        """Return the columns of the responses to rows: pairs of an id and a mapping for the task, or a `ChatRequest`.
 
         Raises:
             UnknownOutcomeError: A row may have been carried out and charged before.

@@ -1,4 +1,4 @@
-"""Cassettes: recorded exchanges with the vendors as YAML that people can read, and their replay in tests.
+"""Cassettes: recorded exchanges with the providers as YAML that people can read, and their replay in tests.
 
     from multiapi.cassettes import replay
 

@@ -85,7 +85,7 @@ def _refuse(name: str) -> Any:
 
 
 def _cut(value: Any, most: int, at: str, notes: list[str]) -> Any:
-    """The tree with long base64 texts cut, so that a picture inside of JSON does not fill the file."""
+    """The tree with long base64 texts cut, so that an image inside of JSON does not fill the file."""
     if isinstance(value, dict):
         return {name: _cut(inner, most, f"{at}.{name}", notes) for name, inner in value.items()}
     if isinstance(value, list):

@@ -42,7 +42,7 @@ class Recording:
     """What a cassette says of itself, and its exchanges in vcrpy's form.
 
     Attributes:
-        provider: The vendor's name, None if the host is none of theirs.
+        provider: The provider's name, None if the host is none of theirs.
         recorded_from: "simulator" or "live".
         recorded_on: The day, as YYYY-MM-DD.
         contract: The version of the contract that held on that day.
@@ -176,7 +176,7 @@ def vendor_of(url: str) -> str | None:
 
 
 def contract_version(provider: str) -> str:
-    """The version of a vendor's contract."""
+    """The version of a provider's contract."""
     path = Path(__file__).parent.parent / "simulator" / "contracts" / f"{provider}.yaml"
     found = re.search(r"^info:.*?^  version: *(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     if found is None:

@@ -110,7 +110,7 @@ class _Files:
 def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
     """Answer every HTTP request of this process out of a cassette, beginning as the recording began.
 
-    What the process has learned of vendors (refused parameters, failed repetitions) is forgotten, and nothing is waited for.
+    What the process has learned of providers (refused parameters, failed repetitions) is forgotten, and nothing is waited for.
 
     Args:
         path: The file.

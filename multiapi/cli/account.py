@@ -1,4 +1,4 @@
-"""The commands about models and money, and about the vendor's health."""
+"""The commands about models and money, and about the provider's health."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _what_came(partial: Any, *, shown: bool, as_json: bool) -> dict[str, Any]:
 
 
 def _content(text: str, files: list[str]) -> str | list[Part]:
-    """The prompt with what goes with it; texts are written into it, because every vendor takes text."""
+    """The prompt with what goes with it; texts are written into it, because every provider takes text."""
     media = [media_of(each) for each in files]
     texts = [each for each in media if each.kind == "text" and each.data is not None]
     blocks = [f"{each.name or 'text'}:\n```\n{each.read().decode('utf-8', 'replace')}\n```" for each in texts]
@@ -198,7 +198,7 @@ def _part(media: Media) -> MediaPart:
         media.kind if media.kind in {"image", "audio", "video"} else "file"
     )
     if media.data is None:
-        # Addresses without an ending are most often those of pictures.
+        # Addresses without an ending are most often those of images.
         return MediaPart("image" if media.mime_type is None else kind, url=media.url, filename=media.name)
     return MediaPart(kind, data=media.base64(), mime_type=media.mime_type, filename=media.name)
 
@@ -212,7 +212,7 @@ def _response_format(schema: Path | None) -> Any:
 
 
 def _streamed(run: Run, client: Client, request: ChatRequest, *, show_reasoning: bool) -> ChatResponse:
-    """The answer, written as it arrives. It is read to its end, and kept, where nobody takes what is written."""
+    """The response, written as it arrives. It is read to its end, and kept, where nobody takes what is written."""
     response: ChatResponse | None = None
     thinking = last = ""
     said: list[str] = []

@@ -25,7 +25,7 @@ STANDARD = "-"
 MOST_NUMBER = 1_000
 """Above this, a file keeps the name that was made for it."""
 OPENED_KINDS = frozenset({"image", "audio", "video", "mesh"})
-"""What `--open` hands to the system. A vendor's HTML or scripts are not opened, and SVG can hold scripts."""
+"""What `--open` hands to the system. A provider's HTML or scripts are not opened, and SVG can hold scripts."""
 OPENERS = {"darwin": "open", "linux": "xdg-open", "freebsd": "xdg-open", "openbsd": "xdg-open"}
 
 

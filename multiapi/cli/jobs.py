@@ -1,4 +1,4 @@
-"""Films, music and transcripts on the command line: made at once or as a job, whichever the vendor does."""
+"""Videos, music and transcripts on the command line: made at once or as a job, whichever the provider does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from multiapi.types.jobs import Job, JobKind
 
 _DOING: dict[JobKind, str] = {"video": "filming", "music": "making music", "transcription": "writing it down"}
 _AT_ONCE: dict[JobKind, str] = {"video": "start_video", "music": "music", "transcription": "transcribe"}
-"""The operation that a vendor lacks which has no job of this kind either."""
+"""The operation that a provider lacks which has no job of this kind either."""
 
 
 def job(
@@ -59,10 +59,10 @@ def refuse_jobs_inside(run: Run, what: str) -> None:
 
 
 def made_or_started(run: Run, client: Client, kind: JobKind, request: Callable[[Client], Any], waiting: Waiting) -> Any:
-    """What the vendor makes, waited for where it is a job; None if it was only started.
+    """What the provider makes, waited for where it is a job; None if it was only started.
 
     Raises:
-        UnsupportedError: The vendor makes it neither at once nor as a job.
+        UnsupportedError: The provider makes it neither at once nor as a job.
     """
     if f"start_{kind}" not in client.provider.operations:
         operation_of(client.provider, _AT_ONCE[kind])

@@ -22,7 +22,7 @@ from multiapi.errors import InvalidRequestError
 from multiapi.types.media import Media
 
 MAX_SHOWN_BYTES = 5_000_000
-"""Larger media are named in the answer and not part of it."""
+"""Larger media are named in the response and not part of it."""
 
 
 def mcp_server(client: Client, toolbox: Toolbox, include: list[str] | None = None) -> Server[Any, Any]:
@@ -86,7 +86,7 @@ def _result(answer: ToolAnswer, *, is_error: bool = False, shows_media: bool = F
 
 
 def _shown(media: Media) -> Any:
-    """A medium as a part of an answer; None where hosts cannot show it."""
+    """A medium as a part of a response; None where hosts cannot show it."""
     if media.data is None or len(media.data) > MAX_SHOWN_BYTES or media.mime_type is None:
         return None
     data = base64.b64encode(media.data).decode("ascii")

@@ -1,4 +1,4 @@
-"""The commands that make pictures, speech, music and films, and that read recordings and documents."""
+"""The commands that make images, speech, music and videos, and that read recordings and documents."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def image(
         "extra": object_of(extra),
     }
     client = run.client()
-    # Where changing pictures is an operation of its own, that one takes them.
+    # Where changing images is an operation of its own, that one takes them.
     edits = bool(pictures) and "edit_image" in client.provider.operations
     call = "edit_image" if edits else "image"
     model = run.model(client, call, call)

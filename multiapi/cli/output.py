@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 LEFT_OUT = frozenset({"raw", "headers"})
-"""The vendor's own form is not repeated in what scripts read."""
+"""The provider's own form is not repeated in what scripts read."""
 PIPE_WIDTH = 10_000
 """Into a pipe or file, nothing is cut or broken."""
 
@@ -180,7 +180,7 @@ def _plain_media(media: Media) -> dict[str, Any]:
 
 
 def money(cost: Cost) -> str:
-    """An amount in the vendor's unit, with what is left where it says so."""
+    """An amount in the provider's unit, with what is left where it says so."""
     text = cost.about + amount(cost.amount, cost.unit)
     return text if cost.balance is None else f"{text}, {amount(cost.balance, None)} left"
 

@@ -1,4 +1,4 @@
-"""Pictures in the terminal: by Kitty's or iTerm2's protocol where the environment says so, else as half blocks.
+"""Images in the terminal: by Kitty's or iTerm2's protocol where the environment says so, else as half blocks.
 
 Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/ and https://iterm2.com/documentation-images.html
 """
@@ -19,7 +19,7 @@ Protocol = Literal["kitty", "iterm2", "blocks"]
 MAX_COLUMNS = 60
 MAX_ROWS = 20
 MAX_PIXELS = 40_000_000
-"""A larger picture is not decoded for half blocks."""
+"""A larger image is not decoded for half blocks."""
 CHUNK_CHARS = 4096
 """The longest piece that Kitty's protocol takes."""
 
@@ -43,7 +43,7 @@ def protocol_of(environment: Mapping[str, str]) -> Protocol | None:
 
 
 def show(path: Path) -> None:
-    """Show a picture if stdout is a terminal that can; else nothing happens."""
+    """Show an image if stdout is a terminal that can; else nothing happens."""
     protocol = protocol_of(os.environ) if sys.stdout.isatty() else None
     if protocol is None:
         return
@@ -56,7 +56,7 @@ def show(path: Path) -> None:
 
 
 def kitty(data: bytes) -> str:
-    """A picture in Kitty's protocol, as PNG in pieces."""
+    """An image in Kitty's protocol, as PNG in chunks."""
     png = data if data.startswith(b"\x89PNG") else _as_png(data)
     if png is None:
         return ""
@@ -70,15 +70,15 @@ def kitty(data: bytes) -> str:
 
 
 def iterm2(data: bytes) -> str:
-    """A picture in iTerm2's protocol."""
+    """An image in iTerm2's protocol."""
     text = base64.b64encode(data).decode("ascii")
     return f"\x1b]1337;File=inline=1;size={len(data)};width={MAX_COLUMNS // 2};preserveAspectRatio=1:{text}\x07"
 
 
 def blocks(data: bytes) -> str:
-    """A picture of half blocks, two pixels to a character; empty without Pillow or where it cannot read it.
+    """An image of half blocks, two pixels to a character; empty without Pillow or where it cannot read it.
 
-    Whatever goes wrong here, the picture itself is saved: it is not worth an error.
+    Whatever goes wrong here, the image itself is saved: it is not worth an error.
     """
     picture = _decoded(data)
     if picture is None:
@@ -91,7 +91,7 @@ def blocks(data: bytes) -> str:
 
 
 def half_blocks(picture: Any, columns: int, rows: int) -> str:
-    """The picture, shrunk to fit."""
+    """The image, shrunk to fit."""
     shrunk = picture.convert("RGB")
     shrunk.thumbnail((columns, rows * 2))
     width, height = shrunk.size

@@ -84,7 +84,7 @@ class Run:
 
     @property
     def provider(self) -> Provider:
-        """The vendor that was named, by itself, before the model, or in the environment."""
+        """The provider that was named, by itself, before the model, or in the environment."""
         if self._provider is None:
             self._provider, self.model_given = self._named()
         return self._provider
@@ -111,7 +111,7 @@ class Run:
         return find_provider(usual), self.model_given
 
     def client(self) -> Client:
-        """The client for the vendor, or for its simulator."""
+        """The client for the provider, or for its simulator."""
         if self._client is None:
             if self.shows is not None:
                 made = showing_client(self.provider)
@@ -209,7 +209,7 @@ class Run:
         """The model that was named, else the usual one for this call.
 
         Raises:
-            UnsupportedError: The vendor does not have the operation.
+            UnsupportedError: The provider does not have the operation.
             InvalidRequestError: None was named and none is usual.
         """
         provider = client.provider

@@ -29,13 +29,13 @@ T = TypeVar("T")
 
 
 class Client(FlowRunner, Blocking, Operations):
-    """One vendor, called and waited for.
+    """One provider, called and waited for.
 
     Args:
-        provider: Name of the vendor, or a `Provider`.
-        api_key: Text, a secret holder, or a function that gives it. None: the vendor's own environment variable, which is read again by the
+        provider: Name of the provider, or a `Provider`.
+        api_key: Text, a secret holder, or a function that gives it. None: the provider's own environment variable, which is read again by the
             first request that needs a key where it is empty: lists of models and health checks of some providers need none.
-        base_url: The vendor's API root. None: the vendor's own environment variable, else as documented.
+        base_url: The provider's API root. None: the provider's own environment variable, else as documented.
         timeout: Seconds, (connect, read), a `Timeout` or an `httpx.Timeout`.
         max_retries: The most retries of a call, so n + 1 HTTP requests.
         policy: More of the same; see `multiapi.flows.steps.Policy`.
@@ -53,7 +53,7 @@ class Client(FlowRunner, Blocking, Operations):
 
     Raises:
         MissingApiKeyError: What was given is not a key. Where there is none, the first request that needs one raises it.
-        InvalidRequestError: An unknown vendor, or an address that cannot be one.
+        InvalidRequestError: An unknown provider, or an address that cannot be one.
     """
 
     def close(self) -> None:
@@ -76,13 +76,13 @@ class Client(FlowRunner, Blocking, Operations):
         return drive(self._chat(request), self)
 
     def chat_stream(self, request: ChatRequest) -> Generator[ChatDelta, None, None]:
-        """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
+        """The response chunk by chunk; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return drive_stream(self._stream(request), self)
 
     def speech_stream(self, request: SpeechRequest) -> Generator[bytes, None, None]:
         """A text read aloud, as bytes while it is made, in the asked `output_format`. Closing the iterator closes the connection.
 
-        Nothing is repeated once it has begun; what a provider charges for such an answer is in no part of it.
+        Nothing is repeated once it has begun; what a provider charges for such a response is in no part of it.
 
         Raises:
             UnsupportedError: The provider, or the model, does not stream speech; nothing was sent. `speech` gives the whole.
@@ -108,7 +108,7 @@ class Client(FlowRunner, Blocking, Operations):
         return self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency, beside=beside))
 
     def call(self, name: str, request: Any = None) -> Any:
-        """Any operation of the vendor by its name in `provider.operations`."""
+        """Any operation of the provider by its name in `provider.operations`."""
         return self.run(attempts.call(self._target, operation_of(self.provider, name), request))
 
     def run(self, flow: Flow[T]) -> T:
@@ -126,7 +126,7 @@ class Client(FlowRunner, Blocking, Operations):
 
 
 class AsyncClient(FlowRunner, Awaited, Operations):
-    """One vendor, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
+    """One provider, awaited. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`, and `api_key` may also be an
     async function.
     """
 
@@ -149,7 +149,7 @@ class AsyncClient(FlowRunner, Awaited, Operations):
         return await adrive(self._chat(request), self)
 
     def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        """The answer piece by piece; the last delta carries the whole `response`. Closing the iterator closes the connection."""
+        """The response chunk by chunk; the last delta carries the whole `response`. Closing the iterator closes the connection."""
         return adrive_stream(self._stream(request), self)
 
     def speech_stream(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
@@ -167,7 +167,7 @@ class AsyncClient(FlowRunner, Awaited, Operations):
         return await self.run(embeddings.embed(self._target, request, max_concurrency=max_concurrency, beside=beside))
 
     async def call(self, name: str, request: Any = None) -> Any:
-        """Any operation of the vendor by its name in `provider.operations`."""
+        """Any operation of the provider by its name in `provider.operations`."""
         return await self.run(attempts.call(self._target, operation_of(self.provider, name), request))
 
     async def run(self, flow: Flow[T]) -> T:

@@ -1,12 +1,12 @@
 # ruff: noqa: N805  (the functions take a target where methods take themselves; `operation` makes methods of them)
-"""Everything beside chat and embeddings that the vendors do, declared once for both clients.
+"""Everything beside chat and embeddings that the providers do, declared once for both clients.
 
 Each function makes a flow. On a `Client` it is a method that gives the flow's result, on an `AsyncClient` one that is awaited:
 
     Client("binobox").image(ImageRequest(...))
     await AsyncClient("binobox").image(ImageRequest(...))
 
-A vendor that lacks the operation raises `UnsupportedError` before anything is sent, naming those that have it.
+A provider that lacks the operation raises `UnsupportedError` before anything is sent, naming those that have it.
 """
 
 from __future__ import annotations
@@ -107,25 +107,25 @@ class operation(Generic[P, T]):  # noqa: N801  (a decorator)
 class Operations:
     """The operations as methods; `Client` and `AsyncClient` inherit them."""
 
-    # ------------------------------------------------------------------------------------ what vendors make
+    # ------------------------------------------------------------------------------------ what providers make
 
     @operation
     def image(target: Target, request: ImageRequest) -> Flow[ImageResult]:
-        """Pictures.
+        """Images.
 
-        One `Media` for each picture in `media`, as bytes or at an address that expires (`save` and `download` fetch it), with the
-        cost in the vendor's own unit. A 5xx is not repeated: a picture is paid for when it is made.
+        One `Media` for each image in `media`, as bytes or at an address that expires (`save` and `download` fetch it), with the
+        cost in the provider's own unit. A 5xx is not repeated: an image is paid for when it is made.
 
         Raises:
-            UnsupportedError: The vendor makes no pictures, or the model lacks a setting that is set.
+            UnsupportedError: The provider makes no images, or the model lacks a setting that is set.
         """
         return flows.one(target, "image", request)
 
     @operation
     def edit_image(target: Target, request: ImageEditRequest) -> Flow[ImageResult]:
-        """A picture changed as a text says.
+        """An image changed as a text says.
 
-        The answer is that of `image`.
+        The response is that of `image`.
         """
         return flows.one(target, "edit_image", request)
 
@@ -133,7 +133,7 @@ class Operations:
     def mesh(target: Target, request: MeshRequest) -> Flow[MeshResult]:
         """A 3D model.
 
-        `media` holds the files that the vendor gives, GLB for most.
+        `media` holds the files that the provider gives, GLB for most.
         """
         return flows.one(target, "mesh", request)
 
@@ -141,7 +141,7 @@ class Operations:
     def speech(target: Target, request: SpeechRequest) -> Flow[MediaResult]:
         """A text read aloud.
 
-        The sound is a `Media` itself, of the asked `output_format` where the vendor has it; its kind is read from its bytes.
+        The sound is a `Media` itself, of the asked `output_format` where the provider has it; its kind is read from its bytes.
         """
         return flows.one(target, "speech", request)
 
@@ -154,9 +154,9 @@ class Operations:
         on_progress: OnProgress | None = None,
         poll_every: PollEvery | None = None,
     ) -> Flow[Transcript]:
-        """What is said in a recording; waited for where the vendor makes a job of it.
+        """What is said in a recording; waited for where the provider makes a job of it.
 
-        `text` is all of it; `segments` and `words` carry times in seconds and speakers where the vendor gives them.
+        `text` is all of it; `segments` and `words` carry times in seconds and speakers where the provider gives them.
 
         Args:
             timeout_s: How long to wait for a job, in seconds.
@@ -165,7 +165,7 @@ class Operations:
                 growing to 15 s.
 
         Raises:
-            JobFailedError: The vendor gave up on it.
+            JobFailedError: The provider gave up on it.
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="transcription")` waits again.
         """
         return flows.one_or_job(
@@ -187,7 +187,7 @@ class Operations:
         on_progress: OnProgress | None = None,
         poll_every: PollEvery | None = None,
     ) -> Flow[MediaResult]:
-        """Music; waited for where the vendor makes a job of it.
+        """Music; waited for where the provider makes a job of it.
 
         Args:
             timeout_s: How long to wait for a job, in seconds.
@@ -196,7 +196,7 @@ class Operations:
                 growing to 15 s.
 
         Raises:
-            JobFailedError: The vendor gave up on it.
+            JobFailedError: The provider gave up on it.
             JobTimeoutError: It was not finished in time and goes on; `wait(error.job_id, kind="music")` waits again.
         """
         return flows.one_or_job(
@@ -212,7 +212,7 @@ class Operations:
         on_progress: OnProgress | None = None,
         poll_every: PollEvery | None = None,
     ) -> Flow[MediaResult]:
-        """A film, started and waited for. It is at an address that expires: `save` or `download` it.
+        """A video, started and waited for. It is at an address that expires: `save` or `download` it.
 
         Whatever ends the wait early (an error, Ctrl-C, a cancellation, a mistake in `on_progress`) has the job's id as `job_id`.
 
@@ -227,9 +227,9 @@ class Operations:
 
     @operation
     def ocr(target: Target, request: OcrRequest) -> Flow[OcrResult]:
-        """Text and layout of a document or picture.
+        """Text and layout of a document or image.
 
-        `pages` has the text of each page, as Markdown where the vendor writes it, and `text` all of them.
+        `pages` has the text of each page, as Markdown where the provider writes it, and `text` all of them.
         """
         return flows.one(target, "ocr", request)
 
@@ -247,7 +247,7 @@ class Operations:
 
     @operation
     def vision_features(target: Target, request: VisionFeaturesRequest) -> Flow[VisionFeatures]:
-        """What is to be found in a picture (legacy; a vision model in `chat` does it better).
+        """What is to be found in an image (legacy; a vision model in `chat` does it better).
 
         The provider's own object, with `labels`, `texts` and `faces` read out of it.
         """
@@ -270,7 +270,7 @@ class Operations:
 
     @operation
     def start_video(target: Target, request: VideoRequest) -> Flow[Job]:
-        """Start a film without waiting; it is never started twice, even if the response was lost.
+        """Start a video without waiting; it is never started twice, even if the response was lost.
 
         The job is a value: `job.to_dict()` and `Job.from_dict` carry it to another process.
         """
@@ -278,23 +278,23 @@ class Operations:
 
     @operation
     def start_music(target: Target, request: MusicRequest) -> Flow[Job]:
-        """Start music without waiting, where the vendor makes a job of it."""
+        """Start music without waiting, where the provider makes a job of it."""
         return flows.start(target, "music", request)
 
     @operation
     def start_transcription(target: Target, request: TranscriptionRequest) -> Flow[Job]:
-        """Start a transcription without waiting, where the vendor makes a job of it."""
+        """Start a transcription without waiting, where the provider makes a job of it."""
         return flows.start(target, "transcription", request)
 
     @operation
     def job(target: Target, job: Job | str, *, kind: JobKind | None = None) -> Flow[Job]:
         """How a job is doing, by itself or by its id and kind ("video" unless told otherwise).
 
-        Asks once and does not wait; `job.state` is "pending" or "completed". A job that the vendor does not know (yet) comes back as
+        Asks once and does not wait; `job.state` is "pending" or "completed". A job that the provider does not know (yet) comes back as
         it was if it is new or was seen before.
 
         Raises:
-            JobFailedError: It failed or was cancelled; `partial` is the job, with what the vendor says of it.
+            JobFailedError: It failed or was cancelled; `partial` is the job, with what the provider says of it.
         """
         return flows.ask_once(target, job, kind)
 
@@ -311,14 +311,14 @@ class Operations:
         """Wait until a job has ended, also one that another process started; `job.result` is what it made.
 
         Raises:
-            JobFailedError: The vendor gave up on it.
+            JobFailedError: The provider gave up on it.
             JobTimeoutError: It was not finished in time and goes on.
         """
         return flows.wait(target, job, kind, timeout_s=timeout_s, on_progress=on_progress, poll_every=poll_every)
 
     @operation
     def download(target: Target, media: M, *, max_bytes: int | None = None) -> Flow[M]:
-        """Media with its bytes, fetched without the key from where the vendor keeps them.
+        """Media with its bytes, fetched without the key from where the provider keeps them.
 
         Media that already have bytes come back as they are. Only public hosts are asked, never with the key.
 
@@ -333,7 +333,7 @@ class Operations:
 
     @operation
     def save(target: Target, media: Media | str, path: str | Path, *, max_bytes: int | None = None) -> Flow[Path]:
-        """Media, or an address, into a file: fetched piece by piece, whole or not at all, with the ending that belongs to it.
+        """Media, or an address, into a file: fetched chunk by chunk, whole or not at all, with the ending that belongs to it.
 
         Args:
             path: A file, which is replaced if it is there, with the right ending if it has none; or a folder, in which a new name
@@ -348,12 +348,12 @@ class Operations:
 
     @operation
     def file_to_base64(target: Target, media: Media | str) -> Flow[EncodedFile]:
-        """A file as base64, turned by the vendor (`media.base64()` does it here, without a call)."""
+        """A file as base64, turned by the provider (`media.base64()` does it here, without a call)."""
         return flows.one(target, "file_to_base64", media)
 
     @operation
     def decode_base64(target: Target, data: str | Media) -> Flow[Media]:
-        """A file out of base64 text, turned by the vendor."""
+        """A file out of base64 text, turned by the provider."""
         return flows.one(target, "decode_base64", data)
 
     # ------------------------------------------------------------------------------------ models, money, keys
@@ -362,9 +362,9 @@ class Operations:
     def models(
         target: Target, request: ModelsRequest | None = None, *, kind: str | None = None
     ) -> Flow[tuple[ModelInfo, ...]]:
-        """The vendor's models, with prices and limits as far as it says them.
+        """The provider's models, with prices and limits as far as it says them.
 
-        Without a request all of them. Prices are in the currency that the vendor names, per what it names. AI/ML API has a row for each
+        Without a request all of them. Prices are in the currency that the provider names, per what it names. AI/ML API has a row for each
         kind of call that takes a model, so one id may be there more than once: tell them apart by `id` and `kind`.
 
         Args:
@@ -377,7 +377,7 @@ class Operations:
         """One model by its id or alias; `kind` chooses where one id has several rows.
 
         Raises:
-            NotFoundError: The vendor has no such model.
+            NotFoundError: The provider has no such model.
         """
         return flows.model(target, model_id, kind)
 
@@ -423,20 +423,20 @@ class Operations:
     def balance(target: Target) -> Flow[Balance]:
         """What is left.
 
-        `amount` is a `Decimal` in the vendor's own `unit`, never converted.
+        `amount` is a `Decimal` in the provider's own `unit`, never converted.
         """
         return flows.one(target, "balance")
 
     @operation
     def credits(target: Target) -> Flow[Balance]:
-        """What is left, where the vendor calls it credits."""
+        """What is left, where the provider calls it credits."""
         return flows.one(target, "credits")
 
     @operation
     def usage(target: Target, request: UsageRequest | None = None) -> Flow[UsageReport]:
         """What was used in a time.
 
-        Without a request the time that the vendor reports unasked. Amounts are in the vendor's own unit.
+        Without a request the time that the provider reports unasked. Amounts are in the provider's own unit.
         """
         return flows.one(target, "usage", request)
 
@@ -447,7 +447,7 @@ class Operations:
 
     @operation
     def health(target: Target, check: Literal["health", "ready", "live"] = "health") -> Flow[Health]:
-        """Whether the vendor says that it is well."""
+        """Whether the provider says that it is well."""
         return flows.one(target, check)
 
     @operation
@@ -473,7 +473,7 @@ class Operations:
 
     @operation
     def current_key(target: Target) -> Flow[KeyInfo]:
-        """What the vendor knows of this key."""
+        """What the provider knows of this key."""
         return flows.one(target, "get_key")
 
     @operation
@@ -519,7 +519,7 @@ class Operations:
     def batch(target: Target, batch: Batch | str) -> Flow[Batch]:
         """How a batch is doing, with its results once it is done.
 
-        `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each an answer or a reason.
+        `state` is "pending", "completed" or "cancelled"; `by_id` has the results by your ids, each a response or a reason.
         """
         return flows.batch(target, batch)
 
@@ -532,7 +532,7 @@ class Operations:
     def legacy(target: Target, name: str, request: LegacyRequest | None = None) -> Flow[Any]:
         """An operation that the provider still describes but does not recommend (assistants, threads, runs, files, old routes), or has withdrawn.
 
-        The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the vendor's own words.
+        The names are in `multiapi.providers.aimlapi.legacy.ROUTES`; what goes in and comes out is in the provider's own words.
 
         Raises:
             WithdrawnError: It answers 404; the message says since when, and what to use.
@@ -543,11 +543,11 @@ class Operations:
     def search(target: Target, request: SearchRequest | str) -> Flow[SearchResult]:
         """A question to AI/ML API's search engine, as documented before its withdrawal on 2026-02-05.
 
-        `text` is the answer in words; links, images, videos, weather, a map and a card of knowledge as far as `kinds` asks for them.
+        `text` is the response in words; links, images, videos, weather, a map and a card of knowledge as far as `kinds` asks for them.
         Today models that take `web_search_options` search in `chat`.
 
         Raises:
             WithdrawnError: The provider does not offer it any more; the message says since when, and what searches today.
-            MultiApiError: A kind could not be had; `partial` is the answer that was paid for.
+            MultiApiError: A kind could not be had; `partial` is the response that was paid for.
         """
         return flows.search(target, request)

@@ -1,4 +1,4 @@
-"""Both clients of one vendor from one set of settings, each made when it is first needed."""
+"""Both clients of one provider from one set of settings, each made when it is first needed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ClientPair:
     """What tools and readers hold: settings, from which clients are made; no connection, so it copies and pickles.
 
     Args:
-        provider: Name of the vendor, or a `Provider`.
-        api_key: As for `Client`; None reads the vendor's own environment variable.
+        provider: Name of the provider, or a `Provider`.
+        api_key: As for `Client`; None reads the provider's own environment variable.
         http_client: For the client that blocks.
         http_async_client: For the one that is awaited.
         needs_key: Ask for a key now; else it is looked for by the first request that needs one.

@@ -32,7 +32,7 @@ _CLOUD_ADDRESSES = frozenset({"168.63.129.16", "100.100.100.200", "192.0.0.192"}
 def check_url(url: object, target: Target, *, job_id: str | None = None) -> str:
     """An address in a form in which nothing is ambiguous, if it may be opened from here.
 
-    https only, except for the vendor's own loopback address; an http link is asked for by https. No names and numbers of the
+    https only, except for the provider's own loopback address; an http link is asked for by https. No names and numbers of the
     machine's own network. Names are checked again, by the addresses they stand for, when the connection is made.
 
     Raises:
@@ -166,7 +166,7 @@ def address_check(target: Target, url: str, job_id: str | None = None) -> Callab
 
 
 def is_own(url: str, base_url: str) -> bool:
-    """Whether an address has scheme, host and port of the vendor's own."""
+    """Whether an address has scheme, host and port of the provider's own."""
     return _origin(url) == _origin(base_url)
 
 

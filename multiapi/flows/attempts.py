@@ -209,7 +209,7 @@ def _at_either(target: Target, operation: Operation[Any, T], http: HttpRequest, 
 
 
 def read(target: Target, operation: Operation[Any, T], response: HttpResponse) -> T:
-    """The result of an answer, or its error."""
+    """The result of a response, or its error."""
     if not 200 <= response.status < 300:
         raise refusal(target, response)
     try:
@@ -226,7 +226,7 @@ def read(target: Target, operation: Operation[Any, T], response: HttpResponse) -
 
 
 def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError) -> None:
-    """What an answer that cannot be used says of itself: the id to ask the vendor about, and what was charged."""
+    """What a response that cannot be used says of itself: the id to ask the provider about, and what was charged."""
     try:
         body = parse_json(response.body) if response.body else None
     except ValueError:
@@ -239,7 +239,7 @@ def note_answer(provider: Provider, response: HttpResponse, error: MultiApiError
 
 
 def refusal(target: Target, response: HttpResponse) -> StatusError:
-    """The typed error for an answer that is not a success; API calls never follow a redirect."""
+    """The typed error for a response that is not a success; API calls never follow a redirect."""
     if 300 <= response.status < 400:
         return redirected(target.provider, response)
     try:
@@ -267,7 +267,7 @@ def unreadable(provider: Provider, response: HttpResponse, error: Exception) -> 
 
 
 def redirected(provider: Provider, response: HttpResponse) -> StatusError:
-    """A redirect is not followed: key and prompt stay with the vendor."""
+    """A redirect is not followed: key and prompt stay with the provider."""
     from urllib.parse import urlsplit
 
     try:

@@ -63,7 +63,7 @@ class Charge:
         return http if self.tokens is None else replace(http, tokens=self.tokens)
 
     def paid(self, result: R) -> R:
-        """The answer is there; where the provider does not say its cost, it is given back with an estimate if there is one."""
+        """The response is there; where the provider does not say its cost, it is given back with an estimate if there is one."""
         if self.tokens is not None:
             self.tokens.counted(getattr(result, "usage", None))
         goes_on: Any = result if hasattr(result, "state") else None
@@ -86,7 +86,7 @@ class Charge:
         return result
 
     def failed(self, error: MultiApiError) -> None:
-        """There is no answer: it was charged if the error says so, may have been if that is in doubt, and else was not."""
+        """There is no response: it was charged if the error says so, may have been if that is in doubt, and else was not."""
         status = getattr(error, "status", None)
         if self.tokens is not None and (status is None or 400 <= status < 500) and not is_doubtful(error):
             self.tokens.unused()
@@ -336,7 +336,7 @@ def _counting(target: Target, request: Any, charge: Charge) -> Charge:
 
 
 def check_one_body(provider: Provider, http: HttpRequest, request: Any) -> None:
-    """Refuse a body that asks for a stream where a whole answer is read, which would be paid for and could not be read.
+    """Refuse a body that asks for a stream where a whole response is read, which would be paid for and could not be read.
 
     Raises:
         InvalidRequestError: `stream` in `extra`; the message names what streams.

@@ -1,4 +1,4 @@
-"""Chats as flows: one answer or one stream, asked for in another way where the provider refuses a part."""
+"""Chats as flows: one response or one stream, asked for in another way where the provider refuses a part."""
 
 from __future__ import annotations
 

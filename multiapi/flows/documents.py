@@ -1,4 +1,4 @@
-"""Recordings and scans as documents: what is asked of the provider, and the parts that an answer is split into, for both frameworks."""
+"""Recordings and scans as documents: what is asked of the provider, and the parts that a response is split into, for both frameworks."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_scan(
     pages: list[int] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Flow[OcrResult]:
-    """The text of a document or picture."""
+    """The text of a document or image."""
     request = OcrRequest(
         model=model or target.provider.default_model("ocr"), document=media, pages=pages, extra=extra or {}
     )

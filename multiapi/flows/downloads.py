@@ -1,6 +1,6 @@
-"""Files at addresses that a vendor names: fetched without the key, from public addresses only, within a limit, whole or not at all.
+"""Files at addresses that a provider names: fetched without the key, from public addresses only, within a limit, whole or not at all.
 
-What a vendor sends is not trusted: an address may lead into the machine's own network, and so may each redirect. The vendor's
+What a provider sends is not trusted: an address may lead into the machine's own network, and so may each redirect. The provider's
 own `base_url` is the one exception, because the user chose it.
 """
 
@@ -135,7 +135,7 @@ def download(target: Target, media: M | str, *, max_bytes: int) -> Flow[M]:
 def save(
     target: Target, media: Media | str, path: str | Path, *, max_bytes: int, into_folder: bool | None = None
 ) -> Flow[Path]:
-    """The file on the disk, fetched piece by piece if its bytes are not there yet.
+    """The file on the disk, fetched chunk by chunk if its bytes are not there yet.
 
     A path without an ending gets the one of what came, a folder a name that is made here. `into_folder` says that the path is to
     be taken for a folder; None looks.

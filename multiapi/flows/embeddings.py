@@ -60,7 +60,7 @@ class Beside(NamedTuple):
 
 
 def texts_per_request(target: Target, request: EmbedRequest) -> int:
-    """How many texts go into one request at most: as the caller or the vendor says, and no more than the vendor takes."""
+    """How many texts go into one request at most: as the caller or the provider says, and no more than the provider takes."""
     asked = request.batch_size or target.provider.embed_batch_size or MAX_BATCH_TEXTS
     known = target.refusals.sizes.most(target.base_url, request.model)
     return asked if known is None else min(asked, known)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Begun(NamedTuple):
-    """An answer of which the head is there."""
+    """A response of which the head is there."""
 
     decoder: Callable[[HttpResponse, Limits], EventDecoder]
     charge: Charge

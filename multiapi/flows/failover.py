@@ -33,7 +33,7 @@ def worth_another_provider(error: BaseException, *, on_doubt: bool = False) -> b
     Errors of other packages are judged by their HTTP status, then by what they say of themselves, and by their names.
 
     Args:
-        on_doubt: Also after a failure that may have been charged: for those who prefer an answer to a call that is paid for once.
+        on_doubt: Also after a failure that may have been charged: for those who prefer a response to a call that is paid for once.
     """
     if is_doubtful(error):
         return on_doubt

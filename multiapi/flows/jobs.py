@@ -55,7 +55,7 @@ SHORTEST_LOOK_S = 10.0
 
 
 NOT_YET_S = 60.0
-"""So long after its start a vendor may not know a job yet."""
+"""So long after its start a provider may not know a job yet."""
 
 
 MAX_MISSES = 3
@@ -85,7 +85,7 @@ def start(target: Target, kind: JobKind, request: Any) -> Flow[Job]:
 def ask_once(target: Target, job: Job) -> Flow[Job]:
     """How a job is doing, asked once.
 
-    A vendor may not know a new job yet: one that was started here less than a minute ago, or that was seen before and is missing for
+    A provider may not know a new job yet: one that was started here less than a minute ago, or that was seen before and is missing for
     the first three times, comes back as it was.
     """
     with _named(job):
@@ -111,11 +111,11 @@ def wait(
     """Ask until it has ended.
 
     First after two seconds (at once if nobody has looked yet), then at growing distances up to 15 s, or as `poll_every` says.
-    Retry-After is obeyed. A vendor that does not know the job is believed at once only if nobody has seen it yet.
+    Retry-After is obeyed. A provider that does not know the job is believed at once only if nobody has seen it yet.
 
     Raises:
         InvalidRequestError: `timeout_s` or `poll_every` is not a valid time; nothing was sent.
-        JobFailedError: The vendor gave up on it.
+        JobFailedError: The provider gave up on it.
         JobTimeoutError: It was not finished in time; it goes on, and can be waited for again.
         MultiApiError: The last of several failures in a row to learn about it. Whatever ends the wait has the job's id.
     """
@@ -165,7 +165,7 @@ def _waited(
         failures = 0
         if on_progress is not None:
             on_progress(Progress(job, elapsed))
-    yield Wait(0.0)  # what follows, as the download of a film, has its own time
+    yield Wait(0.0)  # what follows, as the download of a video, has its own time
     return _finished(target, job, asked=asked)
 
 
@@ -225,7 +225,7 @@ class _Missable(Protocol):
 
 
 def not_yet(known: Known, error: MultiApiError, now: float) -> Known | None:
-    """What is known of a job that its vendor does not know, if that may pass: it is new, or was seen and is missing for a short while."""
+    """What is known of a job that its provider does not know, if that may pass: it is new, or was seen and is missing for a short while."""
     if error.status != 404 or not known.status:
         return None
     if known.created_s is not None and 0 <= now - known.created_s <= NOT_YET_S:
@@ -283,7 +283,7 @@ def job_of(target: Target, job: Job | str, kind: JobKind | None) -> Job:
 
 
 def _longest_look(left_s: float) -> float | None:
-    """How long an answer about a job may take: no longer than the job is waited for, but for the last one."""
+    """How long a response about a job may take: no longer than the job is waited for, but for the last one."""
     return None if math.isinf(left_s) else max(left_s, SHORTEST_LOOK_S)
 
 

@@ -1,4 +1,4 @@
-"""One flow for each thing that vendors make or tell, whether they answer at once or with a job.
+"""One flow for each thing that providers make or tell, whether they answer at once or with a job.
 
 The modules of jobs and downloads are imported by the first call that needs them.
 """
@@ -46,7 +46,7 @@ WAIT_S = 600.0
 
 
 def one(target: Target, name: str, request: Any = None) -> Flow[R]:
-    """One operation of the vendor. Addresses in its result are looked at before anybody opens them."""
+    """One operation of the provider. Addresses in its result are looked at before anybody opens them."""
     result: Any = yield from call(target, operation_of(target.provider, name), request)
     if getattr(result, "model", None) == "" and getattr(request, "model", ""):
         result = replace(result, model=without_prefix(target, request).model)  # many answers do not repeat it
@@ -110,7 +110,7 @@ def one_or_job(
     on_progress: OnProgress | None = None,
     poll_every: PollEvery | None = None,
 ) -> Flow[R]:
-    """What the vendor makes at once, or as a job that is waited for."""
+    """What the provider makes at once, or as a job that is waited for."""
     operations = target.provider.operations
     if name in operations or f"start_{kind}" not in operations:
         return (yield from one(target, name, request))
@@ -130,7 +130,7 @@ def video(
     on_progress: OnProgress | None = None,
     poll_every: PollEvery | None = None,
 ) -> Flow[R]:
-    """A film, which is a job with every vendor that has it."""
+    """A video, which is a job with every provider that has it."""
     operation_of(target.provider, "start_video")
     return (
         yield from one_or_job(
@@ -275,7 +275,7 @@ def deprecations(target: Target, status: Any = None, since: Any = None) -> Flow[
 
 
 def batch(target: Target, known: Batch | str) -> Flow[Batch]:
-    """A batch as it is now, with its results if it is done; as it was, if the vendor may not know it yet."""
+    """A batch as it is now, with its results if it is done; as it was, if the provider may not know it yet."""
     from multiapi.flows import jobs
 
     number = known if isinstance(known, str) else known.id
@@ -317,7 +317,7 @@ def cancel_batch(target: Target, known: Batch | str) -> Flow[Batch]:
 
 
 def search(target: Target, asked: SearchRequest | str) -> Flow[SearchResult]:
-    """A search in two steps: the answer in words, then each kind that is wanted by the answer's id. The first is paid, the others are read.
+    """A search in two steps: the response in words, then each kind that is wanted by the response's id. The first is paid, the others are read.
 
     Raises:
         InvalidRequestError: A kind that there is not, or neither query nor id.

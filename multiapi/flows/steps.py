@@ -38,7 +38,7 @@ class Parallel(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Wait this many seconds while the vendor works. What follows has the whole of the call's total limit again, or at most `most_s`."""
+    """Wait this many seconds while the provider works. What follows has the whole of the call's total limit again, or at most `most_s`."""
 
     seconds: float
     most_s: float | None = None
@@ -54,7 +54,7 @@ class Policy:
         repeat_unknown: Also repeat what may have been carried out and charged. Off, unless you know that it does no harm.
         repeat_media: Also repeat paid media calls after a 5xx.
         max_retry_after_s: A longer wait than this is not obeyed but raised.
-        use_budget: Stop repeating while a vendor's address fails most of the time; see `multiapi.sending.retry_budget`.
+        use_budget: Stop repeating while a provider's address fails most of the time; see `multiapi.sending.retry_budget`.
     """
 
     max_retries: int = 2

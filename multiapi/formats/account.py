@@ -1,4 +1,4 @@
-"""How vendors are asked about models and money, and answer: a plain GET, and lists of objects in `data`."""
+"""How providers are asked about models and money, and answer: a plain GET, and lists of objects in `data`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def get(path: str, *, public: bool = False) -> Callable[[Any], HttpRequest]:
 
 
 def get_models(path: str, *, provider: str, public: bool = False) -> Callable[[ModelsRequest | None], HttpRequest]:
-    """The builder of a request for all models of a vendor that filters none."""
+    """The builder of a request for all models of a provider that filters none."""
 
     def build(request: ModelsRequest | None) -> HttpRequest:
         if request is not None and replace(request, details=True) != ModelsRequest():
@@ -60,7 +60,7 @@ def parse_models(
 def entries_of(
     body: Mapping[str, Any], response: HttpResponse, provider: str, what: str, *, field: str = "data"
 ) -> list[dict[str, Any]]:
-    """The objects in a list that the answer is about.
+    """The objects in a list that the response is about.
 
     Raises:
         ResponseFormatError: There is no list.

@@ -1,4 +1,4 @@
-"""What every vendor's answer may say beside its content: counts, money, ids; and how to read parsed JSON that may lack anything."""
+"""What every provider's answer may say beside its content: counts, money, ids; and how to read parsed JSON that may lack anything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REQUEST_ID_HEADERS = ("x-inference-id", "x-request-id", "request-id", "cf-ray")
 
 
 def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any], what: str) -> ResponseFormatError:
-    """The error for an answer that lacks what it is about."""
+    """The error for a response that lacks what it is about."""
     return ResponseFormatError(
         f"{provider} answered without {what} (fields: {', '.join(map(str, body)) or 'none'})",
         provider=provider,
@@ -33,7 +33,7 @@ def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any
 
 
 def untranslated(answer: ChatResponse | None, error: Exception, provider: str | None = None) -> ResponseFormatError:
-    """The error for an answer that could be read, but not be written as a framework has it; `partial` is the answer, which is paid for."""
+    """The error for a response that could be read, but not be written as a framework has it; `partial` is the response, which is paid for."""
     return ResponseFormatError(
         f"{answer.provider if answer is not None else provider} gave an answer that the framework's classes do not hold ({place_of(error)})",
         provider=answer.provider if answer is not None else provider,
@@ -43,7 +43,7 @@ def untranslated(answer: ChatResponse | None, error: Exception, provider: str | 
 
 
 def request_id(headers: Mapping[str, str], body: Any = None) -> str | None:
-    """The vendor's id of a request, from the headers or the body."""
+    """The provider's id of a request, from the headers or the body."""
     for name in _REQUEST_ID_HEADERS:
         if headers.get(name):
             return headers[name]
@@ -145,7 +145,7 @@ def read_usage(body: Any, *, rest_is_reasoning: bool = False) -> Usage | None:
     all, a part above its whole, or Anthropic's words for the cache. So no part is above its whole.
 
     Args:
-        rest_is_reasoning: The vendor counts thoughts in nothing but the total.
+        rest_is_reasoning: The provider counts thoughts in nothing but the total.
     """
     if not isinstance(body, dict):
         return None
@@ -278,7 +278,7 @@ def who_answered(headers: Mapping[str, str], body: Mapping[str, Any]) -> tuple[s
 
 
 def facts_beside(headers: Mapping[str, str], usage: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is told of an answer in places where nobody looks: whether a cache gave it, and how long it took."""
+    """What is told of a response in places where nobody looks: whether a cache gave it, and how long it took."""
     found: dict[str, Any] = {}
     if headers.get("x-cache-status"):
         found["cache"] = headers["x-cache-status"].lower()

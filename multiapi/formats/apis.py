@@ -213,12 +213,12 @@ class AnyAssembly:
 
     @property
     def finished(self) -> bool:
-        """Whether the answer is complete."""
+        """Whether the response is complete."""
         return self._inner.finished
 
     @property
     def answered(self) -> bool:
-        """Whether anything of an answer has come."""
+        """Whether anything of a response has come."""
         return self._inner.answered
 
     def rest(self) -> ChatDelta | None:

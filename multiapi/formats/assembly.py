@@ -1,4 +1,4 @@
-"""Puts an answer together, whole or piece by piece: text, reasoning, tool calls, sources, media, counts.
+"""Puts a response together, whole or chunk by chunk: text, reasoning, tool calls, sources, media, counts.
 
 One reader for both ways of asking, so that a streamed answer and a whole one cannot differ. It takes every spelling that
 OpenAI-like servers are known to use, and repairs tool calls that come without index, id or arguments.
@@ -65,7 +65,7 @@ _LIMITS = Limits()
 
 
 class Assembly:
-    """An answer in the making.
+    """A response in the making.
 
     `add` takes one parsed event of a stream, `add_body` a whole body; `response` gives what there is.
     """
@@ -83,7 +83,7 @@ class Assembly:
         self.headers = headers or {}
         self.finish_reason: str | None = None
         self.finished = False
-        """The vendor gave a finish reason, or said that the stream is done."""
+        """The provider gave a finish reason, or said that the stream is done."""
         self.answered = False
         """A choice has come, with whatever in it."""
         self._read_cost = read_cost
@@ -107,7 +107,7 @@ class Assembly:
         self._logprobs: list[Any] = []
         self._others: dict[int, Assembly] = {}
         self._first: int | None = None
-        """The number of the choice that is the answer: 0, or that with which a server begins that counts in its own way."""
+        """The number of the choice that is the response: 0, or that with which a server begins that counts in its own way."""
         self._speaks_in_deltas = False
         self._is_filled = False
         """A message behind deltas was read; it repeats what they said, and so does each that follows it."""
@@ -181,7 +181,7 @@ class Assembly:
         self._top[key] = value
 
     def add_body(self, body: Mapping[str, Any]) -> None:
-        """Take a whole answer.
+        """Take a whole response.
 
         Raises:
             ResponseFormatError: It has no choices that can be read.
@@ -267,7 +267,7 @@ class Assembly:
         return ChatDelta(tool_calls=rest) if rest else None
 
     def _message(self, choice: Mapping[str, Any]) -> Any:
-        """The message of a choice: `message` in a whole answer, `delta` in a stream, the other where that says nothing.
+        """The message of a choice: `message` in a whole response, `delta` in a stream, the other where that says nothing.
 
         In a stream a whole message may repeat at the end what deltas have said already: only the rest of it is read.
         """
@@ -374,7 +374,7 @@ class Assembly:
         return text
 
     def _read_parts(self, parts: Any, reasoning: str) -> tuple[str, str, list[dict[str, Any]]]:
-        """Content as a list: text parts joined, thinking parts and calls apart, pictures kept."""
+        """Content as a list: text parts joined, thinking parts and calls apart, images kept."""
         if isinstance(parts, dict):
             parts = [parts]
         if not isinstance(parts, list):
@@ -464,7 +464,7 @@ class Assembly:
         self._of_message.add(key, value)
 
     def _read_audio(self, audio: Any, *, has_text: bool) -> str:
-        """Sound in an answer: its pieces are collected; its transcript is the text where it is the only text."""
+        """Sound in a response: its pieces are collected; its transcript is the text where it is the only text."""
         if not isinstance(audio, dict) or is_filler(audio):
             return ""
         self._audio = self._audio or GrowingFields(_JOINED_AUDIO)
@@ -591,7 +591,7 @@ class Assembly:
         of_message: Mapping[str, Any],
         of_choice: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """The answer in the form of a whole body, also where it came as a stream."""
+        """The response in the form of a whole body, also where it came as a stream."""
         message: dict[str, Any] = {
             **of_message,
             "role": "assistant",
@@ -622,7 +622,7 @@ def assembled(
     provider: str,
     read_cost: ReadCost | None,
 ) -> ChatResponse:
-    """A whole answer of another protocol: its parts of content, and the id, name and arguments of each call."""
+    """A whole response of another protocol: its parts of content, and the id, name and arguments of each call."""
     message = {
         "content": content,
         "tool_calls": [
@@ -673,7 +673,7 @@ def _says_nothing(message: Any) -> bool:
 
 
 def _numbered(choices: list[Any]) -> list[Any]:
-    """The choices of a whole answer, by their order where none has a number."""
+    """The choices of a whole response, by their order where none has a number."""
     if any(isinstance(choice, dict) and index_of(choice.get("index")) is not None for choice in choices):
         return choices
     return [
@@ -747,7 +747,7 @@ def _titled(citations: dict[tuple[Any, ...], Citation], results: Any) -> dict[tu
 
 
 def _usage_beside(top: Mapping[str, Any]) -> list[Any]:
-    """Token counts in a field of the vendor's own, as Groq's `x_groq` and Gemini's `usageMetadata`."""
+    """Token counts in a field of the provider's own, as Groq's `x_groq` and Gemini's `usageMetadata`."""
     named = [top[name] for name in ("usageMetadata", "usage_metadata", "token_usage", "tokenUsage") if name in top]
     return named + [
         value["usage"]

@@ -45,7 +45,7 @@ _WRAPPED_INSIDE = (
     "body",
     "previous_errors",
 )
-"""Only inside of an error: beside one they may hold the content of an answer."""
+"""Only inside of an error: beside one they may hold the content of a response."""
 _STATUSES = ("statusCode", "status_code", "status", "code")
 _FALLBACKS = ("title", "description", "status_message")
 _LIKE_A_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+")

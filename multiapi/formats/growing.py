@@ -1,4 +1,4 @@
-"""Fields of an answer that come in pieces: what is added costs what it is long, however much is there already."""
+"""Fields of a response that come in chunks: what is added costs what it is long, however much is there already."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from multiapi.formats.answer_facts import is_filler
 
 
 class GrowingText:
-    """A text in pieces, joined when it is asked for."""
+    """A text in chunks, joined when it is asked for."""
 
     __slots__ = ("_pieces", "_size")
 
@@ -31,7 +31,7 @@ class GrowingText:
 
 
 class GrowingFields:
-    """The fields of an object that comes in pieces. Texts in `joined` fields are put together, whatever they say."""
+    """The fields of an object that comes in chunks. Texts in `joined` fields are put together, whatever they say."""
 
     __slots__ = ("_joined", "_own", "_values")
 
@@ -42,7 +42,7 @@ class GrowingFields:
         """Lists and objects that are copies, and may grow in their place."""
 
     def add(self, key: str, value: Any) -> None:
-        """Keep a field that has no place of its own: lists, objects and texts that come in pieces are put together."""
+        """Keep a field that has no place of its own: lists, objects and texts that come in chunks are put together."""
         if value is None or value == "":
             return
         earlier = self._values.get(key)

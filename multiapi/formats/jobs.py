@@ -17,9 +17,9 @@ MAX_ID_CHARS = 500
 
 
 def parse_status(response: HttpResponse, *, provider: str, id_names: Collection[str] = ()) -> dict[str, Any]:
-    """The body of an answer about a job. Its state decides, not an `error` that stands beside it.
+    """The body of a response about a job. Its state decides, not an `error` that stands beside it.
 
-    The answer to a start needs no state if the id is under one of `id_names`: the job runs, and its state can be asked for.
+    The response to a start needs no state if the id is under one of `id_names`: the job runs, and its state can be asked for.
 
     Raises:
         StatusError: It is not about a job but an error.
@@ -43,7 +43,7 @@ def parse_status(response: HttpResponse, *, provider: str, id_names: Collection[
 
 
 def state_of(status: str, *, done: Collection[str], failed: Collection[str]) -> JobState:
-    """What the vendor's word means: one that is not documented means that the work goes on."""
+    """What the provider's word means: one that is not documented means that the work goes on."""
     word = status.strip().lower()
     return "completed" if word in done else "failed" if word in failed else "pending"
 
@@ -58,7 +58,7 @@ def job_id_of(body: Mapping[str, Any], *names: str) -> str:
 
 
 def error_word(error: Any, *names: str) -> str | None:
-    """The vendor's word for a failure, under the first of these names that has one; a number is only a status."""
+    """The provider's word for a failure, under the first of these names that has one; a number is only a status."""
     found = [error.get(name) for name in names] if isinstance(error, dict) else []
     return next((printable(word, 120) for word in found if isinstance(word, str) and word and not word.isdigit()), None)
 

@@ -1,4 +1,4 @@
-"""How most vendors answer with media: `data` with base64 or addresses, sound as plain bytes; and what requests have in common."""
+"""How most providers answer with media: `data` with base64 or addresses, sound as plain bytes; and what requests have in common."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ P = TypeVar("P", bound=_Paid)
 def taken_settings(
     request: MediaRequest, provider: str, taken: Collection[str], *, hint: str = "", has_default_model: bool = False
 ) -> dict[str, Any]:
-    """What is set, if the vendor has a place for all of it.
+    """What is set, if the provider has a place for all of it.
 
     Args:
         has_default_model: The provider documents what it takes where no model is named.
 
     Raises:
         InvalidRequestError: No model.
-        UnsupportedError: A setting that the vendor has no field for.
+        UnsupportedError: A setting that the provider has no field for.
     """
     if not request.model and not has_default_model:
         raise InvalidRequestError(f"{provider} needs a model", provider=provider)
@@ -73,7 +73,7 @@ def needs_text(text: str, provider: str, what: str, max_chars: int | None = None
     """The text, if there is any and it is not too long.
 
     Raises:
-        InvalidRequestError: It is empty, or longer than the vendor documents.
+        InvalidRequestError: It is empty, or longer than the provider documents.
     """
     if not isinstance(text, str) or not text.strip():
         raise InvalidRequestError(f"{provider} needs a {what}", provider=provider)
@@ -85,7 +85,7 @@ def needs_text(text: str, provider: str, what: str, max_chars: int | None = None
 
 
 def one_of(value: Any, allowed: Collection[Any], provider: str, setting: str) -> Any:
-    """The value, if it is one of those that the vendor documents as the only ones.
+    """The value, if it is one of those that the provider documents as the only ones.
 
     Raises:
         InvalidRequestError: It is none of them; the message lists them.
@@ -121,7 +121,7 @@ def one_named(value: Any, named: Collection[str], provider: str, setting: str) -
 def media_operation(
     name: str, build: Callable[[Any], HttpRequest], parse: Callable[[HttpResponse], Any]
 ) -> Operation[Any, Any]:
-    """An operation that makes something for money: not repeated on doubt, with room in the answer for what it makes."""
+    """An operation that makes something for money: not repeated on doubt, with room in the response for what it makes."""
     return Operation(name, build, parse, Retry.MEDIA, limit="media_answer_bytes")
 
 
@@ -269,7 +269,7 @@ def media_result(
     read_cost: ReadCost | None = None,
     more: tuple[Media, ...] = (),
 ) -> MediaResult:
-    """One medium with the facts of its answer."""
+    """One medium with the facts of its response."""
     return MediaResult(
         data=first.data,
         url=first.url,
@@ -294,7 +294,7 @@ def seconds_of(value: Any) -> float | None:
 
 
 def sound_body(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> MediaResult:
-    """An answer whose body is the sound, or JSON with it.
+    """A response whose body is the sound, or JSON with it.
 
     Raises:
         ResponseFormatError: It is empty, or text where sound should be.

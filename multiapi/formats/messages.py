@@ -1,4 +1,4 @@
-"""Anthropic's Messages protocol, for Claude models behind a vendor: the same `ChatRequest` in, the same `ChatResponse` out.
+"""Anthropic's Messages protocol, for Claude models behind a provider: the same `ChatRequest` in, the same `ChatResponse` out.
 
 Instructions go into `system`, tool results into the next user message, and thoughts with a signature back to the model that had
 them.
@@ -46,7 +46,7 @@ def build_messages(
     """A conversation as Anthropic's protocol has it.
 
     Raises:
-        InvalidRequestError: What is wrong with every vendor, a temperature above 1, sound and film in a message.
+        InvalidRequestError: What is wrong with every provider, a temperature above 1, sound and video in a message.
         UnsupportedError: A setting that the protocol has no field for.
     """
     return HttpRequest(
@@ -226,7 +226,7 @@ def parse_messages(response: HttpResponse, *, provider: str, read_cost: ReadCost
 def message_of(
     body: Mapping[str, Any], response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None
 ) -> ChatResponse:
-    """The answer that a message object is."""
+    """The response that a message object is."""
     content = body.get("content")
     if not isinstance(content, list):
         raise answer_without(response, provider, body, "content in its message")
@@ -268,7 +268,7 @@ class _Block:
         self.citations: list[Any] = [*list_at(begun, "citations")]
 
     def whole(self) -> dict[str, Any]:
-        """The block as a whole answer has it."""
+        """The block as a whole response has it."""
         block = dict(self.begun)
         for name, pieces in self.added.items():
             added = "".join(pieces)
@@ -333,7 +333,7 @@ class MessagesAssembly:
         return self._inner.rest()
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
-        """What has arrived. With the provider's last word it is that whole answer, read as if it had come in one piece."""
+        """What has arrived. With the provider's last word it is that whole response, read as if it had come in one piece."""
         if not self.finished:
             return self._inner.response(interrupted=interrupted)
         body = {**self._message, "content": [block.whole() for block in self._blocks.values()]}

@@ -1,6 +1,6 @@
-"""Reads an answer in named events, as runs of assistants are streamed: bytes in, events out.
+"""Reads a response in named events, as runs of assistants are streamed: bytes in, events out.
 
-Each event is handed on as it is. Here is known only when the answer is complete, and which run it is about.
+Each event is handed on as it is. Here is known only when the response is complete, and which run it is about.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _CLOSING = frozenset(
 
 
 class NamedEvents:
-    """The decoder of one answer.
+    """The decoder of one response.
 
     Args:
-        head: Status and headers of the answer.
+        head: Status and headers of the response.
         limits: How much is read at most.
         provider: Name of the provider.
         read_event_error: Finds an error inside an event.

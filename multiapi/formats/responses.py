@@ -1,7 +1,7 @@
 """OpenAI's Responses protocol, for the models that speak only that: the same `ChatRequest` in, the same `ChatResponse` out.
 
 Leading instructions go into `instructions`, the rest of the conversation becomes items. Reasoning items of an earlier answer go
-back unchanged to the vendor and model that wrote them.
+back unchanged to the provider and model that wrote them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def build_responses(
     """A conversation as the Responses API takes it.
 
     Raises:
-        InvalidRequestError: What is wrong with every vendor, or sound and film in a message.
+        InvalidRequestError: What is wrong with every provider, or sound and video in a message.
         UnsupportedError: A setting that the protocol has no field for.
     """
     check_request(request, provider)
@@ -180,7 +180,7 @@ def _tool(tool: Tool, schemas: SchemaStyle) -> dict[str, Any]:
 
 
 def parse_responses(response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None) -> ChatResponse:
-    """An answer, whatever stands in its output; what is of an unknown type stays in `raw`.
+    """A response, whatever stands in its output; what is of an unknown type stays in `raw`.
 
     Raises:
         StatusError: It failed.
@@ -192,7 +192,7 @@ def parse_responses(response: HttpResponse, *, provider: str, read_cost: ReadCos
 def response_of(
     body: Mapping[str, Any], response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None
 ) -> ChatResponse:
-    """The answer that a response object is."""
+    """The response that a response object is."""
     output = body.get("output")
     if not isinstance(output, list):
         if not isinstance(body.get("output_text"), str):
@@ -271,7 +271,7 @@ class ResponsesAssembly:
         """Take one event.
 
         Raises:
-            StatusError: The vendor reports that it failed.
+            StatusError: The provider reports that it failed.
         """
         kind = event.get("type")
         self.answered = self.answered or str(kind).startswith("response.")
@@ -303,7 +303,7 @@ class ResponsesAssembly:
         return self._inner.rest()
 
     def response(self, *, interrupted: bool = False) -> ChatResponse:
-        """What has arrived. With the vendor's last word it is that whole answer, read as if it had come in one piece."""
+        """What has arrived. With the provider's last word it is that whole response, read as if it had come in one piece."""
         output = self._whole.get("output") if self._whole is not None else None
         if self._whole is not None and isinstance(output, list) and not is_filler(output):
             return response_of(self._whole, self._head, provider=self.provider, read_cost=self._read_cost)

@@ -1,4 +1,4 @@
-"""JSON schemas as vendors take them: an object at the root, and what single vendors cannot read said in another way.
+"""JSON schemas as providers take them: an object at the root, and what single providers cannot read said in another way.
 
 Everything here keeps what a schema means: the schema that goes out takes the same values as the one that came in. What is given is never
 changed.
@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SchemaStyle:
-    """What one vendor cannot read of schemas.
+    """What one provider cannot read of schemas.
 
     Attributes:
         type_lists: A list of types may stand under `type`; else each type becomes a branch of `anyOf`.
@@ -31,7 +31,7 @@ class SchemaStyle:
 
     @property
     def of_answers(self) -> SchemaStyle:
-        """The style for the form of an answer."""
+        """The style for the form of a response."""
         return SchemaStyle(type_lists=self.type_lists)
 
 
@@ -106,7 +106,7 @@ _KEYS = ("value", "answer", "result", "the_value", "the_answer", "the_result")
 
 
 def object_root(schema: Schema) -> tuple[dict[str, Any], str | None]:
-    """The schema with an object at its root, as vendors demand it, and the name under which the value stands if it had to be put into one.
+    """The schema with an object at its root, as providers demand it, and the name under which the value stands if it had to be put into one.
 
     A reference at the root is followed, its definitions stay. A list, a scalar, a choice or something that may be null becomes the one
     property of an object; `unwrapped` takes it out again.
@@ -178,7 +178,7 @@ def unwrapped(value: Any, schema: Schema | None) -> Any:
 
 
 def tool_parameters(schema: Any) -> dict[str, Any]:
-    """The parameters of a tool with all that vendors demand at the root: an object with properties, and be it none."""
+    """The parameters of a tool with all that providers demand at the root: an object with properties, and be it none."""
     root = _followed(schema or {})
     if root.get("type") == "object" and isinstance(root.get("properties"), Mapping) and "$ref" not in root:
         return root
@@ -190,11 +190,11 @@ def tool_parameters(schema: Any) -> dict[str, Any]:
 
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
 
-# ------------------------------------------------------------------------------------------------ the vendor's style
+# ------------------------------------------------------------------------------------------------ the provider's style
 
 
 def written(schema: Schema, style: SchemaStyle) -> Schema:
-    """The schema as one vendor can read it."""
+    """The schema as one provider can read it."""
     if style == PLAIN:
         return schema
     try:

@@ -1,4 +1,4 @@
-"""Reads a streamed answer: bytes in, deltas out, and the whole answer with the last one.
+"""Reads a streamed answer: bytes in, deltas out, and the whole response with the last one.
 
 What comes is decided by what it is, not by what was asked for: events, or a plain JSON body although a stream was asked for.
 """
@@ -25,7 +25,7 @@ _EXCERPT_BYTES = 2_000
 
 
 class Accumulator(Protocol):
-    """Puts an answer together from parsed events; `multiapi.formats.assembly.Assembly` is the usual one."""
+    """Puts a response together from parsed events; `multiapi.formats.assembly.Assembly` is the usual one."""
 
     provider: str
 
@@ -34,7 +34,7 @@ class Accumulator(Protocol):
 
     @property
     def answered(self) -> bool:
-        """Whether anything came that belongs to an answer."""
+        """Whether anything came that belongs to a response."""
         ...
 
     def add(self, event: Mapping[str, Any]) -> ChatDelta | None: ...
@@ -50,7 +50,7 @@ class ChatStream:
     """The decoder of one streamed answer.
 
     Args:
-        head: Status and headers of the answer.
+        head: Status and headers of the response.
         limits: How much is read at most.
         accumulator: Takes the events.
         parse: Reads a whole body, if that is what comes.
@@ -91,7 +91,7 @@ class ChatStream:
         An error behind deltas is raised by `close`; `done` then says that there is nothing more to feed.
 
         Raises:
-            StatusError: The vendor reports an error inside the stream; `partial` is what had arrived.
+            StatusError: The provider reports an error inside the stream; `partial` is what had arrived.
             ResponseFormatError: An event that is no JSON.
             ResponseTooLargeError: More than the limits allow.
         """
@@ -128,9 +128,9 @@ class ChatStream:
         """The end of the body.
 
         Raises:
-            StreamInterruptedError: It came before the answer was complete.
-            ResponseFormatError: There was no answer at all.
-            MultiApiError: What the last piece held behind its deltas.
+            StreamInterruptedError: It came before the response was complete.
+            ResponseFormatError: There was no response at all.
+            MultiApiError: What the last chunk held behind its deltas.
         """
         if self._failure is not None:
             raise self._failure
@@ -162,7 +162,7 @@ class ChatStream:
 
     @property
     def is_complete(self) -> bool:
-        """The vendor gave a finish reason: what breaks now takes nothing away."""
+        """The provider gave a finish reason: what breaks now takes nothing away."""
         return self.done or (self._body is None and self._accumulator.finished)
 
     def _sniff(self, chunk: bytes) -> None:
@@ -266,7 +266,7 @@ def _too_large(what: str, most: int, unit: str = "bytes") -> ResponseTooLargeErr
 
 
 def whole_answer(response: ChatResponse) -> list[ChatDelta]:
-    """An answer that came in one piece, as a stream would give it."""
+    """A response that came in one piece, as a stream would give it."""
     pieces = ChatDelta(
         response.text,
         response.reasoning.text if response.reasoning else "",

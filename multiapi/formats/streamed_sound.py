@@ -16,13 +16,13 @@ _TEXT_STARTS = (b"{", b"[", b"<")
 
 
 class SoundStream:
-    """The decoder of one answer. What is not sound is collected, and judged at its end.
+    """The decoder of one response. What is not sound is collected, and judged at its end.
 
     Args:
-        head: Status and headers of the answer.
+        head: Status and headers of the response.
         limits: How much is read at most.
         provider: Name of the provider.
-        parse: Reads a whole answer that is JSON.
+        parse: Reads a whole response that is JSON.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class SoundStream:
 
     @property
     def last(self) -> Mapping[str, Any]:
-        """What an answer in JSON says of itself."""
+        """What a response in JSON says of itself."""
         return {} if self._result is None else self._result.raw
 
     def partial(self) -> MediaResult | None:
-        """What an answer in JSON holds; the bytes of a stream were handed on already."""
+        """What a response in JSON holds; the bytes of a stream were handed on already."""
         return self._result
 
     def feed(self, chunk: bytes) -> list[bytes]:

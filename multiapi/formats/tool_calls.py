@@ -54,7 +54,7 @@ class _Slot:
         self.arguments: list[str] = []
         self.extra: dict[str, Any] | None = None
         self.is_told = False
-        """Whether the id was handed on: it waits for the vendor's as long as there is nothing but the name."""
+        """Whether the id was handed on: it waits for the provider's as long as there is nothing but the name."""
         self.is_held: bool | None = None
         """Whether pieces are held back, because what came is text inside of JSON; None until it is known."""
         self._scanned = self._depth = 0
@@ -104,7 +104,7 @@ class _Slot:
 
 
 class ToolCallAssembly:
-    """The calls of one answer in the making; more than `most` of them are an error."""
+    """The calls of one response in the making; more than `most` of them are an error."""
 
     def __init__(self, most: int = 1_000_000) -> None:
         self.slots: list[_Slot] = []
@@ -135,7 +135,7 @@ class ToolCallAssembly:
         return joined_calls(found) if len(found) > 1 else tuple(found)
 
     def rest(self) -> tuple[ToolCallDelta, ...]:
-        """The ids of calls for which the vendor gave none and nothing came but the name."""
+        """The ids of calls for which the provider gave none and nothing came but the name."""
         untold = [slot for slot in self.slots if not slot.is_told]
         for slot in untold:
             slot.is_told = True
@@ -166,7 +166,7 @@ class ToolCallAssembly:
             arguments = ""
         added_name = ""
         if name and name != slot.name:
-            # A name that is sent in pieces goes on; one that is sent again does not.
+            # A name that is sent in chunks goes on; one that is sent again does not.
             added_name = name
             slot.name += name
         if arguments:
@@ -184,7 +184,7 @@ class ToolCallAssembly:
         return None
 
     def _begun(self, given_id: str | None, index: int | None, answer_id: str) -> _Slot:
-        """A further call, with the vendor's id if no other call has it."""
+        """A further call, with the provider's id if no other call has it."""
         number = len(self.slots)
         if number >= self._most:
             raise ResponseTooLargeError(f"the answer has more than {self._most} tool calls")
@@ -235,10 +235,10 @@ class ToolCallAssembly:
             return True
         if is_same_id or (given_id is None and held.given_id is None and held.index is not None):
             return is_typed
-        return given_id is not None or held.given_id is None  # without an id it is the next piece of the name
+        return given_id is not None or held.given_id is None  # without an id it is the next chunk of the name
 
     def finished(self, *, cut: bool) -> tuple[tuple[ToolCall, ...], tuple[InvalidToolCall, ...]]:
-        """Those that can be called, and those that cannot; with `cut` the answer ended too early."""
+        """Those that can be called, and those that cannot; with `cut` the response ended too early."""
         valid: list[ToolCall] = []
         invalid: list[InvalidToolCall] = []
         for number, slot in enumerate(self.slots):
@@ -349,7 +349,7 @@ def arguments_error(text: str) -> str | None:
 
 
 def made_call_id(answer_id: str, number: int) -> str:
-    """An id for a call that has none: of the answer's id without the word in front, and no longer than OpenAI's may be."""
+    """An id for a call that has none: of the response's id without the word in front, and no longer than OpenAI's may be."""
     stem = re.sub(r"^[A-Za-z]+[-_]|[^A-Za-z0-9]", "", answer_id)[-32:]
     return f"call_{stem}_{number}" if stem else f"call_{uuid4().hex[:24]}"
 

@@ -1,6 +1,6 @@
 """Media that a model cannot take, where it was not the user who sent them.
 
-A picture that the user sends to a model without eyes is refused. One that a tool or another model brought stands in the conversation for
+An image that the user sends to a model without eyes is refused. One that a tool or another model brought stands in the conversation for
 good, and every further request would fail: a note takes its place.
 """
 

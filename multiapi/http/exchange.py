@@ -29,17 +29,17 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request to a vendor, without host and key.
+    """One request to a provider, without host and key.
 
     Attributes:
-        path: Below the vendor's API root, or an absolute path from the host's root when `from_host_root` is set.
+        path: Below the provider's API root, or an absolute path from the host's root when `from_host_root` is set.
         json: A body for `orjson`; None means no JSON body.
         form: Text fields of a multipart body, with `files`.
-        stream: Whether the answer is to be read event by event.
+        stream: Whether the response is to be read event by event.
         from_host_root: The path starts at the host's root and not at the API root.
         public: The operation needs no key; none is sent.
-        limit: Which of `Limits` bounds the answer.
-        holds_vectors: The answer does; they are taken out of it while it arrives, see `multiapi.http.vectors`.
+        limit: Which of `Limits` bounds the response.
+        holds_vectors: The response does; they are taken out of it while it arrives, see `multiapi.http.vectors`.
         tokens: What it is expected to take of a limiter that counts them; see `multiapi.flows.tokens`.
     """
 
@@ -72,7 +72,7 @@ def path_segment(value: str) -> str:
 class HttpResponse(NamedTuple):
     """One answer, decoded to plain bytes. Header names are lower case.
 
-    `vectors` were taken out of the body, where marks stand for them. `limits` bound what an answer may hold, if they are not the usual.
+    `vectors` were taken out of the body, where marks stand for them. `limits` bound what a response may hold, if they are not the usual.
     `after_s` says how long after the request a 5xx came.
     """
 

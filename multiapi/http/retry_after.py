@@ -1,4 +1,4 @@
-"""How long a vendor asks to wait, from the headers."""
+"""How long a provider asks to wait, from the headers."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class PriceBook(Locked):
         return shipped_prices(provider).get(model, ()) if listed is None else listed
 
     def max_output_tokens(self, provider: str, model: str) -> int | None:
-        """Return how long an answer of the model can be, if the list said it, or else the shipped copy."""
+        """Return how long a response of the model can be, if the list said it, or else the shipped copy."""
         with self._lock:
             found = self._longest.get((provider, model))
         return found or shipped_limits().get(provider, {}).get(model, {}).get("max_output_tokens")

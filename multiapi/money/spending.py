@@ -125,7 +125,7 @@ class Spending(Locked):
             self.count(None)
 
     def count_cached(self) -> None:
-        """Count an answer that came out of a cache."""
+        """Count a response that came out of a cache."""
         with self._lock:
             self.cached += 1
 

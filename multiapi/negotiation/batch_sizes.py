@@ -1,4 +1,4 @@
-"""How many texts a vendor takes in one embedding request, as its refusals have shown: by address and model, for an hour."""
+"""How many texts a provider takes in one embedding request, as its refusals have shown: by address and model, for an hour."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Ids of calls in a conversation, such that each result belongs to one call.
 
-Histories come from anywhere: from models that number their calls anew in every response, or give all of them one id or none. Vendors
+Histories come from anywhere: from models that number their calls anew in every response, or give all of them one id or none. Providers
 refuse a conversation in which two calls have one id.
 """
 

@@ -36,7 +36,7 @@ def json_text(text: str, *, mend: bool = True) -> str | None:
     """The JSON object or array inside of a text, or None.
 
     Looks at the whole text, then inside of fences and among the words; thoughts in `<think>` are passed over. Of several different
-    objects none is taken: which of them is the answer, and which is only talked about, cannot be known. What was cut off is not
+    objects none is taken: which of them is the response, and which is only talked about, cannot be known. What was cut off is not
     there: an object inside of one that was cut off is not what was asked for.
 
     Args:
@@ -57,7 +57,7 @@ def has_several(text: str) -> bool:
 
 
 def _candidates(text: str, *, mend: bool) -> list[str]:
-    """What may be the answer in a text that is not JSON by itself: objects, or else arrays."""
+    """What may be the response in a text that is not JSON by itself: objects, or else arrays."""
     found: list[str] = []
     words = text
     if _FENCE in text:
@@ -211,7 +211,7 @@ def _resolved(schema: Any, root: Any) -> Any:
 
 
 def without_root(response: ChatResponse, root: str | None) -> ChatResponse:
-    """An answer whose JSON is what stands under this name, if it stands there alone."""
+    """A response whose JSON is what stands under this name, if it stands there alone."""
     if root is None:
         return response
     value = parsed(response.text)
@@ -255,7 +255,7 @@ _BEGINS = re.compile(r"\s*+(?:```(?:json)?\s*+)?[{\[]", re.IGNORECASE)
 def partial_value(text: str) -> Any:
     """As much as there is of JSON that is still being written; None while there is nothing of it.
 
-    Only an answer that begins with its object or array is read before it is whole: behind words it may be one of several.
+    Only a response that begins with its object or array is read before it is whole: behind words it may be one of several.
     """
     begins = _BEGINS.match(without_thoughts(text))
     if begins is None:
@@ -266,7 +266,7 @@ def partial_value(text: str) -> Any:
 
 
 def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatResponse:
-    """The answer with its JSON as its text, wherever the model put it: the arguments of the tool that stands for it, a fence, among
+    """The response with its JSON as its text, wherever the model put it: the arguments of the tool that stands for it, a fence, among
     other words.
     """
     if response.tool_calls or response.invalid_tool_calls:
@@ -285,7 +285,7 @@ def as_json_answer(response: ChatResponse, wanted: ResponseFormat) -> ChatRespon
 
 
 class JsonAnswerFilter:
-    """The same for a stream: JSON is passed on as it comes if the answer begins with it, and else when all of it is there."""
+    """The same for a stream: JSON is passed on as it comes if the response begins with it, and else when all of it is there."""
 
     def __init__(self, wanted: ResponseFormat) -> None:
         self._wanted = wanted
@@ -299,7 +299,7 @@ class JsonAnswerFilter:
         self._names: dict[int, str] = {}
 
     def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
-        """The deltas with JSON for text; the last one carries the answer with the same."""
+        """The deltas with JSON for text; the last one carries the response with the same."""
         shown: list[ChatDelta] = []
         for delta in deltas:
             if delta.text:
@@ -325,7 +325,7 @@ class JsonAnswerFilter:
         return "" if "".join(self._shown).strip() == response.text.strip() else held
 
     def _without_call(self, delta: ChatDelta) -> ChatDelta:
-        """Arguments of the tool that stands for the answer are its text."""
+        """Arguments of the tool that stands for the response are its text."""
         text, others = [delta.text], []
         for call in delta.tool_calls:
             name = self._names.setdefault(call.number, call.name or "")

@@ -1,4 +1,4 @@
-"""What is asked of a vendor, and what is asked instead once it has refused that: tools, JSON answers, token counts of streams.
+"""What is asked of a provider, and what is asked instead once it has refused that: tools, JSON answers, token counts of streams.
 
 A refusal is remembered for exactly what it was about, so that it costs one request and not one per call. Nothing here sends: `plan` says what to send, `refused_part` what a refusal was about.
 """
@@ -70,15 +70,15 @@ class DeltaFilter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a chat request is put to one vendor.
+    """How a chat request is put to one provider.
 
     Attributes:
-        request: What the vendor's builder gets.
-        asked: What the caller wanted, for reading the answer.
+        request: What the provider's builder gets.
+        asked: What the caller wanted, for reading the response.
         method: The way to structured output that was taken, if any.
         reads_calls: Tool calls are in the text and have to be read back.
         cuts: Stop words to be cut off on our side.
-        format: The form of the answer that the caller wanted, if any.
+        format: The form of the response that the caller wanted, if any.
         names: The names of tools that had to be changed, and the caller's.
         root: The name under which the wanted value stands, where it had to be put into an object.
         costs_more: The call is known to be charged for once more than its response tells.
@@ -97,7 +97,7 @@ class Plan:
     charge: Any = field(default=None, repr=False, compare=False)
 
     def read(self, response: ChatResponse) -> ChatResponse:
-        """The answer as the caller expects it."""
+        """The response as the caller expects it."""
         if self.costs_more or response.reasoning is not None:
             response = self.attributed(response)
         if self.asked.split_thinking:
@@ -113,7 +113,7 @@ class Plan:
         return decided(response, self.asked) if has_options(self.asked) else response
 
     def attributed(self, response: ChatResponse) -> ChatResponse:
-        """The answer, its reasoning under the id that was asked for: vendors answer with names of their own, and it goes back to that id.
+        """The response, its reasoning under the id that was asked for: providers answer with names of their own, and it goes back to that id.
 
         A cost that is known to be a part of what is charged says so.
         """
@@ -130,7 +130,7 @@ class Plan:
 
     @property
     def wanted(self) -> ResponseFormat | None:
-        """The form of the answer if the way to it was ours to choose: its JSON is then the text, whichever way was taken."""
+        """The form of the response if the way to it was ours to choose: its JSON is then the text, whichever way was taken."""
         return self.format if self.format is not None and self.format.method == "auto" else None
 
     def filters(self) -> list[DeltaFilter]:
@@ -154,10 +154,10 @@ class Plan:
 
 
 def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> Plan:
-    """Choose names that vendors take, native or prompted tools, and the way to structured output.
+    """Choose names that providers take, native or prompted tools, and the way to structured output.
 
     Raises:
-        UnsupportedError: The caller insists on a way that the vendor lacks.
+        UnsupportedError: The caller insists on a way that the provider lacks.
     """
     if request.web_search is not None:
         request = with_search(provider, request)
@@ -184,7 +184,7 @@ def plan(provider: Provider, request: ChatRequest, refused: frozenset[str]) -> P
 
 
 def _is_plain(request: ChatRequest) -> bool:
-    """Whether there is nothing to choose: text alone, without tools, calls and a form of the answer."""
+    """Whether there is nothing to choose: text alone, without tools, calls and a form of the response."""
     if request.tools or request.response_format is not None:
         return False
     for message in request.messages:
@@ -339,7 +339,7 @@ def _method(
             provider.name, wanted.method, _CAPABILITY_OF_METHOD[wanted.method], hint="method 'auto' asks in the prompt"
         )
     if prompted and request.tools:
-        # A form that the vendor enforces would keep the model from writing calls.
+        # A form that the provider enforces would keep the model from writing calls.
         return "prompted"
     mark = f"#{digest(wanted.schema)}" if any("#" in part for part in refused) else None
     for method in provider.structured_for(request.model):
@@ -358,7 +358,7 @@ def _method(
 def _method_of_messages(
     provider: Provider, request: ChatRequest, wanted: ResponseFormat, refused: frozenset[str], *, prompted: bool
 ) -> StructuredMethod:
-    """The protocol has no field for the form of an answer: a tool has its schema, or the prompt."""
+    """The protocol has no field for the form of a response: a tool has its schema, or the prompt."""
     if wanted.method in {"prompted", "function_calling"}:
         return wanted.method
     if wanted.method != "auto":
@@ -466,7 +466,7 @@ def digest_of_tools(tools: Sequence[Tool]) -> str:
 def without_answer(response: ChatResponse, used: Plan) -> str | None:
     """The way to structured output that gave nothing although it was taken, as after a refusal; None if all is well.
 
-    Only a way that was chosen here, an answer that ended by itself and is "" or {}, and a schema that does not allow that.
+    Only a way that was chosen here, a response that ended by itself and is "" or {}, and a schema that does not allow that.
     """
     method, wanted = used.method, used.format
     if not used.is_auto or method in {None, "prompted"} or wanted is None:

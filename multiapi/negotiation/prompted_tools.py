@@ -1,4 +1,4 @@
-"""Tools and JSON answers for vendors that document neither: asked for in the prompt, read back out of the text.
+"""Tools and JSON answers for providers that document neither: asked for in the prompt, read back out of the text.
 
 The model is given the tools' schemas and one JSON form to call them in:
 
@@ -108,7 +108,7 @@ def with_prompted_format(request: ChatRequest) -> ChatRequest:
 
 
 def format_instructions(wanted: ResponseFormat, *, after_tools: bool = False) -> str:
-    """What the model is told about the form of its answer."""
+    """What the model is told about the form of its response."""
     start = "When you have what you need, answer" if after_tools else "Answer"
     if wanted.schema is None:
         return f"{start} with only one JSON object and no other text."
@@ -202,7 +202,7 @@ def _object(arguments: str) -> Any:
 
 
 def read_prompted(response: ChatResponse, request: ChatRequest) -> ChatResponse:
-    """The answer with the calls that the model wrote as text read back into tool calls."""
+    """The response with the calls that the model wrote as text read back into tool calls."""
     stem = response.id or response.request_id or ""
     text, valid, invalid = find_calls(response.text, request, stem=stem, is_cut=response.finish_reason in _CUT)
     if not valid and not invalid:
@@ -273,7 +273,7 @@ def _calls(found: FoundCall, request: ChatRequest, stem: str) -> tuple[list[Tool
     known = {tool.name for tool in request.tools}
     if "tool_calls" not in value:
         if value.get("name") not in known and not isinstance(value.get("arguments"), dict):
-            return [], []  # an answer about something that has a name
+            return [], []  # a response about something that has a name
         if not value.keys() & _ARGUMENTS or not value.keys() <= _KEYS_OF_A_CALL:
             return [], []
     elif any(key != "tool_calls" and entry and entry != "assistant" for key, entry in value.items()):
@@ -347,7 +347,7 @@ class PromptedStream:
         self._shown: list[str] = []
 
     def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
-        """The deltas that may be shown; the last one carries the answer with its calls read back."""
+        """The deltas that may be shown; the last one carries the response with its calls read back."""
         shown: list[ChatDelta] = []
         for delta in deltas:
             if delta.text:

@@ -9,7 +9,7 @@ from multiapi.types.chat import ChatDelta, ChatResponse
 
 
 def cut_at_stop(response: ChatResponse, stops: Sequence[str]) -> ChatResponse:
-    """The answer up to the first stop word."""
+    """The response up to the first stop word."""
     at = _first_stop(response.text, stops)
     return response if at is None else replace(response, text=response.text[:at], finish_reason="stop")
 
@@ -19,7 +19,7 @@ def _first_stop(text: str, stops: Sequence[str]) -> int | None:
 
 
 class StopFilter:
-    """Ends the text of a stream at the first stop word, also where it came in pieces."""
+    """Ends the text of a stream at the first stop word, also where it came in chunks."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]

@@ -1,6 +1,6 @@
 """Takes thoughts that a model wrote into its text, as `<think>...</think>`, out of it; only where the caller asked for that.
 
-Such thoughts stand at the beginning of an answer. A tag further inside is text about tags and is left alone.
+Such thoughts stand at the beginning of a response. A tag further inside is text about tags and is left alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def split_thoughts(response: ChatResponse) -> ChatResponse:
-    """The answer with the thoughts at its beginning among its reasoning."""
+    """The response with the thoughts at its beginning among its reasoning."""
     thoughts, text = split_text(response.text)
     if text == response.text:
         return response
@@ -58,7 +58,7 @@ class ThoughtFilter:
         self._over = False
 
     def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
-        """The deltas with thoughts as reasoning; the last one carries the answer without them."""
+        """The deltas with thoughts as reasoning; the last one carries the response without them."""
         shown: list[ChatDelta] = []
         for delta in deltas:
             if delta.text and not self._over:

@@ -1,10 +1,10 @@
-"""Names of tools and of forms of answers: what the user calls them, and what the vendors let them be called.
+"""Names of tools and of forms of responses: what the user calls them, and what the providers let them be called.
 
-Vendors take letters, digits, "_" and "-" of ASCII, at most 64 of them, and refuse the whole request otherwise. Tools of MCP servers and
-of users are called "mcp/weather.get" or "größe". A request goes out under names that vendors take, and its answer comes back under the
+Providers take letters, digits, "_" and "-" of ASCII, at most 64 of them, and refuse the whole request otherwise. Tools of MCP servers and
+of users are called "mcp/weather.get" or "größe". A request goes out under names that providers take, and its response comes back under the
 user's own: `renamed` makes the table of both for one request.
 
-A name that vendors take is never changed. The others are changed to the same whatever stands around them, as far as two of them do not
+A name that providers take is never changed. The others are changed to the same whatever stands around them, as far as two of them do not
 come to the same name; so the beginning of a conversation stays the same from one request to the next.
 """
 
@@ -24,7 +24,7 @@ _LENGTH = 64
 
 
 def renamed(request: ChatRequest) -> tuple[ChatRequest, ToolNames | None]:
-    """The request with names that vendors take, and the table that leads back; None if nothing had to be changed."""
+    """The request with names that providers take, and the table that leads back; None if nothing had to be changed."""
     wanted = request.response_format
     is_fine = wanted is None or _TAKEN(wanted.name) is not None
     for tool in request.tools:
@@ -67,8 +67,8 @@ class ToolNames:
     """The names of one request, both ways.
 
     Args:
-        own: Names of tools and of the form of the answer.
-        vendors: Names of the vendor's own tools, which are never changed.
+        own: Names of tools and of the form of the response.
+        providers: Names of the provider's own tools, which are never changed.
         history: Names of calls in the conversation, of tools that may no longer be there.
     """
 
@@ -95,7 +95,7 @@ class ToolNames:
             self._wire[name] = found
 
     def wire(self, name: str) -> str:
-        """The name under which the vendor knows it; a word that is not in the table stays as it is."""
+        """The name under which the provider knows it; a word that is not in the table stays as it is."""
         return self._wire.get(name, name)
 
     def own(self, name: str) -> str:
@@ -107,7 +107,7 @@ class ToolNames:
         return any(wire != name and wire.startswith(name) for wire in self._own)
 
     def in_history(self, message: Message) -> Message:
-        """A message of the conversation with the vendor's names."""
+        """A message of the conversation with the provider's names."""
         if message.tool_calls:
             return message._replace(
                 tool_calls=[call._replace(name=self.wire(call.name)) for call in message.tool_calls]
@@ -117,11 +117,11 @@ class ToolNames:
         return message
 
     def back(self, response: ChatResponse) -> ChatResponse:
-        """An answer with the user's names."""
+        """A response with the user's names."""
         return with_own_names(response, self._own)
 
     def back_in(self, result: Any) -> Any:
-        """The result of any operation with the user's names, if it is an answer."""
+        """The result of any operation with the user's names, if it is a response."""
         return self.back(result) if isinstance(result, ChatResponse) else result
 
     @property
@@ -131,7 +131,7 @@ class ToolNames:
 
 
 def with_own_names(response: ChatResponse, own: Mapping[str, str]) -> ChatResponse:
-    """An answer with the user's names; `own` has the user's name for each name that was changed."""
+    """A response with the user's names; `own` has the user's name for each name that was changed."""
     return replace(
         response,
         tool_calls=tuple(call._replace(name=own.get(call.name, call.name)) for call in response.tool_calls),
@@ -143,7 +143,7 @@ def with_own_names(response: ChatResponse, own: Mapping[str, str]) -> ChatRespon
 
 
 def _stem(name: str) -> str:
-    """As much of a name as vendors take; empty if that is nothing."""
+    """As much of a name as providers take; empty if that is nothing."""
     return _NOT_TAKEN.sub("_", name).strip("_")[:_LENGTH]
 
 
@@ -157,14 +157,14 @@ def _distinct(name: str, stem: str) -> Iterator[str]:
 
 
 class NameFilter:
-    """Gives the calls of a stream the user's names. Vendors send a name in pieces now and then: it is passed on when it is whole."""
+    """Gives the calls of a stream the user's names. Providers send a name in chunks now and then: it is passed on when it is whole."""
 
     def __init__(self, names: ToolNames) -> None:
         self._names = names
         self._held: dict[int, str] = {}
 
     def take(self, deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
-        """The deltas with the user's names; the last one carries the answer with the same."""
+        """The deltas with the user's names; the last one carries the response with the same."""
         shown: list[ChatDelta] = []
         for delta in deltas:
             if delta.tool_calls:

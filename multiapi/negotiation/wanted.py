@@ -31,7 +31,7 @@ class Said(NamedTuple):
 
 
 class Unfit(Exception):
-    """An answer is not of the wanted form.
+    """A response is not of the wanted form.
 
     Attributes:
         why: What is wrong with it, as the model is told.
@@ -100,7 +100,7 @@ class Wanted:
             raise Unfit(misfit(self._title, value, error), self._written(said)) from error
 
     def fault(self, said: Said) -> Unfit | None:
-        """Return what is wrong with an answer; None where the value is in it."""
+        """Return what is wrong with a response; None where the value is in it."""
         try:
             self.read(said)
         except Unfit as error:
@@ -220,7 +220,7 @@ def why_no_call(said: Said) -> str:
 
 
 def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None) -> Any:
-    """The JSON value of an answer: the arguments of the tool that stands for it, else the JSON in its text.
+    """The JSON value of a response: the arguments of the tool that stands for it, else the JSON in its text.
 
     Raises:
         ResponseFormatError: There is none; `body` holds the beginning of the text.

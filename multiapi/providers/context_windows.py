@@ -113,11 +113,11 @@ _KNOWN = _WINDOWS | _OF_ANY_LIST
 
 MAX_LEARNED = 20_000
 LEARNED: dict[tuple[str, str], int] = {}
-"""What a vendor's own model list said in this process, by vendor and model."""
+"""What a provider's own model list said in this process, by provider and model."""
 
 
 def learn(models: Iterable[ModelInfo]) -> None:
-    """Take over what a vendor's list says; it wins over what the makers publish."""
+    """Take over what a provider's list says; it wins over what the makers publish."""
     for model in models:
         if model.context_tokens:
             for name in (model.id, *model.aliases):

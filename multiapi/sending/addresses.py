@@ -1,4 +1,4 @@
-"""Addresses: a vendor's API root as it is given, checked, and taken apart."""
+"""Addresses: a provider's API root as it is given, checked, and taken apart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def variable_of_address(provider: Provider, base_url: str) -> str | None:
 
 
 def checked_base_url(provider: Provider, given: str | None, *, allow_http: bool) -> str:
-    """The API root: given, from the vendor's own variable, or as documented.
+    """The API root: given, from the provider's own variable, or as documented.
 
     Raises:
         InvalidRequestError: No address, or plain http to a host that is not this machine.

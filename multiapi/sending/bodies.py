@@ -11,13 +11,13 @@ from multiapi.http.vectors import VectorReader
 
 INFLATED_PIECE_BYTES = 1_000_000
 _SLICE_BYTES = 1_024
-"""Compressed bytes are handed on in slices, because what is left of one is copied for each piece that comes out and for each member of a
+"""Compressed bytes are handed on in slices, because what is left of one is copied for each chunk that comes out and for each member of a
 gzip file, of which there may be one in every twenty bytes.
 """
 
 
 class Inflater:
-    """Takes compressed bytes and gives what they stand for, in pieces of bounded size.
+    """Takes compressed bytes and gives what they stand for, in chunks of bounded size.
 
     Raises:
         ResponseFormatError: An encoding that was not asked for, or several on top of each other.
@@ -37,7 +37,7 @@ class Inflater:
         self._is_over = False
 
     def pieces(self, chunk: bytes, most: Callable[[], int]) -> Iterator[bytes]:
-        """What these bytes stand for; `most` is asked before each piece how long it may be.
+        """What these bytes stand for; `most` is asked before each chunk how long it may be.
 
         Raises:
             ResponseFormatError: They are not such data.
@@ -84,7 +84,7 @@ class Inflater:
 
 
 def inflater(head: HttpResponse, provider: str) -> Inflater | None:
-    """What decompresses an answer; None if it comes as it is."""
+    """What decompresses a response; None if it comes as it is."""
     encoding = head.headers.get("content-encoding", "identity").strip().lower()
     return None if encoding in {"identity", ""} else Inflater(encoding, provider)
 

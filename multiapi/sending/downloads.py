@@ -1,4 +1,4 @@
-"""Files from foreign hosts: whether the host may be asked, and what reads its answer."""
+"""Files from foreign hosts: whether the host may be asked, and what reads its response."""
 
 from __future__ import annotations
 

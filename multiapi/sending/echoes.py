@@ -44,7 +44,7 @@ _SAID = frozenset(
         *("tool_calls", "function_call", "embedding", "embeddings", "words"),
     }
 )
-"""Where the body of an answer has the same. Of objects there, only what is in none of these places is looked at."""
+"""Where the body of a response has the same. Of objects there, only what is in none of these places is looked at."""
 _LEADS_ON = frozenset(
     {
         *("choices", "message", "delta", "content", "output", "outputs", "data", "response", "result", "results"),

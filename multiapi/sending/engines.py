@@ -242,13 +242,13 @@ def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | No
 
 
 class _OfThreads:
-    """A transport of httpx or httpx2 for all threads, closed when neither a setting nor an answer needs it any more."""
+    """A transport of httpx or httpx2 for all threads, closed when neither a setting nor a response needs it any more."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
 
     def send(self, request: Any) -> Any:
-        """The head of the answer."""
+        """The head of the response."""
         response = self._transport.handle_request(request)
         response.extensions["transport"] = self
         return response
@@ -265,7 +265,7 @@ class _OfLoop:
         self._guard: Any = None
 
     async def send(self, request: Any, too_late: Callable[[str], Exception]) -> Any:
-        """The head of the answer, within the deadline of the request."""
+        """The head of the response, within the deadline of the request."""
         if self._guard is None:
             self._guard = self._until_shutdown()
             await anext(self._guard)

@@ -47,13 +47,13 @@ class Failures(NamedTuple):
         IN_FORCE.scrub = self.scrubber.beginning
 
     def answered(self, answer: HttpResponse) -> HttpResponse:
-        """An answer as it may be read: where it is an error, without the secrets, which vendors like to repeat there."""
+        """A response as it may be read: where it is an error, without the secrets, which providers like to repeat there."""
         if answer.status < 400:
             return answer
         return answer._replace(headers=self.scrubber.headers(answer.headers), body=self.scrubber.body(answer.body))
 
     def scrubbed_error(self, error: MultiApiError) -> MultiApiError:
-        """An error as it may leave: without the key, where a vendor repeats it, and without the frames that saw the answer."""
+        """An error as it may leave: without the key, where a provider repeats it, and without the frames that saw the response."""
         error.provider = error.provider or self.provider.name
         cause = error.__cause__ if isinstance(error.__cause__, MultiApiError) else None
         for each in (error, cause):

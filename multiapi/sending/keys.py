@@ -13,7 +13,7 @@ from multiapi.sending.scrubbing import MASK
 
 
 class ApiKey:
-    """One vendor's key.
+    """One provider's key.
 
     It prints as asterisks. One that came from the environment is pickled and copied as the variable's name and read again where
     it is unpickled; one that was given explicitly travels with a pickle, because worker processes need it.

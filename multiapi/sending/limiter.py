@@ -1,10 +1,10 @@
-"""Keeps to what a vendor lets one user do: a number of requests at once and in a minute.
+"""Keeps to what a provider lets one user do: a number of requests at once and in a minute.
 
-    Client("aicredits", limiter="documented")                 # the vendor's documented caps
+    Client("aicredits", limiter="documented")                 # the provider's documented caps
     Client("aicredits", limiter=Limiter(max_concurrency=3))   # your own
 
 One limiter serves any number of clients, threads and event loops. Every HTTP attempt is charged, repetitions too. It learns from
-the answers: an announced rate, an empty allowance and a Retry-After hold up the next request.
+the responses: an announced rate, an empty allowance and a Retry-After hold up the next request.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Limiter:
         tokens_per_minute: Tokens of chats and embeddings within any 60 seconds. A request is estimated before it is sent (four characters are
             one token, and the response as long as `max_tokens`) and corrected when the provider has counted. One above the limit waits until
             nothing else is in the window.
-        adapts: Follow the vendor's `x-ratelimit-*` headers and Retry-After, downward only: no answer raises a limit that you set.
+        adapts: Follow the provider's `x-ratelimit-*` headers and Retry-After, downward only: no response raises a limit that you set.
         window_s: Seconds that stand for the minute.
         clock: Seconds, growing.
     """
@@ -120,7 +120,7 @@ class Limiter:
 
     @property
     def requests_per_minute(self) -> int | None:
-        """Requests begun within any 60 seconds: what you set, or less while the vendor announces less."""
+        """Requests begun within any 60 seconds: what you set, or less while the provider announces less."""
         return self._rate
 
     @requests_per_minute.setter
@@ -298,7 +298,7 @@ class Limiter:
     # ------------------------------------------------------------------------------------ learning
 
     def learn(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take what an answer says about the allowance."""
+        """Take what a response says about the allowance."""
         if not self.adapts:
             return
         per_window = _count(headers.get("x-ratelimit-limit"))
@@ -337,12 +337,12 @@ class Turn:
         self._limiter: Limiter | None = limiter
 
     def learn(self, status: int, headers: Mapping[str, str]) -> None:
-        """What the answer's head says."""
+        """What the response's head says."""
         if self._limiter is not None:
             self._limiter.learn(status, headers)
 
     def done(self) -> None:
-        """The answer was read, or given up."""
+        """The response was read, or given up."""
         limiter = self._limiter
         if limiter is not None:
             holding(limiter._lock, limiter._leave, self._place)
@@ -431,7 +431,7 @@ _DOCUMENTED: Kept[tuple[str, int], Limiter] = PROCESS.limiters
 
 
 def documented_limiter(provider: Provider, user: int = 0) -> Limiter | None:
-    """The process' limiter with a vendor's documented caps for one user (a hash of the key); None if the vendor states none."""
+    """The process' limiter with a provider's documented caps for one user (a hash of the key); None if the provider states none."""
     if provider.max_concurrency is None and provider.requests_per_minute is None:
         return None
 

@@ -1,4 +1,4 @@
-"""An answer whose body is still to come."""
+"""A response whose body is still to come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LiveAnswer:
-    """Head and open body of an answer, and the settings of its request that may change while it is read."""
+    """Head and open body of a response, and the settings of its request that may change while it is read."""
 
     __slots__ = ("_response", "_turn", "deadline", "extensions", "failures", "head", "pieces")
 
@@ -40,7 +40,7 @@ class LiveAnswer:
 
         # One iterator for reading and draining: a second one would close the connection.
         self.pieces: Any = [response.content] if response.is_stream_consumed else response.stream
-        if given_by_user:  # their client leaves the request, and so the key, on the answer
+        if given_by_user:  # their client leaves the request, and so the key, on the response
             with suppress(RuntimeError, AttributeError):
                 response.request = type(response.request)(sent.method, str(sent.url))
 
@@ -85,7 +85,7 @@ class LiveAnswer:
 
 
 class _Closed:
-    """What there is to close of an answer that was closed."""
+    """What there is to close of a response that was closed."""
 
     def close(self) -> None:
         """There is nothing left to do."""

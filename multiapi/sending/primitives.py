@@ -114,7 +114,7 @@ class TakeTurn(Step):
 
 
 class Transmit(Step):
-    """Send a request; done when the head of the answer is there."""
+    """Send a request; done when the head of the response is there."""
 
     __slots__ = ("options", "sent")
 
@@ -183,7 +183,7 @@ class Read(Step):
 
 
 class Close(Step):
-    """Give the connection of an answer back, or close it; nothing, if that has been done."""
+    """Give the connection of a response back, or close it; nothing, if that has been done."""
 
     __slots__ = ("_live",)
 

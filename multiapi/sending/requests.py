@@ -27,7 +27,7 @@ CHAT_READ_S = 120.0
 
 
 def httpx_request(settings: Settings, request: HttpRequest, key: str | None, deadline: float | None) -> httpx.Request:
-    """A request to the vendor."""
+    """A request to the provider."""
     url = joined(origin_of(settings.base_url) if request.from_host_root else settings.base_url, request.target())
     if settings.default_query:
         url = str(httpx.URL(url).copy_merge_params(dict(settings.default_query)))

@@ -1,4 +1,4 @@
-"""A bucket of repetitions, so that a vendor that is down is not hammered."""
+"""A bucket of repetitions, so that a provider that is down is not hammered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from multiapi.money.locks import Locked
 class RetryBudget(Locked):
     """Each repetition takes tokens; a success gives them back, and so does time. An empty bucket means no repetition.
 
-    One per vendor address and process. A first attempt is never held up.
+    One per provider address and process. A first attempt is never held up.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RetryBudget(Locked):
             return True
 
     def succeeded(self) -> None:
-        """Give one repetition and a little more back for an answer."""
+        """Give one repetition and a little more back for a response."""
         if self._tokens < self.capacity:
             with self._lock:
                 self._tokens = min(self.capacity, self._tokens + self.cost + 1)

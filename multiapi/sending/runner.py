@@ -108,7 +108,7 @@ class FlowRunner(Settings):
         finally:
             IN_FORCE.scrub = None
             flow.close()
-        outcome = step = None  # an answer may repeat the key
+        outcome = step = None  # a response may repeat the key
         raise failure
 
     def _outcome(self, flow: Flow[Any], deadline: float | None) -> Steps[Any]:
@@ -141,13 +141,13 @@ class FlowRunner(Settings):
         return observed(steps, self._target, "chat", request, sends=Transmit, stream=True, scrub=scrub)
 
     def _in_one_piece(self, request: ChatRequest) -> Steps[ChatResponse]:
-        """An answer of a provider that streams none, as a stream would give it."""
+        """A response of a provider that streams none, as a stream would give it."""
         last = whole_answer((yield from self._called(chat.chat(self._target, request))))
         yield Items(last)
         return chat.last_response(last[-1])
 
     def _events(self, name: str, request: Any, yields: Literal["events", "sound"] = "events") -> Steps[None]:
-        """An answer that is handed on while it comes, in named events or as sound."""
+        """A response that is handed on while it comes, in named events or as sound."""
         steps = self._read(self._opened_events(name, request, yields))
         if self.awaits:
             steps = self._loaded_first(steps, only_chat=False)
@@ -156,7 +156,7 @@ class FlowRunner(Settings):
         return observed(steps, self._target, name, request, sends=Transmit, stream=True)
 
     def _read(self, opening: Steps[BodyReading]) -> Steps[Any]:
-        """Open an answer, read it, hand on what comes, drain, close."""
+        """Open a response, read it, hand on what comes, drain, close."""
         reading: BodyReading | None = yield from opening
         assert reading is not None
         live = reading.live
@@ -196,7 +196,7 @@ class FlowRunner(Settings):
         return (yield from _closed_on_failure(opened[-1], lambda: StreamReading(self, plan, opened[-1])))
 
     def _opened_events(self, name: str, request: Any, yields: Literal["events", "sound"]) -> Steps[BodyReading]:
-        """An answer in named events, or as sound, that has begun."""
+        """A response in named events, or as sound, that has begun."""
         from multiapi.flows import events
 
         opened: list[LiveAnswer] = []
@@ -215,7 +215,7 @@ class FlowRunner(Settings):
     def _send(
         self, request: HttpRequest, deadline: float | None, opened: list[LiveAnswer] | None, failures: Failures
     ) -> Steps[HttpResponse | MultiApiError]:
-        """One request and its answer, or the failure as a value: no frame that saw the key is in a traceback."""
+        """One request and its response, or the failure as a value: no frame that saw the key is in a traceback."""
         live = yield from self._open(request, deadline, failures)
         if isinstance(live, MultiApiError):
             return live
@@ -325,7 +325,7 @@ def _worked(step: Step) -> Steps[Any]:
 
 
 def _closed_on_failure(live: LiveAnswer, make: Callable[[], BodyReading]) -> Steps[BodyReading]:
-    """What reads an answer, or the answer closed where that cannot be made."""
+    """What reads a response, or the response closed where that cannot be made."""
     try:
         return make()
     except BaseException:

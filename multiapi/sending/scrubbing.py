@@ -1,4 +1,4 @@
-"""Takes secrets out of texts, in every form in which a vendor may write them back: plain, percent-encoded, JSON- or HTML-escaped, base64.
+"""Takes secrets out of texts, in every form in which a provider may write them back: plain, percent-encoded, JSON- or HTML-escaped, base64.
 
 Nothing here is done for a call that succeeds. Where the text of an error is made, the secrets of its request are taken out first and the
 text is cut then: see `printable` in `multiapi.errors`.
@@ -148,7 +148,7 @@ class Scrubber:
         self._keys += self._hidden[before:]
 
     def echo(self, text: str) -> str:
-        """A text that stands beside what a model said in an answer that is none but good: without a key that it repeats as it is."""
+        """A text that stands beside what a model said in a response that is none but good: without a key that it repeats as it is."""
         for key in self._keys:
             if (value := key()) in text:
                 text = text.replace(value, MASK)

@@ -1,4 +1,4 @@
-"""What both clients are made of: a vendor, a key, an address and limits. No connection, so it copies and pickles."""
+"""What both clients are made of: a provider, a key, an address and limits. No connection, so it copies and pickles."""
 
 from __future__ import annotations
 

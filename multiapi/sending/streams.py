@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STREAM = HttpRequest("POST", "/", stream=True)
 
 DRAIN_S = 0.1
-"""How long the end of a body is waited for after the vendor said that the stream is done."""
+"""How long the end of a body is waited for after the provider said that the stream is done."""
 
 MAX_DRAINED_CHUNKS = 10
 
@@ -50,7 +50,7 @@ class BodyReading:
         self._last_event_at = time.monotonic()
         self._inflater = inflater(live.head, self._provider)
         self._extensions = live.extensions
-        # The total limit was for the beginning of the answer; from here on the limit between events holds.
+        # The total limit was for the beginning of the response; from here on the limit between events holds.
         live.extensions.pop("deadline", None)
 
     def feed(self, chunk: bytes) -> Sequence[Any]:

@@ -124,7 +124,7 @@ class ThreadPool:
             stream = response.stream
             if isinstance(stream, ResponseBody):
                 stream.lease = lease
-            else:  # all of the answer is here, or the network was not used at all
+            else:  # all of the response is here, or the network was not used at all
                 lease.end(connection)
         except BaseException:
             if lease.connection is not None:
@@ -216,7 +216,7 @@ class ThreadPool:
             raise
 
     def _forget_dropped(self) -> None:
-        """Take back the slots of answers that nobody has any more."""
+        """Take back the slots of responses that nobody has any more."""
         for ticket in [ticket for ticket in self._tickets if ticket.was_dropped]:
             self._tickets.discard(ticket)
             if ticket.connection is not None:
@@ -262,7 +262,7 @@ class PooledTransport(httpx.HTTPTransport):
     """`httpx.HTTPTransport` with a pool whose cost does not grow with the calls in flight, and with deadlines.
 
     `request.extensions["deadline"]`, a value of `time.monotonic()`, ends every wait of that request: for a connection,
-    for the socket, for each piece of the answer. Everything else is as in httpx, and where something records or mocks
+    for the socket, for each chunk of the response. Everything else is as in httpx, and where something records or mocks
     `httpx.HTTPTransport` or what lies below, `handle_request` is httpx' own, so that it works as before. HTTP/1.1 only.
     """
 

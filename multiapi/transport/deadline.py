@@ -14,7 +14,7 @@ Extensions = MutableMapping[str, Any]
 class Timeouts:
     """The timeouts of a request in seconds and its deadline on `time.monotonic()`; None means no limit.
 
-    The deadline is looked up for each wait, so the holder of the request may still move it while the answer is read.
+    The deadline is looked up for each wait, so the holder of the request may still move it while the response is read.
     """
 
     __slots__ = ("_extensions", "connect", "pool", "read", "write")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: the head of a request, and an answer read piece by piece. No socket and no clock.
+"""HTTP/1.1 as bytes: the head of a request, and a response read chunk by chunk. No socket and no clock.
 
 Strict where a wrong guess would mix up two answers (lengths, chunks), forgiving elsewhere, and bounded everywhere.
 
@@ -39,7 +39,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class ResponseHead(NamedTuple):
-    """The first lines of an answer; `rest` is what arrived after them."""
+    """The first lines of a response; `rest` is what arrived after them."""
 
     http_version: bytes
     status: int
@@ -49,18 +49,18 @@ class ResponseHead(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The head of an answer, and all of its body (bytes) or what reads it."""
+    """The head of a response, and all of its body (bytes) or what reads it."""
 
     head: ResponseHead
     stream: Any
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What httpcore and httpx say about an answer beside its headers."""
+        """What httpcore and httpx say about a response beside its headers."""
         return {"http_version": self.head.http_version, "reason_phrase": self.head.reason}
 
     def as_httpcore(self) -> Response:
-        """The answer as httpcore gives it."""
+        """The response as httpcore gives it."""
         return Response(self.head.status, headers=self.head.headers, content=self.stream, extensions=self.extensions)
 
 
@@ -125,11 +125,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class ResponseReader:
-    """Reads one answer. First `head` until it returns one, then `body` until `complete`; `end` when the server closed.
+    """Reads one response. First `head` until it returns one, then `body` until `complete`; `end` when the server closed.
 
     Attributes:
-        complete: The answer is there to its last byte.
-        reusable: The connection may serve another request, once the answer is complete.
+        complete: The response is there to its last byte.
+        reusable: The connection may serve another request, once the response is complete.
     """
 
     __slots__ = (
@@ -332,7 +332,7 @@ class ResponseReader:
         """The server closed the connection.
 
         Raises:
-            RemoteProtocolError: The answer was not complete.
+            RemoteProtocolError: The response was not complete.
         """
         self.reusable = False
         if self.complete:

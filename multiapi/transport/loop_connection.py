@@ -47,7 +47,7 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
         return (await self.exchange(request)).as_httpcore()
 
     async def exchange(self, request: httpcore.Request) -> Answer:
-        """Send a request; the head of the answer, and its body as far as it is here."""
+        """Send a request; the head of the response, and its body as far as it is here."""
         self._idle = False
         timeouts = Timeouts(request.extensions)
         reader = ResponseReader(request.method)
@@ -151,7 +151,7 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
             if pending:
                 await wire.send(pending, timeouts)
         except httpcore.WriteError:
-            # A server may refuse a request before it has all of it, and close. Its answer is then still to be read.
+            # A server may refuse a request before it has all of it, and close. Its response is then still to be read.
             pass
 
     async def _send_large(self, wire: Wire, data: bytes, timeouts: Timeouts) -> None:
@@ -169,7 +169,7 @@ class LoopConnection(ConnectionState, httpcore.AsyncConnectionInterface):
                 return head
 
     def finish(self, reader: ResponseReader) -> None:
-        """The answer was read, or given up."""
+        """The response was read, or given up."""
         if reader.complete and reader.reusable and self._wire is not None and not self._wire.readable():
             self._idle = True
         else:
@@ -241,7 +241,7 @@ class AsyncResponseBody(httpx.AsyncByteStream):
             self.close()
 
     def close(self) -> None:
-        """Give the connection back, or close it if the answer is not complete."""
+        """Give the connection back, or close it if the response is not complete."""
         if self._open:
             self._open = False
             if not self._reader.complete:

@@ -50,7 +50,7 @@ def _address(scheme: bytes, host: bytes, port: int | None, target: bytes) -> htt
 
 
 def response_of(answer: Answer) -> httpx.Response:
-    """The answer as httpx gives it, with a body that is still to be read."""
+    """The response as httpx gives it, with a body that is still to be read."""
     head, stream = answer
     if isinstance(stream, bytes):
         stream = httpx.ByteStream(stream)

@@ -49,7 +49,7 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
         return self.exchange(request).as_httpcore()
 
     def exchange(self, request: httpcore.Request) -> Answer:
-        """Send a request; the head of the answer, and its body as far as it is here."""
+        """Send a request; the head of the response, and its body as far as it is here."""
         self._idle = False
         timeouts = Timeouts(request.extensions)
         reader = ResponseReader(request.method)
@@ -132,7 +132,7 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
             if pending:
                 self._write(pending, timeouts)
         except httpcore.WriteError:
-            # A server may refuse a request before it has all of it, and close. Its answer is then still to be read.
+            # A server may refuse a request before it has all of it, and close. Its response is then still to be read.
             pass
 
     def _write(self, data: bytes, timeouts: Timeouts) -> None:
@@ -183,7 +183,7 @@ class SocketConnection(ConnectionState, httpcore.ConnectionInterface):
                 return head
 
     def finish(self, reader: ResponseReader) -> None:
-        """The answer was read, or given up."""
+        """The response was read, or given up."""
         if reader.complete and reader.reusable and self._socket is not None:
             self._idle = True
         else:

@@ -16,7 +16,7 @@ Verify = bool | str | ssl.SSLContext
 
 DEFAULT_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=256, keepalive_expiry=30.0)
 """As many connections as calls in flight: a language model answers in seconds, so the 100 of httpx would make the 101st
-of a thousand concurrent calls wait for nothing but a slot, while the vendor's own rate limit is the one that should
+of a thousand concurrent calls wait for nothing but a slot, while the provider's own rate limit is the one that should
 count. A quarter of them is kept while idle, for half a minute, so that the next batch need not set up TLS anew, and a process with
 the usual 1,024 descriptors has some left."""
 

@@ -1,4 +1,4 @@
-"""What a vendor says about its models, your money and your calls, in one shape for all of them; the vendor's own in `raw`.
+"""What a provider says about its models, your money and your calls, in one shape for all of them; the provider's own in `raw`.
 
 None is unknown. Nothing is 0 because a field was missing.
 """
@@ -21,9 +21,9 @@ class Price:
     """One price of a model.
 
     Attributes:
-        amount: In `currency`, which is None where the vendor names none.
-        what: What is paid for: input_tokens, output_tokens, image, second, call_at_least, ... or the vendor's own word.
-        per: For how many of them; None where the vendor does not say it.
+        amount: In `currency`, which is None where the provider names none.
+        what: What is paid for: input_tokens, output_tokens, image, second, call_at_least, ... or the provider's own word.
+        per: For how many of them; None where the provider does not say it.
         when: The conditions, as in {"resolution": "720p"}.
     """
 
@@ -36,14 +36,14 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """A model as its vendor describes it.
+    """A model as its provider describes it.
 
     Attributes:
-        kind: The vendor's own word for what it is.
+        kind: The provider's own word for what it is.
         developer: Who made it.
-        capabilities: The vendor's own words for what it can do.
-        features: What it can do (True) and what it cannot (False), in the vendor's own words, where it says both (Bineric).
-        files: Which files it takes, in the vendor's own form: per kind the formats and `max_size_mb`, and `max_files` and
+        capabilities: The provider's own words for what it can do.
+        features: What it can do (True) and what it cannot (False), in the provider's own words, where it says both (Bineric).
+        files: Which files it takes, in the provider's own form: per kind the formats and `max_size_mb`, and `max_files` and
             `total_max_size_mb` of all (Bineric).
         context_tokens: How long a conversation may be.
         active: Whether it can be used now; None where the provider does not say.
@@ -116,7 +116,7 @@ class DeprecationsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeprecationFeed:
-    """The entries of an answer, and the tag by which the provider knows it again."""
+    """The entries of a response, and the tag by which the provider knows it again."""
 
     items: tuple[Deprecation, ...]
     etag: str | None = None
@@ -124,7 +124,7 @@ class DeprecationFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsRequest:
-    """Which models; the filters are AI/ML API's, other vendors refuse them.
+    """Which models; the filters are AI/ML API's, other providers refuse them.
 
     Attributes:
         modalities: Of what goes in or comes out, as in "image"; `inputs` and `outputs` ask for one side.
@@ -182,7 +182,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRequest:
-    """Which time. `start` and `end`, or `period` such as "24h" or "30d"; vendors that take no time refuse both.
+    """Which time. `start` and `end`, or `period` such as "24h" or "30d"; providers that take no time refuse both.
 
     Attributes:
         group_by: "day", "model" or "day,model" (AI/ML API).
@@ -231,7 +231,7 @@ class UsageReport:
     Attributes:
         by_model: One entry per model.
         groups: What `group_by` asked for.
-        balance: What is left, where the vendor says it here.
+        balance: What is left, where the provider says it here.
     """
 
     provider: str
@@ -270,7 +270,7 @@ class DailyUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the vendor says it is."""
+    """How the provider says it is."""
 
     provider: str
     ok: bool
@@ -300,7 +300,7 @@ class LogEntry:
     """One call.
 
     Attributes:
-        origin: "api", or "playground" for the vendor's own page.
+        origin: "api", or "playground" for the provider's own page.
         client_request_id: The id that this library sent with it.
     """
 
@@ -319,7 +319,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionsRequest:
-    """Which movements of money: `direction` "TOPUP" or "CHARGE", `kind` the vendor's type; `cursor` from the page before."""
+    """Which movements of money: `direction` "TOPUP" or "CHARGE", `kind` the provider's type; `cursor` from the page before."""
 
     start: date | datetime | str | None = None
     end: date | datetime | str | None = None
@@ -360,7 +360,7 @@ class KeyInfo:
     Attributes:
         prefix: Its first eight characters, by which it is named.
         limit_usd: Above which it is refused, within `limit_period` (day, week, month, no_reset).
-        key: The whole key, only in the answer that made it. It shows itself nowhere.
+        key: The whole key, only in the response that made it. It shows itself nowhere.
     """
 
     prefix: str
@@ -378,7 +378,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange:
-    """A key to be made or changed. None leaves a setting as it is (or as the vendor has it by default)."""
+    """A key to be made or changed. None leaves a setting as it is (or as the provider has it by default)."""
 
     prefix: str | None = None
     name: str | None = None

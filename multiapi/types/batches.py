@@ -13,19 +13,19 @@ BatchState = Literal["pending", "completed", "cancelled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRequest:
-    """Conversations by ids that you choose, by which the answers are told apart."""
+    """Conversations by ids that you choose, by which the responses are told apart."""
 
     requests: Mapping[str, ChatRequest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """The answer to one of them.
+    """The response to one of them.
 
     Attributes:
         outcome: succeeded, errored, canceled or expired.
-        response: The answer, if it succeeded.
-        error: The vendor's reason, if it did not.
+        response: The response, if it succeeded.
+        error: The provider's reason, if it did not.
     """
 
     custom_id: str
@@ -40,7 +40,7 @@ class Batch:
     """A batch as it was when it was looked at.
 
     Attributes:
-        status: The vendor's word.
+        status: The provider's word.
         counts: How many are processing, succeeded, errored, canceled, expired.
         results: One per conversation, in any order, once it is completed.
         created_s, misses: As for `multiapi.types.jobs.Job`.

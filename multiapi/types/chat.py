@@ -31,14 +31,14 @@ StructuredMethod = Literal["auto", "json_schema", "function_calling", "json_mode
 
 
 class TextPart(NamedTuple):
-    """Text inside a message of several parts. `cache_control` is sent to vendors that take it."""
+    """Text inside a message of several parts. `cache_control` is sent to providers that take it."""
 
     text: str
     cache_control: Mapping[str, Any] | None = None
 
 
 class MediaPart(NamedTuple):
-    """A picture, sound, film or file inside a message: by `url` (also a data URL), as `data` (base64 text) or by `file_id`.
+    """An image, sound, video or file inside a message: by `url` (also a data URL), as `data` (base64 text) or by `file_id`.
 
     Base64 text may also be bytes, which are then copied only once; they must hold nothing else, no line ends either.
     """
@@ -54,7 +54,7 @@ class MediaPart(NamedTuple):
 
 
 class RawPart(NamedTuple):
-    """A content part in the vendor's own form, passed on unchanged."""
+    """A content part in the provider's own form, passed on unchanged."""
 
     value: Mapping[str, Any]
 
@@ -65,7 +65,7 @@ Part = TextPart | MediaPart | RawPart
 class ToolCall(NamedTuple):
     """A tool call as the model wrote it; `arguments` is JSON text (always an object in a valid call).
 
-    `extra` is opaque vendor data (Gemini's thought signatures) that must go back unchanged.
+    `extra` is opaque provider data (Gemini's thought signatures) that must go back unchanged.
     """
 
     id: str
@@ -86,7 +86,7 @@ class InvalidToolCall(NamedTuple):
 class Reasoning(NamedTuple):
     """What a model thought before it answered, and who it was.
 
-    `details` are the vendor's signed parts; they go back unchanged, but only to the vendor and model that wrote them.
+    `details` are the provider's signed parts; they go back unchanged, but only to the provider and model that wrote them.
     """
 
     text: str = ""
@@ -131,13 +131,13 @@ CHAT_SETTINGS = (
     "service_tier",
     "parallel_tool_calls",
 )
-"""Fields of `ChatRequest` that are sent under their own names, by vendors that have them."""
+"""Fields of `ChatRequest` that are sent under their own names, by providers that have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the model may call. `parameters` is a JSON schema of an object; `raw` a tool in a vendor's own form, which is
-    sent unchanged instead. `cache_control` is sent to vendors that take it.
+    """A tool that the model may call. `parameters` is a JSON schema of an object; `raw` a tool in a provider's own form, which is
+    sent unchanged instead. `cache_control` is sent to providers that take it.
     """
 
     name: str
@@ -150,11 +150,11 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """The answer shall be one JSON object, of this schema if there is one.
+    """The response shall be one JSON object, of this schema if there is one.
 
-    `method` "auto" takes the best way the vendor documents and steps down, once and remembered per vendor and model, when the
-    vendor refuses it; a named method is used or refused. `raw` is a `response_format` in OpenAI's form, sent unchanged where the
-    vendor has one.
+    `method` "auto" takes the best way the provider documents and steps down, once and remembered per provider and model, when the
+    provider refuses it; a named method is used or refused. `raw` is a `response_format` in OpenAI's form, sent unchanged where the
+    provider has one.
     """
 
     schema: Mapping[str, Any] | None = None
@@ -169,7 +169,7 @@ class ChatRequest:
     """A conversation to be continued.
 
     Attributes:
-        model: The vendor's id of the model, passed on unchanged.
+        model: The provider's id of the model, passed on unchanged.
         max_tokens_name: "max_tokens" or "max_completion_tokens", where the limit shall go out under this name; None: as the model takes it.
         tool_choice: "auto", "none", "required" or the name of one tool.
         api: Which of a provider's protocols carries it: "chat", OpenAI's "responses" or Anthropic's "messages". "auto" takes the one that
@@ -180,21 +180,21 @@ class ChatRequest:
             switch, the others refuse it.
         streaming: Stream also where a whole response is asked for, and put it together: True, or "auto" for a provider that ends
             unstreamed calls which take long.
-        stream_usage: Ask for token counts of a stream. None: as the vendor documents it.
-        tool_calling: "native" or "prompted" overrules what the vendor documents.
+        stream_usage: Ask for token counts of a stream. None: as the provider documents it.
+        tool_calling: "native" or "prompted" overrules what the provider documents.
         split_thinking: Take `<think>...</think>` at the beginning of the text out of it, as reasoning.
-        reasoning_replay: Which thoughts of its own a model gets back: all, those before tool calls, or none. "auto" does as the vendor
+        reasoning_replay: Which thoughts of its own a model gets back: all, those before tool calls, or none. "auto" does as the provider
             documents it; thoughts that are signed or encrypted and came with tool calls go back until the user speaks again.
-            Thoughts of another model or vendor never go along.
+            Thoughts of another model or provider never go along.
         think: Think "less", or not at all ("off"; as little as the model allows where it cannot be turned off). It is written as the
             provider and the model are known to take it; None leaves it to the model.
-        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which vendors take
+        misplaced_media: What becomes of images, sound and documents in messages of tools, the assistant or the system, which providers take
             from the user alone: "hoist" moves them into a user message behind, "url_text" puts their addresses into the text, "error"
             refuses them.
         on_truncated_tool_call: What a call becomes that `max_tokens` cut off: one of the invalid ones, an error ("raise"), or a call with
             as much of its arguments as can be read ("keep").
         promote_reasoning_to_content: A response that is only in the reasoning becomes the text.
-        raise_on_content_filter: A response that the vendor's filter stopped is an error; otherwise `finish_reason` tells.
+        raise_on_content_filter: A response that the provider's filter stopped is an error; otherwise `finish_reason` tells.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
         extra_name: What the caller knows `extra` as; errors say it.
@@ -253,20 +253,20 @@ class Citation(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatResponse:
-    """An answer, whole or (in `StreamInterruptedError.partial`) as far as it came.
+    """A response, whole or (in `StreamInterruptedError.partial`) as far as it came.
 
     Attributes:
         tool_calls: Complete calls with arguments that are JSON objects.
         invalid_tool_calls: Calls that must not be carried out: arguments are no JSON object, or were cut off.
-        finish_reason: The vendor's word: stop, length, tool_calls, content_filter, ...
-        media: Pictures and sounds in the answer.
-        metadata: What else the vendor said of the answer: created, system_fingerprint, service_tier, ... and every field that has no
+        finish_reason: The provider's word: stop, length, tool_calls, content_filter, ...
+        media: Images and sounds in the response.
+        metadata: What else the provider said of the response: created, system_fingerprint, service_tier, ... and every field that has no
             place of its own.
         extra: The fields of the message that have no place of their own.
-        raw: The body in the vendor's form (a stream's is put together).
+        raw: The body in the provider's form (a stream's is put together).
         alternatives: The other answers, if `n` was more than 1.
         answered_by: The full id of the model that answered, where a router chose it and says so.
-        served_by: The company that served it, as the vendor says.
+        served_by: The company that served it, as the provider says.
     """
 
     provider: str
@@ -304,8 +304,8 @@ class ChatResponse:
 
 
 class ToolCallDelta(NamedTuple):
-    """A piece of a tool call. `number` is ours: one per call, from 0, whatever the vendor sent. `id` comes
-    once, and so does `name`, unless the vendor sent it in pieces.
+    """A piece of a tool call. `number` is ours: one per call, from 0, whatever the provider sent. `id` comes
+    once, and so does `name`, unless the provider sent it in chunks.
 
     Arguments that a server encoded twice come once they are whole, without what is around them; if they never are, only the whole
     answer has them.

@@ -21,18 +21,18 @@ JobState = Literal["pending", "completed", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One piece of the vendor's work, as it was when it was last looked at.
+    """One piece of the provider's work, as it was when it was last looked at.
 
     Attributes:
-        status: The vendor's word for its state; empty if it was never looked at.
+        status: The provider's word for its state; empty if it was never looked at.
         state: What that word means; a word nobody documents means pending.
         media: What it made, once it is completed.
         transcript: The same for transcriptions.
-        error: The vendor's reason, if it failed; `error_code` its word for that, where it has one.
-        cost: What it cost in the end; `estimated_cost` what the vendor expects, `refunded` what it gave back.
-        vendor_type: The vendor's word for what is made; `made_by` who makes it for the vendor, where it says so.
+        error: The provider's reason, if it failed; `error_code` its word for that, where it has one.
+        cost: What it cost in the end; `estimated_cost` what the provider expects, `refunded` what it gave back.
+        vendor_type: The provider's word for what is made; `made_by` who makes it for the provider, where it says so.
         created_s: When it was started, by the clock of the client that started it; not written down for other processes.
-        misses: How often in a row the vendor said that it knows no such job.
+        misses: How often in a row the provider said that it knows no such job.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Requests for operations that a vendor still has and does not recommend any more."""
+"""Requests for operations that a provider still has and does not recommend any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from multiapi.types.media_requests import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyRequest:
-    """In the vendor's own words.
+    """In the provider's own words.
 
     Attributes:
         ids: What stands in the path, by name.

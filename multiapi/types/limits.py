@@ -12,7 +12,7 @@ class Timeout:
 
     Attributes:
         connect: Until the connection stands.
-        read: The longest silence while an answer is read; None takes the operation's own (60, chat 120).
+        read: The longest silence while a response is read; None takes the operation's own (60, chat 120).
         write: The longest silence while a request is written.
         pool: Waiting for a free connection.
         total: A whole call, retries and waits included; streams are exempt once they run.
@@ -45,7 +45,7 @@ class Timeout:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much is read at most, in bytes after decompression; `stream_events` counts events, `document_bytes` bounds the
-    description of one model, and the last five fields count what an answer holds.
+    description of one model, and the last five fields count what a response holds.
     """
 
     answer_bytes: int = 64_000_000

@@ -1,4 +1,4 @@
-"""Pictures, sounds, films, meshes and files, as they come from a vendor or go to one."""
+"""Images, sounds, videos, 3D models and files, as they come from a provider or go to one."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, sound, film, mesh or file: its bytes, or the address they can be had from.
+    """An image, sound, video, 3D model or file: its bytes, or the address they can be had from.
 
     Its kind follows from its bytes; where they allow several (sound or video in an MP4, CSV or Markdown in a text), from the stated
     type, then from the name's ending. A notebook shows images and plays sound and video.
 
     Attributes:
         data: The bytes, or None while there is only an address.
-        url: Where the vendor keeps it; such addresses expire.
+        url: Where the provider keeps it; such addresses expire.
         mime_type: As found in the bytes, else as it was stated, else None.
-        metadata: What else the vendor said of it: size, seed, revised prompt, ...
+        metadata: What else the provider said of it: size, seed, revised prompt, ...
         name: A file name for uploads.
         path: Where it lies on this machine, once it was saved.
     """
@@ -113,7 +113,7 @@ class Media:
 
     @property
     def kind(self) -> MediaGroup:
-        """image, audio, video, mesh, document, text or file."""
+        """image, audio, video, 3D model, document, text or file."""
         return group_of(self.mime_type)
 
     @property
@@ -123,7 +123,7 @@ class Media:
 
     @property
     def size(self) -> int | None:
-        """How many bytes it has, where they are at hand or the vendor said it."""
+        """How many bytes it has, where they are at hand or the provider said it."""
         if self.data is not None:
             return len(self.data)
         said = self.metadata.get("size_bytes", self.metadata.get("file_size"))
@@ -289,7 +289,7 @@ def check_upload(
     max_bytes: int | None = None,
     too_large: type[StatusError] = InvalidRequestError,
 ) -> None:
-    """Whether a vendor takes this file, by format (as an ending without its dot) and size, before it is sent.
+    """Whether a provider takes this file, by format (as an ending without its dot) and size, before it is sent.
 
     Raises:
         InvalidRequestError: It does not; the message says what is taken. A file above the size is a `too_large`.
@@ -311,7 +311,7 @@ def needs_bytes(media: Media, *, provider: str, what: str) -> Media:
     """The media, if its bytes are at hand.
 
     Raises:
-        InvalidRequestError: There is only an address, which the vendor does not take.
+        InvalidRequestError: There is only an address, which the provider does not take.
     """
     if media.data is None and media.path is None:
         raise InvalidRequestError(

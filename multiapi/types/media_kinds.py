@@ -260,7 +260,7 @@ def judged(
         if word in fitting or (word not in choices and len(fitting) == len(choices) and allows(data, word)):
             return word
     if not words and len(fitting) == len(choices) > 1 and "audio/mp4" in choices:
-        return "audio/mp4"  # no track of pictures was found, and nothing says that there is one
+        return "audio/mp4"  # no track of images was found, and nothing says that there is one
     return fitting[0]
 
 
@@ -437,7 +437,7 @@ def extension_of(mime_type: str | None) -> str:
 
 
 def group_of(mime_type: str | None) -> MediaGroup:
-    """What a kind is to people: a picture, a sound, a film, a mesh, a document, text, or just a file."""
+    """What a kind is to people: an image, a sound, a video, a 3D model, a document, text, or just a file."""
     word = mime_type or ""
     head = word.partition("/")[0]
     if head in {"image", "audio", "video"}:

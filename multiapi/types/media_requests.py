@@ -1,7 +1,7 @@
-"""What can be asked for beside chat and embeddings: pictures, speech, transcripts, music, films, meshes, text in documents.
+"""What can be asked for beside chat and embeddings: images, speech, transcripts, music, videos, 3D models, text in documents.
 
-One form for all vendors and models. None is not asked for and not sent; a setting that a vendor or model lacks is refused before
-anything is sent. `extra` is in the vendor's own names and is merged in last, deeply. A picture, sound or document is given as
+One form for all providers and models. None is not asked for and not sent; a setting that a provider or model lacks is refused before
+anything is sent. `extra` is in the provider's own names and is merged in last, deeply. An image, sound or document is given as
 `Media`, as bytes, as the path of a file, or as an http(s) address or data URL.
 """
 
@@ -26,7 +26,7 @@ class MediaRequest:
     """What all of them have.
 
     Attributes:
-        model: The vendor's id of the model, passed on unchanged.
+        model: The provider's id of the model, passed on unchanged.
         extra: Merged deeply into the body, last.
         headers: Added to those of the client.
     """
@@ -50,17 +50,17 @@ _ENVELOPE = frozenset({"model", "extra", "headers"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest(MediaRequest):
-    """Pictures from a text, or from a text and pictures.
+    """Images from a text, or from a text and images.
 
     Attributes:
         model: The provider's id of the model. AICredits may choose it (its page: dall-e-3); everywhere else it has to be named.
         width: In pixels, together with `height`. Models that know ratios take the ratio.
         aspect_ratio: As in "16:9".
         resolution: A level, as in "2K".
-        count: How many pictures.
-        images: Pictures to start from; the first is the one to change.
-        strength: How far the picture to start from is changed, from 0 to 1 for most models.
-        inline: The picture itself in the answer (True) or an address (False), where the vendor lets you choose.
+        count: How many images.
+        images: Images to start from; the first is the one to change.
+        strength: How far the image to start from is changed, from 0 to 1 for most models.
+        inline: The image itself in the response (True) or an address (False), where the provider lets you choose.
         settings: Those that a model has in the provider's own studio, by their names there (Binobox).
     """
 
@@ -91,7 +91,7 @@ class ImageRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEditRequest(MediaRequest):
-    """A picture changed as a text says. Where there is a `mask`, only what it leaves transparent is changed.
+    """An image changed as a text says. Where there is a `mask`, only what it leaves transparent is changed.
 
     Attributes:
         strength: How far it is changed, from 0 to 1 for most models.
@@ -119,8 +119,8 @@ class SpeechRequest(MediaRequest):
 
     Attributes:
         speed: 1 is the voice's own.
-        pitch: In the vendor's own scale: semitones (AI/ML API), percent or text such as "+10%" (Bineric).
-        volume: In the vendor's own scale: a factor (AI/ML API), percent or text such as "+20%" (Bineric).
+        pitch: In the provider's own scale: semitones (AI/ML API), percent or text such as "+10%" (Bineric).
+        volume: In the provider's own scale: a factor (AI/ML API), percent or text such as "+20%" (Bineric).
         language: As in "nb-NO" or "en".
         output_format: mp3, wav, opus, flac, ...
         sample_rate: In hertz.
@@ -187,13 +187,13 @@ class MusicRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest(MediaRequest):
-    """A film from a text, pictures or films.
+    """A video from a text, images or videos.
 
     Attributes:
-        images: Pictures to start from; the first is the first frame.
+        images: Images to start from; the first is the first frame.
         last_image: The last frame.
         reference_images: Things and people that shall occur.
-        video: A film to change or continue.
+        video: A video to change or continue.
         audio: Sound to go with it.
         generate_audio: Let the model make the sound.
         strength: How far `video` is changed, from 0 to 1 for most models.
@@ -229,7 +229,7 @@ class VideoRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRequest(MediaRequest):
-    """A 3D model from pictures (the first is the front), or the parts of one from a mesh."""
+    """A 3D model from images (the first is the front), or the parts of one from a 3D model."""
 
     images: Sequence[Source] = field(default=(), metadata=takes("image"))
     left_image: Source | None = field(default=None, metadata=takes("image"))
@@ -242,11 +242,11 @@ class MeshRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcrRequest(MediaRequest):
-    """Text and layout of a document or picture.
+    """Text and layout of a document or image.
 
     Attributes:
         pages: Which pages, counted from 1.
-        include_images: Pictures of the document as well.
+        include_images: Images of the document as well.
     """
 
     document: Source = field(metadata=takes("document", "image"))
@@ -270,7 +270,7 @@ class ModerationRequest(MediaRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionFeaturesRequest:
-    """What is to be found in a picture (AI/ML API's older way; a vision model in chat does it better).
+    """What is to be found in an image (AI/ML API's older way; a vision model in chat does it better).
 
     Attributes:
         image: An address.

@@ -12,13 +12,13 @@ from multiapi.types.usage import Cost, Usage
 
 @dataclass(frozen=True, slots=True)
 class MediaResult(Media):
-    """A sound or film that a vendor made, which is media itself and knows where it comes from and what it cost.
+    """A sound or video that a provider made, which is media itself and knows where it comes from and what it cost.
 
     Attributes:
-        more: Where the vendor made several, the others.
+        more: Where the provider made several, the others.
         job_id: The job that made it, if there was one.
-        duration_s: Its length, where the vendor says it.
-        raw: The answer in the vendor's form, without the media themselves.
+        duration_s: Its length, where the provider says it.
+        raw: The response in the provider's form, without the media themselves.
     """
 
     provider: str = ""
@@ -39,11 +39,11 @@ class MediaResult(Media):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResult:
-    """Pictures that a vendor made.
+    """Images that a provider made.
 
     Attributes:
         media: At least one, except in the `partial` of an error.
-        raw: The answer in the vendor's form, without the pictures themselves.
+        raw: The response in the provider's form, without the images themselves.
     """
 
     provider: str
@@ -56,13 +56,13 @@ class ImageResult:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """The first picture, in a notebook."""
+        """The first image, in a notebook."""
         return self.media[0]._repr_mimebundle_(**options) if self.media else {"text/plain": repr(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshResult:
-    """3D models; `parts` are those of `media` by the vendor's name for them, `images` the pictures in the answer."""
+    """3D models; `parts` are those of `media` by the provider's name for them, `images` the images in the response."""
 
     provider: str
     model: str
@@ -90,9 +90,9 @@ class Transcript:
     """What was said.
 
     Attributes:
-        segments: Utterances or speakers' turns, where the vendor tells them apart.
-        words: Single words with their times, where the vendor gives them.
-        duration_s: The length of the recording, as far as the vendor says it.
+        segments: Utterances or speakers' turns, where the provider tells them apart.
+        words: Single words with their times, where the provider gives them.
+        duration_s: The length of the recording, as far as the provider says it.
     """
 
     provider: str
@@ -112,7 +112,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcrPage:
-    """One page; `number` counts from 1. The text refers to a picture by the `id` in its `metadata`."""
+    """One page; `number` counts from 1. The text refers to an image by the `id` in its `metadata`."""
 
     number: int
     text: str
@@ -156,11 +156,11 @@ class Moderation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedFile:
-    """A file that a vendor turned into base64, with what it found out about it.
+    """A file that a provider turned into base64, with what it found out about it.
 
     Attributes:
-        extension: The file's ending with its dot, as the vendor says it.
-        encoded_bytes: How long the base64 text is, as the vendor says it.
+        extension: The file's ending with its dot, as the provider says it.
+        encoded_bytes: How long the base64 text is, as the provider says it.
     """
 
     provider: str
@@ -175,7 +175,7 @@ class EncodedFile:
 
 
 class VisionFeatures(dict[str, Any]):
-    """What was found in a picture: the provider's own object, and what is in it by kind."""
+    """What was found in an image: the provider's own object, and what is in it by kind."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ SEARCH_KINDS: tuple[SearchKind, ...] = ("links", "images", "videos", "weather", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One search: a question, and what is wanted beside the answer in words.
+    """One search: a question, and what is wanted beside the response in words.
 
     Attributes:
         query: Words; quotes for an exact phrase, `site:` for one place, a leading minus for a word to leave out.
-        kinds: What to ask for after the answer, each by a request of its own: links, images, videos, weather, map, knowledge.
+        kinds: What to ask for after the response, each by a request of its own: links, images, videos, weather, map, knowledge.
         ip: Where the question comes from; the provider keeps it for two weeks. A place in the query wins.
         followup_id: The id of an earlier search: only `kinds` are asked for.
         model: The model that searches.
@@ -99,9 +99,9 @@ class SearchResult:
     """What was found. What was not asked for is empty, and so is what there is none of.
 
     Attributes:
-        text: The answer in words; empty where an earlier search was gone on with.
+        text: The response in words; empty where an earlier search was gone on with.
         followup_id: Names this search in further requests.
-        cost: Of the answer in words.
+        cost: Of the response in words.
         raw: The provider's own bodies: "answer", and each kind that was asked for.
     """
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Usage(NamedTuple):
-    """Token counts; None is unknown, never guessed. `details` are the vendor's own sub-counts, unchanged."""
+    """Token counts; None is unknown, never guessed. `details` are the provider's own sub-counts, unchanged."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -28,7 +28,7 @@ Basis = Literal["charged", "estimated", "at_least"]
 class Cost(NamedTuple):
     """What a call cost. `unit` is "USD", "INR", "diamonds", "credits" or None where the provider does not say it; never converted.
 
-    `balance` is what remains, where the provider says it with the answer. `complete` is False where the call is known to be charged for
+    `balance` is what remains, where the provider says it with the response. `complete` is False where the call is known to be charged for
     once more than that, as with models that choose another one: `amount` is then the least that it cost. `basis` says where the amount
     comes from: "charged" (the provider said it), "estimated" (usage times list price), "at_least" (a lower bound).
     """

@@ -1,4 +1,4 @@
-"""Answers and errors in the wire format that most vendors share, whole and streamed."""
+"""Answers and errors in the wire format that most providers share, whole and streamed."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def parse_object(response: HttpResponse, provider: str) -> dict[str, Any]:
 def parse_chat(
     response: HttpResponse, *, provider: str, read_cost: ReadCost | None = None, rest_is_reasoning: bool = False
 ) -> ChatResponse:
-    """A whole answer, in whatever detail it deviates from the documentation; also one that comes as events unasked."""
+    """A whole response, in whatever detail it deviates from the documentation; also one that comes as events unasked."""
     facts: dict[str, Any] = {"provider": provider, "read_cost": read_cost, "rest_is_reasoning": rest_is_reasoning}
     if response.body[:1] != b"{":
         response = without_comments(response)
@@ -243,7 +243,7 @@ _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
 
 
 def without_comments(response: HttpResponse) -> HttpResponse:
-    """The answer without the comment lines that some servers send ahead of it, so that the connection stays open."""
+    """The response without the comment lines that some servers send ahead of it, so that the connection stays open."""
     comments = _COMMENTS.match(response.body)
     assert comments is not None
     return response._replace(body=response.body[comments.end() :])
@@ -255,7 +255,7 @@ def comes_as_events(response: HttpResponse) -> bool:
 
 
 def read_at_once(response: HttpResponse, decoder: Callable[[HttpResponse, Limits], ChatStream]) -> ChatResponse:
-    """The answer of an event stream that is there as a whole."""
+    """The response of an event stream that is there as a whole."""
     head = HttpResponse(response.status, {**response.headers, "content-type": "text/event-stream"})
     stream = decoder(head, response.limits or Limits())
     deltas = [*stream.feed(response.body), *stream.close()]

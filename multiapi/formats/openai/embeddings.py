@@ -1,4 +1,4 @@
-"""Embeddings in the wire format that most vendors share."""
+"""Embeddings in the wire format that most providers share."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _apart(response: HttpResponse) -> HttpResponse:
 
 
 def _put_back(value: Any, vectors: Mapping[str, list[float]]) -> Any:
-    """What a vendor says beside its vectors, with those among it that stand elsewhere than among the data."""
+    """What a provider says beside its vectors, with those among it that stand elsewhere than among the data."""
     if isinstance(value, str):
         return vectors.get(value, value)
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Chats on their way out, in the wire format that most vendors share.
+"""Chats on their way out, in the wire format that most providers share.
 
-A vendor that differs takes these functions and changes what differs; see `multiapi/providers/`.
+A provider that differs takes these functions and changes what differs; see `multiapi/providers/`.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _NOUN_OF_KIND = {"image": "image input", "audio": "audio input", "file": "docume
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one vendor's chat differs from the shared format, as data.
+    """How one provider's chat differs from the shared format, as data.
 
     Attributes:
         media: Kinds of media that messages may hold.
-        unknown_settings: Settings of `ChatRequest` that the vendor has no field for.
+        unknown_settings: Settings of `ChatRequest` that the provider has no field for.
         replay_reasoning: Send a model's own reasoning back to it.
-        stream_usage: Ask for token counts of streams by default, because the vendor documents the switch.
-        system_role: The role of instructions; "developer" messages become it where the vendor knows no such role.
+        stream_usage: Ask for token counts of streams by default, because the provider documents the switch.
+        system_role: The role of instructions; "developer" messages become it where the provider knows no such role.
         takes_names: Messages may carry a name.
-        formats: Media types that messages may hold, by the kind of part, where the vendor lists them.
+        formats: Media types that messages may hold, by the kind of part, where the provider lists them.
         audio_words: What stands in the `format` of a recording, by its media type.
         cache_marks: Text of every role and tools may carry `cache_control`, and text of every role may come in parts; else only the
             parts of user messages carry it.
-        schemas: What the vendor cannot read of schemas.
+        schemas: What the provider cannot read of schemas.
         open_bodies: Fields that are not in its contract may be sent.
         limit_name: The field for `max_tokens`, by model, where that is not told by the table of facts.
     """
@@ -76,8 +76,8 @@ def chat_body(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
     """The body of a chat request: what is set, and nothing else.
 
     Raises:
-        InvalidRequestError: No message, or a setting that no vendor takes.
-        UnsupportedError: Media or a setting that this vendor lacks.
+        InvalidRequestError: No message, or a setting that no provider takes.
+        UnsupportedError: Media or a setting that this provider lacks.
     """
     check_request(request, dialect.provider)
     body: dict[str, Any] = {"model": request.model, "messages": messages_to_wire(request, dialect)}
@@ -124,7 +124,7 @@ _REASONING_REPLAY: tuple[str, ...] = get_args(ReasoningReplay)
 
 
 def check_request(request: ChatRequest, provider: str) -> None:
-    """What is wrong with every vendor is said before anything is sent."""
+    """What is wrong with every provider is said before anything is sent."""
     if not request.model:
         raise InvalidRequestError(f"{provider} needs a model; the ids are in the provider's list of models")
     if not request.messages:
@@ -266,7 +266,7 @@ def _split_tool_content(message: Message, dialect: Dialect) -> tuple[str | list[
 
 
 def _texts_to_wire(texts: Sequence[TextPart], dialect: Dialect) -> str | list[dict[str, Any]]:
-    """Text in parts where one of them is marked and the vendor knows marks, else in one."""
+    """Text in parts where one of them is marked and the provider knows marks, else in one."""
     if dialect.cache_marks and any(part.cache_control is not None for part in texts):
         return _parts_to_wire([part for part in texts if part.text], dialect)
     return "\n".join(part.text for part in texts)
@@ -350,7 +350,7 @@ def _goes_back(message: Message, request: ChatRequest, dialect: Dialect) -> bool
 
 
 def same_model(answered: str, asked: str) -> bool:
-    """Whether two ids are one model: vendors answer without the maker's prefix or with the day appended."""
+    """Whether two ids are one model: providers answer without the maker's prefix or with the day appended."""
     short, long = sorted((answered.rpartition("/")[2].lower(), asked.rpartition("/")[2].lower()), key=len)
     return long == short or (
         bool(short) and long.startswith(short) and long[len(short) :].lstrip("-").replace("-", "").isdigit()
@@ -375,7 +375,7 @@ def _parts_to_wire(parts: Sequence[Part], dialect: Dialect) -> list[dict[str, An
 
 
 def part_to_wire(part: Part, dialect: Dialect) -> dict[str, Any]:
-    """One content part; media that the vendor cannot take is refused by name."""
+    """One content part; media that the provider cannot take is refused by name."""
     if isinstance(part, RawPart):
         return dict(part.value)
     if isinstance(part, MediaPart):
@@ -392,7 +392,7 @@ def part_to_wire(part: Part, dialect: Dialect) -> dict[str, Any]:
 
 
 def _fitted(part: MediaPart, dialect: Dialect) -> MediaPart | TextPart:
-    """Media as the vendor takes them; a text file is taken as text everywhere."""
+    """Media as the provider takes them; a text file is taken as text everywhere."""
     if part.kind in dialect.media:
         return fitted(part, dialect.provider, dialect.formats)
     if part.kind == "file" and (part.data is not None or (part.url or "").startswith("data:")):
@@ -464,7 +464,7 @@ _MEDIA_TO_WIRE = {"image": _image_to_wire, "file": _file_to_wire, "video": _vide
 
 
 def tool_to_wire(tool: Tool, dialect: Dialect | None = None) -> dict[str, Any]:
-    """A tool as the vendors take it; parameters are always there, because many models demand them."""
+    """A tool as the providers take it; parameters are always there, because many models demand them."""
     if tool.raw is not None:
         return dict(tool.raw)
     style = PLAIN if dialect is None else dialect.schemas

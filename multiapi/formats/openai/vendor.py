@@ -1,6 +1,6 @@
-"""The wire format that most vendors share, OpenAI's, and a whole vendor that speaks it.
+"""The wire format that most providers share, OpenAI's, and a whole provider that speaks it.
 
-A vendor that differs takes the functions named here and changes what differs; see `multiapi/providers/`.
+A provider that differs takes the functions named here and changes what differs; see `multiapi/providers/`.
 """
 
 from __future__ import annotations

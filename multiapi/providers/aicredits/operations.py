@@ -261,7 +261,7 @@ def parse_credits(response: HttpResponse) -> Balance:
 
 
 def parse_health(response: HttpResponse) -> Health:
-    """What the vendor says of itself."""
+    """What the provider says of itself."""
     text = response.body.strip()
     if response.content_type.startswith("text/plain") or not text:
         return Health(provider=_NAME, ok=True, status=excerpt(text, 100) or None)

@@ -29,7 +29,7 @@ from multiapi.types.embeddings import EmbedRequest
 from multiapi.types.usage import Cost
 
 SCHEMAS = SchemaStyle(references=False)
-"""The vendor's own SDK sends neither titles nor definitions; see the contract's notes."""
+"""The provider's own SDK sends neither titles nor definitions; see the contract's notes."""
 
 # Models that have a schema for `/v1/responses` and none for chat; written by `catalogue.build` from the list of the contract:
 RESPONSES_ONLY = frozenset(
@@ -83,7 +83,7 @@ def deprecation_of(model: str) -> Any:
 
 
 def limit_name(model: str) -> str:
-    """`max_completion_tokens` where the model's schema has it: the vendor calls `max_tokens` deprecated, and some models know only that."""
+    """`max_completion_tokens` where the model's schema has it: the provider calls `max_tokens` deprecated, and some models know only that."""
     from multiapi.providers.aimlapi import catalogue
 
     found = catalogue.find(model)
@@ -187,7 +187,7 @@ def normalize_base_url(address: str) -> str:
 
 
 def read_cost(body: Mapping[str, Any], headers: Mapping[str, str]) -> Cost | None:
-    """Dollars where the vendor says them, else its credits."""
+    """Dollars where the provider says them, else its credits."""
     meta = body.get("meta")
     usage = meta.get("usage") if isinstance(meta, dict) else None
     usage = usage if isinstance(usage, dict) else {}

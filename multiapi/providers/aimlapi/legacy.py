@@ -1,7 +1,7 @@
-"""AI/ML API's older operations, in the vendor's own words: assistants and threads, files, the routes before the unified ones.
+"""AI/ML API's older operations, in the provider's own words: assistants and threads, files, the routes before the unified ones.
 
 They are described but superseded, hidden or announced for retirement, so they have no types: ids, body and query go in as
-they are documented, and the body of the answer comes back. A 404 means that the vendor does not offer the route any more.
+they are documented, and the body of the response comes back. A 404 means that the provider does not offer the route any more.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml, operations with `x-status: legacy` and `removed`.
 """
@@ -144,7 +144,7 @@ _TAKEN = {
 
 
 STREAMED = ("create_run", "create_thread_and_run", "submit_tool_outputs")
-"""Those that are documented to answer in events too."""
+"""Those that are documented to response in events too."""
 
 
 def build(request: LegacyRequest | None, *, name: str, stream: bool = False) -> HttpRequest:

@@ -1,6 +1,6 @@
-"""AI/ML API's media: how all of them are asked for, and how pictures, meshes, speech and text in documents are answered.
+"""AI/ML API's media: how all of them are asked for, and how images, 3D models, speech and text in documents are answered.
 
-What a model's fields are called is data (`multiapi.providers.aimlapi.catalogue`), so one request fits all of them. Films, music and transcripts are
+What a model's fields are called is data (`multiapi.providers.aimlapi.catalogue`), so one request fits all of them. Videos, music and transcripts are
 answered with a job: `multiapi/providers/aimlapi/media_jobs.py`.
 
 Speech answers with bytes or with a link in JSON, whatever the schema says: the content type decides.
@@ -96,7 +96,7 @@ def entry_of(model: str, family: str) -> ModelEntry:
 
 
 def address(source: Source) -> str:
-    """A picture, sound or document as the vendor takes it in JSON: its address, or its bytes as a data URL."""
+    """An image, sound or document as the provider takes it in JSON: its address, or its bytes as a data URL."""
     media = source_of(source)
     return media.url if media.data is None and media.path is None and media.url is not None else media.data_url()
 
@@ -148,12 +148,12 @@ def path_of(endpoint: str) -> str:
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """Pictures, at once."""
+    """Images, at once."""
     return _posted(request, "image")
 
 
 def build_mesh(request: MeshRequest) -> HttpRequest:
-    """A mesh, or the parts of one, at once."""
+    """A 3D model, or the parts of one, at once."""
     return _posted(request, "3d")
 
 
@@ -203,7 +203,7 @@ def build_video(request: VideoRequest) -> HttpRequest:
 
 
 def build_edit(request: ImageEditRequest) -> HttpRequest:
-    """A picture to be changed: as files for the models that take files, else by address.
+    """An image to be changed: as files for the models that take files, else by address.
 
     Raises:
         InvalidRequestError: For the models that take files: only an address, another format, or too large.
@@ -244,7 +244,7 @@ def build_transcription(request: TranscriptionRequest) -> HttpRequest:
 
 
 def build_ocr(request: OcrRequest) -> HttpRequest:
-    """A document or picture by address or as data; pages counted from 1 here and as the model counts on the wire.
+    """A document or image by address or as data; pages counted from 1 here and as the model counts on the wire.
 
     Raises:
         InvalidRequestError: Larger than the model's maker takes, or another format.
@@ -273,7 +273,7 @@ def _check_document(document: Media, model: str) -> None:
 
 
 def build_features(request: VisionFeaturesRequest) -> HttpRequest:
-    """What is to be found in a picture at an address."""
+    """What is to be found in an image at an address."""
     most = {} if request.most is None else {"maxResults": request.most}
     body: dict[str, Any] = {
         "image": {"source": {"imageUri": address(fitting(request.image, ("image",), NAME, "image"))}},
@@ -326,7 +326,7 @@ def speech_decoder(head: HttpResponse, limits: Limits) -> SoundStream:
 
 
 def parse_mesh(response: HttpResponse) -> MeshResult:
-    """The meshes under their own names, or in a list."""
+    """The 3D models under their own names, or in a list."""
     body = parse_object(response, NAME)
     named = {name: entry for name, entry in body.items() if name.endswith("mesh") and isinstance(entry, dict) and entry}
     if not any(entry.get("url") for entry in named.values()):
@@ -404,14 +404,14 @@ def _page(page: dict[str, Any], position: int, failures: list[ResponseFormatErro
 
 
 def _page_image(image: dict[str, Any]) -> Media:
-    """A picture of a page; `metadata` has the id by which the page's text refers to it, and its place on the page."""
+    """An image of a page; `metadata` has the id by which the page's text refers to it, and its place on the page."""
     media = from_base64(image["image_base64"], provider=NAME)
     facts = {name: value for name, value in image.items() if name != "image_base64" and value is not None}
     return Media(data=media.data, mime_type=media.mime_type, metadata=facts)
 
 
 def parse_features(response: HttpResponse) -> VisionFeatures:
-    """The annotations in the vendor's form; no later page than one of 2024 shows it."""
+    """The annotations in the provider's form; no later page than one of 2024 shows it."""
     return VisionFeatures(parse_object(response, NAME))
 
 

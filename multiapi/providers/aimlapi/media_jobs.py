@@ -1,4 +1,4 @@
-"""AI/ML API's jobs: films, music and transcripts, started and asked about by id.
+"""AI/ML API's jobs: videos, music and transcripts, started and asked about by id.
 
 The state of a job decides, not an `error` beside it; unknown states mean that it goes on.
 
@@ -45,7 +45,7 @@ def build_poll(job: Job) -> HttpRequest:
 
 
 def parse_started(response: HttpResponse, *, kind: JobKind) -> Job:
-    """The job in the answer to its start; older transcription answers have no state, only the id."""
+    """The job in the response to its start; older transcription answers have no state, only the id."""
     body = response.json(provider=NAME)
     if isinstance(body, dict) and not body.get("status") and job_id_of(body, "generation_id", "id"):
         if "statusCode" in body or body.get("error"):

@@ -2,7 +2,7 @@
 
 - A batch is asked about and its results are read at the same address: one object while it runs, one line per result after that.
 - The schema of a batch demands a model at the top that no sample sends; it is left out.
-- Guard models answer a chat with "safe", or "unsafe" and the categories. The vendor offers none today.
+- Guard models answer a chat with "safe", or "unsafe" and the categories. The provider offers none today.
 
 Facts and sources: multiapi/simulator/contracts/aimlapi.yaml.
 """

@@ -58,7 +58,7 @@ def build_search(request: SearchRequest) -> HttpRequest:
 
 
 def parse_search(response: HttpResponse) -> SearchResult:
-    """The answer in words, and the id that the other routes take."""
+    """The response in words, and the id that the other routes take."""
     answer = parse_chat(response, provider=_NAME, read_cost=read_cost)
     return SearchResult(
         provider=_NAME,

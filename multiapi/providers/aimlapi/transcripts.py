@@ -13,7 +13,7 @@ from multiapi.types.usage import Cost
 
 
 def transcript_of(body: Mapping[str, Any], cost: Cost | None, response: HttpResponse) -> Transcript | None:
-    """The transcript in the answer about a finished job; None if it has none that can be read."""
+    """The transcript in the response about a finished job; None if it has none that can be read."""
     found = next((body[name] for name in ("result", "output") if not is_filler(body.get(name))), None)
     facts = transcript_facts({"text": found} if isinstance(found, str) else found if isinstance(found, dict) else body)
     if facts is None:

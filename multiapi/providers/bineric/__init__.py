@@ -1,8 +1,8 @@
 """Bineric: a format of its own.
 
 - The key goes into the header `api-key`; settings stand under `options`; roles are user and assistant only.
-- Files travel as data URLs in `attachments`; the answer is one text in `response`.
-- No streaming is documented, but an event stream may come unasked: how an answer is read follows from its content type.
+- Files travel as data URLs in `attachments`; the response is one text in `response`.
+- No streaming is documented, but an event stream may come unasked: how a response is read follows from its content type.
 - 429 is a daily limit: repeated only with a Retry-After. Stop words are cut off on our side.
 
 Facts and sources: multiapi/simulator/contracts/bineric.yaml.
@@ -179,7 +179,7 @@ def _checked_size(part: MediaPart, name: str | None, limits: FileLimits) -> int:
 
 
 def read_cost(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Cost | None:
-    """A bare number: the vendor names no currency."""
+    """A bare number: the provider names no currency."""
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -255,7 +255,7 @@ def _as_shared(event: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 def parse_chat(response: HttpResponse) -> ChatResponse:
-    """The text in `response`, the answer in OpenAI's form, or an event stream that nobody asked for."""
+    """The text in `response`, the response in OpenAI's form, or an event stream that nobody asked for."""
     response = openai_answers.without_comments(response)
     if openai_answers.comes_as_events(response):
         return openai_answers.read_at_once(response, stream_decoder)
@@ -277,7 +277,7 @@ def parse_chat(response: HttpResponse) -> ChatResponse:
 
 
 def stream_decoder(head: HttpResponse, limits: Limits) -> ChatStream:
-    """Reads what comes; the end of the body is the end of the answer, because no other is documented."""
+    """Reads what comes; the end of the body is the end of the response, because no other is documented."""
     return ChatStream(
         head,
         limits,

@@ -1,7 +1,7 @@
-"""Bineric beside chat: speech, transcripts and pictures go through the chat operation; files to base64 and back; money.
+"""Bineric beside chat: speech, transcripts and images go through the chat operation; files to base64 and back; money.
 
 - Speech answers with an MP3 as base64 in `response`, with or without a data URL's beginning.
-- What a picture's answer looks like is not documented: address, data URL and base64 are told apart by their beginning.
+- What an image's answer looks like is not documented: address, data URL and base64 are told apart by their beginning.
 - Balances and costs are bare numbers; only the model list names a currency.
 - The path of base64 decoding has neither of the prefixes of the others.
 
@@ -73,7 +73,7 @@ _BASE64 = re.compile(r"(data:[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+;base64,)?[A-Za-z0-9
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """A picture from a prompt; no setting is documented."""
+    """An image from a prompt; no setting is documented."""
     settings = taken_settings(request, _NAME, {"prompt"})
     return _chat(request, needs_text(settings.get("prompt", ""), _NAME, "prompt"), {})
 
@@ -197,7 +197,7 @@ def _day(value: date | datetime | str) -> str:
 
 
 def parse_image(response: HttpResponse) -> ImageResult:
-    """The picture in the text of the answer."""
+    """The image in the text of the response."""
     answer = parse_chat(response)
     return ImageResult(
         provider=_NAME,
@@ -212,7 +212,7 @@ def parse_image(response: HttpResponse) -> ImageResult:
 
 
 def parse_speech(response: HttpResponse) -> MediaResult:
-    """The MP3 in the text of the answer.
+    """The MP3 in the text of the response.
 
     Raises:
         ResponseFormatError: The text is none.
@@ -225,7 +225,7 @@ def parse_speech(response: HttpResponse) -> MediaResult:
 
 
 def parse_transcription(response: HttpResponse) -> Transcript:
-    """The text of the answer; times from `_bineric.phrases`, which the provider's own client reads (seen live, grade B, November 2026).
+    """The text of the response; times from `_bineric.phrases`, which the provider's own client reads (seen live, grade B, November 2026).
     How speakers are laid out is not documented.
     """
     objects = _objects(response)
@@ -258,7 +258,7 @@ def parse_transcription(response: HttpResponse) -> Transcript:
 
 
 def _objects(response: HttpResponse) -> list[dict[str, Any]]:
-    """The JSON objects of an answer: its body, or its events. What cannot be read is left out."""
+    """The JSON objects of a response: its body, or its events. What cannot be read is left out."""
     found = openai_answers.without_comments(response)
     texts = [found.body]
     if openai_answers.comes_as_events(found):
@@ -288,7 +288,7 @@ def _media(answer: ChatResponse, response: HttpResponse, mime_type: str | None =
 
 
 def _contents(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Objects that stand where the text of an answer does, or in a list there."""
+    """Objects that stand where the text of a response does, or in a list there."""
     places = [body.get("response"), body.get("data"), body.get("audio")]
     for choice in list_at(body, "choices"):
         if isinstance(choice, dict):
@@ -307,7 +307,7 @@ def _named(media: Media, content: dict[str, Any], mime_type: str | None) -> Medi
 
 
 def parse_file_to_base64(response: HttpResponse) -> EncodedFile:
-    """The file as base64, bare or as a data URL, and what the vendor found out about it."""
+    """The file as base64, bare or as a data URL, and what the provider found out about it."""
     body = parse_object(response, _NAME)
     data = body.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("base64String"), str):

@@ -37,7 +37,7 @@ _HINT = "settings={...} takes them by name"
 
 
 def build_image(request: ImageRequest) -> HttpRequest:
-    """Pictures from a prompt; count and ratio are the only settings that are documented by name."""
+    """Images from a prompt; count and ratio are the only settings that are documented by name."""
     settings = taken_settings(request, _NAME, {"prompt", "count", "aspect_ratio", "settings"}, hint=_HINT)
     return _prompted(
         "/images/generations", request, settings, {"count": "numberOfImages", "aspect_ratio": "aspectRatio"}
@@ -60,7 +60,7 @@ def build_music(request: MusicRequest) -> HttpRequest:
 
 
 def build_video(request: VideoRequest) -> HttpRequest:
-    """A film from a prompt, as a job; the length in seconds, which the film may miss by a little."""
+    """A video from a prompt, as a job; the length in seconds, which the video may miss by a little."""
     settings = taken_settings(request, _NAME, {"prompt", "duration_s", "aspect_ratio", "settings"}, hint=_HINT)
     return _prompted(
         "/videos/generations", request, settings, {"duration_s": "duration", "aspect_ratio": "aspectRatio"}
@@ -119,7 +119,7 @@ def build_usage(request: UsageRequest | None) -> HttpRequest:
 
 
 def parse_started(response: HttpResponse) -> Job:
-    """The job in the answer to its start. Without an id it is lost, and may run."""
+    """The job in the response to its start. Without an id it is lost, and may run."""
     body = parse_status(response, provider=_NAME, id_names=("id",))
     job = _job(body, response)
     if not job.id:

@@ -47,7 +47,7 @@ _OUTPUTS = {"text": "text", "embedding": "vector", "music": "audio", "tts": "aud
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One parameter as the vendor's schema has it.
+    """One parameter as the provider's schema has it.
 
     Attributes:
         types: string, integer, number, boolean, object, binary, any, or array<...> of one of them.
@@ -93,7 +93,7 @@ class ModelEntry:
         endpoint: Method and path of its call, as in "POST /v1/tts".
         poll_endpoint: Method and path that tell how its job is doing, if it has jobs.
         outputs: The kinds of results.
-        delivery: For speech, "binary" or "json_url", as the samples show it; go by the answer's content type.
+        delivery: For speech, "binary" or "json_url", as the samples show it; go by the response's content type.
         wire_id: What to send as `model`; differs from `id` only where the operation knows another name of it.
         aliases: Other names of the same model.
         other_endpoints: Further operations that take it.
@@ -119,7 +119,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """What a text model takes, beyond messages. Its context window is not in the vendor's list.
+    """What a text model takes, beyond messages. Its context window is not in the provider's list.
 
     Attributes:
         accepts: The names of all parameters of its schema.
@@ -210,7 +210,7 @@ def ids_for(call: str) -> tuple[str, ...]:
 
 
 def edits(model_id: str) -> ModelEntry | None:
-    """The entry of a model for `/v1/images/edits`, where pictures are sent as files; None if it is not taken there."""
+    """The entry of a model for `/v1/images/edits`, where images are sent as files; None if it is not taken there."""
     return _catalogue().edit_entry(model_id)
 
 

@@ -1,8 +1,8 @@
 """From one typed request to a model's own field names and value spellings, by data.
 
 `wanted` uses our names, the same for every model: prompt, negative_prompt, width, height, aspect_ratio, resolution, count,
-seed, quality, style, output_format, images (the first is the first frame, or the picture to edit), reference_images,
-last_image, mask, video, audio, mesh, duration_s, text, voice, speed, language, lyrics, sample_rate, bitrate, fps, document,
+seed, quality, style, output_format, images (the first is the first frame, or the image to edit), reference_images,
+last_image, mask, video, audio, 3D model, duration_s, text, voice, speed, language, lyrics, sample_rate, bitrate, fps, document,
 pages, texts, and what else `places` lists. A name that is not there is looked for among the model's own, so that everything
 a model has can be asked for with checks.
 """
@@ -94,7 +94,7 @@ class _Fields:
         self.body |= shape_fields(self._entry, self._params, shape)
 
     def put_pictures(self, images: list[Any], references: list[Any]) -> None:
-        """The first picture goes where a single one goes, further ones where several go; references where several go."""
+        """The first image goes where a single one goes, further ones where several go; references where several go."""
         one, many = self._place(ONE_IMAGE), self._place(MANY_IMAGES)
         if one is not None and self._takes_several(one):
             one, many = None, one

@@ -105,7 +105,7 @@ SPEECH: Mapping[str, tuple[Place, ...]] = {
     "sample_rate": at("sample_rate", "audio_setting.sample_rate", "audio_config.sample_rate"),
 }
 
-# Media that comes as one or as several. A first frame goes to the first group, further pictures to the second.
+# Media that comes as one or as several. A first frame goes to the first group, further images to the second.
 ONE_IMAGE = at("image_url", "image", "front_image_url", "keyframes.frame0", "first_frame_image", "character")
 MANY_IMAGES = at("image_urls", "image_list", "reference_image_urls", "reference_images", "references")
 ONE_REFERENCE = at("reference_image_url")

@@ -1,4 +1,4 @@
-"""The shape of a picture or film: width and height in pixels, or a ratio and a level ("2K", "720p"), as each model has it."""
+"""The shape of an image or video: width and height in pixels, or a ratio and a level ("2K", "720p"), as each model has it."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _nearest_ratio(model: str, param: Param, width: int, height: int) -> str:
 
 
 def _nearest_level(entry: ModelEntry, param: Param, width: int, height: int) -> Any:
-    """For films the level whose lines are the short side; for pictures the one with about as many pixels."""
+    """For videos the level whose lines are the short side; for images the one with about as many pixels."""
     short, side = min(width, height), math.sqrt(width * height)
     if param.enum is None:
         return f"{short}p" if entry.family == "video" else None
@@ -180,14 +180,14 @@ def _near(value: float, other: float, tolerance: float) -> bool:
 
 
 def _lines(level: Any) -> int | None:
-    """The short side of a film of a level: 720 for 720p, hd and 720; 2160 for 4k."""
+    """The short side of a video of a level: 720 for 720p, hd and 720; 2160 for 4k."""
     word = str(level).lower()
     digits = word.removesuffix("p")
     return _LINES.get(word) or (int(digits) if digits.isdecimal() else None)
 
 
 def _square_side(model: str, level: Any) -> float:
-    """The side of a square picture of a level: 2048 for 2K."""
+    """The side of a square image of a level: 2048 for 2K."""
     word = str(level).lower()
     try:
         return float(word.removesuffix("k")) * 1024 if word.endswith("k") else float(word)

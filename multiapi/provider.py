@@ -166,7 +166,7 @@ class Operation(Generic[Q, R]):
         withdrawn: Set for what the provider has withdrawn: its 404 is a `WithdrawnError`.
         elsewhere: Another path that is asked once after a 404; only for what is free and changes nothing.
         free: Nothing is charged for it, although it is not a reading.
-        events: The same, handed on while it comes; None where no such answer is documented.
+        events: The same, handed on while it comes; None where no such response is documented.
     """
 
     name: str
@@ -561,7 +561,7 @@ def unsupported(provider: str, what: str, capability: str | None = None, *, hint
             for other in known
             if other.name != provider and (other.has(capability) or capability in other.operations)
         ]
-        message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no vendor has"
+        message += f"; {names(having)} {'has' if len(having) == 1 else 'have'}" if having else "; no provider has"
     if hint:
         message += f"; {hint}"
     return UnsupportedError(message, provider=provider)

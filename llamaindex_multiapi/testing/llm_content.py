@@ -64,7 +64,7 @@ class LLMContent(LLMAsking):
 
     def test_b08_c24_r34_reasoning_goes_back_where_it_came_from(self) -> None:
         if not self.sends_reasoning_back:
-            pytest.skip("the vendor does not take reasoning back")
+            pytest.skip("the provider does not take reasoning back")
         wire = self.says(Said("Five.", reasoning="two and three are five"))
         llm = self.llm(wire)
         said = ChatMessage.model_validate_json(llm.chat(user()).message.model_dump_json())
@@ -83,7 +83,7 @@ class LLMContent(LLMAsking):
     @pytest.mark.parametrize("way", WAYS)
     def test_b09_c25_usage_is_where_it_is_looked_for(self, way: str) -> None:
         if "stream" in way and not self.has_stream_usage:
-            pytest.skip("the vendor does not count streams")
+            pytest.skip("the provider does not count streams")
         last = self.ask(self.llm(self.says(Said("hi", usage=(7, 5)))), way)
         raw = body_of(last)
         usage = raw["usage"] if isinstance(raw["usage"], dict) else raw["usage"].model_dump()
@@ -94,7 +94,7 @@ class LLMContent(LLMAsking):
     def test_b09_c25_r37_usage_of_a_stream_is_asked_for(self, way: str) -> None:
         self.need_streams()
         if not self.has_stream_usage:
-            pytest.skip("the vendor does not count streams")
+            pytest.skip("the provider does not count streams")
         wire = self.says(Said("hi"))
         self.ask(self.llm(wire), way)
         assert wire.last["stream_options"] == {"include_usage": True}

@@ -51,25 +51,25 @@ MAX_LISTED_SOURCES = 20
 
 def generate_image(
     run: ToolRun,
-    prompt: Annotated[str, "What the picture shows, in full sentences."],
+    prompt: Annotated[str, "What the image shows, in full sentences."],
     aspect_ratio: Annotated[str, "Width to height, as in 16:9 or 1:1. Leave it out unless it matters."] = "",
 ) -> Flow[ToolAnswer]:
-    """Make a picture from a description. Returns the name of the picture's file."""
+    """Make an image from a description. Returns the name of the image's file."""
     request = run.request(ImageRequest, "image", prompt=prompt, aspect_ratio=aspect_ratio)
     result: ImageResult = yield from media_flows.one(run.target, "image", request)
-    return (yield from run.report(result.media, "picture", result.cost, result))
+    return (yield from run.report(result.media, "image", result.cost, result))
 
 
 def edit_image(
     run: ToolRun,
-    image: Annotated[str, "Name of the picture's file, as other tools gave it."],
+    image: Annotated[str, "Name of the image's file, as other tools gave it."],
     prompt: Annotated[str, "What shall be different, in full sentences."],
 ) -> Flow[ToolAnswer]:
-    """Change a picture as described. Returns the name of the new picture's file; the old one stays."""
+    """Change an image as described. Returns the name of the new image's file; the old one stays."""
     source = yield from run.source(image)
     request = run.request(ImageEditRequest, "edit_image", prompt=prompt, images=[source])
     result: ImageResult = yield from media_flows.one(run.target, "edit_image", request)
-    return (yield from run.report(result.media, "changed picture", result.cost, result))
+    return (yield from run.report(result.media, "changed image", result.cost, result))
 
 
 def text_to_speech(
@@ -120,12 +120,12 @@ def _video_request(run: ToolRun, prompt: str, image: str, duration_s: int) -> Fl
 
 def generate_video(
     run: ToolRun,
-    prompt: Annotated[str, "What happens in the film, in full sentences."],
-    image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
+    prompt: Annotated[str, "What happens in the video, in full sentences."],
+    image: Annotated[str, "Name of an image's file to start from, if there is one."] = "",
     duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
 ) -> Flow[ToolAnswer]:
-    """Make a short film and wait for it, which takes minutes and costs much. Returns the name of the film's file, or the id of a job
-    that still runs; never ask for the same film again, ask check_job about that id.
+    """Make a short video and wait for it, which takes minutes and costs much. Returns the name of the video's file, or the id of a job
+    that still runs; never ask for the same video again, ask check_job about that id.
     """
     request = yield from _video_request(run, prompt, image, duration_s)
     job = yield from media_flows.start(run.target, "video", request)
@@ -134,47 +134,47 @@ def generate_video(
         job = yield from jobs.wait(run.target, job, **run.box.waiting)
     except JobTimeoutError as error:
         return _still_running(error.partial or job)
-    return (yield from _film(run, job))
+    return (yield from _finished_video(run, job))
 
 
 def start_video(
     run: ToolRun,
-    prompt: Annotated[str, "What happens in the film, in full sentences."],
-    image: Annotated[str, "Name of a picture's file to start from, if there is one."] = "",
+    prompt: Annotated[str, "What happens in the video, in full sentences."],
+    image: Annotated[str, "Name of an image's file to start from, if there is one."] = "",
     duration_s: Annotated[int, "Length in seconds. Leave it out unless it matters."] = 0,
 ) -> Flow[ToolAnswer]:
-    """Start a short film without waiting for it. Returns the id of the job for check_job. Each start costs money."""
+    """Start a short video without waiting for it. Returns the id of the job for check_job. Each start costs money."""
     request = yield from _video_request(run, prompt, image, duration_s)
     job = yield from media_flows.start(run.target, "video", request)
     run.box.remember(job)
     if job.state != "pending":
-        return (yield from _film(run, (yield from jobs.wait(run.target, job))))
+        return (yield from _finished_video(run, (yield from jobs.wait(run.target, job))))
     estimate = job.estimated_cost or job.cost
     price = f" It will cost about {plain(estimate.amount)} {estimate.unit or ''}".rstrip() + "." if estimate else ""
-    return ToolAnswer(f"The film is being made; its job has the id {job.id}.{price}", (), job)
+    return ToolAnswer(f"The video is being made; its job has the id {job.id}.{price}", (), job)
 
 
 def check_job(
     run: ToolRun,
     job_id: Annotated[str, "The id that start_video or generate_video gave."],
 ) -> Flow[ToolAnswer]:
-    """Ask how a film is doing that was started before. Returns its state, or the name of the film's file if it is finished."""
+    """Ask how a video is doing that was started before. Returns its state, or the name of the video's file if it is finished."""
     known = run.box.started.get(job_id)
     job = yield from media_flows.ask_once(run.target, known or job_id, "video")
     run.box.remember(job)
     if job.state == "pending":
         return _still_running(job)
-    return (yield from _film(run, job))
+    return (yield from _finished_video(run, job))
 
 
-def _film(run: ToolRun, job: Job) -> Flow[ToolAnswer]:
-    return (yield from run.report(job.media, "film", job.cost, job, job_id=job.id))
+def _finished_video(run: ToolRun, job: Job) -> Flow[ToolAnswer]:
+    return (yield from run.report(job.media, "video", job.cost, job, job_id=job.id))
 
 
 def _still_running(job: Job) -> ToolAnswer:
     state = f" ({printable(job.status, 60)})" if job.status else ""
     return ToolAnswer(
-        f"The film is still being made{state}. Do not start it again; ask check_job about the id {job.id} later.",
+        f"The video is still being made{state}. Do not start it again; ask check_job about the id {job.id} later.",
         (),
         job,
     )
@@ -182,10 +182,10 @@ def _still_running(job: Job) -> ToolAnswer:
 
 def read_document(
     run: ToolRun,
-    document: Annotated[str, "Name of the file: a PDF or a picture of text."],
+    document: Annotated[str, "Name of the file: a PDF or an image of text."],
     pages: Annotated[list[int], "Which pages, counted from 1. Leave it out to read all."] = [],  # noqa: B006 (never changed)
 ) -> Flow[ToolAnswer]:
-    """Read the text of a PDF or of a picture. Returns the text, page by page."""
+    """Read the text of a PDF or of an image. Returns the text, page by page."""
     source = yield from run.source(document)
     request = run.request(OcrRequest, "ocr", document=source, pages=pages)
     result: OcrResult = yield from media_flows.one(run.target, "ocr", request)
@@ -197,9 +197,9 @@ def read_document(
 
 def generate_3d_model(
     run: ToolRun,
-    image: Annotated[str, "Name of a picture's file that shows the thing on a plain ground."],
+    image: Annotated[str, "Name of an image's file that shows the thing on a plain ground."],
 ) -> Flow[ToolAnswer]:
-    """Make a 3D model of the thing in a picture. Returns the name of the model's file."""
+    """Make a 3D model of the thing in an image. Returns the name of the model's file."""
     source = yield from run.source(image)
     request = run.request(MeshRequest, "mesh", images=[source])
     result: MeshResult = yield from media_flows.one(run.target, "mesh", request)
@@ -288,7 +288,7 @@ def list_models(
     run: ToolRun,
     contains: Annotated[str, "Only models whose id or kind has this word in it, as in video or claude."] = "",
 ) -> Flow[ToolAnswer]:
-    """List the vendor's models with their prices. Returns one line for each."""
+    """List the provider's models with their prices. Returns one line for each."""
     listed: tuple[ModelInfo, ...] = yield from media_flows.models(run.target)
     word = contains.strip().lower()
     found = [
@@ -317,9 +317,9 @@ def _model_line(info: ModelInfo) -> str:
 
 def usage_report(
     run: ToolRun,
-    days: Annotated[int, "Of how many days, for vendors that can be asked. Leave it out for the usual time."] = 0,
+    days: Annotated[int, "Of how many days, for providers that can be asked. Leave it out for the usual time."] = 0,
 ) -> Flow[ToolAnswer]:
-    """Tell what was used of the vendor lately and what it cost. Returns totals, and lines by model where there are any."""
+    """Tell what was used of the provider lately and what it cost. Returns totals, and lines by model where there are any."""
     request = UsageRequest(period=f"{days}d") if days else None
     report: UsageReport = yield from media_flows.one(run.target, "usage", request)
     total = [f"{report.requests} calls" if report.requests is not None else "", cost_words(report.cost).strip()]
@@ -332,10 +332,10 @@ def usage_report(
 
 
 def balance(run: ToolRun) -> Flow[ToolAnswer]:
-    """Tell how much prepaid money is left with the vendor."""
+    """Tell how much prepaid money is left with the provider."""
     found: Balance = yield from media_flows.one(run.target, "balance")
-    unit = f" {found.unit}" if found.unit else " (the vendor names no currency)"
-    left = f"{plain(found.amount)}{unit}" if found.amount is not None else "The vendor did not say it."
+    unit = f" {found.unit}" if found.unit else " (the provider names no currency)"
+    left = f"{plain(found.amount)}{unit}" if found.amount is not None else "The provider did not say it."
     return ToolAnswer("\n".join([left, *balance_facts(found)]), (), found)
 
 
@@ -361,7 +361,7 @@ def balance_facts(found: Balance) -> list[str]:
 
 
 def health(run: ToolRun) -> Flow[ToolAnswer]:
-    """Tell whether the vendor is up and well."""
+    """Tell whether the provider is up and well."""
     found: Health = yield from media_flows.one(run.target, "health")
     return ToolAnswer(
         f"{run.provider} is {'well' if found.ok else 'not well'} ({found.status or 'no status given'}).", (), found

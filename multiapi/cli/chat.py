@@ -250,7 +250,7 @@ def _streamed(run: Run, client: Client, request: ChatRequest, *, show_reasoning:
         raise failure
     if response is None:
         raise ResponseFormatError(
-            f"{client.provider.name} ended the stream without an answer", provider=client.provider.name
+            f"{client.provider.name} ended the stream without a response", provider=client.provider.name
         )
     return response
 

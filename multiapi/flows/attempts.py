@@ -275,7 +275,7 @@ def redirected(provider: Provider, response: HttpResponse) -> StatusError:
     except ValueError:
         host = "an address that cannot be read"
     return StatusError(
-        f"redirected to {printable(host, 200)}, which is not followed; if that is the vendor's new address, set base_url",
+        f"redirected to {printable(host, 200)}, which is not followed; if that is the provider's new address, set base_url",
         provider=provider.name,
         status=response.status,
         retryable=False,
@@ -306,7 +306,7 @@ def wait_or_raise(
     if repeatable and attempt > target.policy.max_retries:
         repeatable, reason = False, f"{attempt} attempts were made"
     elif repeatable and wait is not None and wait > target.policy.max_retry_after_s:
-        repeatable, reason = False, f"the vendor asks to wait {wait:.0f} s"
+        repeatable, reason = False, f"the provider asks to wait {wait:.0f} s"
     if repeatable:
         most = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1))
         refused = yield Sleep(least, max(most, least + 0.1)) if wait is None else Sleep(wait, wait + 0.1)
@@ -368,7 +368,7 @@ def _may_repeat_status(target: Target, kind: Retry, error: StatusError) -> tuple
     if error.inside_success and kind in {Retry.MEDIA, Retry.JOB}:
         return False, _PERHAPS_CHARGED
     if not error.retryable and type(error).retryable_by_default:
-        return False, "the vendor says that a repetition is of no use"
+        return False, "the provider says that a retry is of no use"
     if error.cut_off:
         return policy.repeat_unknown, "the call took longer than the provider lets one run without a stream"
     if status == 429:
@@ -376,7 +376,7 @@ def _may_repeat_status(target: Target, kind: Retry, error: StatusError) -> tuple
             return False, "the limit is a daily one"
         return True, "too many requests"
     if status == 408:
-        return kind is Retry.READ, "the vendor gave up waiting for the request"
+        return kind is Retry.READ, "the provider gave up waiting for the request"
     if not 500 <= status < 600:
         return False, f"{status} would come again"
     if kind is Retry.JOB:

@@ -217,7 +217,7 @@ def _follow(target: Target, url: str, sink: Sink, most: int, job_id: str | None)
 
 def _file_error(target: Target, url: str, response: HttpResponse, job_id: str | None) -> StatusError:
     is_gone = response.status in {401, 403, 404, 410}
-    hint = "; links expire, so ask the vendor again" if is_gone else ""
+    hint = "; links expire, so ask the provider again" if is_gone else ""
     # No key was sent, so nothing of this is about the key, the account or its limits.
     kind = NotFoundError if is_gone else ServerError if response.status >= 500 else StatusError
     return kind(

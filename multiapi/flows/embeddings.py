@@ -428,7 +428,7 @@ def _hint_at_other_id(error: MultiApiError, model: str) -> None:
     """Vendors know OpenAI's embedding models with or without the developer's name; seen both ways."""
     bare = model.removeprefix("openai/")
     if error.status in {404, 503} and bare.startswith("text-embedding-"):
-        error.add(f"the vendor may know this model as {bare if bare != model else f'openai/{bare}'!r}")
+        error.add(f"the provider may know this model as {bare if bare != model else f'openai/{bare}'!r}")
 
 
 def batches(texts: Sequence[str], most: int) -> list[tuple[int, int]]:

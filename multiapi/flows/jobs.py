@@ -331,7 +331,7 @@ def _finished(target: Target, job: Job, *, asked: int) -> Job:
     if job.state == "completed":
         if job.result is None:
             raise ResponseFormatError(
-                f"{job.provider} reports the {job.kind} as {printable(job.status, 60)}, but there is none in the answer",
+                f"{job.provider} reports the {job.kind} as {printable(job.status, 60)}, but there is none in the response",
                 provider=job.provider,
                 job_id=job.id,
                 request_id=job.request_id,

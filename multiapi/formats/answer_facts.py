@@ -35,7 +35,7 @@ def answer_without(response: HttpResponse, provider: str, body: Mapping[str, Any
 def untranslated(answer: ChatResponse | None, error: Exception, provider: str | None = None) -> ResponseFormatError:
     """The error for a response that could be read, but not be written as a framework has it; `partial` is the response, which is paid for."""
     return ResponseFormatError(
-        f"{answer.provider if answer is not None else provider} gave an answer that the framework's classes do not hold ({place_of(error)})",
+        f"{answer.provider if answer is not None else provider} gave a response that the framework's classes do not hold ({place_of(error)})",
         provider=answer.provider if answer is not None else provider,
         request_id=answer.request_id if answer is not None else None,
         partial=answer,

@@ -147,7 +147,7 @@ class ChatStream:
             raise self._no_answer(self._excerpt)
         if self._needs_finish and not self._accumulator.finished:
             raise StreamInterruptedError(
-                f"{self._accumulator.provider} ended the stream before the answer was complete",
+                f"{self._accumulator.provider} ended the stream before the response was complete",
                 provider=self._accumulator.provider,
                 status=self._head.status,
                 partial=self.partial(),
@@ -245,7 +245,7 @@ class ChatStream:
     def _no_answer(self, body: bytes) -> ResponseFormatError:
         kind = self._head.content_type or "no content type"
         return ResponseFormatError(
-            f"{self._accumulator.provider} answered {self._head.status} with a stream that holds no answer ({kind}): "
+            f"{self._accumulator.provider} answered {self._head.status} with a stream that holds no response ({kind}): "
             f"{excerpt(body, 200) or 'nothing'}",
             provider=self._accumulator.provider,
             status=self._head.status,

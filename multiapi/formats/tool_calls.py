@@ -187,7 +187,7 @@ class ToolCallAssembly:
         """A further call, with the provider's id if no other call has it."""
         number = len(self.slots)
         if number >= self._most:
-            raise ResponseTooLargeError(f"the answer has more than {self._most} tool calls")
+            raise ResponseTooLargeError(f"the response has more than {self._most} tool calls")
         id = given_id
         if id is None or id in self._ids:
             id = made_call_id(answer_id, number)
@@ -246,13 +246,13 @@ class ToolCallAssembly:
             arguments = raw.strip()
             is_last = number == len(self.slots) - 1
             if arguments in {"", "null"}:
-                error = "the answer was cut off before its arguments" if cut and is_last else None
+                error = "the response was cut off before its arguments" if cut and is_last else None
                 arguments = "{}"
             else:
                 arguments = _unwrapped(arguments)
                 error = arguments_error(arguments)
                 if error is not None and cut and is_last:
-                    error = f"the answer was cut off inside its arguments ({error})"
+                    error = f"the response was cut off inside its arguments ({error})"
             if not slot.name:
                 error = error or "the call names no tool"
             if error is None:

@@ -201,5 +201,5 @@ class Settings:
         if deadline is not None and time.monotonic() + seconds >= deadline:
             return 0.0, "no time is left of the total limit"
         if self.policy.use_budget and not self._budget.take():
-            return 0.0, "too many repetitions have failed lately"
+            return 0.0, "too many retries have failed lately"
         return seconds, None

@@ -174,11 +174,11 @@ class ResponseReader:
             end = _HEAD_END.search(raw, searched)
             if end is None:
                 if len(raw) > MAX_HEAD_BYTES:
-                    raise RemoteProtocolError(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes")
+                    raise RemoteProtocolError(f"the head of the response is longer than {MAX_HEAD_BYTES} bytes")
                 self._buffer = raw if isinstance(raw, bytearray) else bytearray(raw)
                 return None
             if end.start() > MAX_HEAD_BYTES:
-                raise RemoteProtocolError(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes")
+                raise RemoteProtocolError(f"the head of the response is longer than {MAX_HEAD_BYTES} bytes")
             head = self._parse(bytes(raw[: end.start()]), bytes(raw[end.end() :]))
             if head.status >= 200:
                 self._buffer = b""
@@ -193,7 +193,7 @@ class ResponseReader:
         lines = text.split(b"\n")
         status_line = _STATUS_LINE.fullmatch(lines[0])
         if status_line is None or _FORBIDDEN.search(text):
-            raise RemoteProtocolError("the head of the answer is not valid HTTP")
+            raise RemoteProtocolError("the head of the response is not valid HTTP")
         headers: Headers = []
         framing: dict[bytes, list[bytes]] = {}
         for line in lines[1:]:
@@ -201,12 +201,12 @@ class ResponseReader:
                 name, value = headers.pop()
                 headers.append((name, value + b" " + line.strip()))
                 if name.lower() in _FRAMING:
-                    raise RemoteProtocolError("a header about the length of the answer is folded")
+                    raise RemoteProtocolError("a header about the length of the response is folded")
                 continue
             name, colon, value = line.partition(b":")
             lower = _LOWER.get(name) or _lower(name)
             if not colon or not lower:
-                raise RemoteProtocolError("a header line of the answer is not valid HTTP")
+                raise RemoteProtocolError("a header line of the response is not valid HTTP")
             value = value.strip(b" \t")
             headers.append((name, value))
             if lower in _FRAMING:
@@ -229,12 +229,12 @@ class ResponseReader:
             self.reusable = False
         encodings = framing.get(b"transfer-encoding", [])
         if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
-            raise RemoteProtocolError("the answer has a transfer encoding other than chunked")
+            raise RemoteProtocolError("the response has a transfer encoding other than chunked")
         lengths = {value.strip() for item in framing.get(b"content-length", ()) for value in item.split(b",")}
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
-            raise RemoteProtocolError("the answer announces a length that is none, or several")
+            raise RemoteProtocolError("the response announces a length that is none, or several")
         if encodings and lengths:  # RFC 9112, section 6.3: two opinions about the end are how answers are smuggled
-            raise RemoteProtocolError("the answer has both a length and a transfer encoding")
+            raise RemoteProtocolError("the response has both a length and a transfer encoding")
         if self._no_body or status in (204, 304):
             self.complete = True
         elif encodings:
@@ -290,7 +290,7 @@ class ResponseReader:
                 line = _CHUNK_LINE.match(data, position)
                 if line is None:
                     if size - position > MAX_CHUNK_LINE_BYTES or not _CHUNK_LINE_BEGUN.fullmatch(data, position):
-                        raise RemoteProtocolError("the answer has a chunk of invalid size")
+                        raise RemoteProtocolError("the response has a chunk of invalid size")
                     break
                 left = int(line[1], 16) or _TRAILERS_BEGIN
                 position = line.end()
@@ -311,7 +311,7 @@ class ResponseReader:
                     left = _CHUNK_BEGINS
                     continue
                 if line_end not in (b"", b"\r"):
-                    raise RemoteProtocolError("a chunk of the answer is longer than it says")
+                    raise RemoteProtocolError("a chunk of the response is longer than it says")
                 break
             trailers = _TRAILERS.match(data, position)
             if trailers is not None:
@@ -320,7 +320,7 @@ class ResponseReader:
                     self.reusable = False
                 position = size
             elif size - position > MAX_TRAILER_BYTES or not _TRAILERS_BEGUN.fullmatch(data, position):
-                raise RemoteProtocolError("the answer ends with trailers that are not valid HTTP, or too long")
+                raise RemoteProtocolError("the response ends with trailers that are not valid HTTP, or too long")
             break
         self._left = left
         self._buffer = data[position:]
@@ -341,13 +341,13 @@ class ResponseReader:
             self.complete = True
         elif self._mode == -1:
             raise RemoteProtocolError(
-                "the server closed the connection without an answer"
+                "the server closed the connection without a response"
                 if not self._buffer
-                else "the server closed the connection within the head of the answer"
+                else "the server closed the connection within the head of the response"
             )
         elif self._mode == _BY_LENGTH:
             raise RemoteProtocolError(
-                f"the server closed the connection {self._left} bytes before the end of the answer"
+                f"the server closed the connection {self._left} bytes before the end of the response"
             )
         else:
-            raise RemoteProtocolError("the server closed the connection before the last chunk of the answer")
+            raise RemoteProtocolError("the server closed the connection before the last chunk of the response")

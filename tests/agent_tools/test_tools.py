@@ -134,7 +134,7 @@ def test_what_one_tool_makes_another_takes_by_its_name(vendors: Vendors) -> None
         name = picture.split("kept as ")[1].split(" ")[0]
         assert artifact.kind == "image" and artifact.data and artifact.path is None
         changed, _ = call("edit_image", image=name, prompt="add a hat")
-        assert "changed picture was made and kept as image-" in changed
+        assert "changed image was made and kept as image-" in changed
         assert call("read_document", document=name)[0].endswith("a red boat")
         sound, _ = call("text_to_speech", text="good morning")
         assert call("transcribe_audio", audio=sound.split("kept as ")[1].split(" ")[0])[0] == "good morning"
@@ -159,7 +159,7 @@ def test_a_started_film_is_fetched_when_it_is_ready(vendors: Vendors, folders: d
     text, job = call("start_video", prompt="a cat", duration_s=5)
     assert job.id in text and "0.25 USD" in text
     text, film = call("check_job", job_id=job.id)
-    assert "film was saved as video-" in text and film.path.suffix == ".mp4"
+    assert "video was saved as video-" in text and film.path.suffix == ".mp4"
 
 
 # ------------------------------------------------------------------------------------------------ refusals

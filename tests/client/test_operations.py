@@ -515,7 +515,7 @@ LACKING = [
     ("aicredits", "messages", ChatRequest(model="m", messages=ASK), "no Anthropic messages; aimlapi has"),
     ("aicredits", "create_batch", BatchRequest(requests={}), "no batches; aimlapi has"),
     ("aicredits", "logs", None, "no logs; aimlapi has"),
-    ("binobox", "moderate", ModerationRequest(model="m", text="t"), "no moderation; no vendor has"),
+    ("binobox", "moderate", ModerationRequest(model="m", text="t"), "no moderation; no provider has"),
 ]
 
 

@@ -355,7 +355,7 @@ def test_case_108_the_bucket_empties_under_a_dead_vendor(kind: str, waits: list[
             requests.append(server.count - before)
         assert requests[:5] == [3] * 5, "ten repetitions are there"
         assert requests[6:] == [1] * 14, "later calls fail after the first attempt"
-        assert caught.value.not_repeated == "too many repetitions have failed lately"
+        assert caught.value.not_repeated == "too many retries have failed lately"
         assert caught.value.retryable, "that is a matter of the time, not of the call"
         now[0] = 20.0
         before = server.count

@@ -726,7 +726,7 @@ every_maker_of_films = pytest.mark.parametrize("order", [BINOBOX_FILM, AIMLAPI_F
 def test_case_095_a_film_that_is_only_started_and_has_ended_already(order: Order, tmp_path: Path) -> None:
     with Workshop(order, start=["completed"]) as shop:
         for count, call in enumerate(agents(order, shop.url, tmp_path), 1):
-            assert "film was saved as video-" in call("start_video", prompt="a cat")
+            assert "video was saved as video-" in call("start_video", prompt="a cat")
             assert (shop.posts, shop.polls, len(shop.fetched)) == (count, 0, count)
     with Workshop(order, start=[order.body("failed", error="refused by a filter")]) as shop:
         for call in agents(order, shop.url, tmp_path):
@@ -746,7 +746,7 @@ def test_case_096_a_film_that_could_not_be_fetched_is_asked_for_again(order: Ord
             assert "links expire" in text
             assert ID in text
             shop._files = [answer(order.file)]
-            assert "film was saved as video-" in call("check_job", job_id=ID)
+            assert "video was saved as video-" in call("check_job", job_id=ID)
             assert shop.posts == count
             assert shop.polled[-1].path == shop.polled[-2].path
 

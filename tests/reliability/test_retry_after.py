@@ -1,4 +1,4 @@
-"""Cases 15 to 21: how long the vendor asks to wait, and what is made of it."""
+"""Cases 15 to 21: how long the provider asks to wait, and what is made of it."""
 
 from __future__ import annotations
 

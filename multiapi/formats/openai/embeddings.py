@@ -125,7 +125,7 @@ def _vector(entry: Any, response: HttpResponse, provider: str) -> list[float]:
 
 def _bad_vectors(response: HttpResponse, provider: str, what: str) -> ResponseFormatError:
     return ResponseFormatError(
-        f"the embeddings answer of {provider} {what}",
+        f"the embeddings response of {provider} {what}",
         provider=provider,
         status=response.status,
         request_id=request_id(response.headers),

@@ -157,7 +157,7 @@ def build(request: LegacyRequest | None, *, name: str, stream: bool = False) -> 
     if stream:
         wanted = replace(wanted, body={**wanted.body, "stream": True})
     elif wanted.body.get("stream"):
-        instead = f"call legacy_stream({name!r}, ...)" if name in STREAMED else "no such answer is documented"
+        instead = f"call legacy_stream({name!r}, ...)" if name in STREAMED else "no such response is documented"
         raise InvalidRequestError(
             f"aimlapi: legacy({name!r}) reads a whole response, so its body cannot have 'stream': {instead}",
             provider=_NAME,

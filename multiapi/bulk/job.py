@@ -25,11 +25,13 @@ from multiapi.bulk.output import Output, failed_rows_of
 from multiapi.bulk.owner import Money, Owner
 from multiapi.bulk.reconcile import can_reconcile, reconcile
 from multiapi.bulk.report import Report, report_of
-from multiapi.bulk.rows import InputRow, aread_rows, kind_of, open_writer, pyarrow, read_rows
+from multiapi.bulk.row_files import kind_of, pyarrow
+from multiapi.bulk.rows import InputRow, aread_rows, read_rows
 from multiapi.bulk.tasks import Function, Task, prepared_row
 from multiapi.bulk.wallet import Wallet, balance_of
 from multiapi.bulk.window import MOST, Window
 from multiapi.bulk.worker import MarkingLimiter, Worker
+from multiapi.bulk.writers import open_writer
 from multiapi.errors import InvalidRequestError, MultiApiError, UnsupportedError
 from multiapi.money.prices import PRICE_BOOK, TokenPrices
 from multiapi.money.units import parse_amount

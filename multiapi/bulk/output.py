@@ -10,8 +10,9 @@ from typing import Any
 
 from multiapi.bulk.entries import Row, State, amount_of
 from multiapi.bulk.ledger import Ledger
-from multiapi.bulk.rows import InputRow, open_writer
+from multiapi.bulk.rows import InputRow
 from multiapi.bulk.worker import decode
+from multiapi.bulk.writers import open_writer
 
 COLUMNS = (
     "id",

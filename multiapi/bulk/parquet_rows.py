@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from multiapi.bulk.rows import PARQUET_ROWS, AtomicFile, plain, pyarrow
+from multiapi.bulk.row_files import PARQUET_ROWS, AtomicFile, plain, pyarrow
 
 
 class ParquetWriter(AtomicFile):

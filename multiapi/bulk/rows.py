@@ -1,4 +1,4 @@
-"""Rows in and out, as streams: JSONL (also gzipped), CSV and Parquet, or any iterable of mappings; output appears whole or not at all."""
+"""Rows in, as streams: JSONL (also gzipped), CSV and Parquet, or any iterable of mappings."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import csv
 import gzip
 import io
 import json
-import secrets
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any
 
-from multiapi._package import install
-from multiapi.errors import InvalidRequestError, MultiApiError, printable
+from multiapi.bulk.row_files import PARQUET_ROWS, kind_of, pyarrow
+from multiapi.errors import InvalidRequestError, printable
 
 MAX_LINE_CHARS = 100_000_000
-PARQUET_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +25,6 @@ class InputRow:
     position: int
     row: Mapping[str, Any]
     error: str = ""
-
-
-class MissingExtraError(MultiApiError):
-    """A package that only this needs is not installed; the message says which extra brings it."""
-
-
-def pyarrow() -> Any:
-    """Return pyarrow's Parquet module.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    try:
-        from pyarrow import parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
-        raise MissingExtraError(f"Parquet files need pyarrow; {install('bulk')}") from None
-    return parquet
-
-
-def kind_of(path: Path) -> str:
-    """Return "jsonl", "csv" or "parquet", by the ending of a file's name.
-
-    Raises:
-        InvalidRequestError: It has another ending.
-    """
-    name = path.name.lower().removesuffix(".gz")
-    for kind, endings in (("jsonl", (".jsonl", ".ndjson")), ("csv", (".csv",)), ("parquet", (".parquet", ".pq"))):
-        if name.endswith(endings):
-            return kind
-    raise InvalidRequestError(
-        f"{path.name} is not a kind of file that is read here; use .jsonl, .jsonl.gz, .csv or .parquet"
-    )
 
 
 def read_file(path: Path) -> Iterator[InputRow]:
@@ -168,76 +133,3 @@ def _checked(position: int, row: Any) -> InputRow:
             return InputRow(position, {}, f"row {position + 1} has a column whose name is not text")
         return InputRow(position, row)
     return InputRow(position, {}, f"row {position + 1} is not a mapping but {type(row).__name__}")
-
-
-class Writer(Protocol):
-    """Takes rows; what was written is there once the `with` has ended without an error."""
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def open_writer(path: Path) -> Writer:
-    """Return what writes rows to a file of this name."""
-    kind = kind_of(path)
-    if kind == "csv":
-        raise InvalidRequestError(
-            f"{path.name}: rows are written as .jsonl, .jsonl.gz or .parquet; CSV has no place for lists and objects"
-        )
-    if kind == "parquet":
-        from multiapi.bulk.parquet_rows import ParquetWriter
-
-        return ParquetWriter(path)
-    return JsonlWriter(path)
-
-
-class AtomicFile:
-    """A file that is there in full, or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-
-    def _finish(self, *, failed: bool) -> None:
-        if failed:
-            self._beside.unlink(missing_ok=True)
-        elif self._beside.exists():
-            self._beside.replace(self.path)
-
-
-class JsonlWriter(AtomicFile):
-    """One JSON object a line."""
-
-    def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        packed = self.path.name.lower().endswith(".gz")
-        self._file: IO[str] = (
-            gzip.open(self._beside, "wt", encoding="utf-8") if packed else self._beside.open("w", encoding="utf-8")
-        )
-        return self
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add a row; text that UTF-8 cannot hold is escaped."""
-        line = json.dumps(row, ensure_ascii=False, default=plain)
-        try:
-            self._file.write(line + "\n")
-        except UnicodeEncodeError:
-            self._file.write(json.dumps(row, default=plain) + "\n")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        self._finish(failed=kind is not None)
-
-
-def plain(value: Any) -> Any:
-    """Return a value that JSON cannot hold in a form that it can: numbers of arrays, else text."""
-    tolist = getattr(value, "tolist", None)
-    return tolist() if tolist is not None else str(value)

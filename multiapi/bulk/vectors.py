@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from multiapi.bulk.rows import PARQUET_ROWS, kind_of, pyarrow, read_file
+from multiapi.bulk.row_files import PARQUET_ROWS, kind_of, pyarrow
+from multiapi.bulk.rows import read_file
 from multiapi.errors import InvalidRequestError
 
 

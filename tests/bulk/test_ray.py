@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from multiapi.bulk import BulkJob, Chat
-from multiapi.bulk.rows import MissingExtraError
+from multiapi.bulk.row_files import MissingExtraError
 from multiapi.errors import InvalidRequestError
 from multiapi.simulator.server import Server
 from tests.bulk.test_kill import Counting, serving

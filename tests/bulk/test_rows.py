@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from multiapi.bulk import rows as rows_module
 from multiapi.bulk.json_form import from_dict, to_dict
-from multiapi.bulk.rows import MissingExtraError, open_writer, read_rows
+from multiapi.bulk.row_files import MissingExtraError
+from multiapi.bulk.rows import read_rows
 from multiapi.bulk.worker import decode, encode
+from multiapi.bulk.writers import open_writer
 from multiapi.errors import InvalidRequestError
 from multiapi.types.chat import ChatRequest, MediaPart, Message, TextPart, Tool, ToolCall
 

@@ -12,7 +12,7 @@ import pytest
 
 from multiapi import AsyncClient, Client
 from multiapi.providers import PROVIDERS
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 

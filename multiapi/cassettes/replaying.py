@@ -120,7 +120,7 @@ def replay(path: str | Path, *, repeats: bool = False) -> Iterator[Tape]:
         AssertionError: Something was asked for that is not recorded, or recorded that was not asked for. When the code under
             test raises an error of its own, that one is raised, with the complaint as a note.
     """
-    from multiapi.sending.process import PROCESS
+    from multiapi.sending.kept import PROCESS
 
     PROCESS.forget()
     vcr = VCR(record_mode="none")

@@ -198,7 +198,7 @@ def why_no_json(said: Said) -> str:
     elif said.text:
         reason = f"the text holds no JSON, or several different values; it begins {said.text[:80]!r}"
     else:
-        reason = "the answer is empty"
+        reason = "the response is empty"
     if said.finish_reason == "length":
         return f"{reason}; it was cut off at max_tokens"
     return reason if said.text.strip() else f"{reason}{OTHER_WAYS}"
@@ -237,7 +237,7 @@ def read_structured(response: ChatResponse, wanted: ResponseFormat | None = None
         return form.read(said)
     except Unfit as error:
         raise ResponseFormatError(
-            f"{response.provider} gave no JSON answer: {error.why}",
+            f"{response.provider} gave no JSON response: {error.why}",
             provider=response.provider,
             request_id=response.request_id,
             body=response.text[:500],

@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from multiapi.errors import InvalidRequestError, printable
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 
 if TYPE_CHECKING:
     import httpx  # loaded with the first call

@@ -24,8 +24,7 @@ from multiapi.flows.driving import Either, Step, Steps, adrive, drive
 from multiapi.flows.tokens import ExpectedTokens
 from multiapi.http.retry_after import retry_after_s
 from multiapi.provider import Provider
-from multiapi.sending.kept import Kept
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS, Kept
 from multiapi.transport.holding import holding
 
 WINDOW_S = 60.0

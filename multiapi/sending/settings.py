@@ -26,9 +26,9 @@ from multiapi.sending.connection_checks import (
 )
 from multiapi.sending.engines import OWN, checked_engine, engine_in_use
 from multiapi.sending.failures import Failures
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.keys import ApiKey
 from multiapi.sending.limiter import Limiter, documented_limiter
-from multiapi.sending.process import PROCESS
 from multiapi.sending.retry_budget import RetryBudget
 from multiapi.sending.scrubbing import Scrubber
 from multiapi.sending.waiting import waiting

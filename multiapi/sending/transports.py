@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from multiapi.sending.kept import Kept
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS, Kept
 from multiapi.transport.asynchronous import AsyncPooledTransport
 from multiapi.transport.blocking import PooledTransport
 from multiapi.transport.lean_import import httpx

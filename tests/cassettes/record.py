@@ -24,7 +24,7 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 
 from multiapi import cassettes
 from multiapi.client.client import Client
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator
 from multiapi.sending.waiting import Waiting, set_waiting, waiting

@@ -12,7 +12,7 @@ import pytest
 
 from multiapi import cassettes
 from multiapi.client.client import Client
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.providers import PROVIDERS
 from multiapi.simulator import Clock, Simulator, as_seen
 from tests.cassettes import record

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 
 T = TypeVar("T")
 

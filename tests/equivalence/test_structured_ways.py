@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
 from llamaindex_multiapi import MultiApiLLM
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 
 PROMPT = PromptTemplate("x")
 

@@ -35,7 +35,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str | dict[str, Any]]] = {
     "refused": ({"content": None, "refusal": "I may not."}, "stop", "the model refused: I may not."),
     "empty object": ({"content": "{}"}, "stop", OTHER_WAYS),
     "of another form": ({"content": '{"name": ["Oslo"]}'}, "stop", "Input should be a valid string"),
-    "nothing": ({"content": ""}, "stop", "the answer is empty"),
+    "nothing": ({"content": ""}, "stop", "the response is empty"),
 }  # fmt: skip
 
 

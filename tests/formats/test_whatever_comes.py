@@ -135,7 +135,7 @@ def test_an_answer_that_is_streamed_unasked(vendor: str, content_type: str) -> N
 
 def test_a_streamed_answer_that_breaks_off_is_not_taken_for_whole() -> None:
     body = events({"delta": {"content": "Ra"}}).removesuffix(b"data: [DONE]\n\n")
-    with pytest.raises(Exception, match="before the answer was complete"):
+    with pytest.raises(Exception, match="before the response was complete"):
         client(body).chat(REQUEST)
 
 

@@ -14,7 +14,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 
 
 class City(BaseModel):

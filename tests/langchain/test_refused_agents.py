@@ -13,7 +13,7 @@ from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from pydantic import BaseModel
 
 from langchain_multiapi import ChatMultiApi
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 
 OSLO = '{"city":"Oslo"}'
 

@@ -101,7 +101,7 @@ def test_c19_what_was_demanded_and_did_not_come_is_named() -> None:
         ({"finish_reason": "length"}, "cut off at max_tokens"),
         ({"refusal": "no"}, "the model refused: no"),
         ({"invalid_tool_calls": [{"id": "1", "error": "the arguments are no JSON"}]}, "the arguments are no JSON"),
-        ({}, "the answer is empty"),
+        ({}, "the response is empty"),
     ],
 )
 def test_c19_reasons(facts: dict[str, Any], reason: str) -> None:

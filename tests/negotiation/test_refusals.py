@@ -17,7 +17,7 @@ from langchain_multiapi import ChatMultiApi
 from multiapi import AsyncClient, ChatRequest, Client, Message
 from multiapi.errors import InvalidRequestError, MultiApiError
 from multiapi.negotiation.refusals import MAX_MODELS, MAX_PARTS, WORDS, Refusals, refusal_in
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.simulator import Simulator
 from multiapi.types.chat import ResponseFormat, Tool

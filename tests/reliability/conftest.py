@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.waiting import WAITING, NoWaiting, set_waiting
 from tests.reliability.bodies import chat_body
 from tests.reliability.hostile_server import HostileServer, answer

@@ -18,7 +18,7 @@ import pytest
 from multiapi import AsyncClient, Client
 from multiapi.errors import ConnectionFailedError, RequestTimeoutError, ServerError
 from multiapi.flows.steps import Policy
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.retry_budget import RetryBudget
 from multiapi.sending.waiting import Waiting, set_waiting
 from multiapi.types.embeddings import EmbedRequest

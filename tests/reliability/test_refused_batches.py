@@ -17,7 +17,7 @@ from llamaindex_multiapi import MultiApiEmbedding
 from multiapi import AsyncClient, Client
 from multiapi.errors import EmbeddingBatchError, MultiApiError, NotFoundError
 from multiapi.negotiation.batch_sizes import KEPT_S, MOST_KEPT, BatchSizes
-from multiapi.sending.process import PROCESS
+from multiapi.sending.kept import PROCESS
 from multiapi.sending.waiting import without_waiting
 from multiapi.types.embeddings import EmbedRequest
 

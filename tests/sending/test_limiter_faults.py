@@ -20,10 +20,9 @@ from multiapi import AsyncClient, Client
 from multiapi.providers import PROVIDERS
 from multiapi.sending import limiter as limiters
 from multiapi.sending import transports as shared
-from multiapi.sending.kept import Kept
+from multiapi.sending.kept import PROCESS, Kept
 from multiapi.sending.keys import ApiKey
 from multiapi.sending.limiter import Limiter, LimiterTimeoutError, documented_limiter
-from multiapi.sending.process import PROCESS
 from tests.reliability.bodies import chat_body
 from tests.reliability.interrupts import at_each_line
 from tests.reliability.ways import request

@@ -6,8 +6,7 @@ import ast
 
 import pytest
 
-from multiapi.sending.kept import Kept
-from multiapi.sending.process import PROCESS, ProcessState
+from multiapi.sending.kept import PROCESS, Kept, ProcessState
 from multiapi.sending.retry_budget import RetryBudget
 from tests.house.measure import sources, tree
 

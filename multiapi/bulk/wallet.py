@@ -6,13 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multiapi.bulk.entries import nano
 from multiapi.errors import MultiApiError, UnsupportedError
-
-if TYPE_CHECKING:
-    from multiapi.bulk.owner import Owner
 
 logger = logging.getLogger("multiapi")
 
@@ -48,7 +45,7 @@ class Wallet:
             return True
         return len(self._rows) >= (1 if self._measured < ROWS_ONE_BY_ONE else ROWS_BETWEEN)
 
-    async def measure(self, owner: Owner, *, now: bool = False) -> None:
+    async def measure(self, owner: Any, *, now: bool = False) -> None:
         """Read the balance if that is due, once nothing is under way, and book what is missing from it."""
         if not (now or self.is_due):
             return

@@ -211,11 +211,11 @@ def why_no_call(said: Said) -> str:
     if said.refusal:
         return f"no tool call: the model refused: {said.refusal}"
     if said.finish_reason == "length":
-        return "no tool call: the answer was cut off at max_tokens"
+        return "no tool call: the response was cut off at max_tokens"
     return (
         f"no tool call: the model answered in words: {said.text[:200]!r}"
         if said.text
-        else "no tool call: the answer is empty"
+        else "no tool call: the response is empty"
     )
 
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from multiapi._package import install
 from multiapi.bulk.ledger import Ledger
 from multiapi.bulk.owner import Answer, Ended, Money, Owner, Wanted
-from multiapi.bulk.rows import InputRow, read_rows
 from multiapi.bulk.row_files import MissingExtraError
+from multiapi.bulk.rows import InputRow, read_rows
 from multiapi.bulk.wallet import Wallet, balance_of
 from multiapi.bulk.window import Window
 from multiapi.bulk.worker import Worker

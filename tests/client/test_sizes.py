@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -44,15 +44,15 @@ def _part(kind: Any, head: bytes, size: int, mime_type: str, as_bytes: bool = Fa
 @pytest.mark.parametrize(
     ("part", "limit"),
     [
-        (_part("image", PNG, 20_000_001, "image/png"), "20.0 MB"),
-        (_part("image", PNG, 20_000_001, "image/png", as_bytes=True), "20.0 MB"),
-        (_part("file", b"%PDF-1.4\n", 15_000_001, "application/pdf"), "15.0 MB"),
-        (_part("audio", WAV, 200_000_001, "audio/wav"), "200.0 MB"),
+        (lambda: _part("image", PNG, 20_000_001, "image/png"), "20.0 MB"),
+        (lambda: _part("image", PNG, 20_000_001, "image/png", as_bytes=True), "20.0 MB"),
+        (lambda: _part("file", b"%PDF-1.4\n", 15_000_001, "application/pdf"), "15.0 MB"),
+        (lambda: _part("audio", WAV, 200_000_001, "audio/wav"), "200.0 MB"),
     ],
 )
-def test_attachments_of_bineric(how: str, part: MediaPart, limit: str) -> None:
+def test_attachments_of_bineric(how: str, part: Callable[[], MediaPart], limit: str) -> None:
     sent: list[int] = []
-    request = ChatRequest(model="gpt-4", messages=[Message("user", [TextPart("x"), part])])
+    request = ChatRequest(model="gpt-4", messages=[Message("user", [TextPart("x"), part()])])
     with pytest.raises(RequestTooLargeError, match=rf"at most {limit}; 'big\.bin' has") as raised:
         found = getattr(_client("bineric", sent), how)(request)
         list(found)
@@ -128,20 +128,20 @@ def test_the_list_of_models_says_what_a_model_of_bineric_takes(
 @pytest.mark.parametrize(
     ("provider", "call", "request_"),
     [
-        ("bineric", "transcribe", TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(200_000_001)))),
-        ("bineric", "file_to_base64", Media.from_bytes(PNG + bytes(50_000_001))),
-        ("aicredits", "transcribe", TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(8_000_000)))),
-        ("aicredits", "chat", ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),
-        ("aicredits", "image", ImageRequest(model="dall-e-2", prompt="x" * 10_000_001)),
-        ("aicredits", "responses", ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),
-        ("aicredits", "embed", EmbedRequest(model="m", texts=["x" * 10_000_001])),
+        ("bineric", "transcribe", lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(200_000_001)))),
+        ("bineric", "file_to_base64", lambda: Media.from_bytes(PNG + bytes(50_000_001))),
+        ("aicredits", "transcribe", lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(8_000_000)))),
+        ("aicredits", "chat", lambda: ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),
+        ("aicredits", "image", lambda: ImageRequest(model="dall-e-2", prompt="x" * 10_000_001)),
+        ("aicredits", "responses", lambda: ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),
+        ("aicredits", "embed", lambda: EmbedRequest(model="m", texts=["x" * 10_000_001])),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_too_large_is_not_sent(provider: str, call: str, request_: Any) -> None:
+def test_what_is_too_large_is_not_sent(provider: str, call: str, request_: Callable[[], Any]) -> None:
     sent: list[int] = []
     with pytest.raises(RequestTooLargeError, match="at most") as raised:
-        getattr(_client(provider, sent), call)(request_)
+        getattr(_client(provider, sent), call)(request_())
     assert raised.value.status is None and not sent
 
 

@@ -31,14 +31,14 @@ demo: $(INSTALLED)  ## All five vendors in LangChain and LlamaIndex, on the simu
 	@$(BIN)/python examples/demo.py $(if $(DOCS),--docs "$(DOCS)") $(if $(LIVE),--live)
 
 test: $(INSTALLED)  ## All tests, offline
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 QUICK := http negotiation money transport/test_slots.py formats/test_assembly.py flows/test_steps_and_attempts.py client/test_operations.py \
 	providers/test_builders.py bulk/test_ledger.py langchain/test_convert.py langchain/test_structured.py llamaindex/test_convert.py \
 	llamaindex/test_streams.py equivalence/test_same_bytes.py
 
 quick: $(INSTALLED)  ## Some tests of each room, for between two edits
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(addprefix tests/,$(QUICK)) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix tests/,$(QUICK)) $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +24,28 @@ KEY = "simulated-key-0123456789"
 hypothesis.settings.register_profile("multiapi", deadline=None, derandomize=True)  # no test is decided by elapsed time
 hypothesis.settings.register_profile("random", deadline=None)
 hypothesis.settings.load_profile("multiapi")
+
+
+LONG = (
+    "reliability/test_sizes_and_redirects.py", "reliability/test_jobs.py", "reliability/test_streams.py", "reliability/test_making.py",
+    "money/test_budgets_of_faces.py", "cli/test_errors.py", "docs/test_code_blocks.py", "reliability/test_connections.py",
+    "reliability/test_growth.py", "reliability/test_engines.py", "transport/test_transport.py", "reliability/test_error_bodies.py",
+    "cli/test_paid.py", "cassettes/test_splitting.py", "llamaindex/test_components.py",
+)  # fmt: skip
+"""The files that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers (`--no-loadscope-reorder`) long files come first: none of them is what the others wait for at the end."""
+    if hasattr(config, "workerinput"):
+        places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: places.get(str(item.path), len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: a collection of garbage, of which many tests make some, need not go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -235,15 +235,18 @@ def message_of(
         body,
         response,
         content=[block for block in blocks if block.get("type") in ("text", "thinking", "redacted_thinking")],
-        calls=[
-            (block.get("id"), block.get("name"), block.get("input") or {})
-            for block in blocks
-            if block.get("type") == "tool_use"
-        ],
+        calls=(
+            (block.get("id"), block.get("name"), _input(block)) for block in blocks if block.get("type") == "tool_use"
+        ),
         finish_reason=body.get("stop_reason"),
         provider=provider,
         read_cost=read_cost,
     )
+
+
+def _input(block: Mapping[str, Any]) -> Any:
+    given = block.get("input")
+    return given if given or isinstance(given, dict) else {}
 
 
 # ------------------------------------------------------------------------------------------------ streams

@@ -56,7 +56,7 @@ class NamedEvents:
         self._sse = SseDecoder(limits.event_bytes)
         self._body: list[bytes] | None = [] if head.content_type.endswith("json") else None
         self._sniffed = self._body is not None
-        self._excerpt = b""
+        self._excerpt = bytearray()
         self._size = 0
         self._eventless = 0
         self._come: list[LegacyEvent] = []
@@ -130,7 +130,7 @@ class NamedEvents:
         except MultiApiError as error:
             raise self._failed(error) from None
         if not self._come:
-            raise self._no_events(self._excerpt)
+            raise self._no_events(bytes(self._excerpt))
         if not self.is_complete:
             raise StreamInterruptedError(
                 f"{self._provider} ended the stream before the run had come to rest",

@@ -79,7 +79,7 @@ class ChatStream:
         self._sse = SseDecoder(limits.event_bytes)
         self._body: list[bytes] | None = [] if head.content_type.endswith("json") else None
         self._sniffed = self._body is not None
-        self._excerpt = b""
+        self._excerpt = bytearray()
         self._size = 0
         self._eventless = 0
         self._fragments = 0
@@ -144,7 +144,7 @@ class ChatStream:
         if self.done:
             return deltas
         if self.events == 0:
-            raise self._no_answer(self._excerpt)
+            raise self._no_answer(bytes(self._excerpt))
         if self._needs_finish and not self._accumulator.finished:
             raise StreamInterruptedError(
                 f"{self._accumulator.provider} ended the stream before the response was complete",
@@ -227,7 +227,7 @@ class ChatStream:
 
     def _finish(self, deltas: list[ChatDelta]) -> None:
         if not self._accumulator.answered:
-            raise self._no_answer(self._excerpt)
+            raise self._no_answer(bytes(self._excerpt))
         self.done = True
         rest = self._accumulator.rest()
         if rest is not None:

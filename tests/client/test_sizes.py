@@ -128,9 +128,17 @@ def test_the_list_of_models_says_what_a_model_of_bineric_takes(
 @pytest.mark.parametrize(
     ("provider", "call", "request_"),
     [
-        ("bineric", "transcribe", lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(200_000_001)))),
+        (
+            "bineric",
+            "transcribe",
+            lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(200_000_001))),
+        ),
         ("bineric", "file_to_base64", lambda: Media.from_bytes(PNG + bytes(50_000_001))),
-        ("aicredits", "transcribe", lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(8_000_000)))),
+        (
+            "aicredits",
+            "transcribe",
+            lambda: TranscriptionRequest(model="m", audio=Media.from_bytes(WAV + bytes(8_000_000))),
+        ),
         ("aicredits", "chat", lambda: ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),
         ("aicredits", "image", lambda: ImageRequest(model="dall-e-2", prompt="x" * 10_000_001)),
         ("aicredits", "responses", lambda: ChatRequest(model="m", messages=[Message("user", "x" * 10_000_001)])),

@@ -206,12 +206,10 @@ def awaiting(wire: Wire, limiter: Limiter) -> AsyncClient:
 
 
 @pytest.fixture
-def small_heap() -> Iterator[None]:
+def small_heap() -> None:
     """The collector need not look at all that the tests have loaded."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("small_heap")

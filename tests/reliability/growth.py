@@ -11,10 +11,10 @@ import gc
 import re
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 from unittest import mock
 
@@ -94,7 +94,10 @@ class Work:
             _on.remove(self)
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(PACKAGES):
+        ours = _OURS.get(frame.f_code)
+        if ours is None:
+            ours = _OURS[frame.f_code] = frame.f_code.co_filename.startswith(PACKAGES)
+        if not ours:
             return None
         self._look(frame)
         return self._line
@@ -103,22 +106,26 @@ class Work:
         self.done += 1
         self._look(frame)
         if event == "return":
-            self._take(value)
+            self._take((value,))
         return self._line
 
     def _look(self, frame: FrameType) -> None:
-        for name, value in frame.f_locals.items():
-            self._take(value)
-            if name == "self":
-                held = getattr(value, "__dict__", None)
-                names = held if held is not None else getattr(type(value), "__slots__", ())
-                for inner in names:
-                    self._take(getattr(value, inner, None))
+        names = frame.f_locals
+        self._take(names.values())
+        if "self" in names:
+            held = names["self"]
+            values = getattr(held, "__dict__", None)
+            if values is not None:
+                self._take(values.values())
+            else:
+                self._take([getattr(held, name, None) for name in getattr(type(held), "__slots__", ())])
 
-    def _take(self, value: Any) -> None:
-        if type(value) in _COPIED and len(value) > LONG and id(value) not in self._seen:
-            self._seen[id(value)] = value
-            self.done += len(value)
+    def _take(self, values: Iterable[Any]) -> None:
+        """Runs with every line: without a call for each value."""
+        for value in values:
+            if type(value) in _COPIED and len(value) > LONG and id(value) not in self._seen:
+                self._seen[id(value)] = value
+                self.done += len(value)
 
 
 class _Nobody:
@@ -151,7 +158,9 @@ def _counted(value: Any) -> Any:
     return value
 
 
-_COPIED = (str, bytes, bytearray, list, tuple, dict, set)
+_COPIED = frozenset({str, bytes, bytearray, list, tuple, dict, set})
+_OURS: dict[CodeType, bool] = {}
+"""Whether a function is one of the packages."""
 
 
 def _modules() -> list[ModuleType]:

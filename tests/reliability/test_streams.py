@@ -597,7 +597,7 @@ def test_case_073_the_caller_leaves(way: str, close: bool) -> None:
         for _ in range(times):
             pieces = sync_streams(way, server.url)
             for number, _piece in enumerate(pieces):
-                if number == 20:
+                if number == 3:
                     break
             if close:
                 pieces.close()
@@ -617,7 +617,7 @@ async def test_case_073_the_caller_leaves_in_a_loop(way: str) -> None:
             count = 0
             async for _piece in pieces:
                 count += 1
-                if count == 20:
+                if count == 3:
                     break
             await pieces.aclose()
             await asyncio.sleep(0)

@@ -43,13 +43,11 @@ def free(limiter: Limiter) -> bool:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who wait look often, and the collector need not look at all that the tests have loaded."""
     monkeypatch.setattr(limiters, "LOOK_EVERY_S", 0.005)
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("quick")

@@ -26,13 +26,13 @@ from multiapi.errors import MultiApiError
 from multiapi.formats.answer_facts import token_details, untranslated
 from multiapi.formats.stream import all_calls
 from multiapi.http.json import parse_text
-from multiapi.negotiation.wanted import Said
 from multiapi.types.chat import ChatResponse as Answer
 from multiapi.types.chat import Citation, InvalidToolCall, Reasoning, ToolCall
 from multiapi.types.usage import Usage
 
 if TYPE_CHECKING:
     from llamaindex_multiapi._requests import Call
+    from multiapi.negotiation.wanted import Said
 
 
 def from_answer(answer: Answer, call: Call) -> ChatResponse:
@@ -77,6 +77,8 @@ def _from_answer(answer: Answer, call: Call) -> ChatResponse:
 
 def said_in(response: ChatResponse) -> Said:
     """What is looked for in a response."""
+    from multiapi.negotiation.wanted import Said
+
     facts = response.additional_kwargs
     blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     invalid = facts.get("invalid_tool_calls")

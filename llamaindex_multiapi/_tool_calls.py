@@ -15,7 +15,6 @@ from multiapi.errors import ResponseFormatError
 from multiapi.formats.tool_arguments import INVALID_ARGUMENTS
 from multiapi.formats.tool_calls import arguments_error
 from multiapi.http.json import parse_partial
-from multiapi.negotiation.wanted import why_no_call
 
 
 class NoToolCallError(ResponseFormatError, ValueError):
@@ -132,6 +131,8 @@ def selections(response: ChatResponse, *, demanded: bool) -> list[ToolSelection]
     if not found:
         found = [_legacy(call) for call in response.message.additional_kwargs.get("tool_calls") or ()]
     if demanded and not any(INVALID_ARGUMENTS not in selection.tool_kwargs for selection in found):
+        from multiapi.negotiation.wanted import why_no_call
+
         raise NoToolCallError(why_no_call(said_in(response)), provider=response.additional_kwargs.get("provider"))
     return found
 

@@ -88,13 +88,14 @@ R = TypeVar("R")
 Status = Literal["documented", "assumed", "none", "legacy", "removed"]
 
 
-Capability = Literal[
-    "chat", "streaming", "tools", "structured_output", "json_mode", "reasoning", "vision", "documents", "audio_in", "video_in",
-    "audio_out", "embeddings", "image", "image_edit", "speech", "transcription", "transcription_jobs", "music", "music_jobs", "video",
-    "3d", "ocr", "vision_features", "moderation", "web_search", "search_engine", "assistants", "batches", "files", "jobs", "models",
-    "model", "model_schema", "metrics", "deprecations", "usage", "daily_usage", "transactions", "balance", "credits", "logs", "keys", "health",
-    "responses", "messages", "file_to_base64", "decode_base64",
-]  # fmt: skip
+if TYPE_CHECKING:  # making it costs an import 166 calls
+    Capability = Literal[
+        "chat", "streaming", "tools", "structured_output", "json_mode", "reasoning", "vision", "documents", "audio_in", "video_in",
+        "audio_out", "embeddings", "image", "image_edit", "speech", "transcription", "transcription_jobs", "music", "music_jobs", "video",
+        "3d", "ocr", "vision_features", "moderation", "web_search", "search_engine", "assistants", "batches", "files", "jobs", "models",
+        "model", "model_schema", "metrics", "deprecations", "usage", "daily_usage", "transactions", "balance", "credits", "logs", "keys", "health",
+        "responses", "messages", "file_to_base64", "decode_base64",
+    ]  # fmt: skip
 """What a provider of this package may have, by the contracts' words."""
 
 
@@ -186,7 +187,7 @@ class Operation(Generic[Q, R]):
     """What `build` calls; anything may come out of it."""
 
     def __post_init__(self) -> None:
-        noun, capability = _words(self.name)
+        noun, capability = _WORDS.get(self.name) or (f"operation {self.name!r}", self.name)
         object.__setattr__(self, "noun", self.noun or noun)
         object.__setattr__(self, "capability", self.capability or capability)
         given: Any = self.build

@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from multiapi import AsyncClient, Client
+from multiapi.money.prices import PRICE_BOOK
 from multiapi.providers import PROVIDERS
 from multiapi.sending.kept import PROCESS
 from multiapi.sending.waiting import without_waiting
@@ -58,7 +59,8 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     PROCESS.forget()
-    yield
+    with PRICE_BOOK.aside():
+        yield
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ class LLMContent(LLMAsking):
         last = self.ask(self.llm(self.says(Said("hi"))), way)
         assert isinstance(last.raw, dict)
         assert json.loads(json.dumps(last.raw)) == last.raw
-        assert last.raw["choices"][0]["message"]["content"] == "hi"
+        assert '"hi"' in json.dumps(last.raw), "what the provider sent, wherever its format has the text"
 
     # ------------------------------------------------------------------------------------ structured output
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from multiapi.types.account import ModelInfo
@@ -11,12 +11,17 @@ if TYPE_CHECKING:
 MAX_LEARNED = 20_000
 
 
-class FileLimits(NamedTuple):
+class FileLimits:
     """Limits of the attachments of one message. What the list leaves open is not in `bytes_of`, or None."""
 
-    bytes_of: Mapping[str, int] = {}
-    max_files: int | None = None
-    total_bytes: int | None = None
+    __slots__ = ("bytes_of", "max_files", "total_bytes")
+
+    def __init__(
+        self, bytes_of: Mapping[str, int] | None = None, max_files: int | None = None, total_bytes: int | None = None
+    ) -> None:
+        self.bytes_of = bytes_of or {}
+        self.max_files = max_files
+        self.total_bytes = total_bytes
 
 
 LEARNED: dict[tuple[str, str], FileLimits] = {}

@@ -189,6 +189,8 @@ def test_wrong_usage_is_one_object_for_scripts(cli: RunCli, command: str, wrong:
     declared = {option for each in get_command(app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]
     if wrong != "unknown option" and WRONG[wrong][0] not in declared:
         return
+    if (command, wrong) == ("models", "missing schema"):
+        return  # there it is a model's name
     for given in (["--json", *WRONG[wrong]], [*WRONG[wrong], "--json"]):
         if wrong == "value missing" and given[-1] == "--json":
             continue

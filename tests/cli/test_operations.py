@@ -201,5 +201,14 @@ def test_commands_that_cost_something_take_a_budget() -> None:
 
     commands = get_command(app).commands  # type: ignore[attr-defined]
     takes = {name for name, each in commands.items() if any("--budget" in option.opts for option in each.params)}
-    free = set(samples.FREE) - {"batch", "doctor"} | {"simulator", "job", "encode"}
+    free = set(samples.FREE) - {"batch", "doctor"} | {
+        "simulator",
+        "job",
+        "encode",
+        "alias",
+        "history",
+        "login",
+        "logout",
+        "template",
+    }
     assert takes == set(commands) - free

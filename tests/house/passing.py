@@ -5,6 +5,7 @@ Functions are counted as they are entered, so values and constants that are only
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import httpx
 
 from tests.house.measure import ROOT, name_of, room_of
+
+PACKAGES = tuple(f"{ROOT / name}{os.sep}" for name in ("multiapi", "langchain_multiapi", "llamaindex_multiapi"))
 
 
 def _answer(_: httpx.Request) -> httpx.Response:
@@ -39,8 +42,8 @@ def passed() -> tuple[list[str], int]:
             return
         file = frame.f_code.co_filename
         if file not in known:
-            inside = file.startswith(str(ROOT)) and Path(file).relative_to(ROOT).parts[0] != "tests"
-            known[file] = name_of(Path(file)) if inside and file.endswith(".py") else ""
+            inside = file.endswith(".py") and file.startswith(PACKAGES)
+            known[file] = name_of(Path(file)) if inside else ""
         module = known[file]
         if module and (not way or way[-1] != module):
             way.append(module)

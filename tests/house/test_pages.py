@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from tests.house import measure
-from tests.house.passing import passed
 
 CONTRIBUTING = (measure.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ARCHITECTURE = (measure.ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -54,7 +55,11 @@ def test_the_measured_table_is_the_one_on_the_page(row: tuple[str, str, str]) ->
 
 
 def test_a_call_passes_no_more_modules_than_before() -> None:
-    modules, changes = passed()
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.house.passing", "-v"], capture_output=True, text=True, check=True
+    )
+    first, *modules = ran.stdout.splitlines()
+    changes = int(first.split(": ")[1].split(" ")[1])
     said = MEASURED["modules that a LangChain `invoke` passes, changes of room"].split(", ")
     assert len(modules) <= int(said[0]), modules
     assert changes <= int(said[1])

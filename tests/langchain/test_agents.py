@@ -237,7 +237,7 @@ async def test_an_agent_stops_when_its_budget_is_used_up() -> None:
     agent = create_agent(server.model(), [add], middleware=[SpendGuard("0.50", unit="USD")])
     messages = ask(agent, "Add for ever.")
     assert messages[-1].text == "Stopped: the budget of 0.50 USD is used up: 0.6 were spent."
-    assert len(server.requests) == 3
+    assert [request.method for request in server.requests] == ["GET", "POST", "POST", "POST"], "prices, then answers"
     awaited = await agent.ainvoke({"messages": [HumanMessage("Add for ever.")]})
     assert awaited["messages"][-1].text.startswith("Stopped")
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import get_args
+from pathlib import Path
 
 import pytest
 
 from docs.tables import CAPABILITIES
+from multiapi import provider as providers
 from multiapi.agent_tools.tools import TOOLS
 from multiapi.errors import UnsupportedError
 from multiapi.formats.openai.vendor import openai_compatible
 from multiapi.http.exchange import HttpRequest
-from multiapi.provider import PROVIDERS, Capability, Operation, Provider, operation_of, register
+from multiapi.provider import PROVIDERS, Operation, Provider, operation_of, register
 
-WORDS = set(get_args(Capability))
+WORDS = set(
+    re.findall(
+        r'"([\w]+)"', Path(providers.__file__).read_text().partition("Capability = Literal[")[2].partition("]")[0]
+    )
+)
 
 
 @pytest.fixture

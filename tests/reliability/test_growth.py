@@ -248,6 +248,8 @@ NO_READERS = {
     "multiapi.negotiation.wanted.Unfit": "says what is wrong",
     "multiapi.negotiation.wanted.misfit": "looks at what pydantic says",
     "multiapi.negotiation.wanted.why_no_json": "quotes the beginning of a text",
+    "multiapi.negotiation.wanted.why_no_call": "quotes the beginning of a text",
+    "multiapi.formats.media.one_named": "looks at the caller's setting",
     "multiapi.formats.tool_calls.says_something": "looks at one call",
     "multiapi.formats.tool_calls.joined_calls": "joins fragments of one delta",
     "multiapi.formats.tool_calls.made_call_id": "looks at an id",

@@ -139,7 +139,8 @@ class Moved:
         limiter._clock = lambda: self.now
         limiter._starts = Noted()
         monkeypatch.setattr(limiters, "time", SimpleNamespace(sleep=self.sleep, monotonic=time.monotonic))
-        monkeypatch.setattr(limiters.asyncio, "sleep", self.asleep)
+        # Its own, since the server sleeps too.
+        monkeypatch.setattr(limiters, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": self.asleep}))
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

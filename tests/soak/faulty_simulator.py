@@ -72,7 +72,7 @@ class FaultySimulator(Simulator):
         super().__init__(seed=seed, job_wait_s=0.3, job_run_s=0.7)
         self.share = 0.0
         self.patience_s = patience_s
-        self.seen: defaultdict[str, int] = defaultdict(int)
+        self.seen_marks: defaultdict[str, int] = defaultdict(int)
         self.done: defaultdict[str, int] = defaultdict(int)
         self.sent: defaultdict[str, int] = defaultdict(int)
         self.twice: list[str] = []
@@ -124,9 +124,9 @@ class FaultySimulator(Simulator):
         with self._counting:
             self.tally["requests"] += 1
             for mark in marks:
-                self.seen[mark] += 1
+                self.seen_marks[mark] += 1
                 self.sent[mark] += request.method == "POST"
-            chance = random.Random(f"{self.seed}:{marks[0]}:{self.seen[marks[0]]}")
+            chance = random.Random(f"{self.seed}:{marks[0]}:{self.seen_marks[marks[0]]}")
             fault = self._chosen(request, chance) if chance.random() < self.share else None
             if fault is not None:
                 self.tally["faults"] += 1

@@ -7,6 +7,7 @@ httpcore documents) when the first byte goes out.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import time
@@ -99,7 +100,23 @@ class Sender(Protocol):
 
 
 _LEFT: deque[Any] = deque()
-"""Transports that nobody needs any more; the next call closes them."""
+"""Transports that nobody needs any more; the next call closes them, or the end of the process."""
+
+
+def _close_left() -> None:
+    """Close what nobody needs any more."""
+    while _LEFT:
+        with suppress(IndexError):
+            _LEFT.popleft().close()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close all, at the end of the process."""
+    for each in PROCESS.foreign_transports.values():
+        if isinstance(each, _OfThreads):
+            each.close()
+    _close_left()
 
 
 class Trace:
@@ -227,9 +244,7 @@ def _foreign(engine: str, settings: Sender, sent: httpx.Request, proxy: str | No
         make = module.AsyncHTTPTransport if settings.awaits else module.HTTPTransport
         return make(verify=tls_context(settings.tls), limits=limits, proxy=proxy, trust_env=False)
 
-    while _LEFT:
-        with suppress(IndexError):
-            _LEFT.popleft().close()
+    _close_left()
     request = as_httpx2(sent) if engine == HTTPX2 else sent
     if not settings.awaits:
         key = (engine, False, None, settings.tls, proxy, os.getpid())
@@ -246,6 +261,7 @@ class _OfThreads:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        self._process = os.getpid()
 
     def send(self, request: Any) -> Any:
         """The head of the response."""
@@ -253,8 +269,13 @@ class _OfThreads:
         response.extensions["transport"] = self
         return response
 
-    def __del__(self) -> None:
-        _LEFT.append(self._transport)  # to close it takes a lock, which the collector must not
+    def close(self) -> None:
+        """Close its connections, unless they are those of a parent process."""
+        if self._process == os.getpid():
+            self._transport.close()
+
+    def __del__(self, left: deque[Any] = _LEFT) -> None:
+        left.append(self._transport)  # to close it takes a lock, which the collector must not
 
 
 class _OfLoop:

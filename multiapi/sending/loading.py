@@ -28,13 +28,14 @@ _OF_OPERATIONS = (
 Roots = tuple[Any, bool]
 """What certificates are checked against, as `tls_context` takes it: `verify`, and whether the environment counts."""
 
-LOADED: set[tuple[str, bool, Roots | None]] = set()
-"""For which providers everything is loaded; the second says whether only for chats, the third which roots of certificates."""
+LOADED: set[tuple[str, bool, Roots | None, str]] = set()
+"""For which providers everything is loaded; the second says whether only for chats, the third which roots of certificates, the fourth
+which engine."""
 
 
-def load(provider: Provider, *, only_chat: bool, roots: Roots | None = None) -> None:
+def load(provider: Provider, *, only_chat: bool, roots: Roots | None = None, engine: str = "multiapi") -> None:
     """Import what the first call to a provider imports, and read what it reads, the roots of certificates among it."""
-    import_all(OF_A_CHAT)
+    import_all(OF_A_CHAT if engine == "multiapi" else (*OF_A_CHAT, engine))
     if roots is not None:
         from multiapi.transport.tls import tls_context
 
@@ -47,7 +48,7 @@ def load(provider: Provider, *, only_chat: bool, roots: Roots | None = None) -> 
         len(provider.operations)
     if provider.preload is not None:
         provider.preload()
-    LOADED.add((provider.name, only_chat, roots))
+    LOADED.add((provider.name, only_chat, roots, engine))
 
 
 def import_all(names: Iterable[str]) -> None:

@@ -60,9 +60,10 @@ class FlowRunner(Settings):
 
     def _loaded_first(self, steps: Steps[T], *, only_chat: bool) -> Steps[T]:
         """Steps after everything that they may import or read: an event loop does not wait for the disk."""
-        if (self.provider.name, only_chat, self._roots) in LOADED:
+        if (self.provider.name, only_chat, self._roots, self.engine) in LOADED:
             return steps
-        return handed_on(steps, Work(partial(load, self.provider, only_chat=only_chat, roots=self._roots)))
+        needed = partial(load, self.provider, only_chat=only_chat, roots=self._roots, engine=self.engine)
+        return handed_on(steps, Work(needed))
 
     def _run(self, flow: Flow[T], deadline: float | None, opened: list[LiveAnswer] | None = None) -> Steps[T]:
         outcome: Any = None

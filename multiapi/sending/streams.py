@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -107,8 +108,9 @@ class BodyReading:
         return None
 
     def left(self) -> None:
-        """Nobody reads on; nothing happens after an end or a failure."""
-        self._charge.left(self._decoder.partial)
+        """Nobody reads on; nothing happens after an end or a failure. A process that ends counts nothing any more, nor could it import."""
+        if not sys.is_finalizing():
+            self._charge.left(self._decoder.partial)
 
     def _ended(self, items: Sequence[Any]) -> Sequence[Any]:
         raise NotImplementedError

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,7 +127,7 @@ def test_a_budget_holds_over_all_calls(simulator: Simulator) -> None:
 
 @pytest.fixture
 def address(simulator: Simulator) -> Iterator[str]:
-    """Of a server on a port of this machine."""
+    """Of a server on a port of this machine. Connections that the clients of others leave open are collected here, without a word."""
     client = client_of("aimlapi", simulator)
     application = http_application(mcp_server(client, Toolbox(client.provider)), "127.0.0.1")
     server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="critical", lifespan="on"))
@@ -137,6 +139,9 @@ def address(simulator: Simulator) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/mcp"
     server.should_exit = True
     thread.join()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_the_official_client_over_http(address: str) -> None:

@@ -193,7 +193,7 @@ def test_nothing_closes_the_steps_of_a_stream_that_can_be_left() -> None:
 
 
 RUNNER, OBSERVING = "multiapi.sending.runner", "multiapi.flows.observing"
-LOADED = "return handed_on(steps, Work(partial(load, self.provider, only_chat=only_chat, roots=self._roots)))"
+LOADED = "return handed_on(steps, Work(needed))"
 PLANTED = [
     (RUNNER, LOADED, "yield Work(load)\n        return (yield from steps)", "._loaded_first around ._read"),
     (

@@ -313,7 +313,7 @@ class Provider:
         apis: The protocols that carry a chat, as in `ChatRequest.api`; its chat operations build and read all of them.
         choose_api: Which of them a request with `api="auto"` takes; None: always "chat".
         searching: Writes `ChatRequest.web_search` in the words of the model; None where no chat searches.
-        prompt_cache_field: The field of a chat that `ChatRequest.prompt_cache` goes out in; None where there is no such switch.
+        prompt_cache_field: The field of a chat that `ChatRequest.prompt_cache` goes out in; None where the provider has no such switch.
         known_fields: The fields that a chat with one model is known to take; None where bodies are open.
         media_urls: Media in messages may be given by their address.
         capabilities: What it has, by the contract's words.

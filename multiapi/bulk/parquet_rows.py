@@ -153,7 +153,7 @@ def as_text(value: Any) -> str | None:
 
 
 def type_of(arrow: Any, name: str, values: Sequence[Any]) -> Any:
-    """Return the narrowest type that holds these values exactly; that of text where there is no other."""
+    """Return the narrowest type that holds these values exactly, else the type of texts."""
     present = [each for each in values if each is not None]
     if not present:
         return arrow.null()

@@ -194,7 +194,7 @@ def set_alias(name: str, model: str | None) -> None:
     held = aliases()
     if model is None:
         if held.pop(name, None) is None:
-            raise InvalidRequestError(f"there is no short name {name!r}; `multiapi alias` lists them")
+            raise InvalidRequestError(f"{name!r} is not a short name of a model; `multiapi alias` lists them")
     else:
         split_model(model, None)
         held[checked_name(name, "a model")] = model
@@ -230,7 +230,7 @@ def template(name: str) -> Template:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InvalidRequestError(f"there is no template {name!r}; `multiapi template` lists them") from None
+        raise InvalidRequestError(f"{name!r} is not the name of a template; `multiapi template` lists them") from None
     except ValueError as error:
         raise InvalidRequestError(f"{path} is not valid TOML: {error}") from None
     strange = [key for key, value in found.items() if key not in TEMPLATE_FIELDS or not isinstance(value, str)]
@@ -269,7 +269,7 @@ def forget_template(name: str) -> None:
     try:
         (templates_folder() / f"{checked_name(name, 'a template')}.toml").unlink()
     except FileNotFoundError:
-        raise InvalidRequestError(f"there is no template {name!r}; `multiapi template` lists them") from None
+        raise InvalidRequestError(f"{name!r} is not the name of a template; `multiapi template` lists them") from None
 
 
 def _toml_text(text: str) -> str:

@@ -86,7 +86,7 @@ class Charge:
         return result
 
     def failed(self, error: MultiApiError) -> None:
-        """There is no response: it was charged if the error says so, may have been if that is in doubt, and else was not."""
+        """No response came. It was charged if the error says so; if the error leaves it open, it may have been; otherwise it was not."""
         status = getattr(error, "status", None)
         if self.tokens is not None and (status is None or 400 <= status < 500) and not is_doubtful(error):
             self.tokens.unused()

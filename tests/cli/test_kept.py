@@ -230,7 +230,7 @@ def test_a_template_without_a_gap_for_the_text_stands_before_it(cli: RunCli) -> 
     ("words", "said"),
     [
         (("-t", "say", "hello"), "template 'say' needs {style}: say --set style=..."),
-        (("-t", "nope", "hello"), "there is no template 'nope'"),
+        (("-t", "nope", "hello"), "'nope' is not the name of a template"),
         (("-t", "../../etc", "hello"), "is not a valid name of a template"),
         (("hello", "--set", "a=b"), "name one with -t"),
         (("-t", "say", "hello", "--set", "style"), "--set takes NAME=VALUE"),

@@ -179,7 +179,7 @@ class BudgetExceededError(_Facts, core.BudgetExceededError, ModelError):
 
 
 class RefusalError(_Facts, ModelRefusalError):
-    """The model refused to response where a response of a given form was asked for."""
+    """The model refused where a response of a given form was asked for."""
 
 
 _CLASSES: dict[type[core.MultiApiError], type[core.MultiApiError]] = {

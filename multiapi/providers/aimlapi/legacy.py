@@ -144,7 +144,7 @@ _TAKEN = {
 
 
 STREAMED = ("create_run", "create_thread_and_run", "submit_tool_outputs")
-"""Those that are documented to response in events too."""
+"""Those whose responses are documented as events too."""
 
 
 def build(request: LegacyRequest | None, *, name: str, stream: bool = False) -> HttpRequest:

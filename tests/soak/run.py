@@ -36,6 +36,7 @@ import httpx
 from multiapi.errors import MultiApiError, RequestTimeoutError, place
 from multiapi.simulator import Simulator
 from multiapi.simulator.embeddings import _hash as simulated_words
+from multiapi.transport.sweeper import SWEEPER
 from tests.reliability.leaks import chain
 from tests.soak.calls import CALLS, KEY, VENDORS, Call, Models, Question, WrongAnswerError
 from tests.soak.measures import Held, held, memory_mb, slope
@@ -276,6 +277,9 @@ class Soak:
             self.models.client(vendor).close()
         gc.collect()
         time.sleep(0.5)  # the other side closes too
+        until = time.monotonic() + 60
+        while SWEEPER.runs and time.monotonic() < until:  # it goes when it has seen that nothing is idle
+            time.sleep(0.05)
 
     def _question(self, call: Call, vendor: str, chance: random.Random) -> Question:
         return Question(f"soak-{next(self._marks):06d}", vendor, random.Random(chance.random()))
